@@ -1,0 +1,84 @@
+# oms: workflow and ticket hub for PostgreSQL
+#
+#   make demo        a short tour on a throw-away server (installs what is missing)
+#   make test        all tests of the extension, each suite on its own throw-away server
+#   make test SUITE=regress TESTS="claim hold"
+#   make test-all    the same, then the clients and the operating files: what CI runs
+#   make psql        psql on a throw-away server that has oms
+#   make accept      take the last results of regress and isolation as expected
+#   make format, make lint, make bench, make setup, make clean
+#
+# and with PostgreSQL's own build system, for the server that PG_CONFIG points to:
+#   make && make install && make installcheck
+#
+# WERROR=1 turns warnings into errors; the tests build that way.
+
+EXTENSION = oms
+MODULE_big = oms
+PGFILEDESC = "oms - workflow and ticket hub"
+
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
+OMS_HEADERS = $(wildcard src/*.h src/*/*.h)
+DATA = oms--1.0.sql $(sort $(wildcard oms--*--*.sql))
+
+# The server's headers are not free of these two under -Wextra.
+PG_CPPFLAGS = -I$(srcdir)/src
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(if $(WERROR),-Werror)
+
+REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS = --encoding=UTF8
+ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --encoding=UTF8 --inputdir=$(srcdir)/test/isolation --outputdir=output_iso --load-extension=oms
+PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
+ifneq ($(PROVE_TESTS),)
+TAP_TESTS = 1
+endif
+
+EXTRA_CLEAN = build output_iso
+
+.DEFAULT_GOAL := all
+
+# No bitcode: the hot paths are C, and clang is not needed to build.
+override with_llvm := no
+
+PG_CONFIG ?= pg_config
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+
+ifneq ($(PGXS),)
+include $(PGXS)
+
+PROVE_FLAGS += -I $(srcdir)/test/perl
+
+# PGXS does not track headers.
+$(OBJS): $(OMS_HEADERS) $(firstword $(MAKEFILE_LIST))
+else
+# Nothing installed yet: the targets below that need a server install it first.
+.PHONY: all install installcheck clean
+all install installcheck:
+	@echo "make $@ needs the server's development files ($(PG_CONFIG) --pgxs finds none): run 'make setup' first." >&2
+	@exit 1
+clean:
+	rm -rf $(EXTRA_CLEAN) src/*.o src/*/*.o oms.so
+endif
+
+export PG_CONFIG
+
+.PHONY: setup test test-all demo psql accept format lint bench
+setup:
+	@tools/setup.sh server
+test:
+	@SUITE="$(SUITE)" TESTS="$(TESTS)" tools/test.sh
+test-all:
+	@tools/test.sh --all
+demo:
+	@tools/demo.sh
+psql:
+	@tools/demo.sh --psql
+accept:
+	@tools/accept.sh
+format:
+	@tools/format.sh
+lint:
+	@tools/lint.sh
+bench:
+	@if [ -x bench/run.sh ]; then bench/run.sh; else echo "no bench/run.sh yet"; fi

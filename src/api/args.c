@@ -1,0 +1,145 @@
+/*
+ * args.c
+ *		The arguments of the SQL-callable functions.
+ *
+ * No function is STRICT: a NULL where none makes sense is an error, not a silent NULL.
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "api/args.h"
+#include "errors.h"
+
+static void
+bad_argument(const char *what, const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s %s", what, problem)));
+}
+
+void
+oms_arg_required(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	if (PG_ARGISNULL(n))
+		bad_argument(what, "must not be null");
+}
+
+OmsTicketId
+oms_arg_ticket(FunctionCallInfo fcinfo, int n)
+{
+	oms_arg_required(fcinfo, n, "ticket");
+	return PG_GETARG_TICKET_ID(n);
+}
+
+/*
+ * A text of 1 to max bytes; NULL if the argument is.
+ */
+static char *
+text_or_null(FunctionCallInfo fcinfo, int n, const char *what, int max)
+{
+	text	   *value;
+
+	if (PG_ARGISNULL(n))
+		return NULL;
+	value = PG_GETARG_TEXT_PP(n);
+	if (VARSIZE_ANY_EXHDR(value) == 0)
+		bad_argument(what, "must not be empty");
+	if (VARSIZE_ANY_EXHDR(value) > max)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is too long", what),
+				 errdetail("It has %d bytes, at most %d are possible.",
+						   (int) VARSIZE_ANY_EXHDR(value), max)));
+	return text_to_cstring(value);
+}
+
+/*
+ * A name: 1 to 63 bytes without control characters.
+ */
+char *
+oms_arg_name_or_null(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	char	   *name = text_or_null(fcinfo, n, what, OMS_MAX_NAME);
+
+	for (const char *p = name; p != NULL && *p != '\0'; p++)
+		if ((unsigned char) *p < 0x20 || *p == 0x7f)
+			bad_argument(what, "must not contain control characters");
+	return name;
+}
+
+char *
+oms_arg_name(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	oms_arg_required(fcinfo, n, what);
+	return oms_arg_name_or_null(fcinfo, n, what);
+}
+
+char *
+oms_arg_note_or_null(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	return text_or_null(fcinfo, n, what, OMS_MAX_NOTE);
+}
+
+char *
+oms_arg_note(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	oms_arg_required(fcinfo, n, what);
+	return oms_arg_note_or_null(fcinfo, n, what);
+}
+
+char *
+oms_arg_key_or_null(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	return text_or_null(fcinfo, n, what, OMS_MAX_KEY);
+}
+
+/*
+ * A positive length of time in microseconds.  A day counts 24 hours and a month 30 days, whatever
+ * the calendar does meanwhile: a lease is a stopwatch.
+ */
+int64
+oms_arg_lease(FunctionCallInfo fcinfo, int n)
+{
+	Interval   *lease;
+	double		usecs;
+
+	oms_arg_required(fcinfo, n, "lease");
+	lease = PG_GETARG_INTERVAL_P(n);
+	usecs = (double) lease->time + ((double) lease->month * DAYS_PER_MONTH + lease->day) * USECS_PER_DAY;
+	if (usecs < 1)
+		bad_argument("lease", "must be longer than zero");
+	if (usecs > 366.0 * USECS_PER_DAY)
+		bad_argument("lease", "must not be longer than 366 days");
+	return (int64) usecs;
+}
+
+/*
+ * The number of a stage of the ticket's workflow.
+ */
+int
+oms_stage_number(const OmsTicket *ticket, const char *id, int len)
+{
+	int			no = oms_graph_find(ticket->graph, id, len);
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	if (no == 0)
+		ereport(ERROR,
+				(errcode(OMS_ERR_UNKNOWN_STAGE),
+				 errmsg("unknown stage \"%s\" of ticket %s",
+						pnstrdup(id, pg_mbcliplen(id, len, OMS_MAX_NAME)),
+						oms_ticket_id_to_text(ticket->id, number)),
+				 errdetail("The ticket runs through workflow \"%s\".", ticket->graph->name)));
+	return no;
+}
+
+int
+oms_arg_stage(FunctionCallInfo fcinfo, int n, const OmsTicket *ticket)
+{
+	text	   *id = PG_GETARG_TEXT_PP(n);
+
+	return oms_stage_number(ticket, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
+}

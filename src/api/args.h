@@ -1,0 +1,29 @@
+/*
+ * args.h
+ *		The arguments of the SQL-callable functions.
+ */
+#ifndef OMS_ARGS_H
+#define OMS_ARGS_H
+
+#include "fmgr.h"
+
+#include "store/call.h"
+#include "store/store.h"
+
+/* Bytes of a note, reason, error or comment */
+#define OMS_MAX_NOTE			65536
+/* Bytes of an idempotency key or of an applicant's key */
+#define OMS_MAX_KEY				255
+
+extern void oms_arg_required(FunctionCallInfo fcinfo, int n, const char *what);
+extern OmsTicketId oms_arg_ticket(FunctionCallInfo fcinfo, int n);
+extern char *oms_arg_name(FunctionCallInfo fcinfo, int n, const char *what);
+extern char *oms_arg_name_or_null(FunctionCallInfo fcinfo, int n, const char *what);
+extern char *oms_arg_note(FunctionCallInfo fcinfo, int n, const char *what);
+extern char *oms_arg_note_or_null(FunctionCallInfo fcinfo, int n, const char *what);
+extern char *oms_arg_key_or_null(FunctionCallInfo fcinfo, int n, const char *what);
+extern int64 oms_arg_lease(FunctionCallInfo fcinfo, int n);
+extern int	oms_arg_stage(FunctionCallInfo fcinfo, int n, const OmsTicket *ticket);
+extern int	oms_stage_number(const OmsTicket *ticket, const char *id, int len);
+
+#endif							/* OMS_ARGS_H */

@@ -1,0 +1,577 @@
+/*
+ * stage_api.c
+ *		What happens to stages: claim, heartbeat, release, done, failed, and what staff can do.
+ *
+ * Every function here is: check the arguments, lock the ticket, load the stage, ask whether the verb
+ * is allowed, decide, apply.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "api/args.h"
+#include "clock.h"
+#include "engine/lifecycle.h"
+#include "errors.h"
+
+PG_FUNCTION_INFO_V1(oms_claim);
+PG_FUNCTION_INFO_V1(oms_claim_stage);
+PG_FUNCTION_INFO_V1(oms_heartbeat);
+PG_FUNCTION_INFO_V1(oms_release);
+PG_FUNCTION_INFO_V1(oms_stage_done);
+PG_FUNCTION_INFO_V1(oms_stages_done);
+PG_FUNCTION_INFO_V1(oms_stage_failed);
+PG_FUNCTION_INFO_V1(oms_skip_stage);
+PG_FUNCTION_INFO_V1(oms_retry_stage);
+PG_FUNCTION_INFO_V1(oms_reassign);
+PG_FUNCTION_INFO_V1(oms_escalate);
+
+/* Most stages that one call can claim */
+#define MAX_CLAIM	10000
+
+/*
+ * Lock the ticket of arguments 0 and 1 and load the stage they name.
+ */
+static OmsStage *
+lock_stage(FunctionCallInfo fcinfo, OmsTicket **ticket)
+{
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+
+	oms_arg_required(fcinfo, 1, "stage");
+	*ticket = oms_store_lock(id);
+	return oms_store_stage(*ticket, oms_arg_stage(fcinfo, 1, *ticket));
+}
+
+/* ---- taking work ---- */
+
+typedef struct ClaimState
+{
+	const OmsCall *call;
+	const char *worker;
+	int64		lease;
+	int			left;			/* how many are still wanted */
+	ReturnSetInfo *result;
+	MemoryContext step;
+} ClaimState;
+
+static void
+return_claimed(ReturnSetInfo *result, OmsTicket *ticket, const OmsStage *stage)
+{
+	Datum		values[9];
+	bool		nulls[9] = {false};
+
+	values[0] = TicketIdGetDatum(ticket->id);
+	values[1] = CStringGetTextDatum(oms_graph_stage(ticket->graph, stage->no)->id);
+	values[2] = Int32GetDatum(stage->attempt);
+	values[3] = Int64GetDatum(stage->token);
+	values[4] = CStringGetTextDatum(ticket->graph->name);
+	values[5] = JsonbPGetDatum(oms_store_data(ticket));
+	values[6] = JsonbPGetDatum(oms_store_inputs(ticket, stage));
+	values[7] = TimestampTzGetDatum(stage->due_at);
+	nulls[7] = stage->due_at == OMS_NEVER;
+	values[8] = TimestampTzGetDatum(stage->lease_until);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static bool
+claim_one(void *context, OmsTicket *ticket, OmsStage *stage)
+{
+	ClaimState *state = context;
+
+	oms_decide_claim(ticket, stage, state->worker, ticket->now + state->lease);
+	return_claimed(state->result, ticket, stage);
+	oms_store_apply(ticket, &state->call->actor);
+	return --state->left > 0;
+}
+
+/*
+ * claim(owner text, worker text, qty int, lease interval) → the stages taken.  Never waits: what
+ * another session is just changing is passed over.
+ */
+Datum
+oms_claim(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	ClaimState	state = {.call = &call};
+	char	   *owner = oms_arg_name(fcinfo, 0, "owner");
+
+	state.worker = oms_arg_name_or_null(fcinfo, 1, "worker");
+	oms_arg_required(fcinfo, 2, "qty");
+	state.left = PG_GETARG_INT32(2);
+	if (state.left < 1 || state.left > MAX_CLAIM)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("qty must be from 1 to %d", MAX_CLAIM)));
+	state.lease = oms_arg_lease(fcinfo, 3);
+	state.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	InitMaterializedSRF(fcinfo, 0);
+
+	oms_call_begin(&call, "oms.claim()");
+	if (state.worker == NULL)
+		state.worker = call.actor.role;
+	oms_store_visit_queue(owner, oms_clock_now(), claim_one, &state);
+	oms_call_end(&call);
+	return (Datum) 0;
+}
+
+/*
+ * claim_stage(ticket, stage text, worker text) → bigint, the token.  Whoever has the stage already
+ * gets the same token again.
+ */
+Datum
+oms_claim_stage(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *worker = oms_arg_name_or_null(fcinfo, 2, "worker");
+	int64		token;
+
+	oms_call_begin(&call, "oms.claim_stage()");
+	stage = lock_stage(fcinfo, &ticket);
+	if (worker != NULL && stage->status == OMS_IN_PROGRESS && stage->worker != NULL &&
+		strcmp(stage->worker, worker) == 0)
+		token = stage->token;
+	else
+	{
+		oms_require(ticket, stage, OMS_CLAIM_STAGE, NULL);
+		token = oms_decide_claim(ticket, stage, worker != NULL ? worker : call.actor.role, OMS_NEVER);
+		oms_store_apply(ticket, &call.actor);
+	}
+	oms_call_end(&call);
+	PG_RETURN_INT64(token);
+}
+
+/*
+ * heartbeat(ticket, stage text, token bigint, lease interval) → timestamptz, the new end of the lease.
+ */
+Datum
+oms_heartbeat(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	int64		token;
+	int64		lease = oms_arg_lease(fcinfo, 3);
+
+	oms_arg_required(fcinfo, 2, "token");
+	token = PG_GETARG_INT64(2);
+	oms_call_begin(&call, "oms.heartbeat()");
+	stage = lock_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_HEARTBEAT, &token);
+	oms_decide_heartbeat(ticket, stage, ticket->now + lease);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_TIMESTAMPTZ(stage->lease_until);
+}
+
+/*
+ * release(ticket, stage text, note text)
+ */
+Datum
+oms_release(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *note = oms_arg_note_or_null(fcinfo, 2, "note");
+
+	oms_call_begin(&call, "oms.release()");
+	stage = lock_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_RELEASE, NULL);
+	oms_decide_release(ticket, stage, note);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/* ---- finishing ---- */
+
+/*
+ * An output as it is stored: {} and NULL are no output.
+ */
+static Jsonb *
+normal_output(Jsonb *output)
+{
+	if (output == NULL || (JB_ROOT_IS_OBJECT(output) && JB_ROOT_COUNT(output) == 0))
+		return NULL;
+	return output;
+}
+
+static bool
+same_output(const OmsTicket *ticket, const OmsStage *stage, Jsonb *output)
+{
+	Jsonb	   *stored = stage->output_seq == 0 ? NULL
+		: oms_timeline_payload(ticket->id, stage->output_seq);
+
+	if (stored == NULL || output == NULL)
+		return stored == output;
+	return compareJsonbContainers(&stored->root, &output->root) == 0;
+}
+
+/*
+ * Is this the repetition of a call that was done?
+ */
+static bool
+done_before(const OmsTicket *ticket, const OmsStage *stage, Jsonb *output, const int64 *token)
+{
+	return stage->status == OMS_STAGE_DONE && (token == NULL || *token == stage->token) &&
+		same_output(ticket, stage, output);
+}
+
+/*
+ * Finish a stage of a locked ticket; the numbers of the stages that this queued.  False (and nothing
+ * done) if it was finished before with the same output.
+ */
+static bool
+finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const int64 *token, List **queued)
+{
+	*queued = NIL;
+	output = normal_output(output);
+	if (done_before(ticket, stage, output, token))
+		return false;
+	oms_require(ticket, stage, OMS_FINISH, token);
+	oms_store_conditions(ticket, stage, stage, output);
+	*queued = oms_decide_finish(ticket, stage, output);
+	return true;
+}
+
+static Datum
+stage_ids(const OmsGraph *graph, List *numbers)
+{
+	Datum	   *ids = palloc(sizeof(Datum) * Max(list_length(numbers), 1));
+	int			count = 0;
+	ListCell   *cell;
+
+	foreach(cell, numbers)
+		ids[count++] = CStringGetTextDatum(oms_graph_stage(graph, lfirst_int(cell))->id);
+	return PointerGetDatum(construct_array(ids, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/*
+ * stage_done(ticket, stage text, output jsonb, token bigint) → text[], the stages that this queued.
+ */
+Datum
+oms_stage_done(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	Jsonb	   *output = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
+	int64		token = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
+	List	   *queued;
+
+	oms_call_begin(&call, "oms.stage_done()");
+	stage = lock_stage(fcinfo, &ticket);
+	if (finish(ticket, stage, output, PG_ARGISNULL(3) ? NULL : &token, &queued))
+		oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_DATUM(stage_ids(ticket->graph, queued));
+}
+
+/* One item of stages_done */
+typedef struct DoneItem
+{
+	int			position;
+	OmsTicketId ticket;
+	const char *stage;
+	int			stage_len;
+	Jsonb	   *output;
+	int64		token;
+	bool		has_token;
+} DoneItem;
+
+static void
+bad_item(int position, const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("item %d of items: %s", position + 1, problem)));
+}
+
+static bool
+key_is(const JsonbValue *key, const char *name)
+{
+	return key->val.string.len == strlen(name) &&
+		memcmp(key->val.string.val, name, key->val.string.len) == 0;
+}
+
+static void
+read_token(DoneItem *item, JsonbValue *value)
+{
+	Datum		token;
+
+	if (value->type == jbvNull)
+		return;
+	if (value->type != jbvNumeric)
+		bad_item(item->position, "\"token\" must be a number");
+	token = NumericGetDatum(value->val.numeric);
+	item->token = DatumGetInt64(DirectFunctionCall1(numeric_int8, token));
+	item->has_token = DatumGetBool(DirectFunctionCall2(numeric_eq, token,
+													   DirectFunctionCall1(int8_numeric,
+																		   Int64GetDatum(item->token))));
+	if (!item->has_token)
+		bad_item(item->position, "\"token\" must be an integer");
+}
+
+static void
+read_member(DoneItem *item, const JsonbValue *key, JsonbValue *value)
+{
+	if (key_is(key, "ticket"))
+	{
+		if (value->type != jbvString)
+			bad_item(item->position, "\"ticket\" must be a text");
+		if (!oms_ticket_id_parse(value->val.string.val, value->val.string.len, &item->ticket))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+					 errmsg("item %d of items: invalid ticket number: \"%s\"", item->position + 1,
+							pnstrdup(value->val.string.val, Min(value->val.string.len, 100)))));
+	}
+	else if (key_is(key, "stage"))
+	{
+		if (value->type != jbvString)
+			bad_item(item->position, "\"stage\" must be a text");
+		item->stage = value->val.string.val;
+		item->stage_len = value->val.string.len;
+	}
+	else if (key_is(key, "output"))
+		item->output = value->type == jbvNull ? NULL : JsonbValueToJsonb(value);
+	else if (key_is(key, "token"))
+		read_token(item, value);
+	else
+		bad_item(item->position, psprintf("unknown key \"%s\"",
+										  pnstrdup(key->val.string.val, Min(key->val.string.len, 100))));
+}
+
+static void
+read_item(DoneItem *item, JsonbValue *value)
+{
+	JsonbIterator *it;
+	JsonbValue	key;
+	JsonbValue	member;
+
+	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+		bad_item(item->position, "an object is needed");
+	it = JsonbIteratorInit(value->val.binary.data);
+	JsonbIteratorNext(&it, &key, true);
+	while (JsonbIteratorNext(&it, &key, true) == WJB_KEY)
+	{
+		JsonbIteratorNext(&it, &member, true);
+		read_member(item, &key, &member);
+	}
+	if (item->ticket == 0)
+		bad_item(item->position, "\"ticket\" is missing");
+	if (item->stage == NULL)
+		bad_item(item->position, "\"stage\" is missing");
+}
+
+/*
+ * By ticket, and for the same ticket in the order given.
+ */
+static int
+compare_items(const void *a, const void *b)
+{
+	const DoneItem *x = a;
+	const DoneItem *y = b;
+
+	if (x->ticket != y->ticket)
+		return x->ticket < y->ticket ? -1 : 1;
+	return x->position - y->position;
+}
+
+static DoneItem *
+read_items(Jsonb *items, int *count)
+{
+	DoneItem   *result;
+	JsonbIterator *it;
+	JsonbValue	value;
+
+	if (!JB_ROOT_IS_ARRAY(items) || JB_ROOT_IS_SCALAR(items))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("items must be a JSON array")));
+	result = palloc0(sizeof(DoneItem) * Max(JB_ROOT_COUNT(items), 1));
+	it = JsonbIteratorInit(&items->root);
+	JsonbIteratorNext(&it, &value, true);
+	for (*count = 0; JsonbIteratorNext(&it, &value, true) == WJB_ELEM; (*count)++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		result[*count].position = *count;
+		read_item(&result[*count], &value);
+	}
+	qsort(result, *count, sizeof(DoneItem), compare_items);
+	return result;
+}
+
+/*
+ * Finish the stages of one ticket, items[0..count).  Returns how many were finished now.
+ */
+static int
+finish_items(const OmsCall *call, const DoneItem *items, int count)
+{
+	OmsTicket  *ticket = oms_store_lock(items[0].ticket);
+	int			finished = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		const DoneItem *item = &items[i];
+		OmsStage   *stage = oms_store_stage(ticket,
+											oms_stage_number(ticket, item->stage, item->stage_len));
+		List	   *queued;
+
+		finished += finish(ticket, stage, item->output, item->has_token ? &item->token : NULL,
+						   &queued);
+	}
+	if (finished > 0)
+		oms_store_apply(ticket, &call->actor);
+	return finished;
+}
+
+/*
+ * stages_done(items jsonb) → int.  All or nothing; tickets are locked in the order of their numbers,
+ * so that two such calls never wait for each other in a circle.
+ */
+Datum
+oms_stages_done(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	DoneItem   *items;
+	int			count;
+	int			finished = 0;
+	int			next;
+	MemoryContext step;
+	MemoryContext old;
+
+	oms_arg_required(fcinfo, 0, "items");
+	items = read_items(PG_GETARG_JSONB_P(0), &count);
+	oms_call_begin(&call, "oms.stages_done()");
+	step = AllocSetContextCreate(CurrentMemoryContext, "oms stages done", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(step);
+	for (int i = 0; i < count; i = next)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (next = i + 1; next < count && items[next].ticket == items[i].ticket; next++)
+			;
+		finished += finish_items(&call, &items[i], next - i);
+		MemoryContextReset(step);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(step);
+	oms_call_end(&call);
+	PG_RETURN_INT32(finished);
+}
+
+/*
+ * stage_failed(ticket, stage text, error text, token bigint, retryable bool) → text, the new status.
+ */
+Datum
+oms_stage_failed(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *error = oms_arg_note(fcinfo, 2, "error");
+	int64		token = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
+
+	oms_arg_required(fcinfo, 4, "retryable");
+	oms_call_begin(&call, "oms.stage_failed()");
+	stage = lock_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_FAIL, PG_ARGISNULL(3) ? NULL : &token);
+	oms_decide_fail(ticket, stage, error, PG_GETARG_BOOL(4));
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_TEXT_P(cstring_to_text(oms_stage_status_name(stage->status)));
+}
+
+/* ---- staff ---- */
+
+/*
+ * skip_stage(ticket, stage text, reason text)
+ */
+Datum
+oms_skip_stage(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
+
+	oms_call_begin(&call, "oms.skip_stage()");
+	stage = lock_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_SKIP, NULL);
+	oms_store_conditions(ticket, stage, NULL, NULL);
+	oms_decide_skip(ticket, stage, reason);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * retry_stage(ticket, stage text, reason text)
+ */
+Datum
+oms_retry_stage(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
+
+	oms_call_begin(&call, "oms.retry_stage()");
+	stage = lock_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_RETRY, NULL);
+	oms_decide_retry(ticket, stage, reason);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * reassign(ticket, stage text, owner text, reason text)
+ */
+Datum
+oms_reassign(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *owner = oms_arg_name(fcinfo, 2, "owner");
+	char	   *reason = oms_arg_note(fcinfo, 3, "reason");
+
+	oms_call_begin(&call, "oms.reassign()");
+	stage = lock_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_REASSIGN, NULL);
+	oms_decide_reassign(ticket, stage, owner, reason);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * escalate(ticket, stage text, reason text, reassign_to text) → int, the level reached.
+ */
+Datum
+oms_escalate(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
+	char	   *reassign_to = oms_arg_name_or_null(fcinfo, 3, "reassign_to");
+	int			level;
+
+	oms_call_begin(&call, "oms.escalate()");
+	stage = lock_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, reassign_to == NULL ? OMS_ESCALATE : OMS_ESCALATE_TO, NULL);
+	level = oms_decide_escalate(ticket, stage, reason, reassign_to);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_INT32(level);
+}

@@ -1,0 +1,442 @@
+/*
+ * ticket_api.c
+ *		Opening, cancelling, commenting; what comes next; is the chain whole.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/sequence.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+#include "api/args.h"
+#include "clock.h"
+#include "engine/condition.h"
+#include "engine/lifecycle.h"
+#include "errors.h"
+#include "store/spi.h"
+#include "store/tables.h"
+
+PG_FUNCTION_INFO_V1(oms_open_ticket);
+PG_FUNCTION_INFO_V1(oms_open_tickets);
+PG_FUNCTION_INFO_V1(oms_cancel_ticket);
+PG_FUNCTION_INFO_V1(oms_comment);
+PG_FUNCTION_INFO_V1(oms_next_stages_of_ticket);
+PG_FUNCTION_INFO_V1(oms_verify_timeline);
+PG_FUNCTION_INFO_V1(oms_breached);
+PG_FUNCTION_INFO_V1(oms_known_ticket);
+
+/* ---- opening ---- */
+
+/*
+ * The graph that new tickets of a workflow run through.
+ */
+static const OmsGraph *
+graph_for_opening(FunctionCallInfo fcinfo, int n)
+{
+	OmsWorkflow workflow;
+	char	   *name;
+
+	oms_arg_required(fcinfo, n, "workflow");
+	name = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	if (!oms_store_workflow(name, &workflow))
+		ereport(ERROR,
+				(errcode(OMS_ERR_UNKNOWN_WORKFLOW),
+				 errmsg("unknown workflow: \"%s\"", name)));
+	if (workflow.retired)
+		ereport(ERROR,
+				(errcode(OMS_ERR_UNKNOWN_WORKFLOW),
+				 errmsg("workflow \"%s\" is retired", name),
+				 errhint("oms.create_workflow() brings it back.")));
+	return oms_store_graph(workflow.id);
+}
+
+/*
+ * The data of a ticket: an object, and "amount" in it, if there, a number.  Numbers in jsonb are
+ * always finite.
+ */
+static Jsonb *
+check_data(Jsonb *data)
+{
+	JsonbValue	buffer;
+	JsonbValue *amount;
+
+	if (!JB_ROOT_IS_OBJECT(data))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("data of a ticket must be a JSON object")));
+	amount = getKeyJsonValueFromContainer(&data->root, "amount", 6, &buffer);
+	if (amount != NULL && amount->type != jbvNumeric)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"amount\" in the data of a ticket must be a JSON number")));
+	return data;
+}
+
+static int
+utc_year(TimestampTz time)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (timestamp2tm(time, NULL, &tm, &fsec, NULL, NULL) != 0 || tm.tm_year < 0 || tm.tm_year > 9999)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("the year of opening has no four digits")));
+	return tm.tm_year;
+}
+
+static OmsTicketId
+next_number(const OmsGraph *graph, TimestampTz now)
+{
+	uint32		prefix;
+
+	if (!oms_ticket_prefix_encode(graph->prefix, strlen(graph->prefix), &prefix))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("invalid prefix \"%s\" of workflow \"%s\"", graph->prefix, graph->name)));
+	return oms_ticket_id_make(prefix, utc_year(now),
+							  nextval_internal(oms_relation_oid("ticket_number"), false));
+}
+
+static OmsTicket *
+new_ticket(const OmsGraph *graph, Jsonb *data, int priority, const char *applicant,
+		   const OmsCall *call)
+{
+	TimestampTz now = oms_clock_now();
+	OmsTicket  *ticket = oms_store_new(graph, next_number(graph, now), now);
+
+	ticket->data = data;
+	ticket->outputs = oms_condition_no_outputs();
+	ticket->priority = priority;
+	ticket->applicant = applicant;
+	ticket->opened_by = call->actor.role;
+	return ticket;
+}
+
+/*
+ * The ticket that was opened under this key before, if it was; an error if it was another request.
+ * Requests are compared as jsonb does, so that 1.0 and 1.00 are the same.
+ */
+static bool
+opened_before(const char *key, const OmsGraph *graph, int64 hash, OmsTicketId *ticket)
+{
+	int			workflow_id;
+	int64		stored_hash;
+
+	if (!oms_store_find_key(key, ticket, &workflow_id, &stored_hash))
+		return false;
+	if (stored_hash != hash || strcmp(oms_store_graph(workflow_id)->name, graph->name) != 0)
+		ereport(ERROR,
+				(errcode(OMS_ERR_IDEMPOTENCY_CONFLICT),
+				 errmsg("idempotency key \"%s\" was used for another request", key),
+				 errdetail("The workflow or the data differ from those of the ticket opened with it.")));
+	return true;
+}
+
+/*
+ * open_ticket(workflow text, data jsonb, idempotency_key text, priority int, applicant text)
+ */
+Datum
+oms_open_ticket(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	const OmsGraph *graph;
+	OmsTicket  *ticket;
+	Jsonb	   *data;
+	char	   *key = oms_arg_key_or_null(fcinfo, 2, "idempotency_key");
+	char	   *applicant = oms_arg_key_or_null(fcinfo, 4, "applicant");
+
+	oms_arg_required(fcinfo, 1, "data");
+	oms_arg_required(fcinfo, 3, "priority");
+	data = check_data(PG_GETARG_JSONB_P(1));
+	oms_call_begin(&call, "oms.open_ticket()");
+	graph = graph_for_opening(fcinfo, 0);
+
+	if (key != NULL)
+	{
+		int64		hash = DatumGetInt64(DirectFunctionCall2(jsonb_hash_extended,
+															 JsonbPGetDatum(data), Int64GetDatum(0)));
+		OmsTicketId before;
+
+		if (opened_before(key, graph, hash, &before))
+		{
+			oms_call_end(&call);
+			PG_RETURN_TICKET_ID(before);
+		}
+		ticket = new_ticket(graph, data, PG_GETARG_INT32(3), applicant, &call);
+		/* waits for another transaction with the same key; if that commits, its ticket is the one */
+		if (!oms_store_remember_key(key, ticket->id, graph->workflow_id, hash))
+		{
+			if (!opened_before(key, graph, hash, &before))
+				ereport(ERROR,
+						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						 errmsg("idempotency key \"%s\" was used at the same time", key)));
+			oms_call_end(&call);
+			PG_RETURN_TICKET_ID(before);
+		}
+	}
+	else
+		ticket = new_ticket(graph, data, PG_GETARG_INT32(3), applicant, &call);
+
+	oms_decide_open(ticket);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_TICKET_ID(ticket->id);
+}
+
+/* Tickets written in one go */
+#define OPEN_BATCH	500
+
+/*
+ * open_tickets(workflow text, data jsonb[]) → SETOF ticket_id, in the order given.
+ */
+Datum
+oms_open_tickets(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	OmsCall		call;
+	const OmsGraph *graph;
+	OmsTicket  *batch[OPEN_BATCH];
+	int			nbatch = 0;
+	Datum	   *data;
+	bool	   *nulls;
+	int			count;
+	MemoryContext step;
+	MemoryContext old;
+
+	oms_arg_required(fcinfo, 1, "data");
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), JSONBOID, -1, false, TYPALIGN_INT, &data, &nulls, &count);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	oms_call_begin(&call, "oms.open_tickets()");
+	graph = graph_for_opening(fcinfo, 0);
+
+	step = AllocSetContextCreate(CurrentMemoryContext, "oms open", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(step);
+	for (int i = 0; i < count; i++)
+	{
+		OmsTicket  *ticket;
+		Datum		value;
+		bool		isnull = false;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("data of a ticket must not be null"),
+					 errdetail("Element %d of the array is.", i + 1)));
+		ticket = new_ticket(graph, check_data(DatumGetJsonbP(data[i])), 0, NULL, &call);
+		oms_decide_open(ticket);
+		value = TicketIdGetDatum(ticket->id);
+		tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
+		batch[nbatch++] = ticket;
+		if (nbatch == OPEN_BATCH || i == count - 1)
+		{
+			oms_store_apply_many(batch, nbatch, &call.actor);
+			nbatch = 0;
+			MemoryContextReset(step);
+		}
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(step);
+	oms_call_end(&call);
+	return (Datum) 0;
+}
+
+/* ---- the whole ticket ---- */
+
+/*
+ * cancel_ticket(ticket, reason text)
+ */
+Datum
+oms_cancel_ticket(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+	char	   *reason = oms_arg_note(fcinfo, 1, "reason");
+	OmsTicket  *ticket;
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	oms_call_begin(&call, "oms.cancel_ticket()");
+	ticket = oms_store_lock(id);
+	if (ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED)
+		ereport(ERROR,
+				(errcode(OMS_ERR_WRONG_STATE),
+				 errmsg("cancel_ticket is not possible for ticket %s: the ticket is %s",
+						oms_ticket_id_to_text(id, number), oms_ticket_status_name(ticket->status))));
+	oms_store_stages(ticket);
+	oms_decide_cancel(ticket, reason);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * comment(ticket, body text, stage text, public bool)
+ */
+Datum
+oms_comment(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+	char	   *body = oms_arg_note(fcinfo, 1, "body");
+	OmsTicket  *ticket;
+
+	oms_arg_required(fcinfo, 3, "public");
+	oms_call_begin(&call, "oms.comment()");
+	ticket = oms_store_lock(id);
+	oms_decide_comment(ticket, PG_ARGISNULL(2) ? OMS_NO_STAGE : oms_arg_stage(fcinfo, 2, ticket),
+					   body, PG_GETARG_BOOL(3));
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * next_stages(ticket) → SETOF text.  A closed ticket has none.
+ */
+Datum
+oms_next_stages_of_ticket(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	OmsTicket  *ticket = oms_store_read(oms_arg_ticket(fcinfo, 0));
+	ListCell   *cell;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	if (ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED)
+		return (Datum) 0;
+	foreach(cell, oms_decide_next(ticket->graph, ticket->finished))
+	{
+		Datum		value = CStringGetTextDatum(oms_graph_stage(ticket->graph, lfirst_int(cell))->id);
+		bool		isnull = false;
+
+		tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
+	}
+	return (Datum) 0;
+}
+
+/* ---- evidence ---- */
+
+static void
+report_problem(void *context, OmsTicketId ticket, int seq, const char *problem)
+{
+	ReturnSetInfo *result = context;
+	Datum		values[3] = {TicketIdGetDatum(ticket), Int32GetDatum(seq),
+	CStringGetTextDatum(problem)};
+	bool		nulls[3] = {false, false, false};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/*
+ * Verify the tickets of a scan of ticket_state; how many there were.
+ */
+static int
+verify_scan(OmsScan *scan, ReturnSetInfo *result)
+{
+	int			count = 0;
+
+	oms_scan_begin(scan, "ticket_state", "ticket_state_pkey", TICKET_COLUMNS, AccessShareLock);
+	for (; oms_scan_next(scan); count++)
+	{
+		bytea	   *head = DatumGetByteaPP(scan->slot->tts_values[TICKET_HEAD]);
+
+		oms_timeline_verify(DatumGetTicketId(scan->slot->tts_values[TICKET_ID]),
+							DatumGetInt32(scan->slot->tts_values[TICKET_SEQ]),
+							(uint8 *) VARDATA_ANY(head), report_problem, result);
+	}
+	oms_scan_end(scan);
+	return count;
+}
+
+static OmsStatement select_orphans = {
+	.sql = "SELECT DISTINCT e.ticket_id FROM oms.timeline AS e WHERE NOT EXISTS"
+	" (SELECT FROM oms.ticket_state AS t WHERE t.ticket_id OPERATOR(oms.=) e.ticket_id)"
+	" AND ($1 IS NULL OR e.ticket_id OPERATOR(oms.=) $1)",
+	.nargs = 1,
+	.types = {OMS_TICKET_TYPE}
+};
+
+/*
+ * Events whose ticket is gone; how many such tickets.
+ */
+static uint64
+verify_orphans(Datum ticket, bool all, ReturnSetInfo *result)
+{
+	uint64		count;
+
+	SPI_connect();
+	count = oms_sql(&select_orphans, &ticket, all ? "n" : NULL);
+	for (uint64 i = 0; i < count; i++)
+	{
+		bool		isnull;
+		Datum		id = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+
+		oms_timeline_verify(DatumGetTicketId(id), 0, NULL, report_problem, result);
+	}
+	SPI_finish();
+	return count;
+}
+
+/*
+ * verify_timeline(ticket) → TABLE(ticket, seq, problem); NULL: every ticket.
+ */
+Datum
+oms_verify_timeline(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	bool		all = PG_ARGISNULL(0);
+	OmsScan		scan;
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	InitMaterializedSRF(fcinfo, 0);
+	scan.nkeys = 0;
+	if (!all)
+		oms_scan_key_ticket(&scan, PG_GETARG_TICKET_ID(0));
+	if (verify_scan(&scan, result) + verify_orphans(all ? (Datum) 0 : PG_GETARG_DATUM(0), all, result) == 0 &&
+		!all)
+		ereport(ERROR,
+				(errcode(OMS_ERR_UNKNOWN_TICKET),
+				 errmsg("unknown ticket: %s", oms_ticket_id_to_text(PG_GETARG_TICKET_ID(0), number))));
+	return (Datum) 0;
+}
+
+/*
+ * breached(started timestamptz, now timestamptz, limit_mins int) → bool, true only if strictly later
+ * than the limit.
+ */
+Datum
+oms_breached(PG_FUNCTION_ARGS)
+{
+	TimestampTz started = PG_GETARG_TIMESTAMPTZ(0);
+	TimestampTz now = PG_GETARG_TIMESTAMPTZ(1);
+	int32		limit_mins = PG_GETARG_INT32(2);
+	int64		elapsed;
+
+	if (limit_mins < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("limit_mins must not be negative")));
+	if (now <= started)
+		PG_RETURN_BOOL(false);
+	if (pg_sub_s64_overflow(now, started, &elapsed))
+		PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(elapsed > limit_mins * USECS_PER_MINUTE);
+}
+
+/*
+ * known_ticket(ticket) → the same, or an error if there is no such ticket.
+ */
+Datum
+oms_known_ticket(PG_FUNCTION_ARGS)
+{
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+
+	oms_store_read(id);
+	PG_RETURN_TICKET_ID(id);
+}

@@ -1,0 +1,222 @@
+/*
+ * workflow_api.c
+ *		validate_workflow, create_workflow, retire_workflow, next_stages of a definition, version.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "api/args.h"
+#include "clock.h"
+#include "engine/definition.h"
+#include "errors.h"
+#include "store/spi.h"
+
+PG_FUNCTION_INFO_V1(oms_validate_workflow);
+PG_FUNCTION_INFO_V1(oms_create_workflow);
+PG_FUNCTION_INFO_V1(oms_get_workflow);
+PG_FUNCTION_INFO_V1(oms_retire_workflow);
+PG_FUNCTION_INFO_V1(oms_next_stages_of_definition);
+PG_FUNCTION_INFO_V1(oms_version);
+
+static Datum
+text_or_null(const char *text, bool *isnull)
+{
+	*isnull = text == NULL;
+	return *isnull ? (Datum) 0 : CStringGetTextDatum(text);
+}
+
+/*
+ * validate_workflow(definition jsonb) → TABLE(path, problem, hint): everything that is wrong, in the
+ * order of the definition; no rows if nothing is.
+ */
+Datum
+oms_validate_workflow(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	List	   *problems = NIL;
+	ListCell   *cell;
+
+	oms_arg_required(fcinfo, 0, "definition");
+	InitMaterializedSRF(fcinfo, 0);
+	oms_definition_compile(PG_GETARG_JSONB_P(0), &problems);
+	foreach(cell, problems)
+	{
+		OmsProblem *problem = lfirst(cell);
+		Datum		values[3];
+		bool		nulls[3];
+
+		values[0] = text_or_null(problem->path, &nulls[0]);
+		values[1] = text_or_null(problem->problem, &nulls[1]);
+		values[2] = text_or_null(problem->hint, &nulls[2]);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * Compile a definition or raise its first problem.
+ */
+static OmsGraph *
+compile_or_error(Jsonb *definition)
+{
+	List	   *problems = NIL;
+	OmsGraph   *graph = oms_definition_compile(definition, &problems);
+	OmsProblem *problem;
+
+	if (graph != NULL)
+		return graph;
+	problem = linitial(problems);
+	ereport(ERROR,
+			(errcode(OMS_ERR_INVALID_DEFINITION),
+			 errmsg("%s", problem->problem),
+			 errdetail("%s", problem->path),
+			 problem->hint == NULL ? 0 : errhint("%s", problem->hint)));
+}
+
+/*
+ * create_workflow(definition jsonb) → int, the version that is current now.
+ */
+Datum
+oms_create_workflow(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	Jsonb	   *definition;
+	OmsGraph   *graph;
+	int			version;
+
+	oms_arg_required(fcinfo, 0, "definition");
+	definition = PG_GETARG_JSONB_P(0);
+	oms_call_begin(&call, "oms.create_workflow()");
+	graph = compile_or_error(definition);
+	version = oms_store_create_workflow(graph, definition, call.actor.role, oms_clock_now());
+	oms_call_end(&call);
+	PG_RETURN_INT32(version);
+}
+
+/*
+ * get_workflow(name text, version int) → jsonb; version NULL: the current one.
+ */
+Datum
+oms_get_workflow(PG_FUNCTION_ARGS)
+{
+	char	   *name;
+	Jsonb	   *definition;
+
+	oms_arg_required(fcinfo, 0, "workflow");
+	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	definition = oms_store_definition(name, PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1));
+	if (definition == NULL && PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(OMS_ERR_UNKNOWN_WORKFLOW),
+				 errmsg("unknown workflow: \"%s\"", name)));
+	if (definition == NULL)
+		ereport(ERROR,
+				(errcode(OMS_ERR_UNKNOWN_WORKFLOW),
+				 errmsg("unknown workflow: \"%s\" version %d", name, PG_GETARG_INT32(1))));
+	PG_RETURN_JSONB_P(definition);
+}
+
+/*
+ * retire_workflow(name text)
+ */
+Datum
+oms_retire_workflow(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+
+	oms_arg_required(fcinfo, 0, "workflow");
+	oms_call_begin(&call, "oms.retire_workflow()");
+	oms_store_retire_workflow(text_to_cstring(PG_GETARG_TEXT_PP(0)), oms_clock_now());
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * The set of the stages named in an array of text.
+ */
+static void
+read_done(const OmsGraph *graph, ArrayType *array, OmsStageSet *done)
+{
+	Datum	   *ids;
+	bool	   *nulls;
+	int			count;
+
+	oms_set_init(done, graph);
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &ids, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		text	   *id;
+		int			no;
+
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("done must not contain nulls")));
+		id = DatumGetTextPP(ids[i]);
+		no = oms_graph_find(graph, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
+		if (no == 0)
+			ereport(ERROR,
+					(errcode(OMS_ERR_UNKNOWN_STAGE),
+					 errmsg("unknown stage \"%s\" of workflow \"%s\"",
+							TextDatumGetCString(ids[i]), graph->name)));
+		oms_set_add(done, no);
+	}
+}
+
+/*
+ * next_stages(definition jsonb, done text[], data jsonb) → SETOF text, without a ticket.
+ */
+Datum
+oms_next_stages_of_definition(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	OmsGraph   *graph;
+	OmsStageSet done;
+	ListCell   *cell;
+
+	oms_arg_required(fcinfo, 0, "definition");
+	oms_arg_required(fcinfo, 1, "done");
+	oms_arg_required(fcinfo, 2, "data");
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	graph = compile_or_error(PG_GETARG_JSONB_P(0));
+	read_done(graph, PG_GETARG_ARRAYTYPE_P(1), &done);
+	oms_decide_assume_skips(graph, &done, PG_GETARG_JSONB_P(2));
+	foreach(cell, oms_decide_next(graph, &done))
+	{
+		Datum		value = CStringGetTextDatum(oms_graph_stage(graph, lfirst_int(cell))->id);
+		bool		isnull = false;
+
+		tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
+	}
+	return (Datum) 0;
+}
+
+static OmsStatement select_version = {
+	.sql = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'oms'"
+};
+
+/*
+ * version() → text, of the library; an error if the SQL objects are of another version.
+ */
+Datum
+oms_version(PG_FUNCTION_ARGS)
+{
+	char	   *installed = NULL;
+
+	SPI_connect();
+	if (oms_sql(&select_version, NULL, NULL) > 0)
+		installed = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (installed == NULL || strcmp(installed, OMS_VERSION) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the library is oms %s, but the SQL objects are of version %s", OMS_VERSION,
+						installed == NULL ? "unknown" : installed),
+				 errhint("Run ALTER EXTENSION oms UPDATE, and restart the server if the library is the "
+						 "older of the two.")));
+	SPI_finish();
+	PG_RETURN_TEXT_P(cstring_to_text(OMS_VERSION));
+}

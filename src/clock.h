@@ -1,0 +1,15 @@
+/*
+ * clock.h
+ *		The only source of "now".
+ */
+#ifndef OMS_CLOCK_H
+#define OMS_CLOCK_H
+
+#include "datatype/timestamp.h"
+#include "utils/guc.h"
+
+extern TimestampTz oms_clock_now(void);
+extern bool oms_clock_check(char **newval, void **extra, GucSource source);
+extern void oms_clock_assign(const char *newval, void *extra);
+
+#endif							/* OMS_CLOCK_H */

@@ -1,0 +1,64 @@
+/*
+ * compat.h
+ *		The only place that knows server versions (15 to 18).
+ */
+#ifndef OMS_COMPAT_H
+#define OMS_COMPAT_H
+
+#if PG_VERSION_NUM < 150000
+#error "oms needs PostgreSQL 15 or later"
+#endif
+
+/*
+ * Index maintenance.  16 tells with the update which indexes need it (all, or the summarizing ones
+ * such as BRIN alone) and wants that handed on.
+ */
+#if PG_VERSION_NUM >= 160000
+#define oms_ExecInsertIndexTuples(rri, slot, estate) \
+	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL, false)
+#define oms_ExecUpdateIndexTuples(rri, slot, estate) \
+	ExecInsertIndexTuples((rri), (slot), (estate), true, false, NULL, NIL, false)
+#define oms_table_tuple_update(rel, tid, slot) \
+	({ TU_UpdateIndexes which_; \
+	   simple_table_tuple_update((rel), (tid), (slot), GetActiveSnapshot(), &which_); \
+	   which_ == TU_All; })
+#else
+#define oms_ExecInsertIndexTuples(rri, slot, estate) \
+	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL)
+#define oms_ExecUpdateIndexTuples(rri, slot, estate) \
+	ExecInsertIndexTuples((rri), (slot), (estate), true, false, NULL, NIL)
+#define oms_table_tuple_update(rel, tid, slot) \
+	({ bool which_; \
+	   simple_table_tuple_update((rel), (tid), (slot), GetActiveSnapshot(), &which_); \
+	   which_; })
+#endif
+
+/* 18 added a place for index scan statistics */
+#if PG_VERSION_NUM >= 180000
+#define oms_index_beginscan(rel, index, snapshot, nkeys) \
+	index_beginscan((rel), (index), (snapshot), NULL, (nkeys), 0)
+#else
+#define oms_index_beginscan(rel, index, snapshot, nkeys) \
+	index_beginscan((rel), (index), (snapshot), (nkeys), 0)
+#endif
+
+/* what a check hook hands on is released by the settings machinery, which since 16 has a context */
+#if PG_VERSION_NUM >= 160000
+#define oms_guc_malloc(size)	guc_malloc(LOG, (size))
+#define oms_guc_free(pointer)	guc_free(pointer)
+#else
+#define oms_guc_malloc(size)	malloc(size)
+#define oms_guc_free(pointer)	free(pointer)
+#endif
+
+/* 16 added an argument for what went wrong */
+#if PG_VERSION_NUM >= 160000
+#define oms_DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz) \
+	({ DateTimeErrorExtra extra_; \
+	   DecodeDateTime((field), (ftype), (nf), (dtype), (tm), (fsec), (tz), &extra_); })
+#else
+#define oms_DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz) \
+	DecodeDateTime((field), (ftype), (nf), (dtype), (tm), (fsec), (tz))
+#endif
+
+#endif							/* OMS_COMPAT_H */

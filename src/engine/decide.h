@@ -1,0 +1,38 @@
+/*
+ * decide.h
+ *		The rules: what an event does to a ticket.
+ */
+#ifndef OMS_DECIDE_H
+#define OMS_DECIDE_H
+
+#include "nodes/pg_list.h"
+
+#include "engine/graph.h"
+#include "oms.h"
+
+extern OmsStage *oms_ticket_stage(OmsTicket *ticket, int no);
+extern void oms_require(const OmsTicket *ticket, const OmsStage *stage, OmsVerb verb,
+						const int64 *token);
+
+extern void oms_decide_open(OmsTicket *ticket);
+extern int64 oms_decide_claim(OmsTicket *ticket, OmsStage *stage, const char *worker,
+							  TimestampTz lease_until);
+extern void oms_decide_heartbeat(OmsTicket *ticket, OmsStage *stage, TimestampTz lease_until);
+extern void oms_decide_release(OmsTicket *ticket, OmsStage *stage, const char *note);
+extern List *oms_decide_finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output);
+extern void oms_decide_fail(OmsTicket *ticket, OmsStage *stage, const char *error, bool retryable);
+extern void oms_decide_skip(OmsTicket *ticket, OmsStage *stage, const char *reason);
+extern void oms_decide_retry(OmsTicket *ticket, OmsStage *stage, const char *reason);
+extern void oms_decide_reassign(OmsTicket *ticket, OmsStage *stage, const char *owner,
+								const char *reason);
+extern int	oms_decide_escalate(OmsTicket *ticket, OmsStage *stage, const char *reason,
+								const char *reassign_to);
+extern void oms_decide_cancel(OmsTicket *ticket, const char *reason);
+extern void oms_decide_priority(OmsTicket *ticket, int priority);
+extern void oms_decide_comment(OmsTicket *ticket, int stage_no, const char *body, bool public);
+extern int	oms_decide_timers(OmsTicket *ticket, OmsStage *stage);
+
+extern List *oms_decide_next(const OmsGraph *graph, const OmsStageSet *finished);
+extern void oms_decide_assume_skips(const OmsGraph *graph, OmsStageSet *finished, Jsonb *data);
+
+#endif							/* OMS_DECIDE_H */

@@ -1,0 +1,145 @@
+/*
+ * event.c
+ *		Saying what happened: events for the timeline, bells for the listeners.
+ *
+ * Numbers are given out here, in the order of the calls, so that a token can be the number of the
+ * event that gave it out.  Nothing is written before the store applies the ticket.
+ */
+#include "postgres.h"
+
+#include "utils/datetime.h"
+
+#include "engine/event.h"
+
+/*
+ * Status as staff read it, and what a citizen is told (NULL: nothing).  The words "breached" and
+ * "warning" belong to their events alone: no other status and no generated note contains them.
+ */
+static const struct
+{
+	const char *status;
+	const char *citizen;
+}			event_words[] =
+{
+	[OMS_EV_OPENED] = {"opened", "received"},
+	[OMS_EV_QUEUED] = {"queued", "in progress"},
+	[OMS_EV_IN_PROGRESS] = {"in_progress", NULL},
+	[OMS_EV_RELEASED] = {"released", NULL},
+	[OMS_EV_LEASE_EXPIRED] = {"lease_expired", NULL},
+	[OMS_EV_RETRY] = {"retry", NULL},
+	[OMS_EV_REASSIGNED] = {"reassigned", NULL},
+	[OMS_EV_DONE] = {"done", "done"},
+	[OMS_EV_SKIPPED] = {"skipped", NULL},
+	[OMS_EV_FAILED] = {"failed", NULL},
+	[OMS_EV_CANCELLED] = {"cancelled", NULL},
+	[OMS_EV_BREACHED] = {"breached", NULL},
+	[OMS_EV_ESCALATED] = {"escalated", NULL},
+	[OMS_EV_COMMENT] = {"comment", NULL},
+	[OMS_EV_CHANGED] = {"changed", NULL},
+	[OMS_EV_TICKET_DONE] = {"ticket_done", "closed"},
+	[OMS_EV_TICKET_CANCELLED] = {"ticket_cancelled", "cancelled"},
+	[OMS_EV_TICKET_FAILED] = {"ticket_failed", NULL}
+};
+
+const char *
+oms_event_status(OmsEventKind kind)
+{
+	return event_words[kind].status;
+}
+
+/*
+ * Append an event about a stage, or about the ticket if stage is NULL.  The note is kept by
+ * reference.  A change of what citizens see rings the status bell.
+ */
+OmsEvent *
+oms_event_add(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage, const char *note)
+{
+	OmsEvent   *event = palloc0(sizeof(OmsEvent));
+
+	event->kind = kind;
+	event->seq = ++ticket->seq;
+	event->note = note;
+	event->public = event_words[kind].citizen != NULL;
+	if (stage != NULL)
+	{
+		event->stage = stage->no;
+		event->cycle = stage->cycle;
+		event->attempt = stage->attempt;
+		event->owner = stage->owner;
+		event->worker = stage->worker;
+	}
+
+	if (ticket->last_event == NULL)
+		ticket->events = event;
+	else
+		ticket->last_event->next = event;
+	ticket->last_event = event;
+
+	if (event->public)
+		oms_bell_status(ticket, stage, event_words[kind].citizen);
+	return event;
+}
+
+static OmsBell *
+add_bell(OmsTicket *ticket, OmsChannel channel, const OmsStage *stage)
+{
+	OmsBell    *bell = palloc0(sizeof(OmsBell));
+
+	bell->channel = channel;
+	bell->stage = stage == NULL ? OMS_NO_STAGE : stage->no;
+	if (ticket->last_bell == NULL)
+		ticket->bells = bell;
+	else
+		ticket->last_bell->next = bell;
+	ticket->last_bell = bell;
+	return bell;
+}
+
+/* The stage is there to be claimed */
+void
+oms_bell_dispatch(OmsTicket *ticket, const OmsStage *stage)
+{
+	OmsBell    *bell = add_bell(ticket, OMS_DISPATCH, stage);
+
+	bell->owner = stage->owner;
+	bell->number = stage->attempt;
+}
+
+/* Somebody has to look at it */
+void
+oms_bell_alert(OmsTicket *ticket, const OmsStage *stage, const char *kind)
+{
+	OmsBell    *bell = add_bell(ticket, OMS_ALERT, stage);
+
+	bell->word = kind;
+	bell->number = stage == NULL ? 0 : stage->level;
+}
+
+/* A public status changed, or somebody has to stop working on the stage */
+void
+oms_bell_status(OmsTicket *ticket, const OmsStage *stage, const char *status)
+{
+	OmsBell    *bell = add_bell(ticket, OMS_STATUS, stage);
+
+	bell->word = status;
+}
+
+/*
+ * A point in time as it stands in notes: ISO 8601 in UTC, whatever the settings of the session,
+ * with a fraction only where there is one.
+ */
+char *
+oms_time_text(TimestampTz time)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (timestamp2tm(time, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	return psprintf(fsec == 0 ? "%04d-%02d-%02dT%02d:%02d:%02dZ"
+					: "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
+					tm.tm_year, tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+					(int) fsec);
+}

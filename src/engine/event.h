@@ -1,0 +1,18 @@
+/*
+ * event.h
+ *		Saying what happened: events for the timeline, bells for the listeners.
+ */
+#ifndef OMS_EVENT_H
+#define OMS_EVENT_H
+
+#include "oms.h"
+
+extern const char *oms_event_status(OmsEventKind kind);
+extern OmsEvent *oms_event_add(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage,
+							   const char *note);
+extern void oms_bell_dispatch(OmsTicket *ticket, const OmsStage *stage);
+extern void oms_bell_alert(OmsTicket *ticket, const OmsStage *stage, const char *kind);
+extern void oms_bell_status(OmsTicket *ticket, const OmsStage *stage, const char *status);
+extern char *oms_time_text(TimestampTz time);
+
+#endif							/* OMS_EVENT_H */

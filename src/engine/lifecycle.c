@@ -1,0 +1,98 @@
+/*
+ * lifecycle.c
+ *		The state table of a stage.
+ *
+ * One row per verb, one column per state.  This is the only place that says what is allowed: whoever
+ * changes a stage asks oms_verb_allowed first, with the ticket locked.  How far the stage then moves
+ * (a failure goes back to the queue or not) is decided in decide.c.
+ */
+#include "postgres.h"
+
+#include "engine/lifecycle.h"
+
+#define COLUMNS "wqphdsfx"
+
+static const struct
+{
+	const char *name;
+	const char *allowed;		/* in the order of COLUMNS */
+}			lifecycle[] =
+{
+	/* verb                            waiting, queued, in progress, held, done, skipped, failed, x */
+	[OMS_CLAIM] = {"claim",				"-+------"},
+	[OMS_CLAIM_STAGE] = {"claim_stage",	"-+------"},
+	[OMS_HEARTBEAT] = {"heartbeat",		"--+-----"},
+	[OMS_RELEASE] = {"release",			"--+-----"},
+	[OMS_FINISH] = {"stage_done",		"-++-----"},
+	[OMS_FAIL] = {"stage_failed",		"-++-----"},
+	[OMS_SKIP] = {"skip_stage",			"++++--+-"},
+	[OMS_RETRY] = {"retry_stage",		"------+-"},
+	[OMS_REASSIGN] = {"reassign",		"-++---+-"},
+	[OMS_ESCALATE] = {"escalate",		"++++++++"},
+	[OMS_ESCALATE_TO] = {"escalate with reassign_to", "-++---+-"},
+	[OMS_EXPIRE] = {"lease expiry",		"--+-----"},
+	[OMS_CANCEL] = {"cancel_ticket",	"++++--+-"},
+	[OMS_COMMENT] = {"comment",			"++++++++"}
+};
+
+bool
+oms_verb_allowed(OmsVerb verb, char status)
+{
+	const char *column = strchr(COLUMNS, status);
+
+	return column != NULL && lifecycle[verb].allowed[column - COLUMNS] == '+';
+}
+
+const char *
+oms_verb_name(OmsVerb verb)
+{
+	return lifecycle[verb].name;
+}
+
+const char *
+oms_stage_status_name(char status)
+{
+	switch ((OmsStageStatus) status)
+	{
+		case OMS_WAITING:
+			return "waiting";
+		case OMS_QUEUED:
+			return "queued";
+		case OMS_IN_PROGRESS:
+			return "in_progress";
+		case OMS_STAGE_HELD:
+			return "on_hold";
+		case OMS_STAGE_DONE:
+			return "done";
+		case OMS_SKIPPED:
+			return "skipped";
+		case OMS_STAGE_FAILED:
+			return "failed";
+		case OMS_STAGE_CANCELLED:
+			return "cancelled";
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("invalid stage status \"%c\"", status)));
+}
+
+const char *
+oms_ticket_status_name(char status)
+{
+	switch ((OmsTicketStatus) status)
+	{
+		case OMS_TICKET_OPEN:
+			return "open";
+		case OMS_TICKET_HELD:
+			return "on_hold";
+		case OMS_TICKET_DONE:
+			return "done";
+		case OMS_TICKET_FAILED:
+			return "failed";
+		case OMS_TICKET_CANCELLED:
+			return "cancelled";
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("invalid ticket status \"%c\"", status)));
+}

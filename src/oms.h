@@ -1,0 +1,271 @@
+/*
+ * oms.h
+ *		The vocabulary: enums, structs and limits that every room speaks; nothing else.
+ *
+ * A workflow is compiled into an OmsGraph.  A ticket that is being changed is an OmsTicket: loaded
+ * under its row lock, changed in memory by the engine, written back in one go by the store.
+ */
+#ifndef OMS_H
+#define OMS_H
+
+#include "datatype/timestamp.h"
+#include "storage/itemptr.h"
+#include "utils/jsonb.h"
+#include "utils/jsonpath.h"
+#include "utils/numeric.h"
+
+#include "types/ticket_id.h"
+
+#define OMS_VERSION				"1.0"
+
+#define OMS_MAX_STAGES			4096
+#define OMS_MAX_NAME			63	/* bytes of a workflow, stage, owner, worker or calendar name */
+#define OMS_MAX_LABEL			200 /* bytes of a public label */
+#define OMS_MAX_DESCRIPTION		4000
+#define OMS_HASH_LEN			32
+#define OMS_SALT_LEN			16
+
+/* The ticket itself, where a stage number is asked for */
+#define OMS_NO_STAGE			0
+
+/* ---- workflow ---- */
+
+typedef enum OmsEscalationUnit
+{
+	OMS_AT_PERCENT,				/* of the limit, 100 is the due time */
+	OMS_AT_MINUTES				/* after the due time */
+} OmsEscalationUnit;
+
+typedef struct OmsEscalationStep
+{
+	OmsEscalationUnit unit;
+	int			at;
+	const char *notify;			/* NULL: nobody */
+	const char *reassign_to;	/* NULL: stays */
+	int			every_mins;		/* 0: once */
+	int			max_times;		/* 0: no end */
+} OmsEscalationStep;
+
+/* One stage of a workflow.  Stages are numbered from 1 in definition order; deps hold numbers. */
+typedef struct OmsStageDef
+{
+	const char *id;
+	const char *owner;
+	const char *label;			/* NULL: the id */
+	const char *public_owner;	/* NULL: hidden */
+	const char *calendar;		/* NULL: the workflow's */
+	int			sla_mins;		/* -1: none */
+	int			sla_days;		/* -1: none */
+
+	int			ndeps;
+	int		   *deps;
+	int			need;			/* how many of deps must be finished */
+	int			ndependants;
+	int		   *dependants;
+	bool		asks_conditions;	/* a direct dependant has a condition */
+
+	Numeric		min_amount;		/* NULL: none */
+	JsonPath   *when;			/* NULL: none; always strict */
+	bool		when_stages;	/* the path uses $stages */
+
+	int			max_attempts;
+	int			backoff_secs;
+	double		factor;
+	int			max_secs;
+
+	int			nwarn;
+	int		   *warn_at;		/* percentages, ascending */
+	int			nsteps;
+	OmsEscalationStep *steps;
+
+	int			not_same_as;	/* stage number, 0: none */
+	bool		manual;
+} OmsStageDef;
+
+typedef struct OmsGraph
+{
+	int			workflow_id;	/* 0: not stored */
+	const char *name;
+	const char *prefix;			/* as given or worked out from the name */
+	const char *description;
+	const char *owner;			/* NULL: nobody */
+	const char *calendar;		/* NULL: 24x7 */
+	int			sla_mins;		/* of the whole ticket, -1: none */
+	int			nstages;
+	OmsStageDef *stages;		/* [0] is stage number 1 */
+	int		   *by_id;			/* stage numbers sorted by id, for oms_graph_find */
+	bool		uses_stages;	/* some condition uses $stages */
+} OmsGraph;
+
+#define oms_graph_stage(graph, no)	(&(graph)->stages[(no) - 1])
+
+/* ---- states ---- */
+
+/* Stored in stage_state.status; the order is that of the columns in engine/lifecycle.c */
+typedef enum OmsStageStatus
+{
+	OMS_WAITING = 'w',
+	OMS_QUEUED = 'q',
+	OMS_IN_PROGRESS = 'p',
+	OMS_STAGE_HELD = 'h',
+	OMS_STAGE_DONE = 'd',
+	OMS_SKIPPED = 's',
+	OMS_STAGE_FAILED = 'f',
+	OMS_STAGE_CANCELLED = 'x'
+} OmsStageStatus;
+
+/* Stored in ticket_state.status */
+typedef enum OmsTicketStatus
+{
+	OMS_TICKET_OPEN = 'o',
+	OMS_TICKET_HELD = 'h',
+	OMS_TICKET_DONE = 'd',
+	OMS_TICKET_FAILED = 'f',
+	OMS_TICKET_CANCELLED = 'x'
+} OmsTicketStatus;
+
+/* What can happen to a stage; the rows of the table in engine/lifecycle.c */
+typedef enum OmsVerb
+{
+	OMS_CLAIM,
+	OMS_CLAIM_STAGE,
+	OMS_HEARTBEAT,
+	OMS_RELEASE,
+	OMS_FINISH,
+	OMS_FAIL,
+	OMS_SKIP,
+	OMS_RETRY,
+	OMS_REASSIGN,
+	OMS_ESCALATE,
+	OMS_ESCALATE_TO,
+	OMS_EXPIRE,
+	OMS_CANCEL,
+	OMS_COMMENT
+} OmsVerb;
+
+/* What the timeline says; names and visibility stand in engine/event.c */
+typedef enum OmsEventKind
+{
+	OMS_EV_OPENED,
+	OMS_EV_QUEUED,
+	OMS_EV_IN_PROGRESS,
+	OMS_EV_RELEASED,
+	OMS_EV_LEASE_EXPIRED,
+	OMS_EV_RETRY,
+	OMS_EV_REASSIGNED,
+	OMS_EV_DONE,
+	OMS_EV_SKIPPED,
+	OMS_EV_FAILED,
+	OMS_EV_CANCELLED,
+	OMS_EV_BREACHED,
+	OMS_EV_ESCALATED,
+	OMS_EV_COMMENT,
+	OMS_EV_CHANGED,
+	OMS_EV_TICKET_DONE,
+	OMS_EV_TICKET_CANCELLED,
+	OMS_EV_TICKET_FAILED
+} OmsEventKind;
+
+/* A timestamp that is not there; stored as NULL */
+#define OMS_NEVER		DT_NOBEGIN
+
+/* ---- a ticket in the middle of a change ---- */
+
+/* One row of stage_state */
+typedef struct OmsStage
+{
+	int			no;
+	char		status;			/* OmsStageStatus */
+	const char *owner;
+	const char *worker;			/* NULL: nobody has it, or never said a name */
+	int			priority;
+	int			attempt;		/* from 1, within the cycle */
+	int			cycle;			/* from 1 */
+	int			level;			/* escalations of this cycle */
+	int64		token;			/* the last one given out in this cycle, 0: none */
+	int			output_seq;		/* timeline number of the event that carries the output, 0: {} */
+	TimestampTz queued_at;		/* first in this cycle */
+	TimestampTz ready_at;		/* claimable from then on; orders the queue */
+	TimestampTz announce_at;	/* a dispatch that is still to come */
+	TimestampTz started_at;
+	TimestampTz finished_at;
+	TimestampTz lease_until;
+	TimestampTz due_at;
+	TimestampTz breached_at;	/* when that was recorded */
+	TimestampTz timer_at;		/* nothing happens by itself before then */
+
+	bool		stored;			/* has a row at tid */
+	bool		changed;		/* differs from that row */
+	ItemPointerData tid;
+	struct OmsStage *next;		/* all stages that this change has touched */
+} OmsStage;
+
+/* One event of the timeline, to be appended */
+typedef struct OmsEvent
+{
+	OmsEventKind kind;
+	int			seq;
+	int			stage;			/* OMS_NO_STAGE: the ticket */
+	int			cycle;
+	int			attempt;
+	bool		public;
+	const char *owner;
+	const char *worker;
+	const char *note;
+	Jsonb	   *payload;		/* data of the ticket or output of the stage */
+	struct OmsEvent *next;
+} OmsEvent;
+
+/* One event for listeners */
+typedef enum OmsChannel
+{
+	OMS_DISPATCH,
+	OMS_ALERT,
+	OMS_STATUS
+} OmsChannel;
+
+typedef struct OmsBell
+{
+	OmsChannel	channel;
+	int			stage;			/* OMS_NO_STAGE: the ticket */
+	const char *owner;			/* of a dispatch */
+	const char *word;			/* kind of an alert, status of a status */
+	int			number;			/* attempt of a dispatch, level of an alert */
+	struct OmsBell *next;
+} OmsBell;
+
+/* One row of ticket_state, what was loaded with it, and what is to be written */
+typedef struct OmsTicket
+{
+	OmsTicketId id;
+	const OmsGraph *graph;
+	char		status;			/* OmsTicketStatus */
+	int			priority;
+	int			seq;			/* number of the last event */
+	int			data_seq;		/* event that carries the data */
+	int			n_active;		/* stages queued, in progress or on hold */
+	int			n_failed;
+	bool		odd_rows;		/* some waiting stage has a row */
+	TimestampTz opened_at;
+	TimestampTz closed_at;
+	TimestampTz last_at;		/* time of the last event */
+	uint8		head[OMS_HASH_LEN];
+	struct OmsStageSet *finished;	/* done and skipped */
+	struct OmsStageSet *started;	/* every stage that is not waiting */
+	const char *applicant;		/* written at opening only */
+	const char *opened_by;		/* likewise */
+
+	TimestampTz now;			/* the one reading of the clock of this change */
+	Jsonb	   *data;			/* NULL: not loaded */
+	Jsonb	   *outputs;		/* {"stages": {id: output}} as far as loaded; NULL: none */
+
+	bool		stored;
+	ItemPointerData tid;
+	OmsStage   *stages;			/* loaded or made */
+	OmsEvent   *events;
+	OmsEvent   *last_event;
+	OmsBell    *bells;
+	OmsBell    *last_bell;
+} OmsTicket;
+
+#endif							/* OMS_H */

@@ -1,0 +1,18 @@
+/*
+ * call.h
+ *		The frame around every change: who acts, and which snapshot is looked at.
+ */
+#ifndef OMS_CALL_H
+#define OMS_CALL_H
+
+#include "store/timeline.h"
+
+typedef struct OmsCall
+{
+	OmsActor	actor;
+} OmsCall;
+
+extern void oms_call_begin(OmsCall *call, const char *function);
+extern void oms_call_end(OmsCall *call);
+
+#endif							/* OMS_CALL_H */

@@ -1,0 +1,79 @@
+/*
+ * queue.c
+ *		Going through the queue of an owner, and through the timers that are due.
+ *
+ * Both walk an index that holds only live work, lock the ticket of each entry without waiting, and
+ * look again under the lock: the entry may be older than the lock.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "store/store.h"
+#include "store/tables.h"
+
+/*
+ * Lock the ticket of the current row of a scan and load the stage; NULL if another has the ticket.
+ */
+static OmsStage *
+lock_current(OmsScan *scan, OmsTicket **ticket)
+{
+	*ticket = oms_store_try_lock(DatumGetTicketId(scan->slot->tts_values[STAGE_TICKET_ID]));
+	if (*ticket == NULL)
+		return NULL;
+	return oms_store_stage(*ticket, DatumGetInt16(scan->slot->tts_values[STAGE_NO]));
+}
+
+/*
+ * Visit what the owner can claim now, highest priority first, then oldest, until the visitor returns
+ * false.  Tickets that another has locked are passed over.  Memory of each step is given back.
+ */
+void
+oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor visit, void *context)
+{
+	OmsScan		scan;
+	bool		more = true;
+
+	scan.nkeys = 0;
+	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(owner));
+	oms_scan_begin(&scan, "stage_state", "stage_state_queue", STAGE_COLUMNS, RowExclusiveLock);
+	while (more && oms_scan_next(&scan))
+	{
+		OmsTicket  *ticket;
+		OmsStage   *stage;
+
+		if (DatumGetTimestampTz(scan.slot->tts_values[STAGE_READY_AT]) > now)
+			continue;
+		stage = lock_current(&scan, &ticket);
+		if (stage != NULL && stage->status == OMS_QUEUED && strcmp(stage->owner, owner) == 0 &&
+			stage->ready_at <= ticket->now)
+			more = visit(context, ticket, stage);
+	}
+	oms_scan_end(&scan);
+}
+
+/*
+ * Visit every stage whose timer is due, in the order of the timers, until the visitor returns false.
+ */
+void
+oms_store_visit_due(TimestampTz now, OmsVisitor visit, void *context)
+{
+	OmsScan		scan;
+	bool		more = true;
+
+	scan.nkeys = 0;
+	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, RowExclusiveLock);
+	while (more && oms_scan_next(&scan) &&
+		   DatumGetTimestampTz(scan.slot->tts_values[STAGE_TIMER_AT]) <= now)
+	{
+		OmsTicket  *ticket;
+		OmsStage   *stage = lock_current(&scan, &ticket);
+
+		if (stage != NULL && stage->timer_at != OMS_NEVER && stage->timer_at <= ticket->now)
+			more = visit(context, ticket, stage);
+	}
+	oms_scan_end(&scan);
+}

@@ -1,0 +1,283 @@
+/*
+ * row.c
+ *		Reading and writing rows of the hot tables without the executor.
+ *
+ * Every call of the API reads and writes the same few rows by primary key.  Through SPI each of these
+ * steps costs a plan, a portal and an executor start; here it is an index scan or an insert of the
+ * table access method and the indexes' own maintenance, the way COPY and logical replication do it.
+ * The other side of it: triggers do not fire.  That is meant.  The guards on these tables refuse
+ * everything that comes through the executor, so the extension needs no flag to get past them, and
+ * there is none that could be left raised.
+ *
+ * Constraints (NOT NULL, CHECK) are checked.  There are no foreign keys, generated columns or row
+ * security on these tables.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "store/row.h"
+
+/* As many rows as COPY gathers before it writes them */
+#define MAX_BUFFERED_ROWS	1000
+
+extern Datum oms_ticket_id_eq(PG_FUNCTION_ARGS);
+
+/*
+ * The OID of a table or index of the extension.  Looked up anew each time (two cache hits), so that
+ * nothing goes stale when the extension is dropped and created again.
+ */
+Oid
+oms_relation_oid(const char *name)
+{
+	Oid			schema = get_namespace_oid("oms", true);
+	Oid			oid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"oms.%s\" does not exist", name),
+				 errhint("Is the extension oms installed in this database?")));
+	return oid;
+}
+
+static Relation
+open_table(const char *name, int columns, LOCKMODE lockmode)
+{
+	Relation	rel = table_open(oms_relation_oid(name), lockmode);
+
+	if (RelationGetNumberOfAttributes(rel) != columns)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"oms.%s\" has %d columns, the library expects %d", name,
+						RelationGetNumberOfAttributes(rel), columns),
+				 errhint("Run ALTER EXTENSION oms UPDATE and restart the server, so that the library and "
+						 "the SQL objects are of the same version.")));
+	return rel;
+}
+
+/* ---- reading ---- */
+
+/*
+ * Add an equality key for the next column of the index.
+ */
+void
+oms_scan_key(OmsScan *scan, PGFunction equal, Oid collation, Datum value)
+{
+	FmgrInfo   *function = &scan->functions[scan->nkeys];
+
+	Assert(scan->nkeys < OMS_SCAN_KEYS);
+	memset(function, 0, sizeof(FmgrInfo));
+	function->fn_addr = equal;
+	function->fn_nargs = 2;
+	function->fn_strict = true;
+	function->fn_mcxt = CurrentMemoryContext;
+	ScanKeyEntryInitializeWithInfo(&scan->keys[scan->nkeys], 0, scan->nkeys + 1,
+								   BTEqualStrategyNumber, InvalidOid, collation, function, value);
+	scan->nkeys++;
+}
+
+void
+oms_scan_key_ticket(OmsScan *scan, OmsTicketId id)
+{
+	scan->nkeys = 0;
+	oms_scan_key(scan, oms_ticket_id_eq, InvalidOid, TicketIdGetDatum(id));
+}
+
+/*
+ * Start a scan under the active snapshot with the keys set before (scan->nkeys = 0 for none).
+ */
+void
+oms_scan_begin(OmsScan *scan, const char *table, const char *index, int columns, LOCKMODE lockmode)
+{
+	scan->rel = open_table(table, columns, lockmode);
+	scan->index = index_open(oms_relation_oid(index), lockmode);
+	scan->slot = table_slot_create(scan->rel, NULL);
+	scan->snapshot = RegisterSnapshot(GetActiveSnapshot());
+	scan->scan = oms_index_beginscan(scan->rel, scan->index, scan->snapshot, scan->nkeys);
+	index_rescan(scan->scan, scan->keys, scan->nkeys, NULL, 0);
+}
+
+/*
+ * The next row in index order, deformed in scan->slot; false at the end.
+ */
+bool
+oms_scan_next(OmsScan *scan)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (!index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot))
+		return false;
+	slot_getallattrs(scan->slot);
+	return true;
+}
+
+/*
+ * Lock the current row against other writers and put its newest version into scan->slot.  False if
+ * it is locked by another (LockWaitSkip), or was removed (*gone).  Under REPEATABLE READ and above a
+ * row that changed since the snapshot is a serialization failure.
+ */
+bool
+oms_scan_lock(OmsScan *scan, LockWaitPolicy wait, bool *gone)
+{
+	ItemPointerData tid = scan->slot->tts_tid;
+	int			flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS;
+	TM_FailureData failure;
+	TM_Result	result;
+
+	*gone = false;
+	if (!IsolationUsesXactSnapshot())
+		flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
+	result = table_tuple_lock(scan->rel, &tid, scan->snapshot, scan->slot,
+							  GetCurrentCommandId(false), LockTupleNoKeyExclusive, wait, flags,
+							  &failure);
+	if (result == TM_Ok)
+	{
+		slot_getallattrs(scan->slot);
+		return true;
+	}
+	if (result == TM_WouldBlock)
+		return false;
+	if ((result == TM_Updated || result == TM_Deleted) && IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
+	if (result == TM_Deleted)
+	{
+		*gone = true;
+		return false;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INTERNAL_ERROR),
+			 errmsg("could not lock a row of \"oms.%s\" (result %d)",
+					RelationGetRelationName(scan->rel), result)));
+}
+
+/* The table's lock is kept until the end of the transaction, as for any statement */
+void
+oms_scan_end(OmsScan *scan)
+{
+	index_endscan(scan->scan);
+	UnregisterSnapshot(scan->snapshot);
+	ExecDropSingleTupleTableSlot(scan->slot);
+	index_close(scan->index, NoLock);
+	table_close(scan->rel, NoLock);
+}
+
+/* ---- writing ---- */
+
+void
+oms_writer_begin(OmsWriter *writer, const char *table, int columns)
+{
+	writer->rel = open_table(table, columns, RowExclusiveLock);
+	writer->estate = CreateExecutorState();
+	writer->info = makeNode(ResultRelInfo);
+	InitResultRelInfo(writer->info, writer->rel, 0, NULL, 0);
+	ExecOpenIndices(writer->info, false);
+	writer->slots = NULL;
+	writer->nslots = writer->maxslots = 0;
+}
+
+/*
+ * An empty row to fill: set tts_values, and tts_isnull where it is not NULL.
+ */
+TupleTableSlot *
+oms_writer_row(OmsWriter *writer)
+{
+	TupleTableSlot *slot;
+
+	if (writer->nslots == writer->maxslots)
+	{
+		int			more = writer->maxslots == 0 ? 8 : writer->maxslots * 2;
+
+		writer->slots = writer->slots == NULL
+			? palloc(sizeof(TupleTableSlot *) * more)
+			: repalloc(writer->slots, sizeof(TupleTableSlot *) * more);
+		for (int i = writer->maxslots; i < more; i++)
+			writer->slots[i] = table_slot_create(writer->rel, NULL);
+		writer->maxslots = more;
+	}
+	slot = writer->slots[writer->nslots];
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
+	return slot;
+}
+
+static void
+check_row(OmsWriter *writer, TupleTableSlot *slot)
+{
+	slot->tts_tableOid = RelationGetRelid(writer->rel);
+	if (writer->rel->rd_att->constr != NULL)
+		ExecConstraints(writer->info, slot, writer->estate);
+}
+
+static void
+index_row(OmsWriter *writer, TupleTableSlot *slot)
+{
+	if (writer->info->ri_NumIndices > 0)
+		list_free(oms_ExecInsertIndexTuples(writer->info, slot, writer->estate));
+	ResetPerTupleExprContext(writer->estate);
+}
+
+static void
+flush_rows(OmsWriter *writer)
+{
+	if (writer->nslots == 0)
+		return;
+	table_multi_insert(writer->rel, writer->slots, writer->nslots, GetCurrentCommandId(true), 0,
+					   NULL);
+	for (int i = 0; i < writer->nslots; i++)
+		index_row(writer, writer->slots[i]);
+	writer->nslots = 0;
+}
+
+/*
+ * The row that oms_writer_row gave out is filled: insert it, now or with those that follow.  What
+ * its values point to must live until oms_writer_end.
+ */
+void
+oms_writer_add(OmsWriter *writer)
+{
+	TupleTableSlot *slot = writer->slots[writer->nslots];
+
+	ExecStoreVirtualTuple(slot);
+	check_row(writer, slot);
+	if (++writer->nslots >= MAX_BUFFERED_ROWS)
+		flush_rows(writer);
+}
+
+/*
+ * Replace the row at tid, which the caller has locked by way of its ticket.  On return tid is that
+ * of the new version.
+ */
+void
+oms_writer_update(OmsWriter *writer, ItemPointer tid, TupleTableSlot *slot)
+{
+	bool		update_indexes;
+
+	ExecStoreVirtualTuple(slot);
+	check_row(writer, slot);
+	update_indexes = oms_table_tuple_update(writer->rel, tid, slot);
+	if (update_indexes && writer->info->ri_NumIndices > 0)
+		list_free(oms_ExecUpdateIndexTuples(writer->info, slot, writer->estate));
+	ResetPerTupleExprContext(writer->estate);
+	*tid = slot->tts_tid;
+}
+
+void
+oms_writer_end(OmsWriter *writer)
+{
+	flush_rows(writer);
+	for (int i = 0; i < writer->maxslots; i++)
+		ExecDropSingleTupleTableSlot(writer->slots[i]);
+	ExecCloseIndices(writer->info);
+	FreeExecutorState(writer->estate);
+	table_close(writer->rel, NoLock);
+}

@@ -1,0 +1,58 @@
+/*
+ * row.h
+ *		Reading and writing rows of the hot tables without the executor.
+ */
+#ifndef OMS_ROW_H
+#define OMS_ROW_H
+
+#include "access/genam.h"
+#include "executor/tuptable.h"
+#include "nodes/execnodes.h"
+#include "nodes/lockoptions.h"
+#include "utils/rel.h"
+
+#include "types/ticket_id.h"
+
+#define OMS_SCAN_KEYS	2
+
+/* An index scan under the active snapshot */
+typedef struct OmsScan
+{
+	Relation	rel;
+	Relation	index;
+	IndexScanDesc scan;
+	Snapshot	snapshot;
+	TupleTableSlot *slot;		/* the current row, deformed */
+	ScanKeyData keys[OMS_SCAN_KEYS];
+	FmgrInfo	functions[OMS_SCAN_KEYS];
+	int			nkeys;
+} OmsScan;
+
+/* Rows of one table on their way in */
+typedef struct OmsWriter
+{
+	Relation	rel;
+	EState	   *estate;
+	ResultRelInfo *info;
+	TupleTableSlot **slots;
+	int			nslots;
+	int			maxslots;
+} OmsWriter;
+
+extern Oid	oms_relation_oid(const char *name);
+
+extern void oms_scan_key_ticket(OmsScan *scan, OmsTicketId id);
+extern void oms_scan_key(OmsScan *scan, PGFunction equal, Oid collation, Datum value);
+extern void oms_scan_begin(OmsScan *scan, const char *table, const char *index, int columns,
+						   LOCKMODE lockmode);
+extern bool oms_scan_next(OmsScan *scan);
+extern bool oms_scan_lock(OmsScan *scan, LockWaitPolicy wait, bool *gone);
+extern void oms_scan_end(OmsScan *scan);
+
+extern void oms_writer_begin(OmsWriter *writer, const char *table, int columns);
+extern TupleTableSlot *oms_writer_row(OmsWriter *writer);
+extern void oms_writer_add(OmsWriter *writer);
+extern void oms_writer_update(OmsWriter *writer, ItemPointer tid, TupleTableSlot *slot);
+extern void oms_writer_end(OmsWriter *writer);
+
+#endif							/* OMS_ROW_H */

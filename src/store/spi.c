@@ -1,0 +1,55 @@
+/*
+ * spi.c
+ *		The one way into SQL, for what is not on the hot path.
+ *
+ * Every statement is a constant with parameters, names everything in full, operators included, and is
+ * planned once per backend; again if the extension was dropped and created meanwhile.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "utils/syscache.h"
+
+#include "errors.h"
+#include "store/spi.h"
+
+static void
+prepare(OmsStatement *statement, Oid schema)
+{
+	Oid			types[OMS_STATEMENT_ARGS];
+
+	if (statement->plan != NULL)
+		SPI_freeplan(statement->plan);
+	statement->plan = NULL;
+	for (int i = 0; i < statement->nargs; i++)
+		types[i] = statement->types[i] != OMS_TICKET_TYPE ? statement->types[i]
+			: GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("ticket_id"),
+							  ObjectIdGetDatum(schema));
+	statement->plan = SPI_prepare(statement->sql, statement->nargs, types);
+	if (statement->plan == NULL || SPI_keepplan(statement->plan) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not prepare a statement: %s", SPI_result_code_string(SPI_result))));
+	statement->schema = schema;
+}
+
+/*
+ * Run a statement between SPI_connect and SPI_finish; the rows are in SPI_tuptable.  Returns how many
+ * were returned or changed.  Always with a fresh snapshot.
+ */
+uint64
+oms_sql(OmsStatement *statement, Datum *values, const char *nulls)
+{
+	Oid			schema = get_namespace_oid("oms", false);
+	int			result;
+
+	if (statement->plan == NULL || statement->schema != schema)
+		prepare(statement, schema);
+	result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
+	if (result < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not run a statement: %s", SPI_result_code_string(result))));
+	return SPI_processed;
+}

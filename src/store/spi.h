@@ -1,0 +1,27 @@
+/*
+ * spi.h
+ *		The one way into SQL.
+ */
+#ifndef OMS_SPI_H
+#define OMS_SPI_H
+
+#include "executor/spi.h"
+
+#define OMS_STATEMENT_ARGS	8
+
+/* Stands for the OID of oms.ticket_id, which is not known beforehand */
+#define OMS_TICKET_TYPE		InvalidOid
+
+/* A statement and its plan, which is kept for the life of the backend */
+typedef struct OmsStatement
+{
+	const char *sql;
+	int			nargs;
+	Oid			types[OMS_STATEMENT_ARGS];
+	SPIPlanPtr	plan;
+	Oid			schema;			/* the schema oms that the plan was made for */
+} OmsStatement;
+
+extern uint64 oms_sql(OmsStatement *statement, Datum *values, const char *nulls);
+
+#endif							/* OMS_SPI_H */

@@ -1,0 +1,54 @@
+/*
+ * store.h
+ *		Loading tickets under lock, and writing back what the engine decided.
+ */
+#ifndef OMS_STORE_H
+#define OMS_STORE_H
+
+#include "engine/decide.h"
+#include "oms.h"
+#include "store/timeline.h"
+
+/* ---- load.c ---- */
+extern OmsTicket *oms_store_lock(OmsTicketId id);
+extern OmsTicket *oms_store_try_lock(OmsTicketId id);
+extern OmsTicket *oms_store_read(OmsTicketId id);
+extern OmsTicket *oms_store_new(const OmsGraph *graph, OmsTicketId id, TimestampTz now);
+extern OmsStage *oms_store_stage(OmsTicket *ticket, int no);
+extern void oms_store_stages(OmsTicket *ticket);
+extern Jsonb *oms_store_data(OmsTicket *ticket);
+extern void oms_store_conditions(OmsTicket *ticket, const OmsStage *stage,
+								 const OmsStage *finishing, Jsonb *output);
+extern Jsonb *oms_store_inputs(OmsTicket *ticket, const OmsStage *stage);
+
+/* ---- workflow.c ---- */
+typedef struct OmsWorkflow
+{
+	int			id;
+	int			version;
+	bool		retired;
+} OmsWorkflow;
+
+extern bool oms_store_workflow(const char *name, OmsWorkflow *workflow);
+extern Jsonb *oms_store_definition(const char *name, int version);
+extern const OmsGraph *oms_store_graph(int workflow_id);
+extern int	oms_store_create_workflow(const OmsGraph *graph, Jsonb *definition, const char *actor,
+									  TimestampTz now);
+extern void oms_store_retire_workflow(const char *name, TimestampTz now);
+
+/* ---- apply.c ---- */
+extern void oms_store_apply(OmsTicket *ticket, const OmsActor *actor);
+extern void oms_store_apply_many(OmsTicket **tickets, int ntickets, const OmsActor *actor);
+
+/* ---- queue.c ---- */
+typedef bool (*OmsVisitor) (void *context, OmsTicket *ticket, OmsStage *stage);
+extern void oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor visit, void *context);
+extern void oms_store_visit_due(TimestampTz now, OmsVisitor visit, void *context);
+
+/* ---- idempotency.c ---- */
+extern bool oms_store_remember_key(const char *key, OmsTicketId ticket, int workflow_id,
+								   int64 hash);
+extern bool oms_store_find_key(const char *key, OmsTicketId *ticket, int *workflow_id,
+							   int64 *hash);
+
+#endif							/* OMS_STORE_H */

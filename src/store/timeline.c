@@ -1,0 +1,431 @@
+/*
+ * timeline.c
+ *		The append-only, hash-chained timeline.
+ *
+ * One chain per ticket: its head stands in the ticket's row, which every change has locked, so chains
+ * neither fork nor wait for each other (one chain for all tickets would serialise the server).
+ *
+ * The hash of an event is SHA-256 over the hash before it (32 zero bytes for the first) and this
+ * content.  Integers are big-endian; a text is its length in bytes as int4 and then its UTF-8 bytes,
+ * or length -1 for NULL.  Nothing depends on time zone, date style, encoding or server version.
+ *
+ *		1 byte	version, 1
+ *		text	ticket number, e.g. DL-2026-00091
+ *		int4	number of the event
+ *		int8	time, microseconds since 1970-01-01 00:00 UTC
+ *		text	status, stage, owner, actor, session's user, worker (six texts)
+ *		1 byte	1 if citizens see the event, else 0
+ *		int4	cycle
+ *		int4	attempt
+ *		text	digest of the note (32 bytes, or NULL)
+ *		text	digest of the payload (32 bytes, or NULL)
+ *
+ * The payload is the ticket's data (event "opened") or the stage's output (event "done").  A digest is
+ * SHA-256 over the event's salt of 16 bytes and the note, or the payload in jsonb's text form.  An
+ * erasure takes note, payload and salt away and leaves the digests, so the chain stays whole and the
+ * content cannot be guessed back.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_collation.h"
+#include "common/cryptohash.h"
+#include "common/sha2.h"
+#include "mb/pg_wchar.h"
+#include "port/pg_bswap.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "engine/event.h"
+#include "engine/graph.h"
+#include "errors.h"
+#include "store/tables.h"
+#include "store/timeline.h"
+
+#define CONTENT_VERSION 1
+#define UNIX_EPOCH_USECS \
+	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+
+StaticAssertDecl(OMS_HASH_LEN == PG_SHA256_DIGEST_LENGTH, "hashes are SHA-256");
+
+/* ---- hashing ---- */
+
+static void
+hash_failed(pg_cryptohash_ctx *context)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INTERNAL_ERROR),
+			 errmsg("could not compute a SHA-256 hash: %s", pg_cryptohash_error(context))));
+}
+
+/*
+ * SHA-256 over two pieces of memory.
+ */
+static void
+sha256(const uint8 *first, size_t first_len, const uint8 *second, size_t second_len, uint8 *hash)
+{
+	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
+
+	if (context == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	if (pg_cryptohash_init(context) < 0 ||
+		pg_cryptohash_update(context, first, first_len) < 0 ||
+		pg_cryptohash_update(context, second, second_len) < 0 ||
+		pg_cryptohash_final(context, hash, OMS_HASH_LEN) < 0)
+		hash_failed(context);
+	pg_cryptohash_free(context);
+}
+
+static const char *
+as_utf8(const char *text, int *len)
+{
+	const char *utf8 = pg_server_to_any(text, *len, PG_UTF8);
+
+	if (utf8 != text)
+		*len = strlen(utf8);
+	return utf8;
+}
+
+/*
+ * The salted digest of a note or payload.
+ */
+void
+oms_chain_digest(const uint8 *salt, const char *content, int len, uint8 *digest)
+{
+	content = as_utf8(content, &len);
+	sha256(salt, OMS_SALT_LEN, (const uint8 *) content, len, digest);
+}
+
+static void
+put_int32(StringInfo buf, int32 value)
+{
+	uint32		wire = pg_hton32((uint32) value);
+
+	appendBinaryStringInfo(buf, (char *) &wire, sizeof(wire));
+}
+
+static void
+put_int64(StringInfo buf, int64 value)
+{
+	uint64		wire = pg_hton64((uint64) value);
+
+	appendBinaryStringInfo(buf, (char *) &wire, sizeof(wire));
+}
+
+static void
+put_text(StringInfo buf, const char *text)
+{
+	int			len;
+
+	if (text == NULL)
+	{
+		put_int32(buf, -1);
+		return;
+	}
+	len = strlen(text);
+	text = as_utf8(text, &len);
+	put_int32(buf, len);
+	appendBinaryStringInfo(buf, text, len);
+}
+
+static void
+put_digest(StringInfo buf, const uint8 *digest)
+{
+	put_int32(buf, digest == NULL ? -1 : OMS_HASH_LEN);
+	if (digest != NULL)
+		appendBinaryStringInfo(buf, (const char *) digest, OMS_HASH_LEN);
+}
+
+/*
+ * The hash of an event after the one with the hash "previous".
+ */
+void
+oms_chain_hash(const OmsEventContent *content, const uint8 *previous, uint8 *hash)
+{
+	StringInfoData buf;
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, CONTENT_VERSION);
+	put_text(&buf, oms_ticket_id_to_text(content->ticket, number));
+	put_int32(&buf, content->seq);
+	put_int64(&buf, content->at + UNIX_EPOCH_USECS);
+	put_text(&buf, content->status);
+	put_text(&buf, content->stage);
+	put_text(&buf, content->owner);
+	put_text(&buf, content->actor);
+	put_text(&buf, content->session);
+	put_text(&buf, content->worker);
+	appendStringInfoChar(&buf, content->public ? 1 : 0);
+	put_int32(&buf, content->cycle);
+	put_int32(&buf, content->attempt);
+	put_digest(&buf, content->note_digest);
+	put_digest(&buf, content->payload_digest);
+	sha256(previous, OMS_HASH_LEN, (const uint8 *) buf.data, buf.len, hash);
+	pfree(buf.data);
+}
+
+/* ---- writing ---- */
+
+static void
+set_value(TupleTableSlot *slot, int column, Datum value)
+{
+	slot->tts_values[column] = value;
+	slot->tts_isnull[column] = false;
+}
+
+static void
+set_text(TupleTableSlot *slot, int column, const char *text)
+{
+	if (text != NULL)
+		set_value(slot, column, CStringGetTextDatum(text));
+}
+
+static Datum
+bytes_datum(const uint8 *bytes, int len)
+{
+	bytea	   *result = palloc(VARHDRSZ + len);
+
+	SET_VARSIZE(result, VARHDRSZ + len);
+	memcpy(VARDATA(result), bytes, len);
+	return PointerGetDatum(result);
+}
+
+/*
+ * Work out the salted digests of note and payload and put them, the salt and the two themselves
+ * into the row.  The digests are not stored: they can be worked out until an erasure needs them.
+ */
+static void
+fill_content(TupleTableSlot *slot, const OmsEvent *event, OmsEventContent *content,
+			 uint8 *note_digest, uint8 *payload_digest)
+{
+	uint8		salt[OMS_SALT_LEN];
+
+	if (event->note == NULL && event->payload == NULL)
+		return;
+	if (!pg_strong_random(salt, sizeof(salt)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate a random salt")));
+	set_value(slot, TIMELINE_SALT, bytes_datum(salt, sizeof(salt)));
+	if (event->note != NULL)
+	{
+		oms_chain_digest(salt, event->note, strlen(event->note), note_digest);
+		content->note_digest = note_digest;
+		set_text(slot, TIMELINE_NOTE, event->note);
+	}
+	if (event->payload != NULL)
+	{
+		StringInfoData text;
+
+		initStringInfo(&text);
+		JsonbToCString(&text, &event->payload->root, VARSIZE(event->payload));
+		oms_chain_digest(salt, text.data, text.len, payload_digest);
+		content->payload_digest = payload_digest;
+		set_value(slot, TIMELINE_PAYLOAD, JsonbPGetDatum(event->payload));
+	}
+}
+
+static void
+write_event(OmsWriter *writer, OmsTicket *ticket, const OmsEvent *event, const OmsActor *actor)
+{
+	TupleTableSlot *slot = oms_writer_row(writer);
+	uint8		note_digest[OMS_HASH_LEN];
+	uint8		payload_digest[OMS_HASH_LEN];
+	OmsEventContent content = {
+		.ticket = ticket->id,
+		.seq = event->seq,
+		.at = ticket->now,
+		.status = oms_event_status(event->kind),
+		.stage = event->stage == OMS_NO_STAGE ? NULL : oms_graph_stage(ticket->graph, event->stage)->id,
+		.owner = event->owner,
+		.actor = actor->role,
+		.session = actor->session,
+		.worker = event->worker,
+		.public = event->public,
+		.cycle = event->cycle,
+		.attempt = event->attempt
+	};
+
+	fill_content(slot, event, &content, note_digest, payload_digest);
+	oms_chain_hash(&content, ticket->head, ticket->head);
+
+	set_value(slot, TIMELINE_TICKET_ID, TicketIdGetDatum(content.ticket));
+	set_value(slot, TIMELINE_AT, TimestampTzGetDatum(content.at));
+	set_value(slot, TIMELINE_XID, Int64GetDatum((int64) U64FromFullTransactionId(GetTopFullTransactionId())));
+	set_value(slot, TIMELINE_SEQ, Int32GetDatum(content.seq));
+	set_value(slot, TIMELINE_CYCLE, Int32GetDatum(content.cycle));
+	set_value(slot, TIMELINE_ATTEMPT, Int32GetDatum(content.attempt));
+	set_value(slot, TIMELINE_PUBLIC, BoolGetDatum(content.public));
+	set_text(slot, TIMELINE_STATUS, content.status);
+	set_text(slot, TIMELINE_STAGE, content.stage);
+	set_text(slot, TIMELINE_OWNER, content.owner);
+	set_text(slot, TIMELINE_ACTOR, content.actor);
+	set_text(slot, TIMELINE_SESSION_ACTOR, content.session);
+	set_text(slot, TIMELINE_WORKER, content.worker);
+	set_value(slot, TIMELINE_HASH, bytes_datum(ticket->head, OMS_HASH_LEN));
+	oms_writer_add(writer);
+}
+
+/*
+ * Append the ticket's new events and move the head of its chain.
+ */
+void
+oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsActor *actor)
+{
+	for (OmsEvent *event = ticket->events; event != NULL; event = event->next)
+		write_event(writer, ticket, event, actor);
+	if (ticket->events != NULL)
+		ticket->last_at = ticket->now;
+}
+
+/* ---- reading ---- */
+
+/*
+ * The payload of one event; NULL if the event has none, or is not there.
+ */
+Jsonb *
+oms_timeline_payload(OmsTicketId ticket, int seq)
+{
+	OmsScan		scan;
+	Jsonb	   *payload = NULL;
+
+	oms_scan_key_ticket(&scan, ticket);
+	oms_scan_key(&scan, int4eq, InvalidOid, Int32GetDatum(seq));
+	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, AccessShareLock);
+	if (oms_scan_next(&scan) && !scan.slot->tts_isnull[TIMELINE_PAYLOAD])
+		payload = DatumGetJsonbPCopy(scan.slot->tts_values[TIMELINE_PAYLOAD]);
+	oms_scan_end(&scan);
+	return payload;
+}
+
+static const char *
+get_text(TupleTableSlot *slot, int column)
+{
+	return slot->tts_isnull[column] ? NULL : TextDatumGetCString(slot->tts_values[column]);
+}
+
+/*
+ * A bytea of exactly len bytes, or NULL.
+ */
+static const uint8 *
+get_bytes(TupleTableSlot *slot, int column, int len)
+{
+	bytea	   *value;
+
+	if (slot->tts_isnull[column])
+		return NULL;
+	value = DatumGetByteaPP(slot->tts_values[column]);
+	return VARSIZE_ANY_EXHDR(value) == len ? (const uint8 *) VARDATA_ANY(value) : NULL;
+}
+
+/*
+ * The digest of a note or payload: the one that an erasure left behind, else worked out anew.
+ * NULL if there is neither.
+ */
+static const uint8 *
+get_digest(TupleTableSlot *slot, int digest_column, const char *content)
+{
+	const uint8 *salt = get_bytes(slot, TIMELINE_SALT, OMS_SALT_LEN);
+	uint8	   *digest;
+
+	if (!slot->tts_isnull[digest_column])
+		return get_bytes(slot, digest_column, OMS_HASH_LEN);
+	if (content == NULL || salt == NULL)
+		return NULL;
+	digest = palloc(OMS_HASH_LEN);
+	oms_chain_digest(salt, content, strlen(content), digest);
+	return digest;
+}
+
+static void
+rehash(TupleTableSlot *slot, const uint8 *previous, uint8 *hash)
+{
+	char	   *payload = NULL;
+	OmsEventContent content = {
+		.ticket = DatumGetTicketId(slot->tts_values[TIMELINE_TICKET_ID]),
+		.seq = DatumGetInt32(slot->tts_values[TIMELINE_SEQ]),
+		.at = DatumGetTimestampTz(slot->tts_values[TIMELINE_AT]),
+		.status = get_text(slot, TIMELINE_STATUS),
+		.stage = get_text(slot, TIMELINE_STAGE),
+		.owner = get_text(slot, TIMELINE_OWNER),
+		.actor = get_text(slot, TIMELINE_ACTOR),
+		.session = get_text(slot, TIMELINE_SESSION_ACTOR),
+		.worker = get_text(slot, TIMELINE_WORKER),
+		.public = DatumGetBool(slot->tts_values[TIMELINE_PUBLIC]),
+		.cycle = DatumGetInt32(slot->tts_values[TIMELINE_CYCLE]),
+		.attempt = DatumGetInt32(slot->tts_values[TIMELINE_ATTEMPT])
+	};
+
+	if (!slot->tts_isnull[TIMELINE_PAYLOAD])
+	{
+		Jsonb	   *jsonb = DatumGetJsonbP(slot->tts_values[TIMELINE_PAYLOAD]);
+
+		payload = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
+	}
+	content.note_digest = get_digest(slot, TIMELINE_NOTE_DIGEST, get_text(slot, TIMELINE_NOTE));
+	content.payload_digest = get_digest(slot, TIMELINE_PAYLOAD_DIGEST, payload);
+	oms_chain_hash(&content, previous, hash);
+}
+
+/*
+ * Work out a ticket's chain anew and report what does not fit: a missing or surplus number, time
+ * going back, content that is not what was hashed, and an end that is not the head in the ticket's
+ * row.  After an event that was changed the check goes on from the hash stored with it, so that one
+ * change is one problem.
+ */
+void
+oms_timeline_verify(OmsTicketId ticket, int last_seq, const uint8 *head,
+					void (*report) (void *context, OmsTicketId ticket, int seq,
+									const char *problem),
+					void *context)
+{
+	OmsScan		scan;
+	int			expected = 1;
+	TimestampTz last_at = DT_NOBEGIN;
+	uint8		previous[OMS_HASH_LEN] = {0};
+	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext, "oms verify", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = CurrentMemoryContext;
+
+	oms_scan_key_ticket(&scan, ticket);
+	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, AccessShareLock);
+	while (oms_scan_next(&scan))
+	{
+		int			seq = DatumGetInt32(scan.slot->tts_values[TIMELINE_SEQ]);
+		TimestampTz at = DatumGetTimestampTz(scan.slot->tts_values[TIMELINE_AT]);
+		uint8		hash[OMS_HASH_LEN];
+		const uint8 *stored;
+
+		MemoryContextSwitchTo(rows);
+		stored = get_bytes(scan.slot, TIMELINE_HASH, OMS_HASH_LEN);
+		rehash(scan.slot, previous, hash);
+		MemoryContextSwitchTo(old);
+
+		if (seq != expected)
+			report(context, ticket, expected, "event is missing");
+		else if (stored == NULL || memcmp(stored, hash, OMS_HASH_LEN) != 0)
+			report(context, ticket, seq, "content does not match the hash");
+		if (at < last_at)
+			report(context, ticket, seq, "time goes back");
+		if (stored != NULL)
+			memcpy(previous, stored, OMS_HASH_LEN);
+		last_at = at;
+		expected = seq + 1;
+		MemoryContextReset(rows);
+	}
+	oms_scan_end(&scan);
+	MemoryContextDelete(rows);
+
+	if (head == NULL)
+		report(context, ticket, 1, "the ticket of these events is missing");
+	else if (expected - 1 < last_seq)
+		report(context, ticket, expected, "event is missing at the end");
+	else if (expected - 1 > last_seq)
+		report(context, ticket, last_seq + 1, "event after the last one known to the ticket");
+	else if (memcmp(previous, head, OMS_HASH_LEN) != 0)
+		report(context, ticket, last_seq, "last hash is not the head of the ticket's chain");
+}

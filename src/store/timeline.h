@@ -1,0 +1,48 @@
+/*
+ * timeline.h
+ *		The append-only, hash-chained timeline.
+ */
+#ifndef OMS_TIMELINE_H
+#define OMS_TIMELINE_H
+
+#include "lib/stringinfo.h"
+
+#include "oms.h"
+#include "store/row.h"
+
+/* Who acts: the role in force at the call, and the session's user where that is another */
+typedef struct OmsActor
+{
+	const char *role;
+	const char *session;		/* NULL: the same */
+} OmsActor;
+
+/* What goes into the hash of an event; NULL is kept apart from the empty string */
+typedef struct OmsEventContent
+{
+	OmsTicketId ticket;
+	int			seq;
+	TimestampTz at;
+	const char *status;
+	const char *stage;
+	const char *owner;
+	const char *actor;
+	const char *session;
+	const char *worker;
+	bool		public;
+	int			cycle;
+	int			attempt;
+	const uint8 *note_digest;	/* OMS_HASH_LEN bytes, NULL: no note */
+	const uint8 *payload_digest;
+} OmsEventContent;
+
+extern void oms_chain_digest(const uint8 *salt, const char *content, int len, uint8 *digest);
+extern void oms_chain_hash(const OmsEventContent *content, const uint8 *previous, uint8 *hash);
+extern void oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsActor *actor);
+extern void oms_timeline_verify(OmsTicketId ticket, int seq, const uint8 *head,
+								void (*report) (void *context, OmsTicketId ticket, int seq,
+												const char *problem),
+								void *context);
+extern Jsonb *oms_timeline_payload(OmsTicketId ticket, int seq);
+
+#endif							/* OMS_TIMELINE_H */

@@ -1,0 +1,1 @@
+long long oms_a(void) { return GetCurrentTimestamp(); }

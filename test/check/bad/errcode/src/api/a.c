@@ -1,0 +1,6 @@
+void
+oms_a(void)
+{
+	ereport(ERROR,
+			(errmsg("no code (at all)")));
+}

@@ -1,0 +1,1 @@
+/* a room above the engine */

@@ -1,0 +1,1 @@
+void oms_a(void) { SPI_connect(); }

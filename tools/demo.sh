@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# A short tour on a throw-away server: make demo. With --psql: psql on such a server.
+set -eu
+# shellcheck source=tools/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+if [ -z "${OMS_RUN:-}" ]; then
+  "$oms_top/tools/setup.sh" server
+  trap forget_run EXIT
+  trap 'exit 130' INT TERM HUP
+  prepare_run
+  (run_inside tools/demo.sh "$@")
+  exit
+fi
+
+enter_run
+trap stop_servers EXIT
+trap 'exit 130' INT TERM HUP
+start_server demo
+
+if [ "${1:-}" = --psql ]; then
+  psql -Xq -c 'CREATE EXTENSION oms'
+  psql
+  exit
+fi
+
+cat <<EOT
+
+oms $(sed -n "s/^default_version *= *'\(.*\)'/\1/p" oms.control), workflow and ticket hub, on $(postgres --version)
+This is a throw-away server on a private socket; it is gone when the tour ends.
+
+EOT
+psql -X -v ON_ERROR_STOP=1 -f tools/demo.sql

@@ -1,0 +1,2 @@
+CREATE EXTENSION oms;
+SELECT oms.version();

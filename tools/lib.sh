@@ -1,0 +1,216 @@
+# shellcheck shell=bash
+# Common part of test.sh and demo.sh: a private installation of the server and
+# throw-away servers on it. To be sourced.
+#
+# PostgreSQL's programs find their files relative to themselves. So a copy of the
+# server under build/pg, with oms installed into it, is a whole installation:
+# nothing of the system is touched, and no rights are needed.
+#
+#   build/tree         copy of the sources, built there (the checkout stays clean)
+#   build/pg           the server's files and oms
+#   build/run.XXXXXX   one run: a snapshot of both, its data, sockets and logs
+#   build/results      logs and results of the last run, for reading
+#
+# Servers refuse root, so root runs them as user postgres (or $OMS_USER). If that
+# user cannot reach the checkout, a folder under /tmp takes the place of build.
+
+oms_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+: "${PG_CONFIG:=pg_config}"
+export PG_CONFIG
+
+note() { printf '# %s\n' "$*"; }
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+# ---- outside: prepare a run -----------------------------------------------
+
+# Runs a command as the user of the servers.
+as_user() {
+  if [ "$(id -u)" -eq 0 ]; then
+    runuser -u "$oms_user" -- "$@"
+  else
+    "$@"
+  fi
+}
+
+choose_build() {
+  oms_build=$oms_top/build
+  oms_build_is_temporary=
+  if [ "$(id -u)" -eq 0 ]; then
+    oms_user=${OMS_USER:-postgres}
+    id "$oms_user" >/dev/null 2>&1 || oms_user=nobody
+    mkdir -p "$oms_build"
+    if as_user test -x "$oms_build" && as_user test -r "$oms_build"; then
+      chown "$oms_user" "$oms_build"
+    else
+      oms_build=$(mktemp -d /tmp/oms-build.XXXXXX)
+      oms_build_is_temporary=1
+      chown "$oms_user" "$oms_build"
+      chmod 755 "$oms_build"
+    fi
+  else
+    oms_user=$(id -un)
+    mkdir -p "$oms_build"
+    [ -w "$oms_build" ] || die "cannot write to $oms_build (of another user?): remove it first"
+  fi
+}
+
+# Names of the files that belong to the project: tracked, or new and not ignored.
+list_files() {
+  if git -c safe.directory='*' -C "$oms_top" rev-parse --git-dir >/dev/null 2>&1; then
+    git -c safe.directory='*' -c core.quotepath=off -C "$oms_top" \
+      ls-files --cached --others --exclude-standard
+  else
+    (cd "$oms_top" && find . \( -name .git -o -name node_modules -o -path ./build \) -prune \
+      -o -type f ! -name '*.o' ! -name '*.so' -printf '%P\n')
+  fi | sort -u | while IFS= read -r file; do
+    if [ -e "$oms_top/$file" ] || [ -L "$oms_top/$file" ]; then printf '%s\n' "$file"; fi
+  done
+}
+
+# Brings build/tree up to date. tar keeps the times, so make sees what changed, and
+# replaces files instead of writing into them, so snapshots keep theirs.
+sync_tree() {
+  local tree=$oms_build/tree list
+  list=$(mktemp)
+  list_files >"$list"
+  mkdir -p "$tree"
+  (cd "$tree" && find . -type f ! -name '*.o' ! -name '*.so' ! -name .server -printf '%P\n') |
+    sort | comm -23 - "$list" | while IFS= read -r file; do rm -f "$tree/$file"; done
+  (cd "$tree" && find src -name '*.o' 2>/dev/null) |
+    while IFS= read -r file; do
+      # The library was linked with it.
+      [ -e "$tree/${file%.o}.c" ] || rm -f "$tree/$file" "$tree/oms.so"
+    done
+  tar -C "$oms_top" -cf - --no-recursion -T "$list" | tar -C "$tree" -xf - --no-same-owner
+  rm -f "$list"
+  if [ "$(id -u)" -eq 0 ]; then chown -R "$oms_user" "$tree"; fi
+}
+
+# Copies the server's programs and files below build/pg, at the paths they have.
+copy_server() {
+  local pg=$oms_build/pg bindir libdir sharedir
+  bindir=$("$PG_CONFIG" --bindir)
+  libdir=$("$PG_CONFIG" --pkglibdir)
+  sharedir=$("$PG_CONFIG" --sharedir)
+  rm -rf "$pg"
+  mkdir -p "$pg$bindir" "$pg$libdir" "$pg$sharedir"
+  # By name: in some systems the folder is /usr/bin.
+  (cd "$bindir" && find . -maxdepth 1 \( -name 'pg*' -o -name 'postgres' -o -name 'postmaster' \
+    -o -name initdb -o -name psql -o -name 'create*' -o -name 'drop*' -o -name vacuumdb \
+    -o -name reindexdb -o -name clusterdb -o -name vacuumlo -o -name oid2name \) -print0 |
+    tar -cf - --null -T -) | tar -C "$pg$bindir" -xf - --no-same-owner
+  tar -C "$libdir" -cf - --exclude=./bitcode . | tar -C "$pg$libdir" -xf - --no-same-owner
+  tar -C "$sharedir" -cf - . | tar -C "$pg$sharedir" -xf - --no-same-owner
+  if [ "$(id -u)" -eq 0 ]; then chown -R "$oms_user" "$pg"; fi
+}
+
+build_and_install() {
+  local tree=$oms_build/tree log=$oms_build/make.log server
+  server="$("$PG_CONFIG" --version) $("$PG_CONFIG" --pkglibdir) $(stat -c %Y "$("$PG_CONFIG" --bindir)/postgres")"
+  if [ ! -d "$oms_build/pg" ] || [ "$(cat "$tree/.server" 2>/dev/null)" != "$server" ]; then
+    note "copying the server ($("$PG_CONFIG" --version)) to ${oms_build#"$oms_top"/}/pg"
+    find "$tree" \( -name '*.o' -o -name '*.so' \) -delete
+    copy_server
+    printf '%s\n' "$server" >"$tree/.server"
+  fi
+  # Settings of an outer make must not reach this one.
+  if ! (cd "$tree" && umask 022 && unset MAKEFLAGS MFLAGS MAKELEVEL &&
+    as_user make -s -k -j"$(nproc)" all WERROR=1 PG_CONFIG="$PG_CONFIG" &&
+    as_user make -s install WERROR=1 PG_CONFIG="$PG_CONFIG" DESTDIR="$oms_build/pg") >"$log" 2>&1; then
+    cat "$log" >&2
+    die "the build failed"
+  fi
+  # Warnings that are not errors are still worth reading.
+  grep -E 'warning:' "$log" >&2 || true
+}
+
+# Sets oms_run to a fresh folder with a snapshot of sources and installation.
+# One lock, so that several runs in one checkout do not disturb each other.
+prepare_run() {
+  choose_build
+  exec 9>"$oms_build/.lock"
+  flock 9 2>/dev/null || true
+  sync_tree
+  build_and_install
+  oms_run=$(mktemp -d "$oms_build/run.XXXXXX")
+  cp -al "$oms_build/pg" "$oms_build/tree" "$oms_run/" 2>/dev/null ||
+    { rm -rf "$oms_run/pg" "$oms_run/tree" && cp -a "$oms_build/pg" "$oms_build/tree" "$oms_run/"; }
+  mkdir -p "$oms_build/cache"
+  if [ "$(id -u)" -eq 0 ]; then chown "$oms_user" "$oms_run" "$oms_build/cache"; fi
+  chmod 755 "$oms_run"
+  exec 9>&-
+}
+
+# Removes the run and what may still be running in it.
+forget_run() {
+  local pidfile
+  if [ -n "${oms_run:-}" ] && [ -d "$oms_run" ]; then
+    while IFS= read -r pidfile; do
+      as_user "$oms_run/pg$("$PG_CONFIG" --bindir)/pg_ctl" -D "${pidfile%/*}" -m immediate -w stop \
+        >/dev/null 2>&1 || true
+    done < <(find "$oms_run" -name postmaster.pid 2>/dev/null)
+    rm -rf "$oms_run"
+  fi
+  if [ -n "${oms_build_is_temporary:-}" ]; then rm -rf "$oms_build"; fi
+}
+
+# Becomes a script of the snapshot, as the user of the servers: call it in a subshell.
+run_inside() {
+  local script=$1 as=()
+  shift
+  if [ "$(id -u)" -eq 0 ]; then as=(runuser -u "$oms_user" --); fi
+  cd "$oms_run/tree" || exit
+  exec "${as[@]}" env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
+    -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE -u PGOPTIONS -u PGSERVICE -u LC_ALL -u TMPDIR \
+    HOME="$oms_run" XDG_CACHE_HOME="$oms_build/cache" npm_config_cache="$oms_build/cache/npm" \
+    LANG=C.UTF-8 OMS_RUN="$oms_run" PG_CONFIG="$PG_CONFIG" bash "$script" "$@"
+}
+
+# ---- inside: servers of a run ----------------------------------------------
+
+# Sets the paths of a script that runs inside.
+enter_run() {
+  local bindir
+  # shellcheck disable=SC2153 # set by run_inside
+  oms_run=$OMS_RUN
+  bindir=$("$PG_CONFIG" --bindir)
+  oms_bin=$oms_run/pg$bindir
+  oms_pgxs=$oms_run/pg$(dirname "$("$PG_CONFIG" --pgxs)")/../..
+  [ -d "$oms_pgxs" ] || oms_pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/../..
+  PATH=$oms_bin:$PATH
+  export PATH
+  oms_servers=()
+}
+
+# start_server NAME ["setting = value" ...]: a server with test/oms.conf that listens
+# on a socket only; its log is $oms_run/NAME.log. Sets PGHOST, PGPORT, PGUSER and PGDATABASE for it.
+start_server() {
+  local data=$oms_run/$1 sockets
+  shift
+  sockets=$(mktemp -d /tmp/oms.XXXXXX)
+  oms_servers+=("$data" "$sockets")
+  initdb -D "$data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$data.log" 2>&1 ||
+    { cat "$data.log" >&2; return 1; }
+  {
+    cat "$oms_run/tree/test/oms.conf"
+    printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$sockets'" "port = 5432" "$@"
+  } >>"$data/postgresql.conf"
+  pg_ctl -D "$data" -l "$data.log" -w -s start || { cat "$data.log" >&2; return 1; }
+  export PGHOST=$sockets PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+}
+
+# Ends every server that this script started; also meant for a trap.
+stop_servers() {
+  local i
+  for ((i = 0; i < ${#oms_servers[@]}; i += 2)); do
+    if [ -e "${oms_servers[i]}/postmaster.pid" ]; then
+      pg_ctl -D "${oms_servers[i]}" -m fast -w -s stop ||
+        pg_ctl -D "${oms_servers[i]}" -m immediate -w -s stop || true
+    fi
+    rm -rf "${oms_servers[i]}" "${oms_servers[i + 1]}"
+  done
+  oms_servers=()
+}

@@ -1,0 +1,374 @@
+#!/usr/bin/env bash
+# Runs the tests: make test. Each suite has its own throw-away server.
+#
+#   SUITE="regress tap" TESTS="claim" tools/test.sh    some suites, some tests of them
+#   tools/test.sh --all                                clients/ and ops/ as well
+#
+# Suites:
+#   unit       test/unit/*.c           programs that print TAP; a line "with: src/engine/graph.c"
+#                                      in a comment names the sources to compile in
+#   regress    sql/, expected/         pg_regress
+#   isolation  test/isolation/         pg_isolation_regress
+#   tap        test/t/*.pl             with PostgreSQL::Test::Cluster and test/perl
+#   pgtap      test/pgtap/*.sql        each in a fresh database with pgtap and oms
+#   check      test/check/*.sh         house rules, and that each finds its bad sample
+#   clients    clients/*/test.sh       with --all
+#   ops        ops/test.sh             with --all
+#
+# Every suite runs, even after a failure. The last line is "N passed, N failed".
+set -eu
+# shellcheck source=tools/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+suites=${SUITE:-}
+[ -n "$suites" ] || suites="check unit regress isolation tap pgtap"
+[ "${1:-}" != --all ] || suites="$suites clients ops"
+only=${TESTS:-}
+limit=${OMS_SUITE_SECONDS:-1200}
+jobs=${OMS_JOBS:-$(nproc)}
+
+# ---- outside ----------------------------------------------------------------
+
+leave() {
+  local status=$?
+  trap '' INT TERM HUP
+  if [ -n "${inside:-}" ]; then
+    kill "$inside" 2>/dev/null || true
+    wait "$inside" || true
+  fi
+  if [ -n "${oms_run:-}" ] && [ -d "$oms_run/results" ]; then
+    rm -rf "$oms_top/build/results"
+    mkdir -p "$oms_top/build"
+    cp -R "$oms_run/results" "$oms_top/build/results"
+  fi
+  if [ -z "${oms_run:-}" ] || [ ! -e "$oms_run/closed" ]; then
+    printf '\n0 passed, 1 failed\n'
+    [ "$status" -ne 0 ] || status=1
+  fi
+  forget_run
+  exit "$status"
+}
+
+if [ -z "${OMS_RUN:-}" ]; then
+  trap leave EXIT
+  trap 'exit 130' INT TERM HUP
+  groups=(server)
+  case " $suites " in *" clients "*)
+    for f in "$oms_top"/clients/*/test.sh; do [ ! -x "$f" ] || groups+=(clients); done ;;
+  esac
+  case " $suites " in *" ops "*) [ ! -x "$oms_top/ops/test.sh" ] || groups+=(ops) ;; esac
+  "$oms_top/tools/setup.sh" "${groups[@]}"
+  prepare_run
+  # In the background, so that a signal to us is not kept waiting.
+  run_inside tools/test.sh "$@" &
+  inside=$!
+  wait "$inside"
+  exit
+fi
+
+# ---- inside -------------------------------------------------------------------
+
+enter_run
+results=$oms_run/results
+mkdir -p "$results"
+passed=0
+failed=0
+running=
+
+quit() {
+  # shellcheck disable=SC2046 # a list of ids
+  kill $(jobs -p) 2>/dev/null || true
+  wait
+  exit 130
+}
+trap stop_servers EXIT
+trap quit INT TERM HUP
+
+# The command in the background, so that signals reach us at once. As a group of its
+# own, so that nothing of it outlives the limit.
+limited() {
+  timeout -k 20 "$limit" "$@" &
+  wait $!
+}
+
+# Files of a suite, less those that TESTS does not name. Set-up files always run.
+select_files() {
+  local file name
+  for file in "$@"; do
+    [ -e "$file" ] || continue
+    name=${file##*/}
+    name=${name%.*}
+    if [ -n "$only" ]; then
+      case " $only " in
+        *" $name "*) ;;
+        *) case $name in setup | *_setup | init | *_init | install | *_install) ;; *) continue ;; esac ;;
+      esac
+    fi
+    printf '%s\n' "$file"
+  done
+}
+
+begin() {
+  running=$1
+  suite_passed=0
+  suite_failed=0
+  suite_start=$EPOCHREALTIME
+  mkdir -p "$results/$running"
+}
+
+count() {
+  suite_passed=$((suite_passed + $1))
+  suite_failed=$((suite_failed + $2))
+}
+
+finish() {
+  if [ $((suite_passed + suite_failed)) -eq 0 ]; then
+    echo "not ok - $running has files but ran no test"
+    suite_failed=1
+  fi
+  passed=$((passed + suite_passed))
+  failed=$((failed + suite_failed))
+  printf '# %-10s %5d ok %5d not ok  %6.1f s\n' "$running" "$suite_passed" "$suite_failed" \
+    "$(awk -v a="$suite_start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')"
+}
+
+# Servers must not crash, whatever the tests expected.
+look_for_crashes() {
+  local found
+  found=$(grep -hE 'was terminated by signal|PANIC:|TRAP:' "$@" 2>/dev/null | head -n 5) || true
+  if [ -n "$found" ]; then
+    printf 'not ok - the server of %s crashed:\n%s\n' "$running" "$found"
+    count 0 1
+  fi
+}
+
+# run_tap NAME COMMAND...: runs prove in the background; its log is the verdict.
+run_tap() {
+  local name=$1
+  shift
+  while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n || true; done
+  (
+    status=0
+    timeout -k 20 "$limit" prove --norc -v "$@" >"$results/$running/$name.log" 2>&1 || status=$?
+    echo "$status" >"$results/$running/$name.status"
+  ) &
+}
+
+# Waits for all of run_tap and counts.
+judge_tap() {
+  local log name status good bad
+  while [ -n "$(jobs -rp)" ]; do wait -n || true; done
+  for log in "$results/$running"/*.log; do
+    [ -e "${log%.log}.status" ] || continue
+    name=${log##*/}
+    name=${name%.log}
+    status=$(cat "${log%.log}.status")
+    rm -f "${log%.log}.status"
+    good=$(grep -cE '^(ok( [0-9]| -)|not ok\b.*# *TODO)' "$log") || true
+    bad=$(grep -E '^not ok\b' "$log" | grep -cvE '# *TODO') || true
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    count "$good" "$bad"
+    if [ "$bad" -gt 0 ]; then
+      printf 'not ok - %s/%s\n' "$running" "$name"
+      [ "$status" -ne 124 ] || echo "  stopped after $limit s"
+      grep -vE '^ *ok( [0-9]| -)' "$log" | tail -n 80 | sed 's/^/  /'
+    fi
+  done
+}
+
+suite_unit() {
+  local file name with
+  mapfile -t files < <(select_files test/unit/*.c)
+  [ ${#files[@]} -gt 0 ] || return 0
+  begin unit
+  for file in "${files[@]}"; do
+    name=$(basename "$file" .c)
+    read -r -a with < <(sed -nE 's/^.*\bwith: *([^*]*).*$/\1/p' "$file" | tr '\n' ' '; echo)
+    if cc -std=gnu99 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+      -I src -I "$(PATH=${PATH#*:} "$PG_CONFIG" --includedir-server)" \
+      -o "$oms_run/unit_$name" "$file" "${with[@]}" \
+      -L "$oms_pgxs/.." -L "$(PATH=${PATH#*:} "$PG_CONFIG" --libdir)" -lpgcommon -lpgport -lm \
+      >"$results/unit/$name.build" 2>&1; then
+      run_tap "$name" --exec '' "$oms_run/unit_$name"
+    else
+      echo "not ok - unit/$name does not compile"
+      sed 's/^/  /' "$results/unit/$name.build"
+      count 0 1
+    fi
+  done
+  judge_tap
+  finish
+}
+
+# pg_regress and its isolation sister: the same switches, the same output.
+run_regress() {
+  local program=$1 input=$2 extension=$3 status=0 out=$results/$running name good bad
+  shift 3
+  for name in "$@"; do
+    # Without an expected file it would end there instead of showing the result.
+    [ -e "$input/expected/$name.out" ] || { mkdir -p "$input/expected" && : >"$input/expected/$name.out"; }
+  done
+  limited "$oms_pgxs/src/test/$program" --inputdir="$input" --outputdir="$out" \
+    --bindir="$oms_bin" --temp-instance="$oms_run/$running" --temp-config=test/oms.conf \
+    --encoding=UTF8 --no-locale --dbname="${running}_oms" ${extension:+--load-extension="$extension"} \
+    "$@" >"$out/run.log" 2>&1 || status=$?
+  good=$(grep -cE '^(test .*\.\.\. +ok\b|ok [0-9]+ )' "$out/run.log") || true
+  bad=$(grep -cE '^(test .*\.\.\. +FAILED\b|not ok [0-9]+ )' "$out/run.log") || true
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+  count "$good" "$bad"
+  if [ "$bad" -gt 0 ]; then
+    grep -E 'FAILED|^not ok' "$out/run.log" | sed -E 's/^test /not ok - /; s/ *\.\.\. */ /' || true
+    if [ -s "$out/regression.diffs" ]; then
+      head -n 400 "$out/regression.diffs"
+    else
+      tail -n 40 "$out/run.log"
+      tail -n 40 "$out/log/postmaster.log" 2>/dev/null || true
+    fi
+  fi
+  look_for_crashes "$out/log/postmaster.log"
+}
+
+suite_regress() {
+  mapfile -t files < <(select_files sql/*.sql)
+  [ ${#files[@]} -gt 0 ] || return 0
+  begin regress
+  files=("${files[@]##*/}")
+  run_regress regress/pg_regress . '' "${files[@]%.sql}"
+  finish
+}
+
+suite_isolation() {
+  mapfile -t files < <(select_files test/isolation/specs/*.spec)
+  [ ${#files[@]} -gt 0 ] || return 0
+  begin isolation
+  files=("${files[@]##*/}")
+  run_regress isolation/pg_isolation_regress test/isolation oms "${files[@]%.spec}"
+  finish
+}
+
+suite_tap() {
+  local file name
+  mapfile -t files < <(select_files test/t/*.pl)
+  [ ${#files[@]} -gt 0 ] || return 0
+  begin tap
+  export PERL5LIB=$oms_pgxs/src/test/perl:$PWD/test/perl
+  export PG_REGRESS=$oms_pgxs/src/test/regress/pg_regress
+  export OMS_CONF=$PWD/test/oms.conf
+  for file in "${files[@]}"; do
+    name=$(basename "$file" .pl)
+    mkdir -p "$oms_run/tap/$name"
+    TESTDIR=$oms_run/tap/$name TESTDATADIR=$oms_run/tap/$name/tmp_check \
+      TESTLOGDIR=$results/tap/$name run_tap "$name" "$file"
+  done
+  judge_tap
+  for name in "$oms_run"/tap/*/tmp_check/log; do
+    [ ! -d "$name" ] || cp -R "$name" "$results/tap/$(basename "${name%/tmp_check/log}")"
+  done
+  finish
+}
+
+suite_pgtap() {
+  local file name
+  mapfile -t files < <(select_files test/pgtap/*.sql)
+  [ ${#files[@]} -gt 0 ] || return 0
+  begin pgtap
+  if start_server pgtap; then
+    for file in "${files[@]}"; do
+      name=$(basename "$file" .sql)
+      if createdb "$name" && psql -Xq -d "$name" -v ON_ERROR_STOP=1 \
+        -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION oms' >"$results/pgtap/$name.log" 2>&1; then
+        run_tap "$name" --exec "psql -XAqt -v ON_ERROR_STOP=1 -d $name -f" "$file"
+      else
+        echo "not ok - pgtap/$name: no database with pgtap and oms"
+        sed 's/^/  /' "$results/pgtap/$name.log"
+        count 0 1
+      fi
+    done
+    judge_tap
+  else
+    count 0 1
+  fi
+  stop_servers
+  cp "$oms_run/pgtap.log" "$results/pgtap/postmaster.log"
+  look_for_crashes "$oms_run/pgtap.log"
+  unset PGHOST PGPORT PGUSER PGDATABASE
+  finish
+}
+
+suite_check() {
+  local file name line
+  mapfile -t files < <(select_files test/check/[!_]*.sh)
+  [ ${#files[@]} -gt 0 ] || return 0
+  begin check
+  for file in "${files[@]}"; do
+    name=$(basename "$file" .sh)
+    if line=$(bash "$file" . 2>&1); then
+      count 1 0
+    else
+      count 0 1
+      printf 'check/%s: %s\n' "$name" "$line"
+    fi
+    # A rule that cannot fail is none.
+    [ -d "test/check/bad/$name" ] || continue
+    if bash "$file" "test/check/bad/$name" >/dev/null 2>&1; then
+      count 0 1
+      printf 'not ok - check/%s finds nothing in its bad sample\n' "$name"
+    else
+      count 1 0
+    fi
+  done
+  finish
+}
+
+# A test.sh ends with "N passed, N failed", or is judged by its exit code.
+run_script() {
+  local script=$1 name status=0 line log
+  name=$(basename "$(dirname "$script")")
+  log=$results/$running/$name.log
+  limited env -C "$(dirname "$script")" "./$(basename "$script")" >"$log" 2>&1 </dev/null || status=$?
+  line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1) || true
+  if [ -n "$line" ]; then
+    set -- "${line%% *}" "$(sed -E 's/^.* passed, ([0-9]+) failed.*/\1/' <<<"$line")"
+  elif [ "$status" -eq 0 ]; then
+    set -- 1 0
+  else
+    set -- 0 1
+  fi
+  if [ "$status" -ne 0 ] && [ "$2" -eq 0 ]; then set -- "$1" 1; fi
+  count "$1" "$2"
+  if [ "$2" -gt 0 ]; then
+    printf 'not ok - %s\n' "$script"
+    tail -n 100 "$log" | sed 's/^/  /'
+  fi
+}
+
+suite_clients() {
+  local file
+  mapfile -t files < <(select_files clients/*/test.sh)
+  [ ${#files[@]} -gt 0 ] || return 0
+  begin clients
+  for file in "${files[@]}"; do if [ -x "$file" ]; then run_script "$file"; fi; done
+  finish
+}
+
+suite_ops() {
+  [ -x ops/test.sh ] || return 0
+  begin ops
+  run_script ops/test.sh
+  finish
+}
+
+for suite in $suites; do
+  case $suite in
+    unit | regress | isolation | tap | pgtap | check | clients | ops) "suite_$suite" ;;
+    *) echo "not ok - there is no suite $suite"; failed=$((failed + 1)) ;;
+  esac
+done
+if [ $((passed + failed)) -eq 0 ]; then
+  echo "not ok - no test ran"
+  failed=1
+fi
+
+: >"$oms_run/closed"
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
