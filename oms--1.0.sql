@@ -59,41 +59,60 @@ CREATE FUNCTION oms.ticket_id_hash(oms.ticket_id) RETURNS int
 CREATE FUNCTION oms.ticket_id_hash_extended(oms.ticket_id, bigint) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'oms_ticket_id_hash_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
 
-CREATE OPERATOR oms.= (
+COMMENT ON FUNCTION oms.ticket_id_in(cstring) IS 'input: PREFIX-YYYY-NNNNN in either case; 22P02 for anything else';
+COMMENT ON FUNCTION oms.ticket_id_out(oms.ticket_id) IS 'output: PREFIX-YYYY-NNNNN';
+COMMENT ON FUNCTION oms.ticket_id_recv(internal) IS 'binary input: 8 bytes, big-endian';
+COMMENT ON FUNCTION oms.ticket_id_send(oms.ticket_id) IS 'binary output: 8 bytes, big-endian';
+COMMENT ON FUNCTION oms.ticket_id(text) IS 'cast from text; 22P02 for what is no ticket number';
+COMMENT ON FUNCTION oms.text(oms.ticket_id) IS 'cast to text';
+COMMENT ON FUNCTION oms.ticket_id_eq(oms.ticket_id, oms.ticket_id) IS 'implementation of =';
+COMMENT ON FUNCTION oms.ticket_id_ne(oms.ticket_id, oms.ticket_id) IS 'implementation of <>';
+COMMENT ON FUNCTION oms.ticket_id_lt(oms.ticket_id, oms.ticket_id) IS 'implementation of <; tickets sort by year and number';
+COMMENT ON FUNCTION oms.ticket_id_le(oms.ticket_id, oms.ticket_id) IS 'implementation of <=';
+COMMENT ON FUNCTION oms.ticket_id_gt(oms.ticket_id, oms.ticket_id) IS 'implementation of >';
+COMMENT ON FUNCTION oms.ticket_id_ge(oms.ticket_id, oms.ticket_id) IS 'implementation of >=';
+COMMENT ON FUNCTION oms.ticket_id_cmp(oms.ticket_id, oms.ticket_id) IS 'for btree: -1, 0 or 1';
+COMMENT ON FUNCTION oms.ticket_id_hash(oms.ticket_id) IS 'for hash indexes and joins';
+COMMENT ON FUNCTION oms.ticket_id_hash_extended(oms.ticket_id, bigint) IS 'for hash partitioning';
+
+-- The operators live in pg_catalog, so that WHERE ticket_id = 'DL-2026-00091' works whatever the
+-- search_path is.  Only superusers can create objects there, and none of these can exist before the type.
+CREATE OPERATOR pg_catalog.= (
 	LEFTARG = oms.ticket_id, RIGHTARG = oms.ticket_id, FUNCTION = oms.ticket_id_eq,
-	COMMUTATOR = OPERATOR(oms.=), NEGATOR = OPERATOR(oms.<>),
+	COMMUTATOR = OPERATOR(pg_catalog.=), NEGATOR = OPERATOR(pg_catalog.<>),
 	RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
 );
-CREATE OPERATOR oms.<> (
+CREATE OPERATOR pg_catalog.<> (
 	LEFTARG = oms.ticket_id, RIGHTARG = oms.ticket_id, FUNCTION = oms.ticket_id_ne,
-	COMMUTATOR = OPERATOR(oms.<>), NEGATOR = OPERATOR(oms.=),
+	COMMUTATOR = OPERATOR(pg_catalog.<>), NEGATOR = OPERATOR(pg_catalog.=),
 	RESTRICT = neqsel, JOIN = neqjoinsel
 );
-CREATE OPERATOR oms.< (
+CREATE OPERATOR pg_catalog.< (
 	LEFTARG = oms.ticket_id, RIGHTARG = oms.ticket_id, FUNCTION = oms.ticket_id_lt,
-	COMMUTATOR = OPERATOR(oms.>), NEGATOR = OPERATOR(oms.>=),
+	COMMUTATOR = OPERATOR(pg_catalog.>), NEGATOR = OPERATOR(pg_catalog.>=),
 	RESTRICT = scalarltsel, JOIN = scalarltjoinsel
 );
-CREATE OPERATOR oms.<= (
+CREATE OPERATOR pg_catalog.<= (
 	LEFTARG = oms.ticket_id, RIGHTARG = oms.ticket_id, FUNCTION = oms.ticket_id_le,
-	COMMUTATOR = OPERATOR(oms.>=), NEGATOR = OPERATOR(oms.>),
+	COMMUTATOR = OPERATOR(pg_catalog.>=), NEGATOR = OPERATOR(pg_catalog.>),
 	RESTRICT = scalarlesel, JOIN = scalarlejoinsel
 );
-CREATE OPERATOR oms.> (
+CREATE OPERATOR pg_catalog.> (
 	LEFTARG = oms.ticket_id, RIGHTARG = oms.ticket_id, FUNCTION = oms.ticket_id_gt,
-	COMMUTATOR = OPERATOR(oms.<), NEGATOR = OPERATOR(oms.<=),
+	COMMUTATOR = OPERATOR(pg_catalog.<), NEGATOR = OPERATOR(pg_catalog.<=),
 	RESTRICT = scalargtsel, JOIN = scalargtjoinsel
 );
-CREATE OPERATOR oms.>= (
+CREATE OPERATOR pg_catalog.>= (
 	LEFTARG = oms.ticket_id, RIGHTARG = oms.ticket_id, FUNCTION = oms.ticket_id_ge,
-	COMMUTATOR = OPERATOR(oms.<=), NEGATOR = OPERATOR(oms.<),
+	COMMUTATOR = OPERATOR(pg_catalog.<=), NEGATOR = OPERATOR(pg_catalog.<),
 	RESTRICT = scalargesel, JOIN = scalargejoinsel
 );
 CREATE OPERATOR CLASS oms.ticket_id_ops DEFAULT FOR TYPE oms.ticket_id USING btree AS
-	OPERATOR 1 oms.<, OPERATOR 2 oms.<=, OPERATOR 3 oms.=, OPERATOR 4 oms.>=, OPERATOR 5 oms.>,
+	OPERATOR 1 pg_catalog.<, OPERATOR 2 pg_catalog.<=, OPERATOR 3 pg_catalog.=,
+	OPERATOR 4 pg_catalog.>=, OPERATOR 5 pg_catalog.>,
 	FUNCTION 1 oms.ticket_id_cmp(oms.ticket_id, oms.ticket_id);
 CREATE OPERATOR CLASS oms.ticket_id_hash_ops DEFAULT FOR TYPE oms.ticket_id USING hash AS
-	OPERATOR 1 oms.=,
+	OPERATOR 1 pg_catalog.=,
 	FUNCTION 1 oms.ticket_id_hash(oms.ticket_id),
 	FUNCTION 2 oms.ticket_id_hash_extended(oms.ticket_id, bigint);
 
@@ -247,6 +266,8 @@ CREATE FUNCTION oms.ticket_status(status "char") RETURNS text
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 	RETURN CASE status WHEN 'o' THEN 'open' WHEN 'h' THEN 'on_hold' WHEN 'd' THEN 'done'
 		WHEN 'f' THEN 'failed' WHEN 'x' THEN 'cancelled' END;
+COMMENT ON FUNCTION oms.stage_status("char") IS 'the word for a stored stage status; NULL for NULL and for what is none';
+COMMENT ON FUNCTION oms.ticket_status("char") IS 'the word for a stored ticket status; NULL for NULL and for what is none';
 
 -- One row per ticket.
 CREATE VIEW oms.ticket WITH (security_barrier) AS
@@ -255,7 +276,7 @@ CREATE VIEW oms.ticket WITH (security_barrier) AS
 		t.opened_by, t.last_at, t.seq AS last_seq, t.head
 	FROM oms.ticket_state AS t
 	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
-	LEFT JOIN oms.timeline AS e ON e.ticket_id OPERATOR(oms.=) t.ticket_id AND e.seq = t.data_seq;
+	LEFT JOIN oms.timeline AS e ON e.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND e.seq = t.data_seq;
 COMMENT ON VIEW oms.ticket IS 'one row per ticket; an UPDATE of status (to cancelled) or priority is recorded, DELETE is refused';
 
 -- One row per stage of every ticket, the waiting ones too.
@@ -272,13 +293,15 @@ CREATE VIEW oms.stage WITH (security_barrier) AS
 	FROM oms.ticket_state AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state AS s
-		ON s.ticket_id OPERATOR(oms.=) t.ticket_id AND s.stage_no = w.stage_no
+		ON s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND s.stage_no = w.stage_no
 	LEFT JOIN oms.timeline AS e
-		ON e.ticket_id OPERATOR(oms.=) s.ticket_id AND e.seq = s.output_seq;
+		ON e.ticket_id OPERATOR(pg_catalog.=) s.ticket_id AND e.seq = s.output_seq;
 COMMENT ON VIEW oms.stage IS 'one row per stage of every ticket, waiting ones too; an UPDATE of status, owner or worker is recorded if the move is legal, DELETE is refused';
 
+-- The functions that look at a ticket are VOLATILE, so that they see what the same statement has done:
+-- oms.get_ticket(oms.open_ticket(…)) works.
 CREATE FUNCTION oms.known_ticket(ticket oms.ticket_id) RETURNS oms.ticket_id
-	AS 'MODULE_PATHNAME', 'oms_known_ticket' LANGUAGE C STABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'oms_known_ticket' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION oms.known_ticket(oms.ticket_id) IS 'the ticket itself; OM002 if there is no such ticket, 22023 if it is NULL';
 
 CREATE FUNCTION oms.get_workflow(name text, version int DEFAULT NULL) RETURNS jsonb
@@ -287,25 +310,25 @@ COMMENT ON FUNCTION oms.get_workflow(text, int) IS 'the definition of a workflow
 
 CREATE FUNCTION oms.get_timeline(ticket oms.ticket_id)
 	RETURNS TABLE ("time" timestamptz, stage text, owner text, status text, note text)
-	LANGUAGE sql STABLE PARALLEL SAFE
+	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
 	BEGIN ATOMIC
 		SELECT e.at, e.stage, e.owner, e.status, e.note
 		FROM oms.timeline AS e
-		WHERE e.ticket_id OPERATOR(oms.=) get_timeline.ticket
+		WHERE e.ticket_id OPERATOR(pg_catalog.=) get_timeline.ticket
 		ORDER BY e.seq;
 	END;
 COMMENT ON FUNCTION oms.get_timeline(oms.ticket_id) IS 'everything that happened to a ticket, oldest first; no rows for an unknown ticket or NULL';
 
 CREATE FUNCTION oms.get_timeline(ticket text)
 	RETURNS TABLE ("time" timestamptz, stage text, owner text, status text, note text)
-	LANGUAGE sql STABLE PARALLEL SAFE
+	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
 	BEGIN ATOMIC
 		SELECT * FROM oms.get_timeline(oms.ticket_id(get_timeline.ticket));
 	END;
 COMMENT ON FUNCTION oms.get_timeline(text) IS 'everything that happened to a ticket, oldest first; no rows for an unknown ticket or NULL, 22P02 for what is no ticket number';
 
 CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
-	LANGUAGE sql STABLE PARALLEL SAFE
+	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
 	BEGIN ATOMIC
 		SELECT pg_catalog.jsonb_build_object(
 			'id', t.ticket_id::text,
@@ -319,7 +342,7 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 			'opened_by', t.opened_by,
 			'closed_at', t.closed_at,
 			'stage', (SELECT COALESCE(pg_catalog.jsonb_agg(s.stage ORDER BY s.stage_no), '[]')
-				FROM oms.stage AS s WHERE s.ticket_id OPERATOR(oms.=) t.ticket_id
+				FROM oms.stage AS s WHERE s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id
 				AND s.status IN ('queued', 'in_progress', 'on_hold', 'failed')),
 			'stages', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
@@ -327,19 +350,19 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'queued_at', s.queued_at, 'started_at', s.started_at,
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'output', s.output) ORDER BY s.stage_no)
-				FROM oms.stage AS s WHERE s.ticket_id OPERATOR(oms.=) t.ticket_id),
+				FROM oms.stage AS s WHERE s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id),
 			'history', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
 					'seq', e.seq, 'ts', e.at, 'stage', e.stage, 'status', e.status,
 					'owner', e.owner, 'actor', e.actor, 'worker', e.worker, 'note', e.note,
 					'public', e.public) ORDER BY e.seq)
-				FROM oms.timeline AS e WHERE e.ticket_id OPERATOR(oms.=) t.ticket_id))
+				FROM oms.timeline AS e WHERE e.ticket_id OPERATOR(pg_catalog.=) t.ticket_id))
 		FROM oms.ticket AS t
-		WHERE t.ticket_id OPERATOR(oms.=) oms.known_ticket(get_ticket.ticket);
+		WHERE t.ticket_id OPERATOR(pg_catalog.=) oms.known_ticket(get_ticket.ticket);
 	END;
 COMMENT ON FUNCTION oms.get_ticket(oms.ticket_id) IS 'a ticket with its stages and history as JSON; stored facts only. OM002 if there is no such ticket';
 
 CREATE FUNCTION oms.next_stages(ticket oms.ticket_id) RETURNS SETOF text
-	AS 'MODULE_PATHNAME', 'oms_next_stages_of_ticket' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
+	AS 'MODULE_PATHNAME', 'oms_next_stages_of_ticket' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
 COMMENT ON FUNCTION oms.next_stages(oms.ticket_id) IS 'stages of a ticket whose dependencies are met and that are not finished, in definition order; none if the ticket is closed. OM002 unknown ticket';
 
 CREATE FUNCTION oms.next_stages(definition jsonb, done text[], data jsonb DEFAULT '{}') RETURNS SETOF text
@@ -348,7 +371,7 @@ COMMENT ON FUNCTION oms.next_stages(jsonb, text[], jsonb) IS 'the same without a
 
 CREATE FUNCTION oms.verify_timeline(ticket oms.ticket_id DEFAULT NULL)
 	RETURNS TABLE (ticket oms.ticket_id, seq int, problem text)
-	AS 'MODULE_PATHNAME', 'oms_verify_timeline' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10;
+	AS 'MODULE_PATHNAME', 'oms_verify_timeline' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
 
 CREATE FUNCTION oms.breached(started timestamptz, now timestamptz, limit_mins int) RETURNS bool
 	AS 'MODULE_PATHNAME', 'oms_breached' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -394,7 +417,7 @@ COMMENT ON FUNCTION oms.cancel_ticket(oms.ticket_id, text) IS 'ends a ticket wit
 CREATE FUNCTION oms.comment(ticket oms.ticket_id, body text, stage text DEFAULT NULL, public bool DEFAULT false)
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_comment' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.comment(oms.ticket_id, text, text, bool) IS 'adds a note of up to 64 kB to a ticket or one of its stages, in any state; citizens see it only if public. OM002, OM003';
+COMMENT ON FUNCTION oms.comment(oms.ticket_id, text, text, bool) IS 'adds a note of up to 1 MB to a ticket or one of its stages, in any state; citizens see it only if public. OM002, OM003';
 
 --------------------------------------------------------------------------------------------------
 -- api: stages
@@ -469,6 +492,10 @@ CREATE FUNCTION oms.update_stage() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'oms_update_stage' LANGUAGE C;
 CREATE FUNCTION oms.update_ticket() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'oms_update_ticket' LANGUAGE C;
+
+COMMENT ON FUNCTION oms.guard() IS 'trigger: refuses the statement with OM009; its argument is the hint';
+COMMENT ON FUNCTION oms.update_stage() IS 'trigger: an UPDATE of the view oms.stage as the verb it stands for, with its event; refuses DELETE (OM009) and illegal moves (OM005)';
+COMMENT ON FUNCTION oms.update_ticket() IS 'trigger: an UPDATE of the view oms.ticket as the verb it stands for, with its event; refuses DELETE (OM009) and illegal moves (OM005)';
 
 CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.timeline
 	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The timeline is append-only, for everybody.');

@@ -11,7 +11,7 @@
 #include "store/store.h"
 
 /* Bytes of a note, reason, error or comment */
-#define OMS_MAX_NOTE			65536
+#define OMS_MAX_NOTE			(1024 * 1024)
 /* Bytes of an idempotency key or of an applicant's key */
 #define OMS_MAX_KEY				255
 

@@ -9,8 +9,8 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "commands/trigger.h"
-#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
@@ -82,7 +82,12 @@ begin_change(FunctionCallInfo fcinfo, Change *change)
 static Datum
 get_column(const Change *change, HeapTuple row, const char *name, bool *isnull)
 {
-	return SPI_getbinval(row, change->desc, SPI_fnumber(change->desc, name), isnull);
+	for (int attno = 1; attno <= change->desc->natts; attno++)
+		if (namestrcmp(&TupleDescAttr(change->desc, attno - 1)->attname, name) == 0)
+			return heap_getattr(row, attno, change->desc, isnull);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of \"oms.%s\" does not exist", name, change->view)));
 }
 
 /*
@@ -106,8 +111,8 @@ column_changed(const Change *change, int attno)
 	Form_pg_attribute attribute = TupleDescAttr(change->desc, attno - 1);
 	bool		was_null;
 	bool		is_null;
-	Datum		was = SPI_getbinval(change->before, change->desc, attno, &was_null);
-	Datum		is = SPI_getbinval(change->after, change->desc, attno, &is_null);
+	Datum		was = heap_getattr(change->before, attno, change->desc, &was_null);
+	Datum		is = heap_getattr(change->after, attno, change->desc, &is_null);
 
 	if (was_null || is_null)
 		return was_null != is_null;

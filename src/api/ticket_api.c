@@ -19,8 +19,6 @@
 #include "engine/condition.h"
 #include "engine/lifecycle.h"
 #include "errors.h"
-#include "store/spi.h"
-#include "store/tables.h"
 
 PG_FUNCTION_INFO_V1(oms_open_ticket);
 PG_FUNCTION_INFO_V1(oms_open_tickets);
@@ -304,10 +302,14 @@ Datum
 oms_next_stages_of_ticket(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	OmsTicket  *ticket = oms_store_read(oms_arg_ticket(fcinfo, 0));
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+	OmsTicket  *ticket;
 	ListCell   *cell;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	oms_look_begin();
+	ticket = oms_store_read(id);
+	oms_look_end();
 	if (ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED)
 		return (Datum) 0;
 	foreach(cell, oms_decide_next(ticket->graph, ticket->finished))
@@ -334,56 +336,6 @@ report_problem(void *context, OmsTicketId ticket, int seq, const char *problem)
 }
 
 /*
- * Verify the tickets of a scan of ticket_state; how many there were.
- */
-static int
-verify_scan(OmsScan *scan, ReturnSetInfo *result)
-{
-	int			count = 0;
-
-	oms_scan_begin(scan, "ticket_state", "ticket_state_pkey", TICKET_COLUMNS, AccessShareLock);
-	for (; oms_scan_next(scan); count++)
-	{
-		bytea	   *head = DatumGetByteaPP(scan->slot->tts_values[TICKET_HEAD]);
-
-		oms_timeline_verify(DatumGetTicketId(scan->slot->tts_values[TICKET_ID]),
-							DatumGetInt32(scan->slot->tts_values[TICKET_SEQ]),
-							(uint8 *) VARDATA_ANY(head), report_problem, result);
-	}
-	oms_scan_end(scan);
-	return count;
-}
-
-static OmsStatement select_orphans = {
-	.sql = "SELECT DISTINCT e.ticket_id FROM oms.timeline AS e WHERE NOT EXISTS"
-	" (SELECT FROM oms.ticket_state AS t WHERE t.ticket_id OPERATOR(oms.=) e.ticket_id)"
-	" AND ($1 IS NULL OR e.ticket_id OPERATOR(oms.=) $1)",
-	.nargs = 1,
-	.types = {OMS_TICKET_TYPE}
-};
-
-/*
- * Events whose ticket is gone; how many such tickets.
- */
-static uint64
-verify_orphans(Datum ticket, bool all, ReturnSetInfo *result)
-{
-	uint64		count;
-
-	SPI_connect();
-	count = oms_sql(&select_orphans, &ticket, all ? "n" : NULL);
-	for (uint64 i = 0; i < count; i++)
-	{
-		bool		isnull;
-		Datum		id = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-
-		oms_timeline_verify(DatumGetTicketId(id), 0, NULL, report_problem, result);
-	}
-	SPI_finish();
-	return count;
-}
-
-/*
  * verify_timeline(ticket) → TABLE(ticket, seq, problem); NULL: every ticket.
  */
 Datum
@@ -391,18 +343,18 @@ oms_verify_timeline(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	bool		all = PG_ARGISNULL(0);
-	OmsScan		scan;
+	OmsTicketId id = all ? 0 : PG_GETARG_TICKET_ID(0);
 	char		number[OMS_TICKET_ID_TEXT_SIZE];
+	uint64		count;
 
 	InitMaterializedSRF(fcinfo, 0);
-	scan.nkeys = 0;
-	if (!all)
-		oms_scan_key_ticket(&scan, PG_GETARG_TICKET_ID(0));
-	if (verify_scan(&scan, result) + verify_orphans(all ? (Datum) 0 : PG_GETARG_DATUM(0), all, result) == 0 &&
-		!all)
+	oms_look_begin();
+	count = oms_store_verify(all ? NULL : &id, report_problem, result);
+	oms_look_end();
+	if (count == 0 && !all)
 		ereport(ERROR,
 				(errcode(OMS_ERR_UNKNOWN_TICKET),
-				 errmsg("unknown ticket: %s", oms_ticket_id_to_text(PG_GETARG_TICKET_ID(0), number))));
+				 errmsg("unknown ticket: %s", oms_ticket_id_to_text(id, number))));
 	return (Datum) 0;
 }
 
@@ -437,6 +389,8 @@ oms_known_ticket(PG_FUNCTION_ARGS)
 {
 	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
 
+	oms_look_begin();
 	oms_store_read(id);
+	oms_look_end();
 	PG_RETURN_TICKET_ID(id);
 }

@@ -13,7 +13,6 @@
 #include "clock.h"
 #include "engine/definition.h"
 #include "errors.h"
-#include "store/spi.h"
 
 PG_FUNCTION_INFO_V1(oms_validate_workflow);
 PG_FUNCTION_INFO_V1(oms_create_workflow);
@@ -195,21 +194,14 @@ oms_next_stages_of_definition(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-static OmsStatement select_version = {
-	.sql = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'oms'"
-};
-
 /*
  * version() → text, of the library; an error if the SQL objects are of another version.
  */
 Datum
 oms_version(PG_FUNCTION_ARGS)
 {
-	char	   *installed = NULL;
+	char	   *installed = oms_store_installed_version();
 
-	SPI_connect();
-	if (oms_sql(&select_version, NULL, NULL) > 0)
-		installed = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (installed == NULL || strcmp(installed, OMS_VERSION) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -217,6 +209,5 @@ oms_version(PG_FUNCTION_ARGS)
 						installed == NULL ? "unknown" : installed),
 				 errhint("Run ALTER EXTENSION oms UPDATE, and restart the server if the library is the "
 						 "older of the two.")));
-	SPI_finish();
 	PG_RETURN_TEXT_P(cstring_to_text(OMS_VERSION));
 }

@@ -36,3 +36,21 @@ oms_call_end(OmsCall *call)
 	PopActiveSnapshot();
 	CommandCounterIncrement();
 }
+
+/*
+ * Begin a function that only looks.  It sees what the running statement has done so far, so that a
+ * ticket can be opened and looked at in one statement.
+ */
+void
+oms_look_begin(void)
+{
+	if (!IsInParallelMode())
+		CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+void
+oms_look_end(void)
+{
+	PopActiveSnapshot();
+}

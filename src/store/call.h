@@ -15,4 +15,7 @@ typedef struct OmsCall
 extern void oms_call_begin(OmsCall *call, const char *function);
 extern void oms_call_end(OmsCall *call);
 
+extern void oms_look_begin(void);
+extern void oms_look_end(void);
+
 #endif							/* OMS_CALL_H */

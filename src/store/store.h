@@ -31,6 +31,7 @@ typedef struct OmsWorkflow
 
 extern bool oms_store_workflow(const char *name, OmsWorkflow *workflow);
 extern Jsonb *oms_store_definition(const char *name, int version);
+extern char *oms_store_installed_version(void);
 extern const OmsGraph *oms_store_graph(int workflow_id);
 extern int	oms_store_create_workflow(const OmsGraph *graph, Jsonb *definition, const char *actor,
 									  TimestampTz now);
@@ -44,6 +45,9 @@ extern void oms_store_apply_many(OmsTicket **tickets, int ntickets, const OmsAct
 typedef bool (*OmsVisitor) (void *context, OmsTicket *ticket, OmsStage *stage);
 extern void oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor visit, void *context);
 extern void oms_store_visit_due(TimestampTz now, OmsVisitor visit, void *context);
+
+/* ---- verify.c ---- */
+extern uint64 oms_store_verify(const OmsTicketId *ticket, OmsProblemReport report, void *context);
 
 /* ---- idempotency.c ---- */
 extern bool oms_store_remember_key(const char *key, OmsTicketId ticket, int workflow_id,

@@ -330,15 +330,17 @@ get_bytes(TupleTableSlot *slot, int column, int len)
 static const uint8 *
 get_digest(TupleTableSlot *slot, int digest_column, const char *content)
 {
+	static const uint8 no_salt[OMS_SALT_LEN] = {0};
 	const uint8 *salt = get_bytes(slot, TIMELINE_SALT, OMS_SALT_LEN);
 	uint8	   *digest;
 
 	if (!slot->tts_isnull[digest_column])
 		return get_bytes(slot, digest_column, OMS_HASH_LEN);
-	if (content == NULL || salt == NULL)
+	if (content == NULL)
 		return NULL;
+	/* content without a salt was not written by us: its digest must not match */
 	digest = palloc(OMS_HASH_LEN);
-	oms_chain_digest(salt, content, strlen(content), digest);
+	oms_chain_digest(salt != NULL ? salt : no_salt, content, strlen(content), digest);
 	return digest;
 }
 
@@ -380,9 +382,7 @@ rehash(TupleTableSlot *slot, const uint8 *previous, uint8 *hash)
  */
 void
 oms_timeline_verify(OmsTicketId ticket, int last_seq, const uint8 *head,
-					void (*report) (void *context, OmsTicketId ticket, int seq,
-									const char *problem),
-					void *context)
+					OmsProblemReport report, void *context)
 {
 	OmsScan		scan;
 	int			expected = 1;

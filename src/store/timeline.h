@@ -36,13 +36,14 @@ typedef struct OmsEventContent
 	const uint8 *payload_digest;
 } OmsEventContent;
 
+/* Called for each thing that does not fit */
+typedef void (*OmsProblemReport) (void *context, OmsTicketId ticket, int seq, const char *problem);
+
 extern void oms_chain_digest(const uint8 *salt, const char *content, int len, uint8 *digest);
 extern void oms_chain_hash(const OmsEventContent *content, const uint8 *previous, uint8 *hash);
 extern void oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsActor *actor);
-extern void oms_timeline_verify(OmsTicketId ticket, int seq, const uint8 *head,
-								void (*report) (void *context, OmsTicketId ticket, int seq,
-												const char *problem),
-								void *context);
+extern void oms_timeline_verify(OmsTicketId ticket, int last_seq, const uint8 *head,
+								OmsProblemReport report, void *context);
 extern Jsonb *oms_timeline_payload(OmsTicketId ticket, int seq);
 
 #endif							/* OMS_TIMELINE_H */

@@ -12,7 +12,7 @@ may_include() {
     store) echo "store engine types guc.h clock.h worker/bell.h $vocabulary" ;;
     api) echo "api store engine types guc.h clock.h worker $vocabulary" ;;
     worker) echo "worker store engine types guc.h clock.h $vocabulary" ;;
-    *) echo "types guc.h clock.h $vocabulary${2:+ $2}" ;;
+    *) echo "types guc.h clock.h worker/bell.h $vocabulary${2:+ $2}" ;;
   esac
 }
 c_files | while IFS= read -r file; do

@@ -172,8 +172,10 @@ INSERT INTO meddling VALUES
 	('TRUNCATE oms.ticket', 'refused'),
 	('TRUNCATE oms.ticket CASCADE', 'refused');
 SELECT matches(t.meddle(sql), '^(' || may || ')$', sql) FROM meddling;
+-- The server does not fire INSTEAD OF triggers of a view for a replica and cannot be told to: the
+-- statement then changes nothing.
 SET LOCAL session_replication_role = replica;
-SELECT matches(t.meddle(sql), '^(' || may || ')$', 'as a replica: ' || sql) FROM meddling;
+SELECT matches(t.meddle(sql), '^(' || may || '|nothing)$', 'as a replica: ' || sql) FROM meddling;
 RESET session_replication_role;
 SELECT is(t.meddle('SELECT 1'), 'nothing', 'the test itself: looking is nothing');
 SELECT is(t.meddle('SELECT oms.comment(TK, ''x'')'), 'recorded', 'and a comment is recorded');
