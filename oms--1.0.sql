@@ -233,6 +233,8 @@ CREATE TABLE oms.timeline (
 	hash		bytea NOT NULL,			-- over the content and the hash before
 	PRIMARY KEY (ticket_id, seq)
 );
+-- What happened since: for the worker after a restart, and for exports.
+CREATE INDEX timeline_xid ON oms.timeline USING brin (xid) WITH (autosummarize = on);
 COMMENT ON TABLE oms.timeline IS 'one row per event, append-only and hash-chained per ticket';
 
 -- One row per idempotency key.
@@ -243,6 +245,14 @@ CREATE TABLE oms.idempotency (
 	request_hash bigint NOT NULL
 );
 COMMENT ON TABLE oms.idempotency IS 'keys under which a ticket was opened once';
+
+-- One row: every event of a transaction below the horizon has been sent by the worker.  Belongs to this
+-- server's transaction ids, so it is not dumped.
+CREATE TABLE oms.worker_state (
+	horizon		bigint NOT NULL
+);
+INSERT INTO oms.worker_state VALUES (pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8);
+COMMENT ON TABLE oms.worker_state IS 'how far the worker has sent events; not dumped';
 
 SELECT pg_catalog.pg_extension_config_dump('oms.workflow_number', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.workflow', '');
@@ -479,6 +489,45 @@ COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (breach, end of
 COMMENT ON FUNCTION oms.verify_timeline(oms.ticket_id) IS 'works out the hash chain of a ticket anew (NULL: of every ticket) and returns what does not fit; no rows if all is well. OM002 unknown ticket';
 
 --------------------------------------------------------------------------------------------------
+-- worker
+--------------------------------------------------------------------------------------------------
+
+CREATE PROCEDURE oms.wait_for_work(owner text, timeout interval DEFAULT '30 seconds')
+	AS 'MODULE_PATHNAME', 'oms_wait_for_work' LANGUAGE C;
+COMMENT ON PROCEDURE oms.wait_for_work(text, interval) IS 'returns as soon as the owner has something to claim, or after the timeout; holds no snapshot while it waits. 25001 inside a transaction block, 22023 bad argument';
+
+CREATE FUNCTION oms.dispatch_channel(owner text) RETURNS text
+	AS 'MODULE_PATHNAME', 'oms_dispatch_channel_name' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION oms.dispatch_channel(text) IS 'the channel of an owner''s dispatch events with oms.dispatch_channel = owner; LISTEN needs it in double quotes. 22023 bad name';
+
+CREATE FUNCTION oms.worker_status(
+		OUT database name, OUT pid int, OUT state text, OUT nearest_timer timestamptz, OUT last_tick timestamptz,
+		OUT backlog bigint, OUT timers_fired bigint, OUT events_sent bigint, OUT batches_sent bigint,
+		OUT late_p50_ms float8, OUT late_p99_ms float8, OUT late_max_ms float8,
+		OUT errors bigint, OUT last_error text, OUT started_at timestamptz)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'oms_worker_status' LANGUAGE C VOLATILE ROWS 10;
+COMMENT ON FUNCTION oms.worker_status() IS 'one row per database that has or had a worker since the server started; none if the library was not preloaded. backlog: events not sent yet; late: how late timers fired (upper bounds within a factor of two)';
+CREATE VIEW oms.worker_status AS SELECT * FROM oms.worker_status();
+COMMENT ON VIEW oms.worker_status IS 'see the function of the same name';
+
+CREATE FUNCTION oms.worker_errors(
+		OUT ticket_id oms.ticket_id, OUT stage_no int, OUT failures int, OUT retry_at timestamptz, OUT error text)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'oms_worker_errors' LANGUAGE C VOLATILE ROWS 10;
+COMMENT ON FUNCTION oms.worker_errors() IS 'timers of this database that raised an error and are left alone until retry_at';
+CREATE VIEW oms.worker_errors AS SELECT * FROM oms.worker_errors();
+COMMENT ON VIEW oms.worker_errors IS 'see the function of the same name';
+
+CREATE FUNCTION oms.enable_cron(schedule text DEFAULT '* * * * *') RETURNS bigint
+	AS 'MODULE_PATHNAME', 'oms_enable_cron' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.enable_cron(text) IS 'lets pg_cron call oms.tick() on a schedule, for servers where nothing can be preloaded; returns the number of the job. 55000 if pg_cron is not installed in this database';
+
+CREATE FUNCTION oms.disable_cron() RETURNS bool
+	AS 'MODULE_PATHNAME', 'oms_disable_cron' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.disable_cron() IS 'removes the job of enable_cron; false if there was none';
+
+--------------------------------------------------------------------------------------------------
 -- api: guards
 --
 -- Triggers on UPDATE, DELETE and TRUNCATE only: a restore inserts, and must find nothing in its way.
@@ -538,5 +587,5 @@ CREATE TRIGGER record INSTEAD OF UPDATE OR DELETE ON oms.ticket
 REVOKE ALL ON SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA oms FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA oms FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;

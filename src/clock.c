@@ -23,6 +23,15 @@ oms_clock_now(void)
 }
 
 /*
+ * The server's clock whatever oms.now says: for the processes' own affairs, never for a ticket.
+ */
+TimestampTz
+oms_clock_wall(void)
+{
+	return GetCurrentTimestamp();
+}
+
+/*
  * Read a point in time as timestamptz input does, but without raising an error: a check hook may run
  * while the configuration file is read.
  */

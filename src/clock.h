@@ -9,6 +9,7 @@
 #include "utils/guc.h"
 
 extern TimestampTz oms_clock_now(void);
+extern TimestampTz oms_clock_wall(void);
 extern bool oms_clock_check(char **newval, void **extra, GucSource source);
 extern void oms_clock_assign(const char *newval, void *extra);
 

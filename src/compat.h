@@ -51,6 +51,14 @@
 #define oms_guc_free(pointer)	free(pointer)
 #endif
 
+/* 17 lets extensions name what they wait for */
+#if PG_VERSION_NUM >= 170000
+#define oms_wait_event(name) \
+	({ static uint32 event_ = 0; if (event_ == 0) event_ = WaitEventExtensionNew(name); event_; })
+#else
+#define oms_wait_event(name)	PG_WAIT_EXTENSION
+#endif
+
 /* 16 added an argument for what went wrong */
 #if PG_VERSION_NUM >= 160000
 #define oms_DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz) \

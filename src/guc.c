@@ -6,35 +6,84 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "clock.h"
 #include "guc.h"
 #include "worker/bell.h"
 
+char	   *oms_databases = NULL;
+int			oms_gather = 10;
+int			oms_max_databases = 16;
+bool		oms_start_after_promotion = true;
+bool		oms_worker_enabled = true;
+
 static char *clock_text;
 
 static const struct config_enum_entry dispatch_modes[] = {
+	{"worker", OMS_DISPATCH_WORKER, false},
 	{"transaction", OMS_DISPATCH_TRANSACTION, false},
 	{"off", OMS_DISPATCH_OFF, false},
 	{NULL, 0, false}
 };
 
+static const struct config_enum_entry dispatch_channels[] = {
+	{"shared", OMS_CHANNEL_SHARED, false},
+	{"owner", OMS_CHANNEL_OWNER, false},
+	{NULL, 0, false}
+};
+
 void
-oms_guc_init(void)
+oms_guc_init(bool preloading)
 {
+	DefineCustomStringVariable("oms.databases",
+							   "The databases that workers serve, separated by commas.",
+							   "\"*\" stands for every database that has the extension.",
+							   &oms_databases, "*", PGC_SIGHUP, GUC_LIST_INPUT,
+							   NULL, NULL, NULL);
+
 	DefineCustomEnumVariable("oms.dispatch",
 							 "How events reach the listeners.",
-							 "\"transaction\" sends them with the commit of the change, "
-							 "\"off\" sends none; the queue itself is not affected.",
-							 &oms_dispatch_mode, OMS_DISPATCH_TRANSACTION, dispatch_modes,
+							 "\"worker\" leaves them to the worker of the database, \"transaction\" sends "
+							 "them with the commit of the change (as \"worker\" does where no worker can "
+							 "run), \"off\" sends none; the queue itself is not affected.",
+							 &oms_dispatch_mode, OMS_DISPATCH_WORKER, dispatch_modes,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomEnumVariable("oms.dispatch_channel",
+							 "Which channel carries dispatch events.",
+							 "\"shared\" is oms_dispatch for all, \"owner\" is oms_dispatch.<owner> for each "
+							 "owner; oms.dispatch_channel(owner) tells the name.",
+							 &oms_dispatch_channel, OMS_CHANNEL_SHARED, dispatch_channels,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("oms.gather",
+							"How long the worker gathers events while they are many.",
+							"While they are few each is sent at once.",
+							&oms_gather, 10, 0, 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	if (preloading)
+		DefineCustomIntVariable("oms.max_databases",
+								"How many databases of the server can have a worker.",
+								NULL, &oms_max_databases, 16, 1, 1000, PGC_POSTMASTER, 0,
+								NULL, NULL, NULL);
 
 	DefineCustomStringVariable("oms.now",
 							   "Stops the clock of the session at this moment.",
 							   "Empty: the server's clock. For tests and simulations.",
 							   &clock_text, "", PGC_SUSET, GUC_NOT_IN_SAMPLE,
 							   oms_clock_check, oms_clock_assign, NULL);
+
+	DefineCustomBoolVariable("oms.start_after_promotion",
+							 "Whether workers start when a standby is promoted.",
+							 NULL, &oms_start_after_promotion, true, PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("oms.worker",
+							 "Whether a worker serves the database.",
+							 "ALTER DATABASE ... SET oms.worker = off keeps it away from one database.",
+							 &oms_worker_enabled, true, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("oms");
 }

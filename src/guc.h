@@ -5,6 +5,12 @@
 #ifndef OMS_GUC_H
 #define OMS_GUC_H
 
-extern void oms_guc_init(void);
+extern char *oms_databases;
+extern int	oms_gather;
+extern int	oms_max_databases;
+extern bool oms_start_after_promotion;
+extern bool oms_worker_enabled;
+
+extern void oms_guc_init(bool preloading);
 
 #endif							/* OMS_GUC_H */

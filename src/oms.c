@@ -2,13 +2,18 @@
  * oms.c
  *		Entry point of the library.
  *
- * Works loaded on demand as well as preloaded.
+ * Works loaded on demand as well as preloaded; preloaded there are workers.  Under pg_upgrade nothing
+ * of ours may run or connect.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 
 #include "guc.h"
+#include "worker/hooks.h"
+#include "worker/launcher.h"
+#include "worker/shared.h"
 
 PG_MODULE_MAGIC;
 
@@ -17,5 +22,12 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
-	oms_guc_init();
+	bool		preloading = process_shared_preload_libraries_in_progress && !IsBinaryUpgrade;
+
+	oms_guc_init(preloading);
+	if (!preloading)
+		return;
+	oms_shared_init();
+	oms_hooks_init();
+	oms_launcher_register();
 }

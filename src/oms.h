@@ -60,6 +60,7 @@ typedef struct OmsStageDef
 	int			ndeps;
 	int		   *deps;
 	int			need;			/* how many of deps must be finished */
+	uint8	   *dep_mask;		/* deps as a set, if they are many; else NULL */
 	int			ndependants;
 	int		   *dependants;
 	bool		asks_conditions;	/* a direct dependant has a condition */
@@ -196,6 +197,7 @@ typedef struct OmsStage
 
 	bool		stored;			/* has a row at tid */
 	bool		changed;		/* differs from that row */
+	bool		written;		/* by this change */
 	ItemPointerData tid;
 	struct OmsStage *next;		/* all stages that this change has touched */
 } OmsStage;
@@ -231,6 +233,7 @@ typedef struct OmsBell
 	const char *owner;			/* of a dispatch */
 	const char *word;			/* kind of an alert, status of a status */
 	int			number;			/* attempt of a dispatch, level of an alert */
+	bool		untraced;		/* no event of the timeline goes with it */
 	struct OmsBell *next;
 } OmsBell;
 
@@ -262,6 +265,8 @@ typedef struct OmsTicket
 	bool		stored;
 	ItemPointerData tid;
 	OmsStage   *stages;			/* loaded or made */
+	OmsStage  **by_no;			/* the same by number - 1, once they are many */
+	int			nstages;
 	OmsEvent   *events;
 	OmsEvent   *last_event;
 	OmsBell    *bells;

@@ -30,4 +30,11 @@ oms $(sed -n "s/^default_version *= *'\(.*\)'/\1/p" oms.control), workflow and t
 This is a throw-away server on a private socket; it is gone when the tour ends.
 
 EOT
-psql -X -v ON_ERROR_STOP=1 -f tools/demo.sql
+
+# What psql says of a notification does not fit into a line: its channel, and beneath it the payload.
+bold='' green='' plain=''
+if [ -t 1 ]; then bold=$'\e[1m' green=$'\e[32m' plain=$'\e[0m'; fi
+set -o pipefail
+psql -X -v ON_ERROR_STOP=1 <tools/demo.sql 2>&1 | sed -u -E \
+  -e "s/^(== .*)/$bold\1$plain/" \
+  -e "s/^Asynchronous notification \"(.*)\" with payload \"(.*)\" received from .*/$green  >> \1\n  \2$plain\n/"

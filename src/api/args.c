@@ -98,22 +98,23 @@ oms_arg_key_or_null(FunctionCallInfo fcinfo, int n, const char *what)
 }
 
 /*
- * A positive length of time in microseconds.  A day counts 24 hours and a month 30 days, whatever
+ * A length of time in microseconds, from min on.  A day counts 24 hours and a month 30 days, whatever
  * the calendar does meanwhile: a lease is a stopwatch.
  */
 int64
-oms_arg_lease(FunctionCallInfo fcinfo, int n)
+oms_arg_duration(FunctionCallInfo fcinfo, int n, const char *what, int64 min)
 {
-	Interval   *lease;
+	Interval   *interval;
 	double		usecs;
 
-	oms_arg_required(fcinfo, n, "lease");
-	lease = PG_GETARG_INTERVAL_P(n);
-	usecs = (double) lease->time + ((double) lease->month * DAYS_PER_MONTH + lease->day) * USECS_PER_DAY;
-	if (usecs < 1)
-		bad_argument("lease", "must be longer than zero");
+	oms_arg_required(fcinfo, n, what);
+	interval = PG_GETARG_INTERVAL_P(n);
+	usecs = (double) interval->time +
+		((double) interval->month * DAYS_PER_MONTH + interval->day) * USECS_PER_DAY;
+	if (usecs < min)
+		bad_argument(what, min > 0 ? "must be longer than zero" : "must not be negative");
 	if (usecs > 366.0 * USECS_PER_DAY)
-		bad_argument("lease", "must not be longer than 366 days");
+		bad_argument(what, "must not be longer than 366 days");
 	return (int64) usecs;
 }
 

@@ -109,7 +109,7 @@ oms_claim(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("qty must be from 1 to %d", MAX_CLAIM)));
-	state.lease = oms_arg_lease(fcinfo, 3);
+	state.lease = oms_arg_duration(fcinfo, 3, "lease", 1);
 	state.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	InitMaterializedSRF(fcinfo, 0);
 
@@ -159,7 +159,7 @@ oms_heartbeat(PG_FUNCTION_ARGS)
 	OmsTicket  *ticket;
 	OmsStage   *stage;
 	int64		token;
-	int64		lease = oms_arg_lease(fcinfo, 3);
+	int64		lease = oms_arg_duration(fcinfo, 3, "lease", 1);
 
 	oms_arg_required(fcinfo, 2, "token");
 	token = PG_GETARG_INT64(2);

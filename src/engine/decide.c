@@ -27,6 +27,41 @@
 #include "engine/lifecycle.h"
 #include "errors.h"
 
+/* From so many stages on a ticket in memory has an array of them */
+#define MANY_STAGES	16
+
+/*
+ * A stage that was loaded or made before, or NULL.
+ */
+OmsStage *
+oms_ticket_find(const OmsTicket *ticket, int no)
+{
+	if (ticket->by_no != NULL)
+		return ticket->by_no[no - 1];
+	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
+		if (stage->no == no)
+			return stage;
+	return NULL;
+}
+
+/*
+ * Add a stage that is not there yet.
+ */
+void
+oms_ticket_add(OmsTicket *ticket, OmsStage *stage)
+{
+	stage->next = ticket->stages;
+	ticket->stages = stage;
+	if (++ticket->nstages == MANY_STAGES)
+	{
+		ticket->by_no = palloc0(sizeof(OmsStage *) * ticket->graph->nstages);
+		for (OmsStage *s = ticket->stages; s != NULL; s = s->next)
+			ticket->by_no[s->no - 1] = s;
+	}
+	else if (ticket->by_no != NULL)
+		ticket->by_no[stage->no - 1] = stage;
+}
+
 static OmsStage *
 new_stage(OmsTicket *ticket, int no)
 {
@@ -41,8 +76,7 @@ new_stage(OmsTicket *ticket, int no)
 	stage->queued_at = stage->ready_at = stage->announce_at = OMS_NEVER;
 	stage->started_at = stage->finished_at = stage->lease_until = OMS_NEVER;
 	stage->due_at = stage->breached_at = stage->timer_at = OMS_NEVER;
-	stage->next = ticket->stages;
-	ticket->stages = stage;
+	oms_ticket_add(ticket, stage);
 	return stage;
 }
 
@@ -53,10 +87,9 @@ new_stage(OmsTicket *ticket, int no)
 OmsStage *
 oms_ticket_stage(OmsTicket *ticket, int no)
 {
-	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
-		if (stage->no == no)
-			return stage;
-	return new_stage(ticket, no);
+	OmsStage   *stage = oms_ticket_find(ticket, no);
+
+	return stage != NULL ? stage : new_stage(ticket, no);
 }
 
 /*
@@ -398,7 +431,7 @@ fail_for_good(OmsTicket *ticket, OmsStage *stage, const char *error)
 static int64
 backoff(const OmsStageDef *def, int attempt)
 {
-	double		secs = def->backoff_secs * pow(def->factor, attempt - 1);
+	double		secs = def->backoff_secs * pow(def->factor, Min(attempt - 1, 64));
 
 	return (int64) (Min(secs, def->max_secs) * USECS_PER_SEC);
 }
@@ -565,6 +598,7 @@ announce(OmsTicket *ticket, OmsStage *stage)
 		return false;
 	stage->announce_at = OMS_NEVER;
 	oms_bell_dispatch(ticket, stage);
+	ticket->last_bell->untraced = true;
 	return true;
 }
 

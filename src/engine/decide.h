@@ -10,6 +10,8 @@
 #include "engine/graph.h"
 #include "oms.h"
 
+extern OmsStage *oms_ticket_find(const OmsTicket *ticket, int no);
+extern void oms_ticket_add(OmsTicket *ticket, OmsStage *stage);
 extern OmsStage *oms_ticket_stage(OmsTicket *ticket, int no);
 extern void oms_require(const OmsTicket *ticket, const OmsStage *stage, OmsVerb verb,
 						const int64 *token);

@@ -1518,5 +1518,6 @@ oms_definition_compile(Jsonb *definition, List **problems)
 		graph->prefix = prefix_of_name(graph->name);
 	link_dependants(graph);
 	mark_conditions(graph);
+	oms_graph_masks(graph);
 	return graph;
 }

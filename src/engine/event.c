@@ -48,6 +48,18 @@ oms_event_status(OmsEventKind kind)
 }
 
 /*
+ * What a citizen is told by an event of this status; NULL: nothing.
+ */
+const char *
+oms_event_citizen_status(const char *status)
+{
+	for (int i = 0; i < (int) lengthof(event_words); i++)
+		if (strcmp(event_words[i].status, status) == 0)
+			return event_words[i].citizen;
+	return NULL;
+}
+
+/*
  * Append an event about a stage, or about the ticket if stage is NULL.  The note is kept by
  * reference.  A change of what citizens see rings the status bell.
  */

@@ -8,6 +8,7 @@
 #include "oms.h"
 
 extern const char *oms_event_status(OmsEventKind kind);
+extern const char *oms_event_citizen_status(const char *status);
 extern OmsEvent *oms_event_add(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage,
 							   const char *note);
 extern void oms_bell_dispatch(OmsTicket *ticket, const OmsStage *stage);

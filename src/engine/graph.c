@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include "port/pg_bitutils.h"
+
 #include "engine/graph.h"
 
 /*
@@ -68,6 +70,52 @@ oms_set_init(OmsStageSet *set, const OmsGraph *graph)
 	set->bytes = palloc0(set->nbytes);
 }
 
+/* From so many dependencies on a stage has them as a set as well */
+#define MANY_DEPS	32
+
+/*
+ * Fill the dep_masks.  The dependencies must be set.
+ */
+void
+oms_graph_masks(OmsGraph *graph)
+{
+	for (int no = 1; no <= graph->nstages; no++)
+	{
+		OmsStageDef *stage = oms_graph_stage(graph, no);
+		OmsStageSet mask;
+
+		if (stage->ndeps < MANY_DEPS)
+			continue;
+		oms_set_init(&mask, graph);
+		for (int i = 0; i < stage->ndeps; i++)
+			oms_set_add(&mask, stage->deps[i]);
+		stage->dep_mask = mask.bytes;
+	}
+}
+
+/*
+ * How many stages of a mask are in a set of the same graph.
+ */
+static int
+count_common(const uint8 *mask, const OmsStageSet *set)
+{
+	int			count = 0;
+	int			i = 0;
+
+	for (; i + 8 <= set->nbytes; i += 8)
+	{
+		uint64		a;
+		uint64		b;
+
+		memcpy(&a, mask + i, 8);
+		memcpy(&b, set->bytes + i, 8);
+		count += pg_popcount64(a & b);
+	}
+	for (; i < set->nbytes; i++)
+		count += pg_number_of_ones[mask[i] & set->bytes[i]];
+	return count;
+}
+
 /*
  * Are the dependencies of a stage met?  An all-join stops at the first one that is open.
  */
@@ -78,6 +126,8 @@ oms_graph_met(const OmsStageDef *stage, const OmsStageSet *finished)
 
 	if (stage->need == 0)
 		return true;
+	if (stage->dep_mask != NULL)
+		return count_common(stage->dep_mask, finished) >= stage->need;
 	for (int i = 0; i < stage->ndeps; i++)
 	{
 		if (oms_set_has(finished, stage->deps[i]))

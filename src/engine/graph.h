@@ -15,6 +15,7 @@ typedef struct OmsStageSet
 } OmsStageSet;
 
 extern void oms_graph_index(OmsGraph *graph);
+extern void oms_graph_masks(OmsGraph *graph);
 extern int	oms_graph_find(const OmsGraph *graph, const char *id, int len);
 
 extern void oms_set_init(OmsStageSet *set, const OmsGraph *graph);

@@ -84,6 +84,7 @@ write_stage(OmsWriter *writer, const OmsTicket *ticket, OmsStage *stage)
 	else
 		oms_writer_add(writer);
 	stage->changed = false;
+	stage->written = true;
 }
 
 static void

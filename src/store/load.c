@@ -230,8 +230,7 @@ stage_from_row(OmsTicket *ticket, const TupleTableSlot *slot)
 	stage->timer_at = get_time(slot, STAGE_TIMER_AT);
 	stage->stored = true;
 	stage->tid = slot->tts_tid;
-	stage->next = ticket->stages;
-	ticket->stages = stage;
+	oms_ticket_add(ticket, stage);
 	return stage;
 }
 
@@ -242,11 +241,10 @@ OmsStage *
 oms_store_stage(OmsTicket *ticket, int no)
 {
 	OmsScan		scan;
-	OmsStage   *stage = NULL;
+	OmsStage   *stage = oms_ticket_find(ticket, no);
 
-	for (stage = ticket->stages; stage != NULL; stage = stage->next)
-		if (stage->no == no)
-			return stage;
+	if (stage != NULL)
+		return stage;
 
 	/* without odd rows a stage that never started has none */
 	if (!ticket->odd_rows && !oms_set_has(ticket->started, no))
@@ -270,6 +268,8 @@ oms_store_stages(OmsTicket *ticket)
 	OmsScan		scan;
 
 	ticket->stages = NULL;
+	ticket->by_no = NULL;
+	ticket->nstages = 0;
 	oms_scan_key_ticket(&scan, ticket->id);
 	oms_scan_begin(&scan, "stage_state", "stage_state_pkey", STAGE_COLUMNS, RowExclusiveLock);
 	while (oms_scan_next(&scan))

@@ -66,23 +66,38 @@ open_table(const char *name, int columns, LOCKMODE lockmode)
 
 /* ---- reading ---- */
 
+static void
+add_key(OmsScan *scan, StrategyNumber strategy, PGFunction compare, Oid collation, Datum value)
+{
+	FmgrInfo   *function = &scan->functions[scan->nkeys];
+
+	Assert(scan->nkeys < OMS_SCAN_KEYS);
+	memset(function, 0, sizeof(FmgrInfo));
+	function->fn_addr = compare;
+	function->fn_nargs = 2;
+	function->fn_strict = true;
+	function->fn_mcxt = CurrentMemoryContext;
+	ScanKeyEntryInitializeWithInfo(&scan->keys[scan->nkeys], 0, scan->nkeys + 1, strategy, InvalidOid,
+								   collation, function, value);
+	scan->nkeys++;
+}
+
 /*
  * Add an equality key for the next column of the index.
  */
 void
 oms_scan_key(OmsScan *scan, PGFunction equal, Oid collation, Datum value)
 {
-	FmgrInfo   *function = &scan->functions[scan->nkeys];
+	add_key(scan, BTEqualStrategyNumber, equal, collation, value);
+}
 
-	Assert(scan->nkeys < OMS_SCAN_KEYS);
-	memset(function, 0, sizeof(FmgrInfo));
-	function->fn_addr = equal;
-	function->fn_nargs = 2;
-	function->fn_strict = true;
-	function->fn_mcxt = CurrentMemoryContext;
-	ScanKeyEntryInitializeWithInfo(&scan->keys[scan->nkeys], 0, scan->nkeys + 1,
-								   BTEqualStrategyNumber, InvalidOid, collation, function, value);
-	scan->nkeys++;
+/*
+ * Only rows whose next column of the index is greater.
+ */
+void
+oms_scan_key_after(OmsScan *scan, PGFunction greater, Datum value)
+{
+	add_key(scan, BTGreaterStrategyNumber, greater, InvalidOid, value);
 }
 
 void

@@ -43,6 +43,7 @@ extern Oid	oms_relation_oid(const char *name);
 
 extern void oms_scan_key_ticket(OmsScan *scan, OmsTicketId id);
 extern void oms_scan_key(OmsScan *scan, PGFunction equal, Oid collation, Datum value);
+extern void oms_scan_key_after(OmsScan *scan, PGFunction greater, Datum value);
 extern void oms_scan_begin(OmsScan *scan, const char *table, const char *index, int columns,
 						   LOCKMODE lockmode);
 extern bool oms_scan_next(OmsScan *scan);

@@ -53,3 +53,27 @@ oms_sql(OmsStatement *statement, Datum *values, const char *nulls)
 				 errmsg("could not run a statement: %s", SPI_result_code_string(result))));
 	return SPI_processed;
 }
+
+/* ---- procedures that commit ---- */
+
+/*
+ * A procedure that was not called inside a transaction block may commit.  Between these two calls,
+ * oms_sql_commit ends the transaction and begins another, without a snapshot.
+ */
+void
+oms_sql_begin_procedure(void)
+{
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+}
+
+void
+oms_sql_commit(void)
+{
+	SPI_commit();
+}
+
+void
+oms_sql_end_procedure(void)
+{
+	SPI_finish();
+}

@@ -22,6 +22,9 @@ typedef struct OmsStatement
 	Oid			schema;			/* the schema oms that the plan was made for */
 } OmsStatement;
 
+extern void oms_sql_begin_procedure(void);
+extern void oms_sql_commit(void);
+extern void oms_sql_end_procedure(void);
 extern uint64 oms_sql(OmsStatement *statement, Datum *values, const char *nulls);
 
 #endif							/* OMS_SPI_H */

@@ -44,7 +44,10 @@ extern void oms_store_apply_many(OmsTicket **tickets, int ntickets, const OmsAct
 /* ---- queue.c ---- */
 typedef bool (*OmsVisitor) (void *context, OmsTicket *ticket, OmsStage *stage);
 extern void oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor visit, void *context);
-extern void oms_store_visit_due(TimestampTz now, OmsVisitor visit, void *context);
+extern bool oms_store_has_work(const char *owner, TimestampTz now, TimestampTz *next);
+typedef bool (*OmsSkip) (void *context, OmsTicketId ticket, int stage_no);
+extern int	oms_store_visit_due(TimestampTz now, OmsSkip skip, OmsVisitor visit, void *context);
+extern TimestampTz oms_store_next_timer(TimestampTz after);
 
 /* ---- verify.c ---- */
 extern uint64 oms_store_verify(const OmsTicketId *ticket, OmsProblemReport report, void *context);

@@ -324,8 +324,8 @@ get_bytes(TupleTableSlot *slot, int column, int len)
 }
 
 /*
- * The digest of a note or payload: the one that an erasure left behind, else worked out anew.
- * NULL if there is neither.
+ * The digest of a note or payload: worked out anew, or the one that an erasure left behind.  NULL if
+ * there is neither.
  */
 static const uint8 *
 get_digest(TupleTableSlot *slot, int digest_column, const char *content)
@@ -334,11 +334,9 @@ get_digest(TupleTableSlot *slot, int digest_column, const char *content)
 	const uint8 *salt = get_bytes(slot, TIMELINE_SALT, OMS_SALT_LEN);
 	uint8	   *digest;
 
-	if (!slot->tts_isnull[digest_column])
-		return get_bytes(slot, digest_column, OMS_HASH_LEN);
 	if (content == NULL)
-		return NULL;
-	/* content without a salt was not written by us: its digest must not match */
+		return get_bytes(slot, digest_column, OMS_HASH_LEN);
+	/* without a salt it was not written by us: its digest must not match */
 	digest = palloc(OMS_HASH_LEN);
 	oms_chain_digest(salt != NULL ? salt : no_salt, content, strlen(content), digest);
 	return digest;

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -18,6 +19,7 @@
 #include "errors.h"
 #include "store/spi.h"
 #include "store/store.h"
+#include "store/tables.h"
 
 typedef struct CachedGraph
 {
@@ -28,13 +30,6 @@ typedef struct CachedGraph
 static HTAB *graphs = NULL;
 static MemoryContext graph_context = NULL;
 static Oid	graphs_table = InvalidOid;	/* the table that they were read from */
-
-static OmsStatement select_current = {
-	.sql = "SELECT workflow_id, version, retired_at IS NOT NULL FROM oms.workflow"
-	" WHERE name OPERATOR(pg_catalog.=) $1 AND current",
-	.nargs = 1,
-	.types = {TEXTOID}
-};
 
 static OmsStatement select_definition = {
 	.sql = "SELECT definition FROM oms.workflow WHERE workflow_id OPERATOR(pg_catalog.=) $1",
@@ -108,22 +103,20 @@ static OmsStatement insert_stages = {
 bool
 oms_store_workflow(const char *name, OmsWorkflow *workflow)
 {
-	Datum		values[1] = {CStringGetTextDatum(name)};
+	OmsScan		scan;
 	bool		found;
 
-	SPI_connect();
-	found = oms_sql(&select_current, values, NULL) > 0;
+	scan.nkeys = 0;
+	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(name));
+	oms_scan_begin(&scan, "workflow", "workflow_current", WORKFLOW_COLUMNS, AccessShareLock);
+	found = oms_scan_next(&scan);
 	if (found)
 	{
-		HeapTuple	row = SPI_tuptable->vals[0];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-
-		workflow->id = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
-		workflow->version = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
-		workflow->retired = DatumGetBool(SPI_getbinval(row, desc, 3, &isnull));
+		workflow->id = DatumGetInt32(scan.slot->tts_values[WORKFLOW_ID]);
+		workflow->version = DatumGetInt32(scan.slot->tts_values[WORKFLOW_VERSION]);
+		workflow->retired = !scan.slot->tts_isnull[WORKFLOW_RETIRED_AT];
 	}
-	SPI_finish();
+	oms_scan_end(&scan);
 	return found;
 }
 

@@ -7,7 +7,7 @@ set -u
 
 # A blanket REVOKE covers the functions before it.
 sql_code | perl -0777 -ne '
-  while (/\bCREATE\s+FUNCTION\s+(?:oms\.)?(\w+)|\bREVOKE\s[^;]*?\bON\s+(?:(ALL)\s+FUNCTIONS\s+IN\s+SCHEMA\s+oms|FUNCTION\s+(?:oms\.)?(\w+))[^;]*?\bPUBLIC\b/gis) {
+  while (/\bCREATE\s+(?:FUNCTION|PROCEDURE)\s+(?:oms\.)?(\w+)|\bREVOKE\s[^;]*?\bON\s+(?:(ALL)\s+(?:FUNCTIONS|ROUTINES)\s+IN\s+SCHEMA\s+oms|FUNCTION\s+(?:oms\.)?(\w+))[^;]*?\bPUBLIC\b/gis) {
     if (defined $1) { $open{$1} = 1 } elsif (defined $2) { %open = () } else { delete $open{$3} }
   }
   END { print "$_;\n" for sort keys %open }' | verdict 'every function is revoked from PUBLIC'

@@ -294,6 +294,8 @@ BEGIN
 	PERFORM set_config(setting, old, true);
 	SELECT count(*) INTO m FROM oms.verify_timeline();
 	RETURN n || ' under it, ' || m || ' after it';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ': ' || SQLERRM;
 END $$;
 SELECT is(t.under(s, v), '0 under it, 0 after it', s || ' = ' || v) FROM (VALUES
 	('TimeZone', 'Asia/Kathmandu'), ('TimeZone', 'America/New_York'), ('TimeZone', 'UTC'),

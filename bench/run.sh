@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# What oms costs, on a throw-away server: make bench.
+#
+#   bench/run.sh                   all of it, under 10 minutes
+#   bench/run.sh ticket            whole tickets per second and WAL, beside the floor
+#   bench/run.sh calls             time of each call, one client, beside the floor
+#   bench/run.sh graph             time per stage of tickets with 50, 500 and 4,096 stages
+#
+#   SECS=10 RUNS=5 bench/run.sh    longer runs (default 5 s), more of them (default 3)
+#   CLIENTS="1 4" SYNC=off bench/run.sh ticket
+#
+# The variants of a question take turns, run by run, so that other load on the machine falls on all.
+set -eu
+# shellcheck source=tools/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
+
+if [ -z "${OMS_RUN:-}" ]; then
+  "$oms_top/tools/setup.sh" server
+  trap forget_run EXIT
+  trap 'exit 130' INT TERM HUP
+  prepare_run
+  (run_inside bench/run.sh "$@")
+  exit
+fi
+
+enter_run
+trap stop_servers EXIT
+trap 'exit 130' INT TERM HUP
+: "${SECS:=5}" "${RUNS:=3}" "${CLIENTS:=1 4 16}" "${SYNC:=on off}"
+# shellcheck source=bench/ticket.sh
+. bench/ticket.sh
+# shellcheck source=bench/graph.sh
+. bench/graph.sh
+
+# Commits reach the disk here; no checkpoint falls into a run.
+start_server bench 'fsync = on' 'full_page_writes = on' 'shared_buffers = 512MB' 'max_wal_size = 16GB' \
+  'checkpoint_timeout = 1h' 'max_connections = 60' 'jit = off'
+
+sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
+
+# CPU time of all backends that have ended, in µs.
+server_cpu() {
+  awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($14 + $15) * 1000000 / hz}' \
+    "/proc/$(head -1 "$oms_run/bench/postmaster.pid")/stat"
+}
+
+psql -XqAt -c "SELECT 'PostgreSQL ' || current_setting('server_version')"
+[ $# -gt 0 ] || set -- ticket calls graph
+for what in "$@"; do
+  case $what in
+    ticket | calls | graph) "bench_$what" ;;
+    *) die "no benchmark \"$what\": ticket, calls or graph" ;;
+  esac
+done

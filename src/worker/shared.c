@@ -1,0 +1,232 @@
+/*
+ * shared.c
+ *		What backends, launcher and workers share: one place per database.
+ *
+ * Lock rules: OmsShared.lock guards which database has which place and is taken by sessions once (the
+ * place is remembered) and by the launcher.  Within a place everything a commit touches is an atomic
+ * or under its spinlock: commit callbacks must neither wait nor fail.
+ */
+#include "postgres.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+
+#include "guc.h"
+#include "worker/shared.h"
+
+OmsShared  *oms_shared = NULL;
+
+static shmem_request_hook_type previous_request_hook = NULL;
+static shmem_startup_hook_type previous_startup_hook = NULL;
+
+static Size
+shared_size(void)
+{
+	return add_size(offsetof(OmsShared, databases),
+					mul_size(oms_max_databases, sizeof(OmsDatabase)));
+}
+
+static void
+request_shared(void)
+{
+	if (previous_request_hook)
+		previous_request_hook();
+	RequestAddinShmemSpace(shared_size());
+	RequestNamedLWLockTranche("oms", 1);
+}
+
+static void
+init_database(OmsDatabase *database)
+{
+	database->dboid = InvalidOid;
+	SpinLockInit(&database->mutex);
+	pg_atomic_init_u64(&database->nearest, (uint64) DT_NOEND);
+	pg_atomic_init_u32(&database->sleeping, 0);
+	pg_atomic_init_u32(&database->resync, 0);
+	pg_atomic_init_u32(&database->leave, 0);
+	pg_atomic_init_u64(&database->prepared_xid, 0);
+	pg_atomic_init_u64(&database->write_pos, 0);
+	pg_atomic_init_u64(&database->read_pos, 0);
+	for (int i = 0; i < OMS_RING_SIZE; i++)
+		pg_atomic_init_u64(&database->ring[i].tag, PG_UINT64_MAX);
+	for (int i = 0; i < OMS_WAIT_BUCKETS; i++)
+	{
+		ConditionVariableInit(&database->work[i]);
+		pg_atomic_init_u64(&database->work_count[i], 0);
+	}
+}
+
+/*
+ * A server that starts with a signal file starts as a standby (or in recovery to a point in time);
+ * when its launcher starts later, that is a promotion.
+ */
+static bool
+starts_as_standby(void)
+{
+	struct stat st;
+
+	return stat("standby.signal", &st) == 0 || stat("recovery.signal", &st) == 0;
+}
+
+static void
+start_shared(void)
+{
+	bool		found;
+
+	if (previous_startup_hook)
+		previous_startup_hook();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	oms_shared = ShmemInitStruct("oms", shared_size(), &found);
+	if (!found)
+	{
+		memset(oms_shared, 0, shared_size());
+		oms_shared->lock = &(GetNamedLWLockTranche("oms"))->lock;
+		oms_shared->ndatabases = oms_max_databases;
+		pg_atomic_init_u32(&oms_shared->rescan, 1);
+		SpinLockInit(&oms_shared->mutex);
+		oms_shared->was_standby = starts_as_standby();
+		for (int i = 0; i < oms_max_databases; i++)
+			init_database(&oms_shared->databases[i]);
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+/* Called from _PG_init while the server preloads its libraries */
+void
+oms_shared_init(void)
+{
+	previous_request_hook = shmem_request_hook;
+	shmem_request_hook = request_shared;
+	previous_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = start_shared;
+}
+
+static OmsDatabase *
+find_database(Oid dboid)
+{
+	for (int i = 0; i < oms_shared->ndatabases; i++)
+		if (oms_shared->databases[i].dboid == dboid)
+			return &oms_shared->databases[i];
+	return NULL;
+}
+
+static OmsDatabase *
+make_database(Oid dboid)
+{
+	OmsDatabase *database = find_database(InvalidOid);
+
+	if (database == NULL)
+		return NULL;
+	database->state = OMS_WORKER_UNKNOWN;
+	database->pid = 0;
+	database->latch = NULL;
+	database->away_until = database->next_start = 0;
+	database->failed_starts = 0;
+	memset(&database->stats, 0, sizeof(database->stats));
+	memset(database->bad, 0, sizeof(database->bad));
+	pg_atomic_write_u64(&database->nearest, (uint64) DT_NOEND);
+	pg_atomic_write_u32(&database->leave, 0);
+	pg_atomic_write_u32(&database->resync, 1);
+	pg_atomic_write_u64(&database->prepared_xid, 0);
+	pg_atomic_write_u64(&database->read_pos, pg_atomic_read_u64(&database->write_pos));
+	pg_write_barrier();
+	database->dboid = dboid;
+	return database;
+}
+
+/*
+ * The place of a database; NULL if it has none and make is false or none is free (oms.max_databases).
+ */
+OmsDatabase *
+oms_shared_database(Oid dboid, bool make)
+{
+	OmsDatabase *database;
+
+	LWLockAcquire(oms_shared->lock, LW_SHARED);
+	database = find_database(dboid);
+	LWLockRelease(oms_shared->lock);
+	if (database != NULL || !make)
+		return database;
+
+	LWLockAcquire(oms_shared->lock, LW_EXCLUSIVE);
+	database = find_database(dboid);
+	if (database == NULL)
+		database = make_database(dboid);
+	LWLockRelease(oms_shared->lock);
+	return database;
+}
+
+/* The database is gone, or has no extension: its place is free again */
+void
+oms_shared_forget(OmsDatabase *database)
+{
+	LWLockAcquire(oms_shared->lock, LW_EXCLUSIVE);
+	database->dboid = InvalidOid;
+	LWLockRelease(oms_shared->lock);
+}
+
+void
+oms_shared_set_state(OmsDatabase *database, OmsWorkerState state)
+{
+	SpinLockAcquire(&database->mutex);
+	database->state = state;
+	SpinLockRelease(&database->mutex);
+}
+
+OmsWorkerState
+oms_shared_state(OmsDatabase *database)
+{
+	OmsWorkerState state;
+
+	SpinLockAcquire(&database->mutex);
+	state = database->state;
+	SpinLockRelease(&database->mutex);
+	return state;
+}
+
+void
+oms_shared_wake_launcher(bool rescan)
+{
+	Latch	   *latch;
+
+	if (rescan)
+		pg_atomic_write_u32(&oms_shared->rescan, 1);
+	SpinLockAcquire(&oms_shared->mutex);
+	latch = oms_shared->launcher_latch;
+	SpinLockRelease(&oms_shared->mutex);
+	if (latch != NULL)
+		SetLatch(latch);
+}
+
+void
+oms_shared_wake_worker(OmsDatabase *database)
+{
+	Latch	   *latch;
+
+	SpinLockAcquire(&database->mutex);
+	latch = database->latch;
+	SpinLockRelease(&database->mutex);
+	if (latch != NULL)
+		SetLatch(latch);
+}
+
+/*
+ * A timer was armed and committed: the worker must not sleep beyond it.
+ */
+void
+oms_shared_arm(OmsDatabase *database, TimestampTz at)
+{
+	uint64		nearest = pg_atomic_read_u64(&database->nearest);
+
+	while (at < (TimestampTz) nearest)
+		if (pg_atomic_compare_exchange_u64(&database->nearest, &nearest, (uint64) at))
+		{
+			oms_shared_wake_worker(database);
+			return;
+		}
+}

@@ -1,0 +1,133 @@
+/*
+ * shared.h
+ *		What backends, launcher and workers share: one place per database.
+ */
+#ifndef OMS_SHARED_H
+#define OMS_SHARED_H
+
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/spin.h"
+
+#include "oms.h"
+
+/* Events on their way to the worker, per database; a power of two */
+#define OMS_RING_SIZE		16384
+/* Conditions on which sessions wait for work, by hash of the owner */
+#define OMS_WAIT_BUCKETS	64
+/* Timers that raised an error and are left alone for a while, per database */
+#define OMS_BAD_TIMERS		32
+/* Powers of two of milliseconds by which timers were late, 0.25 ms and up */
+#define OMS_LATE_BUCKETS	32
+
+typedef enum OmsWorkerState
+{
+	OMS_WORKER_UNKNOWN,			/* to be looked at by the launcher */
+	OMS_WORKER_STARTING,		/* the launcher has asked for a worker */
+	OMS_WORKER_RUNNING,
+	OMS_WORKER_NONE,			/* the database has no extension */
+	OMS_WORKER_OFF,				/* oms.worker is off in the database */
+	OMS_WORKER_UNWANTED,		/* not in oms.databases, or nobody may connect */
+	OMS_WORKER_BLOCKED,			/* library and SQL objects do not belong together */
+	OMS_WORKER_AWAY,			/* left so that the database can be dropped or renamed */
+	OMS_WORKER_NO_SLOT			/* max_worker_processes is used up */
+} OmsWorkerState;
+
+/*
+ * One event.  The tag is the position of the event in the order of all events of the database, shifted
+ * left, and one of the marks below: an entry of an earlier round is never taken for a new one.
+ */
+typedef struct OmsRingEntry
+{
+	pg_atomic_uint64 tag;
+	OmsTicketId ticket;
+	int			workflow_id;
+	int			number;			/* attempt or level */
+	int16		stage;
+	uint8		channel;
+	uint8		word;			/* see oms_bell_word */
+	bool		other_owner;	/* not the one of the definition: to be looked up */
+} OmsRingEntry;
+
+#define OMS_RING_PUBLISHED	1
+#define OMS_RING_VOID		2
+#define OMS_RING_TAG(pos, mark) (((pos) << 2) | (mark))
+
+typedef struct OmsBadTimer
+{
+	OmsTicketId ticket;			/* 0: free */
+	int			stage;
+	int			failures;
+	TimestampTz retry_at;
+	char		error[128];
+} OmsBadTimer;
+
+/* Written by the worker alone; read without a lock, so a reader may see a row half-way */
+typedef struct OmsWorkerStats
+{
+	TimestampTz started_at;
+	TimestampTz last_tick;
+	uint64		timers_fired;
+	uint64		events_sent;
+	uint64		batches_sent;
+	uint64		table_announcements;
+	uint64		errors;
+	char		last_error[256];
+	int64		late_max;		/* microseconds */
+	uint64		late[OMS_LATE_BUCKETS];
+} OmsWorkerStats;
+
+typedef struct OmsDatabase
+{
+	Oid			dboid;			/* InvalidOid: free; changed under OmsShared.lock */
+	slock_t		mutex;			/* state, pid, latch, away_until, write_pos */
+	OmsWorkerState state;
+	pid_t		pid;
+	Latch	   *latch;			/* of the worker, while it runs */
+	TimestampTz away_until;
+	TimestampTz next_start;		/* of the launcher: not before */
+	int			failed_starts;
+
+	pg_atomic_uint64 nearest;	/* TimestampTz of the next timer, DT_NOEND: none */
+	pg_atomic_uint32 sleeping;	/* the worker wants its latch set */
+	pg_atomic_uint32 resync;	/* events were lost: announce from the tables */
+	pg_atomic_uint32 leave;		/* the worker is to go */
+	pg_atomic_uint64 prepared_xid;	/* the last transaction that was prepared; 0: none */
+
+	pg_atomic_uint64 write_pos; /* next position to give out */
+	pg_atomic_uint64 read_pos;	/* next position to send */
+	OmsRingEntry ring[OMS_RING_SIZE];
+
+	ConditionVariable work[OMS_WAIT_BUCKETS];
+	pg_atomic_uint64 work_count[OMS_WAIT_BUCKETS];
+
+	OmsWorkerStats stats;
+	OmsBadTimer bad[OMS_BAD_TIMERS];
+} OmsDatabase;
+
+typedef struct OmsShared
+{
+	LWLock	   *lock;			/* which database has which place */
+	pg_atomic_uint32 rescan;	/* the launcher is to look at all databases */
+	slock_t		mutex;			/* launcher_latch */
+	Latch	   *launcher_latch;
+	bool		was_standby;	/* this server started as a standby */
+	int			ndatabases;
+	OmsDatabase databases[FLEXIBLE_ARRAY_MEMBER];
+} OmsShared;
+
+/* NULL: the library was not preloaded */
+extern OmsShared *oms_shared;
+
+extern void oms_shared_init(void);
+extern OmsDatabase *oms_shared_database(Oid dboid, bool make);
+extern void oms_shared_forget(OmsDatabase *database);
+extern void oms_shared_set_state(OmsDatabase *database, OmsWorkerState state);
+extern OmsWorkerState oms_shared_state(OmsDatabase *database);
+extern void oms_shared_wake_launcher(bool rescan);
+extern void oms_shared_wake_worker(OmsDatabase *database);
+extern void oms_shared_arm(OmsDatabase *database, TimestampTz at);
+
+#endif							/* OMS_SHARED_H */

@@ -1,0 +1,703 @@
+/*
+ * worker.c
+ *		The worker of one database: sends events and fires timers, and otherwise sleeps.
+ *
+ * It sleeps on its latch until exactly the next timer; commits that have something for it set the
+ * latch.  It never waits for a lock and never sleeps in a transaction.
+ *
+ * Life events, each with a test in test/t:
+ *	- SIGTERM: FATAL, exit code 1; the launcher starts another.  A crash resets the server; shared
+ *	  memory is new, and the first thing a worker does is to announce from the tables.
+ *	- the extension is dropped, or its tables are being changed: before each transaction the worker
+ *	  takes the locks it will need without waiting, and looks whether the tables are (still) there.
+ *	- the database is dropped, renamed, copied, closed: it is asked to leave (hooks.c) and leaves.
+ *	- an error in a timer: the round is repeated one stage per transaction, and what fails then is left
+ *	  alone for a while, longer each time; the others go on.
+ *	- an error in sending (for instance, the queue of the server is full): tried again after a second.
+ *	- settings of the database that would hurt (read-only, timeouts, search_path, time zone) do not
+ *	  reach it: it sets its own.
+ *	- library and SQL objects of different versions: it says so and does nothing.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/lmgr.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "clock.h"
+#include "compat.h"
+#include "guc.h"
+#include "store/outbox.h"
+#include "store/store.h"
+#include "worker/announce.h"
+#include "worker/launcher.h"
+#include "worker/tick.h"
+#include "worker/worker.h"
+
+/* Events sent, and stages whose timers are fired, with one transaction */
+#define SEND_BATCH		1000
+#define TICK_BATCH		200
+/* More events a second than this are gathered */
+#define MANY_EVENTS		2000
+/* Pauses, in milliseconds */
+#define LOCKED_MS		100		/* until locked tickets are tried again */
+#define BUSY_MS			100		/* until tables that somebody has locked are tried again */
+#define ERROR_MS		1000	/* after an error */
+#define HORIZON_MS		1000	/* between two savings of the horizon */
+#define STUCK_MS		1000	/* patience with a commit that is not published */
+#define PREPARED_MS		5000	/* between two looks for prepared transactions that ended */
+#define SWEEP_MS		60000	/* between two looks at the tables with nothing to do */
+/* Shortest and longest time for which a failing timer is left alone */
+#define BAD_MS			1000
+#define BAD_MAX_MS		3600000
+
+static OmsDatabase *place;
+
+/* What is to be done when; wall clock */
+static TimestampTz retry_tick = 0;	/* locked tickets, or an error */
+static TimestampTz retry_send = 0;
+static TimestampTz next_sweep = 0;
+static TimestampTz last_horizon = 0;
+static TimestampTz last_send = 0;
+static TimestampTz stuck_since = 0;
+static uint64 sent_in_window = 0;	/* events since window_start */
+static TimestampTz window_start = 0;
+static bool careful = false;	/* one stage per transaction */
+static bool sent_since_horizon = false;
+static uint64 coming_horizon = 0;	/* to be saved when read_pos has reached horizon_pos */
+static uint64 horizon_pos = 0;
+
+/* ---- transactions ---- */
+
+static const char *const tables[] = {"workflow", "workflow_stage", "ticket_state", "stage_state",
+"timeline", "worker_state"};
+
+/*
+ * Begin a transaction in which the tables are there and nobody is in our way.  False (and no
+ * transaction) if somebody has them locked now; *gone if the extension is not there any more.
+ */
+static bool
+begin_work(bool *gone)
+{
+	*gone = false;
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	for (int i = 0; i < (int) lengthof(tables); i++)
+	{
+		Oid			schema = get_namespace_oid("oms", true);
+		Oid			table = OidIsValid(schema) ? get_relname_relid(tables[i], schema) : InvalidOid;
+
+		if (!OidIsValid(table))
+			*gone = true;
+		else if (ConditionalLockRelationOid(table, RowExclusiveLock))
+		{
+			/* now that it is locked: is it still the one? */
+			AcceptInvalidationMessages();
+			if (table == get_relname_relid(tables[i], schema))
+				continue;
+			*gone = true;
+		}
+		AbortCurrentTransaction();
+		return false;
+	}
+	PushActiveSnapshot(GetTransactionSnapshot());
+	return true;
+}
+
+static void
+end_work(void)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/*
+ * Commit what was done so far and go on in a new transaction.
+ */
+void
+oms_worker_next_transaction(void)
+{
+	bool		gone;
+
+	end_work();
+	while (!begin_work(&gone))
+	{
+		if (gone)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_TABLE),
+					 errmsg("the extension oms was dropped")));
+		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, BUSY_MS,
+						 oms_wait_event("OmsWorkerTables"));
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+static void
+note_error(void)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(TopMemoryContext);
+	error = CopyErrorData();
+	strlcpy(place->stats.last_error, error->message ? error->message : "",
+			sizeof(place->stats.last_error));
+	place->stats.errors++;
+	FreeErrorData(error);
+}
+
+static TimestampTz
+after(TimestampTz now, long ms)
+{
+	return TimestampTzPlusMilliseconds(now, ms);
+}
+
+/* ---- leaving ---- */
+
+static void
+forget_worker(int code, Datum arg)
+{
+	SpinLockAcquire(&place->mutex);
+	place->latch = NULL;
+	place->pid = 0;
+	if (place->state == OMS_WORKER_RUNNING)
+		place->state = OMS_WORKER_UNKNOWN;
+	SpinLockRelease(&place->mutex);
+	pg_atomic_write_u32(&place->sleeping, 0);
+	oms_shared_wake_launcher(false);
+}
+
+static void
+leave(OmsWorkerState state)
+{
+	oms_shared_set_state(place, state);
+	proc_exit(0);
+}
+
+/* ---- timers ---- */
+
+/*
+ * Leave a timer that failed alone for a while; log it when it fails for the first time.
+ */
+static void
+note_bad_timer(const OmsTick *tick, const char *message)
+{
+	OmsBadTimer *bad = NULL;
+	TimestampTz now = oms_clock_wall();
+
+	for (int i = 0; i < OMS_BAD_TIMERS && bad == NULL; i++)
+		if (place->bad[i].ticket == tick->ticket && place->bad[i].stage == tick->stage)
+			bad = &place->bad[i];
+	for (int i = 0; i < OMS_BAD_TIMERS && bad == NULL; i++)
+		if (place->bad[i].ticket == 0)
+			bad = &place->bad[i];
+	if (bad == NULL)
+	{
+		/* the one that can be tried again soonest makes room */
+		bad = &place->bad[0];
+		for (int i = 1; i < OMS_BAD_TIMERS; i++)
+			if (place->bad[i].retry_at < bad->retry_at)
+				bad = &place->bad[i];
+		bad->ticket = 0;
+	}
+	if (bad->ticket != tick->ticket || bad->stage != tick->stage)
+	{
+		bad->ticket = tick->ticket;
+		bad->stage = tick->stage;
+		bad->failures = 0;
+	}
+	strlcpy(bad->error, message, sizeof(bad->error));
+	bad->retry_at = after(now, Min((long) BAD_MS << Min(bad->failures, 12), BAD_MAX_MS));
+	bad->failures++;
+}
+
+/* A timer that fired after all is not bad any more */
+static void
+forget_bad_timer(const OmsTick *tick)
+{
+	for (int i = 0; i < OMS_BAD_TIMERS; i++)
+		if (place->bad[i].ticket == tick->ticket && place->bad[i].stage == tick->stage)
+			place->bad[i].ticket = 0;
+}
+
+static bool
+known_bad(const OmsTick *tick)
+{
+	for (int i = 0; i < OMS_BAD_TIMERS; i++)
+		if (place->bad[i].ticket == tick->ticket && place->bad[i].stage == tick->stage)
+			return true;
+	return false;
+}
+
+/*
+ * After an error in a round of timers: with many in it, do it again one by one; with one, that is it.
+ */
+static void
+timer_failed(const OmsTick *tick)
+{
+	if (!careful)
+	{
+		careful = true;
+		FlushErrorState();
+		return;
+	}
+	if (!known_bad(tick))
+		EmitErrorReport();
+	note_error();
+	note_bad_timer(tick, place->stats.last_error);
+	FlushErrorState();
+}
+
+/*
+ * Arm the next wake-up.  The order matters: first forget the old one, then look, so that a commit in
+ * between is not overwritten.
+ */
+static void
+rearm(TimestampTz now, int locked)
+{
+	pg_atomic_write_u64(&place->nearest, (uint64) DT_NOEND);
+	pg_memory_barrier();
+	PopActiveSnapshot();
+	PushActiveSnapshot(GetLatestSnapshot());
+	oms_shared_arm(place, oms_store_next_timer(now));
+	retry_tick = locked > 0 ? after(oms_clock_wall(), LOCKED_MS) : 0;
+	for (int i = 0; i < OMS_BAD_TIMERS; i++)
+		if (place->bad[i].ticket != 0 && (retry_tick == 0 || place->bad[i].retry_at < retry_tick))
+			retry_tick = place->bad[i].retry_at;
+}
+
+/*
+ * One round: fire what is due, up to a batch.  True if there may be more.
+ */
+static bool
+fire_timers(void)
+{
+	OmsTick		tick = {.database = place, .limit = careful ? 1 : TICK_BATCH};
+	TimestampTz now = oms_clock_now();
+	MemoryContext old = CurrentMemoryContext;
+	bool		gone;
+	bool		more = false;
+
+	if (!begin_work(&gone))
+	{
+		retry_tick = after(oms_clock_wall(), BUSY_MS);
+		if (gone)
+			leave(OMS_WORKER_UNKNOWN);
+		return false;
+	}
+	tick.actor.role = GetUserNameFromId(GetUserId(), false);
+	PG_TRY();
+	{
+		oms_tick_run(&tick, now);
+		more = tick.visited >= tick.limit;
+		if (tick.visited > 0 && careful)
+			forget_bad_timer(&tick);
+		if (!more)
+		{
+			careful = false;
+			rearm(now, tick.locked);
+		}
+		end_work();
+		place->stats.timers_fired += tick.fired;
+		place->stats.last_tick = oms_clock_wall();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old);
+		timer_failed(&tick);
+		AbortCurrentTransaction();
+		more = true;
+	}
+	PG_END_TRY();
+	return more;
+}
+
+/* ---- events ---- */
+
+/*
+ * How long sending should wait, in milliseconds: not at all while events are few; while they are many
+ * they are gathered, since what sending costs the server is counted in commits, not in events.
+ */
+static long
+gathering(TimestampTz now)
+{
+	uint64		backlog = pg_atomic_read_u64(&place->write_pos) - pg_atomic_read_u64(&place->read_pos);
+	long		since = TimestampDifferenceMilliseconds(last_send, now);
+
+	if (TimestampDifferenceExceeds(window_start, now, 100))
+	{
+		window_start = now;
+		sent_in_window /= 2;
+	}
+	if (sent_in_window < MANY_EVENTS / 10 || since >= oms_gather || backlog > OMS_RING_SIZE / 2)
+		return 0;
+	return oms_gather - since;
+}
+
+/*
+ * Send from the ring; how many places it went forward.
+ */
+static int
+send_ring(void)
+{
+	int			count;
+
+	count = oms_announce_ring(place, SEND_BATCH);
+	end_work();
+	pg_atomic_fetch_add_u64(&place->read_pos, count);
+	place->stats.events_sent += count;
+	place->stats.batches_sent++;
+	sent_in_window += count;
+	sent_since_horizon = sent_since_horizon || count > 0;
+	last_send = oms_clock_wall();
+	return count;
+}
+
+/* Announce from the tables what was lost on the way */
+static int
+send_tables(void)
+{
+	pg_atomic_write_u32(&place->resync, 0);
+	oms_announce_tables(place);
+	end_work();
+	sent_since_horizon = true;
+	return 0;
+}
+
+/*
+ * Run a step of sending in a transaction; on error say so once and try again later.
+ */
+static int
+guarded(int (*step) (void))
+{
+	MemoryContext old = CurrentMemoryContext;
+	bool		gone;
+	int			result = 0;
+
+	if (!begin_work(&gone))
+	{
+		if (gone)
+			leave(OMS_WORKER_UNKNOWN);
+		retry_send = after(oms_clock_wall(), BUSY_MS);
+		return 0;
+	}
+	PG_TRY();
+	{
+		result = step();
+		retry_send = 0;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old);
+		EmitErrorReport();
+		note_error();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		/* what could not be sent from the ring may be sent from the tables */
+		pg_atomic_write_u32(&place->resync, 1);
+		retry_send = after(oms_clock_wall(), ERROR_MS);
+	}
+	PG_END_TRY();
+	return result;
+}
+
+static int
+step_capture_horizon(void)
+{
+	coming_horizon = oms_store_horizon();
+	horizon_pos = pg_atomic_read_u64(&place->write_pos);
+	end_work();
+	return 0;
+}
+
+static int
+step_save_horizon(void)
+{
+	oms_store_save_horizon(coming_horizon);
+	end_work();
+	coming_horizon = 0;
+	return 0;
+}
+
+/*
+ * Move the horizon up now and then: note where everything is over, wait until what was in the ring by
+ * then has been sent, write it down.
+ */
+static void
+keep_horizon(TimestampTz now)
+{
+	if (coming_horizon != 0 && pg_atomic_read_u64(&place->read_pos) >= horizon_pos)
+		guarded(step_save_horizon);
+	else if (coming_horizon == 0 && sent_since_horizon &&
+			 TimestampDifferenceExceeds(last_horizon, now, HORIZON_MS))
+	{
+		last_horizon = now;
+		sent_since_horizon = false;
+		guarded(step_capture_horizon);
+		if (pg_atomic_read_u64(&place->read_pos) >= horizon_pos)
+			guarded(step_save_horizon);
+	}
+}
+
+/*
+ * A place that is reserved and not published holds up the others: a commit is under way.  If it takes
+ * too long (it may wait for a standby), go past it; whoever reserved it will ask for the tables.
+ */
+static void
+pass_stuck_place(TimestampTz now, int sent)
+{
+	uint64		read_pos = pg_atomic_read_u64(&place->read_pos);
+
+	if (sent > 0 || read_pos == pg_atomic_read_u64(&place->write_pos))
+		stuck_since = 0;
+	else if (stuck_since == 0)
+		stuck_since = now;
+	else if (TimestampDifferenceExceeds(stuck_since, now, STUCK_MS))
+	{
+		pg_atomic_fetch_add_u64(&place->read_pos, 1);
+		pg_atomic_write_u32(&place->resync, 1);
+		stuck_since = 0;
+	}
+}
+
+static int
+step_prepared(void)
+{
+	uint64		horizon = oms_store_horizon();
+	uint64		prepared = pg_atomic_read_u64(&place->prepared_xid);
+
+	end_work();
+	if (horizon > prepared &&
+		pg_atomic_compare_exchange_u64(&place->prepared_xid, &prepared, 0))
+	{
+		pg_atomic_write_u32(&place->resync, 1);
+		retry_tick = oms_clock_wall();
+	}
+	return 0;
+}
+
+/*
+ * Send what is to be sent now; how long nothing else is, in milliseconds.
+ */
+static long
+send_events(TimestampTz now)
+{
+	long		wait;
+	int			sent = 0;
+
+	if (retry_send > now)
+		return TimestampDifferenceMilliseconds(now, retry_send) + 1;
+	if (pg_atomic_read_u32(&place->resync))
+		guarded(send_tables);
+	wait = gathering(now);
+	if (wait > 0)
+		return wait;
+	if (pg_atomic_read_u64(&place->read_pos) != pg_atomic_read_u64(&place->write_pos))
+		sent = guarded(send_ring);
+	pass_stuck_place(now, sent);
+	keep_horizon(oms_clock_wall());
+	if (sent >= SEND_BATCH)
+		return 0;
+	if (stuck_since != 0)
+		return STUCK_MS;
+	return coming_horizon != 0 || sent_since_horizon ? HORIZON_MS : SWEEP_MS;
+}
+
+/* ---- main ---- */
+
+static void
+own_settings(void)
+{
+	static const char *const settings[][2] = {
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_deferrable", "off"},
+		{"search_path", "pg_catalog, pg_temp"},
+		{"lock_timeout", "0"},
+		{"statement_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"row_security", "off"},
+		{"session_replication_role", "origin"},
+		{"synchronous_commit", "local"},
+		{"jit", "off"},
+		{"TimeZone", "UTC"},
+		{"DateStyle", "ISO, MDY"},
+		{"application_name", "oms worker"}
+	};
+
+	for (int i = 0; i < (int) lengthof(settings); i++)
+		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/*
+ * Is there something to serve here?  If not, say why and leave.
+ */
+static void
+look_around(void)
+{
+	char	   *installed = NULL;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (OidIsValid(get_extension_oid("oms", true)))
+		installed = MemoryContextStrdup(TopMemoryContext, oms_store_installed_version());
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+
+	if (installed == NULL)
+		leave(OMS_WORKER_NONE);
+	if (!oms_worker_enabled)
+		leave(OMS_WORKER_OFF);
+	if (strcmp(installed, OMS_VERSION) != 0)
+	{
+		ereport(LOG,
+				(errmsg("oms: the library is version %s, but the SQL objects in database \"%s\" are of "
+						"version %s", OMS_VERSION, MyBgworkerEntry->bgw_name, installed),
+				 errhint("Run ALTER EXTENSION oms UPDATE there, and restart the server if the library is "
+						 "the older of the two.")));
+		leave(OMS_WORKER_BLOCKED);
+	}
+}
+
+/*
+ * Become the worker of the database, unless there is one.
+ */
+static void
+take_place(Oid dboid)
+{
+	bool		taken;
+
+	place = oms_shared_database(dboid, true);
+	if (place == NULL)
+		proc_exit(0);
+	SpinLockAcquire(&place->mutex);
+	taken = place->latch != NULL;
+	if (!taken)
+	{
+		place->latch = MyLatch;
+		place->pid = MyProcPid;
+	}
+	SpinLockRelease(&place->mutex);
+	if (taken)
+		proc_exit(0);
+	before_shmem_exit(forget_worker, (Datum) 0);
+}
+
+/* Prepared transactions from before this worker started are found in the tables as well */
+static int
+step_start(void)
+{
+	pg_atomic_write_u64(&place->prepared_xid,
+						U64FromFullTransactionId(ReadNextFullTransactionId()));
+	end_work();
+	return 0;
+}
+
+/*
+ * Do everything there is to do now; how long to sleep then, in milliseconds.
+ */
+static long
+work(void)
+{
+	TimestampTz now = oms_clock_wall();
+	TimestampTz nearest = (TimestampTz) pg_atomic_read_u64(&place->nearest);
+	long		sleep;
+
+	if (nearest <= oms_clock_now() || (retry_tick != 0 && retry_tick <= now) || next_sweep <= now)
+	{
+		pgstat_report_activity(STATE_RUNNING, "firing timers");
+		while (fire_timers())
+		{
+			CHECK_FOR_INTERRUPTS();
+			(void) send_events(oms_clock_wall());
+		}
+		now = oms_clock_wall();
+		next_sweep = after(now, SWEEP_MS);
+	}
+	if (pg_atomic_read_u64(&place->prepared_xid) != 0)
+		guarded(step_prepared);
+	sleep = send_events(now);
+
+	now = oms_clock_wall();
+	nearest = (TimestampTz) pg_atomic_read_u64(&place->nearest);
+	if (nearest != DT_NOEND)
+		sleep = Min(sleep, TimestampDifferenceMilliseconds(oms_clock_now(), nearest));
+	if (retry_tick != 0)
+		sleep = Min(sleep, TimestampDifferenceMilliseconds(now, retry_tick));
+	if (pg_atomic_read_u64(&place->prepared_xid) != 0)
+		sleep = Min(sleep, PREPARED_MS);
+	return Min(sleep, TimestampDifferenceMilliseconds(now, next_sweep));
+}
+
+/*
+ * Sleep, unless something came in since we looked.  "sleeping" tells commits that the latch is to be
+ * set; while events are gathered it need not be.
+ */
+static void
+sleep_for(long ms)
+{
+	bool		gather = gathering(oms_clock_wall()) > 0;
+
+	pg_atomic_write_u32(&place->sleeping, gather ? 0 : 1);
+	pg_memory_barrier();
+	if (!gather && stuck_since == 0 && retry_send == 0 &&
+		pg_atomic_read_u64(&place->read_pos) != pg_atomic_read_u64(&place->write_pos))
+		ms = Min(ms, 1);
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
+					 oms_wait_event("OmsWorkerMain"));
+	pg_atomic_write_u32(&place->sleeping, 0);
+	ResetLatch(MyLatch);
+}
+
+void
+oms_worker_main(Datum arg)
+{
+	Oid			dboid = DatumGetObjectId(arg);
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	take_place(dboid);
+	BackgroundWorkerInitializeConnectionByOid(dboid, InvalidOid, 0);
+	look_around();
+	own_settings();
+
+	memset(&place->stats, 0, sizeof(place->stats));
+	place->stats.started_at = oms_clock_wall();
+	pg_atomic_write_u32(&place->resync, 1);
+	oms_shared_set_state(place, OMS_WORKER_RUNNING);
+	guarded(step_start);
+
+	for (;;)
+	{
+		long		ms;
+
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		if (pg_atomic_exchange_u32(&place->leave, 0) != 0)
+			leave(place->away_until != 0 ? OMS_WORKER_AWAY : OMS_WORKER_UNKNOWN);
+		if (!oms_worker_enabled)
+			leave(OMS_WORKER_OFF);
+		ms = work();
+		pgstat_report_activity(STATE_IDLE, NULL);
+		sleep_for(ms);
+	}
+}

@@ -1,0 +1,345 @@
+# The documents tell the truth: every command that README.md and docs/*.md show is run here, and what
+# they print beneath it is what comes out.
+#
+# A document is read from top to bottom, its SQL in one session of a database of its own:
+#
+#	```sql		is run by psql; must not fail, unless its output is shown
+#	```text		beneath it is the output, to the letter (but for the number of a process)
+#	<!-- sql: SET oms.now = '…' -->		is run as well, unseen: so times can be compared, too
+#	```sh		"make x" must be a target; "cc" compiles the C block above it, "./x" runs it, and the
+#				output beneath is what it prints when a ticket is opened
+#	```json		must be JSON
+#	```conf		must be among the settings of the tests' server
+#
+# If a document is wrong, what it should have been stands with the logs of this test.
+use strict;
+use warnings FATAL => 'all';
+
+use Cwd;
+use File::Basename;
+use IPC::Run;
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $top = dirname(__FILE__) . '/../..';
+my $conf = $ENV{OMS_CONF} // "$top/test/oms.conf";
+
+my $node = PostgreSQL::Test::Cluster->new('docs');
+$node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
+$node->append_conf('postgresql.conf', slurp_file($conf));
+$node->start;
+
+# ---- reading a document ----
+
+# Its blocks: language, text, unseen SQL before it, line, and the block of output if one follows.
+sub blocks
+{
+	my ($document) = @_;
+	my (@blocks, $unseen, $block, $last);
+	my $line = 0;
+
+	$unseen = '';
+	foreach (split /^/, $document)
+	{
+		$line++;
+		if ($block && /^```\s*$/)
+		{
+			if ($block->{language} ne 'text')  { push @blocks, $last = $block }
+			elsif ($last && !$last->{output}) { $last->{output} = $block }
+			else { push @blocks, { %$block, language => 'text without a command' } }
+			undef $block;
+		}
+		elsif ($block)          { $block->{text} .= $_ }
+		elsif (/^```(\w*)/)
+		{
+			$block = { language => $1, text => '', line => $line, unseen => $unseen };
+			$unseen = '';
+		}
+		elsif (/^<!-- sql: (.*) -->$/) { $unseen .= "$1\n;\n" }
+		elsif (/\S/)                   { undef $last }
+	}
+	push @blocks, { %$block, language => 'block without an end' } if $block;
+	return @blocks;
+}
+
+sub normal
+{
+	my ($text) = @_;
+	$text =~ s/(server process with PID) \d+/$1 N/g;
+	$text =~ s/\s+\z//;
+	return $text;
+}
+
+# ---- SQL ----
+
+sub new_database
+{
+	my ($db) = @_;
+	$node->safe_psql('postgres', "CREATE DATABASE $db");
+	# The tests' own clock is enough; a library without a worker does not know the setting.
+	$node->psql('postgres', "ALTER DATABASE $db SET oms.worker = off");
+	return $db;
+}
+
+# Run all SQL blocks in one session; each gets its outcome.
+sub run_sql
+{
+	my ($db, @sql) = @_;
+	my ($script, $out) = ('', '');
+
+	for my $i (0 .. $#sql)
+	{
+		$script .= "\\echo \@\@unseen $i\n$sql[$i]{unseen}\\echo \@\@begin $i\n$sql[$i]{text}\n\\echo \@\@end $i\n";
+	}
+	IPC::Run::run([ 'psql', '-Xq', '-d', $node->connstr($db) ], '<', \$script, '>&', \$out,
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	for my $i (0 .. $#sql)
+	{
+		$out =~ /^\@\@unseen $i\n(.*?)^\@\@begin $i\n(.*?)^\@\@end $i\n/ms;
+		$sql[$i]{trouble} = $1 // "(did not run)\n";
+		$sql[$i]{outcome} = $2 // '';
+	}
+}
+
+# ---- shell ----
+
+my %targets = map { $_ => 1 } qw(all install installcheck clean);
+$targets{$_} = 1
+  foreach map { split ' ', $_ } slurp_file("$top/Makefile") =~ /^([a-z][a-z -]*):(?!=)/mg;
+
+# The pg_config that knows where libpq's files are; in the tests' PATH a copy of the server comes first.
+sub libpq_path
+{
+	my @path = split /:/, $ENV{PATH};
+	for (; @path; shift @path)
+	{
+		my $include = `PATH='@{[ join ':', @path ]}' pg_config --includedir 2>/dev/null`;
+		chomp $include;
+		return join ':', @path if $include && -e "$include/libpq-fe.h";
+	}
+	return $ENV{PATH};
+}
+
+# Run a listener, open a ticket, and see what it prints.
+sub run_listener
+{
+	my ($program, $db) = @_;
+	my ($out, $err) = ('', '');
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => $db);
+	my $run = IPC::Run::start([$program], '>', \$out, '2>', \$err,
+		my $timer = IPC::Run::timer($PostgreSQL::Test::Utils::timeout_default));
+
+	$node->poll_query_until($db,
+		"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query ~ '^LISTEN' AND state = 'idle')");
+	$node->safe_psql($db, q{SET oms.now = '2026-03-02 15:00+00'; SELECT oms.open_ticket('DisasterLoan')});
+	$run->pump until $out =~ /\n/ || $timer->is_expired || !$run->pumpable;
+	$run->kill_kill;
+	return $out . $err;
+}
+
+# Returns what is wrong, or ''.
+sub run_shell
+{
+	my ($block, $c, $dir, $db) = @_;
+
+	foreach my $line (split /\n/, $block->{text})
+	{
+		$line =~ s/\s+#.*//;
+		if ($line =~ /^make\b(.*)/)
+		{
+			foreach (grep { !/=/ } split ' ', $1)
+			{
+				return "the Makefile has no target $_" unless $targets{$_};
+			}
+		}
+		elsif ($line =~ /^cc (\S+\.c) /)
+		{
+			return 'no C block above' unless $c;
+			append_to_file("$dir/$1", $c->{text});
+			my $path = libpq_path();
+			my $said = `cd '$dir' && PATH='$path' && $line -Wall -Werror 2>&1`;
+			return "does not compile: $said" if $?;
+		}
+		elsif ($line =~ m{^\./(\w+)$}) { $block->{outcome} = run_listener("$dir/$1", $db) }
+		else { return "this test does not know how to try: $line" }
+	}
+	return '';
+}
+
+# ---- judging ----
+
+# What is wrong with a block, or ''.
+sub verdict
+{
+	my ($block, $c, $dir, $db) = @_;
+	my $is = $block->{language};
+
+	if ($is eq 'sql')
+	{
+		return "before it:\n$block->{trouble}" if $block->{trouble};
+		return "failed:\n$block->{outcome}" if !$block->{output} && $block->{outcome} =~ /^(ERROR|FATAL|PANIC)/m;
+	}
+	elsif ($is eq 'sh')
+	{
+		my $wrong = run_shell($block, $c, $dir, $db);
+		return $wrong if $wrong;
+	}
+	elsif ($is eq 'json')
+	{
+		return "not JSON: $@" unless eval { JSON::PP->new->utf8->decode($block->{text}) };
+	}
+	elsif ($is eq 'conf')
+	{
+		my $settings = slurp_file($conf);
+		foreach (grep { /\S/ } split /\n/, $block->{text})
+		{
+			return "the tests' server does not have $_" if index($settings, $_) < 0;
+		}
+	}
+	elsif ($is ne 'c') { return "this test does not know what to do with: $is" }
+
+	return '' unless $block->{output};
+	return '' if normal($block->{output}{text}) eq normal($block->{outcome} // '');
+	return "shown:\n$block->{output}{text}real:\n" . ($block->{outcome} // "nothing\n");
+}
+
+# Run a document; a list of [line, language, what is wrong].
+sub judge
+{
+	my ($document, $db) = @_;
+	my @blocks = blocks($document);
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my ($c, @verdicts);
+
+	new_database($db);
+	run_sql($db, grep { $_->{language} eq 'sql' } @blocks);
+	foreach my $block (@blocks)
+	{
+		$c = $block if $block->{language} eq 'c';
+		push @verdicts, [ $block->{line}, $block->{language}, verdict($block, $c, $dir, $db), $block ];
+	}
+	return @verdicts;
+}
+
+# The document with the outputs that it should show.
+sub corrected
+{
+	my ($document, @verdicts) = @_;
+	my @lines = split /^/, $document;
+
+	foreach my $block (map { $_->[3] } reverse grep { $_->[2] && $_->[3]{output} } @verdicts)
+	{
+		splice @lines, $block->{output}{line}, scalar(split /^/, $block->{output}{text}),
+		  normal($block->{outcome} // '') . "\n";
+	}
+	return join '', @lines;
+}
+
+my %document = map { basename($_) => slurp_file($_) } "$top/README.md", glob("$top/docs/*.md");
+foreach my $name (sort keys %document)
+{
+	(my $db = lc $name) =~ s/\W/_/g;
+	my @verdicts = judge($document{$name}, $db);
+
+	is($_->[2], '', "$name:$_->[0] ($_->[1])") foreach @verdicts;
+	cmp_ok(scalar(@verdicts), '>', 0, "$name shows something");
+	if (grep { $_->[2] } @verdicts)
+	{
+		my $dir = $ENV{TESTLOGDIR} // PostgreSQL::Test::Utils::tempdir();
+		system('mkdir', '-p', $dir) == 0 && append_to_file("$dir/$name", corrected($document{$name}, @verdicts));
+		note("$name as it should be stands with the logs of this test");
+	}
+}
+
+# This test can fail.
+{
+	my $number = 0;
+	my $wrong = sub {
+		return scalar grep { $_->[2] } judge($_[0], 'wrong' . ++$number);
+	};
+	my $first = "```sql\nCREATE EXTENSION oms;\nSELECT oms.version();\n```\n";
+	is($wrong->("$first```text\n version \n---------\n 1.0\n(1 row)\n\n```\n"), 0, 'the right output is right');
+	is($wrong->("$first```text\n version \n---------\n 0.9\n(1 row)\n\n```\n"), 1, 'another output is found');
+	is($wrong->("$first```sql\nSELECT oms.no_such();\n```\n"), 1, 'a statement that fails is found');
+	is($wrong->("```sh\nmake nosuch\n```\n"), 1, 'a target that is not there is found');
+	is($wrong->("```sh\nrm -r nosuch\n```\n"), 1, 'a command that cannot be tried is found');
+	is($wrong->("```json\n{]\n```\n"), 1, 'bad JSON is found');
+	is($wrong->("```text\nnothing\n```\n"), 1, 'output of nothing is found');
+	is($wrong->("$first```sql\nSELECT 1;\n"), 1, 'a block without an end is found');
+}
+
+# ---- the reference part of README.md against the sources and the server ----
+
+my $readme = $document{'README.md'};
+my $db = 'readme_md';
+
+sub rows { return sort split /\n/, $node->safe_psql($db, $_[0]) }
+
+# Functions, with their arguments and results
+my @shown = sort $readme =~ /^\| `(\w+\(.*?\) → .+?)` \|/mg;
+my @real = sort map {
+	s/timestamp with time zone/timestamptz/g;
+	s/\binteger\b/int/g;
+	s/\bboolean\b/bool/g;
+	s/\boms\.ticket_id\b/ticket_id/g;
+	s/"time"/time/g;
+	s/::[a-z_]+//g;
+	s/ DEFAULT / = /g;
+	$_
+} rows(q{SELECT format('%s(%s) → %s', proname, pg_get_function_arguments(oid), pg_get_function_result(oid))
+	FROM pg_proc WHERE pronamespace = 'oms'::regnamespace AND prorettype <> 'trigger'::regtype
+	AND proname !~ '^ticket_id|^text$|^(ticket|stage)_status$|^known_ticket$'});
+is_deeply(\@shown, \@real, 'README.md lists every function as it is');
+
+# Relations
+my %columns = $readme =~ /^\| `(oms\.\w+)` \| .*? \| `([a-z_, ]+)` \|$/mg;
+cmp_ok(scalar(keys %columns), '>', 3, 'README.md has relations');
+foreach my $relation (sort keys %columns)
+{
+	is($columns{$relation}, $node->safe_psql($db, "SELECT string_agg(attname, ', ' ORDER BY attnum)
+		FROM pg_attribute WHERE attrelid = '$relation'::regclass AND attnum > 0 AND NOT attisdropped"),
+		"columns of $relation");
+}
+
+# Keys of a definition
+my $source = slurp_file("$top/src/engine/definition.c");
+foreach my $what (qw(workflow stage))
+{
+	my ($rules) = $source =~ /KeyRule ${what}_keys\[\] = \{(.*?)\n\};/s;
+	my ($table) = $readme =~ /^\| key of [a-z]+ $what \|.*?\n(.*?)\n\n/ms;
+	is_deeply([ sort $table =~ /^\| `(\w+)`/mg ], [ sort $rules =~ /\{"(\w+)"/g ], "keys of a $what");
+}
+
+# States
+my %may;
+my @states = $node->safe_psql($db, q{SELECT string_agg(oms.stage_status(s::"char"), ' ' ORDER BY n)
+	FROM unnest(string_to_array('wqphdsfx', NULL)) WITH ORDINALITY AS u (s, n)}) =~ /\w+/g;
+foreach (slurp_file("$top/src/engine/lifecycle.c") =~ /\{("[\w ]+",\s*"[-+]+")\}/g)
+{
+	my ($verb, $allowed) = /"(.*?)",\s*"(.*?)"/;
+	my @may = grep { substr($allowed, $_, 1) eq '+' } 0 .. $#states;
+	$may{$verb} = @may == @states ? 'any' : join ', ', map { "`$states[$_]`" } @may
+	  unless $verb eq 'lease expiry';
+}
+my ($table) = $readme =~ /^\| function \| allowed if .*?\n(.*?)\n\n/ms;
+is_deeply({ $table =~ /^\| `([^`]+)` \| (.*?) \|/mg }, \%may, 'which function is allowed in which state');
+
+# Words that stand in lists
+like($readme, qr/^\| \Q$_\E \|/m, "error $_ is explained")
+  foreach map { join '', /'(.)'/g } slurp_file("$top/src/errors.h") =~ /MAKE_SQLSTATE\((.*?)\)/g;
+like($readme, qr/`$_`/, "timeline status $_ is named")
+  foreach slurp_file("$top/src/engine/event.c") =~ /\[OMS_EV_\w+\] = \{"(\w+)"/g;
+like($readme, qr/^\| `$_` \|/m, "channel $_ is explained")
+  foreach slurp_file("$top/src/worker/bell.c") =~ /= "(oms_\w+)"/g;
+
+# Files it points to
+foreach my $name (sort keys %document)
+{
+	my $dir = $name eq 'README.md' ? $top : "$top/docs";
+	ok(-e "$dir/$_", "$name points to $_") foreach $document{$name} =~ /\]\((?!https?:)([^)#]+)/g;
+}
+
+$node->stop;
+done_testing();
