@@ -215,7 +215,7 @@ CREATE TABLE oms.timeline (
 	ticket_id	oms.ticket_id NOT NULL,
 	at			timestamptz NOT NULL,	-- when it was recorded
 	xid			bigint NOT NULL,		-- transaction that recorded it
-	seq			int NOT NULL,			-- 1, 2, 3 … per ticket
+	seq			int NOT NULL,			-- 1, 2, 3 ... per ticket
 	cycle		int NOT NULL,			-- 0: about the ticket
 	attempt		int NOT NULL,
 	public		bool NOT NULL,			-- citizens see it
@@ -309,7 +309,7 @@ CREATE VIEW oms.stage WITH (security_barrier) AS
 COMMENT ON VIEW oms.stage IS 'one row per stage of every ticket, waiting ones too; an UPDATE of status, owner or worker is recorded if the move is legal, DELETE is refused';
 
 -- The functions that look at a ticket are VOLATILE, so that they see what the same statement has done:
--- oms.get_ticket(oms.open_ticket(…)) works.
+-- oms.get_ticket(oms.open_ticket(...)) works.
 CREATE FUNCTION oms.known_ticket(ticket oms.ticket_id) RETURNS oms.ticket_id
 	AS 'MODULE_PATHNAME', 'oms_known_ticket' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION oms.known_ticket(oms.ticket_id) IS 'the ticket itself; OM002 if there is no such ticket, 22023 if it is NULL';
@@ -340,6 +340,7 @@ COMMENT ON FUNCTION oms.get_timeline(text) IS 'everything that happened to a tic
 CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
 	BEGIN ATOMIC
+		SELECT oms.known_ticket(get_ticket.ticket);
 		SELECT pg_catalog.jsonb_build_object(
 			'id', t.ticket_id::text,
 			'workflow', t.workflow,
@@ -367,7 +368,7 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'public', e.public) ORDER BY e.seq)
 				FROM oms.timeline AS e WHERE e.ticket_id OPERATOR(pg_catalog.=) t.ticket_id))
 		FROM oms.ticket AS t
-		WHERE t.ticket_id OPERATOR(pg_catalog.=) oms.known_ticket(get_ticket.ticket);
+		WHERE t.ticket_id OPERATOR(pg_catalog.=) get_ticket.ticket;
 	END;
 COMMENT ON FUNCTION oms.get_ticket(oms.ticket_id) IS 'a ticket with its stages and history as JSON; stored facts only. OM002 if there is no such ticket';
 
@@ -459,7 +460,7 @@ COMMENT ON FUNCTION oms.stage_done(oms.ticket_id, text, jsonb, bigint) IS 'finis
 
 CREATE FUNCTION oms.stages_done(items jsonb) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_stages_done' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.stages_done(jsonb) IS 'finishes many stages, all or none: [{"ticket":…,"stage":…,"output":…,"token":…},…]; returns how many were finished now. Errors as stage_done, 22023 for anything else in items';
+COMMENT ON FUNCTION oms.stages_done(jsonb) IS 'finishes many stages, all or none: [{"ticket":...,"stage":...,"output":...,"token":...},...]; returns how many were finished now. Errors as stage_done, 22023 for anything else in items';
 
 CREATE FUNCTION oms.stage_failed(ticket oms.ticket_id, stage text, error text, token bigint DEFAULT NULL,
 		retryable bool DEFAULT true) RETURNS text
@@ -560,6 +561,12 @@ CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.stage_state
 	FOR EACH ROW EXECUTE FUNCTION oms.guard('Use the functions of oms, or UPDATE the view oms.stage.');
 CREATE TRIGGER guard BEFORE UPDATE OF workflow_id, name, version, prefix, definition OR DELETE OR TRUNCATE ON oms.workflow
 	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Versions never change: oms.create_workflow() makes a new one.');
+CREATE TRIGGER guard_row BEFORE UPDATE OF workflow_id, name, version, prefix, definition OR DELETE ON oms.workflow
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Versions never change: oms.create_workflow() makes a new one.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.workflow_stage
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Versions never change: oms.create_workflow() makes a new one.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.idempotency
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('A key that was forgotten would open a second ticket.');
 CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.workflow_stage
 	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Versions never change: oms.create_workflow() makes a new one.');
 CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.idempotency
@@ -572,8 +579,11 @@ ALTER TABLE oms.ticket_state ENABLE ALWAYS TRIGGER guard_row;
 ALTER TABLE oms.stage_state ENABLE ALWAYS TRIGGER guard;
 ALTER TABLE oms.stage_state ENABLE ALWAYS TRIGGER guard_row;
 ALTER TABLE oms.workflow ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.workflow ENABLE ALWAYS TRIGGER guard_row;
 ALTER TABLE oms.workflow_stage ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.workflow_stage ENABLE ALWAYS TRIGGER guard_row;
 ALTER TABLE oms.idempotency ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.idempotency ENABLE ALWAYS TRIGGER guard_row;
 
 CREATE TRIGGER record INSTEAD OF UPDATE OR DELETE ON oms.stage
 	FOR EACH ROW EXECUTE FUNCTION oms.update_stage();

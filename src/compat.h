@@ -16,17 +16,19 @@
 #if PG_VERSION_NUM >= 160000
 #define oms_ExecInsertIndexTuples(rri, slot, estate) \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL, false)
-#define oms_ExecUpdateIndexTuples(rri, slot, estate) \
-	ExecInsertIndexTuples((rri), (slot), (estate), true, false, NULL, NIL, false)
+#define oms_ExecUpdateIndexTuples(rri, slot, estate, which) \
+	ExecInsertIndexTuples((rri), (slot), (estate), true, false, NULL, NIL, (which) == TU_Summarizing)
+#define OmsUpdateIndexes TU_UpdateIndexes
 #define oms_table_tuple_update(rel, tid, slot) \
 	({ TU_UpdateIndexes which_; \
 	   simple_table_tuple_update((rel), (tid), (slot), GetActiveSnapshot(), &which_); \
-	   which_ == TU_All; })
+	   which_; })
 #else
 #define oms_ExecInsertIndexTuples(rri, slot, estate) \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL)
-#define oms_ExecUpdateIndexTuples(rri, slot, estate) \
+#define oms_ExecUpdateIndexTuples(rri, slot, estate, which) \
 	ExecInsertIndexTuples((rri), (slot), (estate), true, false, NULL, NIL)
+#define OmsUpdateIndexes bool
 #define oms_table_tuple_update(rel, tid, slot) \
 	({ bool which_; \
 	   simple_table_tuple_update((rel), (tid), (slot), GetActiveSnapshot(), &which_); \
@@ -67,6 +69,10 @@
 #else
 #define oms_DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz) \
 	DecodeDateTime((field), (ftype), (nf), (dtype), (tm), (fsec), (tz))
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
 #endif
 
 #endif							/* OMS_COMPAT_H */

@@ -68,6 +68,8 @@ typedef struct OmsStageDef
 	Numeric		min_amount;		/* NULL: none */
 	JsonPath   *when;			/* NULL: none; always strict */
 	bool		when_stages;	/* the path uses $stages */
+	struct List *when_names;	/* ids it names after $stages (char *) */
+	bool		when_all;		/* or it may use any of them */
 
 	int			max_attempts;
 	int			backoff_secs;
@@ -96,6 +98,8 @@ typedef struct OmsGraph
 	OmsStageDef *stages;		/* [0] is stage number 1 */
 	int		   *by_id;			/* stage numbers sorted by id, for oms_graph_find */
 	bool		uses_stages;	/* some condition uses $stages */
+	int			nrefs;			/* stages whose outputs conditions name, by number */
+	int		   *refs;
 } OmsGraph;
 
 #define oms_graph_stage(graph, no)	(&(graph)->stages[(no) - 1])
@@ -264,6 +268,8 @@ typedef struct OmsTicket
 
 	bool		stored;
 	ItemPointerData tid;
+	OmsStage   *(*fetch) (struct OmsTicket *ticket, int no);	/* reads the row of a stage; NULL if
+																 * there is none */
 	OmsStage   *stages;			/* loaded or made */
 	OmsStage  **by_no;			/* the same by number - 1, once they are many */
 	int			nstages;

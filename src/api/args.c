@@ -58,16 +58,30 @@ text_or_null(FunctionCallInfo fcinfo, int n, const char *what, int max)
 }
 
 /*
- * A name: 1 to 63 bytes without control characters.
+ * Raise an error unless this can be a name: 1 to 63 bytes without control characters.
+ */
+void
+oms_check_name(const char *name, const char *what)
+{
+	if (*name == '\0')
+		bad_argument(what, "must not be empty");
+	if (strlen(name) > OMS_MAX_NAME)
+		bad_argument(what, "is too long");
+	for (const char *p = name; *p != '\0'; p++)
+		if ((unsigned char) *p < 0x20 || *p == 0x7f)
+			bad_argument(what, "must not contain control characters");
+}
+
+/*
+ * A name, or NULL.
  */
 char *
 oms_arg_name_or_null(FunctionCallInfo fcinfo, int n, const char *what)
 {
 	char	   *name = text_or_null(fcinfo, n, what, OMS_MAX_NAME);
 
-	for (const char *p = name; p != NULL && *p != '\0'; p++)
-		if ((unsigned char) *p < 0x20 || *p == 0x7f)
-			bad_argument(what, "must not contain control characters");
+	if (name != NULL)
+		oms_check_name(name, what);
 	return name;
 }
 

@@ -15,6 +15,7 @@
 /* Bytes of an idempotency key or of an applicant's key */
 #define OMS_MAX_KEY				255
 
+extern void oms_check_name(const char *name, const char *what);
 extern void oms_arg_required(FunctionCallInfo fcinfo, int n, const char *what);
 extern OmsTicketId oms_arg_ticket(FunctionCallInfo fcinfo, int n);
 extern char *oms_arg_name(FunctionCallInfo fcinfo, int n, const char *what);

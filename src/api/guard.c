@@ -64,10 +64,15 @@ typedef struct Change
 } Change;
 
 static void
-begin_change(FunctionCallInfo fcinfo, Change *change)
+begin_change(FunctionCallInfo fcinfo, Change *change, const char *view)
 {
 	TriggerData *trigger = trigger_data(fcinfo);
 
+	if (!TRIGGER_FIRED_INSTEAD(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		RelationGetRelid(trigger->tg_relation) != oms_relation_oid(view))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("this function is the trigger of the view \"oms.%s\" only", view)));
 	change->view = RelationGetRelationName(trigger->tg_relation);
 	change->desc = RelationGetDescr(trigger->tg_relation);
 	change->before = trigger->tg_trigtuple;
@@ -220,18 +225,19 @@ oms_update_stage(PG_FUNCTION_ARGS)
 	char	   *owner;
 	char	   *worker;
 
-	begin_change(fcinfo, &change);
+	begin_change(fcinfo, &change, "stage");
 	only_columns(&change, allowed);
 	id = get_text(&change, change.before, "stage");
 	status = get_text(&change, change.after, "status");
 	owner = get_text(&change, change.after, "owner");
 	worker = get_text(&change, change.after, "worker");
-	if (status == NULL || owner == NULL || *owner == '\0' || strlen(owner) > OMS_MAX_NAME ||
-		(worker != NULL && strlen(worker) > OMS_MAX_NAME))
+	if (status == NULL || owner == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("status and owner of a stage must not be null, and names have 1 to %d bytes",
-						OMS_MAX_NAME)));
+				 errmsg("status and owner of a stage must not be null")));
+	oms_check_name(owner, "owner");
+	if (worker != NULL)
+		oms_check_name(worker, "worker");
 
 	oms_call_begin(&call, "UPDATE of oms.stage");
 	ticket = lock_changed(&change);
@@ -269,7 +275,7 @@ oms_update_ticket(PG_FUNCTION_ARGS)
 	int			priority;
 	bool		isnull;
 
-	begin_change(fcinfo, &change);
+	begin_change(fcinfo, &change, "ticket");
 	only_columns(&change, allowed);
 	status = get_text(&change, change.after, "status");
 	priority = DatumGetInt32(get_column(&change, change.after, "priority", &isnull));

@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -58,7 +59,6 @@ typedef struct ClaimState
 	int64		lease;
 	int			left;			/* how many are still wanted */
 	ReturnSetInfo *result;
-	MemoryContext step;
 } ClaimState;
 
 static void
@@ -195,12 +195,17 @@ oms_release(PG_FUNCTION_ARGS)
 /* ---- finishing ---- */
 
 /*
- * An output as it is stored: {} and NULL are no output.
+ * An output as it is stored: {}, null and NULL are no output.
  */
 static Jsonb *
 normal_output(Jsonb *output)
 {
+	JsonbValue	scalar;
+
 	if (output == NULL || (JB_ROOT_IS_OBJECT(output) && JB_ROOT_COUNT(output) == 0))
+		return NULL;
+	if (JB_ROOT_IS_SCALAR(output) && JsonbExtractScalar(&output->root, &scalar) &&
+		scalar.type == jbvNull)
 		return NULL;
 	return output;
 }
@@ -209,7 +214,7 @@ static bool
 same_output(const OmsTicket *ticket, const OmsStage *stage, Jsonb *output)
 {
 	Jsonb	   *stored = stage->output_seq == 0 ? NULL
-		: oms_timeline_payload(ticket->id, stage->output_seq);
+		: oms_store_payload(ticket, stage->output_seq);
 
 	if (stored == NULL || output == NULL)
 		return stored == output;
@@ -296,6 +301,14 @@ bad_item(int position, const char *problem)
 			 errmsg("item %d of items: %s", position + 1, problem)));
 }
 
+/* A string for a message */
+static char *
+clipped(const JsonbValue *value)
+{
+	return pnstrdup(value->val.string.val,
+					pg_mbcliplen(value->val.string.val, value->val.string.len, 100));
+}
+
 static bool
 key_is(const JsonbValue *key, const char *name)
 {
@@ -332,7 +345,7 @@ read_member(DoneItem *item, const JsonbValue *key, JsonbValue *value)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 					 errmsg("item %d of items: invalid ticket number: \"%s\"", item->position + 1,
-							pnstrdup(value->val.string.val, Min(value->val.string.len, 100)))));
+							clipped(value))));
 	}
 	else if (key_is(key, "stage"))
 	{
@@ -347,7 +360,7 @@ read_member(DoneItem *item, const JsonbValue *key, JsonbValue *value)
 		read_token(item, value);
 	else
 		bad_item(item->position, psprintf("unknown key \"%s\"",
-										  pnstrdup(key->val.string.val, Min(key->val.string.len, 100))));
+										  clipped(key)));
 }
 
 static void

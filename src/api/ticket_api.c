@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
+#include "common/int.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -35,13 +36,10 @@ PG_FUNCTION_INFO_V1(oms_known_ticket);
  * The graph that new tickets of a workflow run through.
  */
 static const OmsGraph *
-graph_for_opening(FunctionCallInfo fcinfo, int n)
+graph_for_opening(const char *name)
 {
 	OmsWorkflow workflow;
-	char	   *name;
 
-	oms_arg_required(fcinfo, n, "workflow");
-	name = text_to_cstring(PG_GETARG_TEXT_PP(n));
 	if (!oms_store_workflow(name, &workflow))
 		ereport(ERROR,
 				(errcode(OMS_ERR_UNKNOWN_WORKFLOW),
@@ -122,14 +120,14 @@ new_ticket(const OmsGraph *graph, Jsonb *data, int priority, const char *applica
  * Requests are compared as jsonb does, so that 1.0 and 1.00 are the same.
  */
 static bool
-opened_before(const char *key, const OmsGraph *graph, int64 hash, OmsTicketId *ticket)
+opened_before(const char *key, const char *workflow, int64 hash, OmsTicketId *ticket)
 {
 	int			workflow_id;
 	int64		stored_hash;
 
 	if (!oms_store_find_key(key, ticket, &workflow_id, &stored_hash))
 		return false;
-	if (stored_hash != hash || strcmp(oms_store_graph(workflow_id)->name, graph->name) != 0)
+	if (stored_hash != hash || strcmp(oms_store_graph(workflow_id)->name, workflow) != 0)
 		ereport(ERROR,
 				(errcode(OMS_ERR_IDEMPOTENCY_CONFLICT),
 				 errmsg("idempotency key \"%s\" was used for another request", key),
@@ -146,50 +144,48 @@ oms_open_ticket(PG_FUNCTION_ARGS)
 	OmsCall		call;
 	const OmsGraph *graph;
 	OmsTicket  *ticket;
+	OmsTicketId before;
 	Jsonb	   *data;
+	char	   *workflow;
 	char	   *key = oms_arg_key_or_null(fcinfo, 2, "idempotency_key");
 	char	   *applicant = oms_arg_key_or_null(fcinfo, 4, "applicant");
+	int64		hash;
 
+	oms_arg_required(fcinfo, 0, "workflow");
 	oms_arg_required(fcinfo, 1, "data");
 	oms_arg_required(fcinfo, 3, "priority");
+	workflow = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	data = check_data(PG_GETARG_JSONB_P(1));
+	hash = DatumGetInt64(DirectFunctionCall2(jsonb_hash_extended, JsonbPGetDatum(data),
+											 Int64GetDatum(0)));
 	oms_call_begin(&call, "oms.open_ticket()");
-	graph = graph_for_opening(fcinfo, 0);
-
-	if (key != NULL)
+	if (key != NULL && opened_before(key, workflow, hash, &before))
 	{
-		int64		hash = DatumGetInt64(DirectFunctionCall2(jsonb_hash_extended,
-															 JsonbPGetDatum(data), Int64GetDatum(0)));
-		OmsTicketId before;
-
-		if (opened_before(key, graph, hash, &before))
-		{
-			oms_call_end(&call);
-			PG_RETURN_TICKET_ID(before);
-		}
-		ticket = new_ticket(graph, data, PG_GETARG_INT32(3), applicant, &call);
-		/* waits for another transaction with the same key; if that commits, its ticket is the one */
-		if (!oms_store_remember_key(key, ticket->id, graph->workflow_id, hash))
-		{
-			if (!opened_before(key, graph, hash, &before))
-				ereport(ERROR,
-						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						 errmsg("idempotency key \"%s\" was used at the same time", key)));
-			oms_call_end(&call);
-			PG_RETURN_TICKET_ID(before);
-		}
+		oms_call_end(&call);
+		PG_RETURN_TICKET_ID(before);
 	}
-	else
-		ticket = new_ticket(graph, data, PG_GETARG_INT32(3), applicant, &call);
 
+	graph = graph_for_opening(workflow);
+	ticket = new_ticket(graph, data, PG_GETARG_INT32(3), applicant, &call);
+	/* waits for another transaction with the same key; if that commits, its ticket is the one */
+	if (key != NULL && !oms_store_remember_key(key, ticket->id, graph->workflow_id, hash))
+	{
+		if (!opened_before(key, workflow, hash, &before))
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("idempotency key \"%s\" was used at the same time", key)));
+		oms_call_end(&call);
+		PG_RETURN_TICKET_ID(before);
+	}
 	oms_decide_open(ticket);
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_TICKET_ID(ticket->id);
 }
 
-/* Tickets written in one go */
+/* Tickets written in one go, and bytes of their data */
 #define OPEN_BATCH	500
+#define OPEN_BYTES	(4 * 1024 * 1024)
 
 /*
  * open_tickets(workflow text, data jsonb[]) → SETOF ticket_id, in the order given.
@@ -202,17 +198,19 @@ oms_open_tickets(PG_FUNCTION_ARGS)
 	const OmsGraph *graph;
 	OmsTicket  *batch[OPEN_BATCH];
 	int			nbatch = 0;
+	Size		bytes = 0;
 	Datum	   *data;
 	bool	   *nulls;
 	int			count;
 	MemoryContext step;
 	MemoryContext old;
 
+	oms_arg_required(fcinfo, 0, "workflow");
 	oms_arg_required(fcinfo, 1, "data");
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), JSONBOID, -1, false, TYPALIGN_INT, &data, &nulls, &count);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	oms_call_begin(&call, "oms.open_tickets()");
-	graph = graph_for_opening(fcinfo, 0);
+	graph = graph_for_opening(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
 	step = AllocSetContextCreate(CurrentMemoryContext, "oms open", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(step);
@@ -233,10 +231,12 @@ oms_open_tickets(PG_FUNCTION_ARGS)
 		value = TicketIdGetDatum(ticket->id);
 		tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
 		batch[nbatch++] = ticket;
-		if (nbatch == OPEN_BATCH || i == count - 1)
+		bytes += VARSIZE(ticket->data);
+		if (nbatch == OPEN_BATCH || bytes > OPEN_BYTES || i == count - 1)
 		{
 			oms_store_apply_many(batch, nbatch, &call.actor);
 			nbatch = 0;
+			bytes = 0;
 			MemoryContextReset(step);
 		}
 	}

@@ -103,11 +103,12 @@ Datum
 oms_get_workflow(PG_FUNCTION_ARGS)
 {
 	char	   *name;
+	int			version = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
 	Jsonb	   *definition;
 
 	oms_arg_required(fcinfo, 0, "workflow");
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	definition = oms_store_definition(name, PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1));
+	definition = oms_store_definition(name, PG_ARGISNULL(1) ? NULL : &version);
 	if (definition == NULL && PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(OMS_ERR_UNKNOWN_WORKFLOW),
@@ -115,7 +116,7 @@ oms_get_workflow(PG_FUNCTION_ARGS)
 	if (definition == NULL)
 		ereport(ERROR,
 				(errcode(OMS_ERR_UNKNOWN_WORKFLOW),
-				 errmsg("unknown workflow: \"%s\" version %d", name, PG_GETARG_INT32(1))));
+				 errmsg("unknown workflow: \"%s\" version %d", name, version)));
 	PG_RETURN_JSONB_P(definition);
 }
 

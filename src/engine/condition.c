@@ -31,6 +31,38 @@ amount_below(Numeric limit, Jsonb *data)
 }
 
 /*
+ * Evaluate; *unknown if there is no answer.  Even when silent the server raises an error for what it
+ * cannot do without a time zone; that is no answer either, and must not stop the ticket.  Nothing but
+ * memory is touched in between, so no subtransaction is needed to go on.
+ */
+static bool
+evaluate(FunctionCallInfo fcinfo, bool *unknown)
+{
+	MemoryContext old = CurrentMemoryContext;
+	volatile bool result = false;
+
+	*unknown = true;
+	PG_TRY();
+	{
+		result = DatumGetBool(jsonb_path_match(fcinfo));
+		*unknown = fcinfo->isnull;
+	}
+	PG_CATCH();
+	{
+		int			code;
+
+		MemoryContextSwitchTo(old);
+		code = geterrcode();
+		if (code != ERRCODE_FEATURE_NOT_SUPPORTED &&
+			ERRCODE_TO_CATEGORY(code) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
  * Is the jsonpath predicate known to be false?  The path was made strict when it was compiled:
  * in lax mode a missing key would compare as false.
  */
@@ -38,7 +70,7 @@ static bool
 path_false(JsonPath *path, Jsonb *data, Jsonb *outputs)
 {
 	LOCAL_FCINFO(fcinfo, 4);
-	Datum		result;
+	bool		unknown;
 
 	InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = JsonbPGetDatum(data);
@@ -50,8 +82,7 @@ path_false(JsonPath *path, Jsonb *data, Jsonb *outputs)
 	fcinfo->args[3].value = BoolGetDatum(true);
 	fcinfo->args[3].isnull = false;
 
-	result = jsonb_path_match(fcinfo);
-	return !fcinfo->isnull && !DatumGetBool(result);
+	return !evaluate(fcinfo, &unknown) && !unknown;
 }
 
 /*

@@ -11,8 +11,8 @@
  *
  * Invariants:
  *	- started holds exactly the stages that are not waiting, finished those done or skipped;
- *	- a waiting stage has no row unless ticket->odd_rows, in which case all rows are loaded before
- *	  anything can be queued;
+ *	- a stage that has not started has no row unless ticket->odd_rows, in which case the store is asked
+ *	  for it (ticket->fetch) before one is made up;
  *	- n_active counts the stages queued, in progress or on hold; n_failed the failed ones.
  */
 #include "postgres.h"
@@ -81,15 +81,24 @@ new_stage(OmsTicket *ticket, int no)
 }
 
 /*
- * The stage of a loaded ticket; one without a row is made up as waiting (or as cancelled with its
- * ticket, which leaves waiting stages without a row).
+ * A stage that has not started, of a loaded ticket: one without a row is made up as waiting (or as
+ * cancelled with its ticket, which leaves waiting stages without a row).
  */
 OmsStage *
 oms_ticket_stage(OmsTicket *ticket, int no)
 {
 	OmsStage   *stage = oms_ticket_find(ticket, no);
 
+	if (stage == NULL && ticket->odd_rows && ticket->fetch != NULL)
+		stage = ticket->fetch(ticket, no);
 	return stage != NULL ? stage : new_stage(ticket, no);
+}
+
+/* Without odd rows there is nothing to look for */
+static OmsStage *
+unstarted_stage(OmsTicket *ticket, int no)
+{
+	return ticket->odd_rows ? oms_ticket_stage(ticket, no) : new_stage(ticket, no);
 }
 
 /*
@@ -242,7 +251,7 @@ move(OmsTicket *ticket, OmsStage *stage, OmsStageStatus status)
 static void
 queue_first(OmsTicket *ticket, int no)
 {
-	OmsStage   *stage = ticket->odd_rows ? oms_ticket_stage(ticket, no) : new_stage(ticket, no);
+	OmsStage   *stage = unstarted_stage(ticket, no);
 	const OmsStageDef *def = oms_graph_stage(ticket->graph, no);
 
 	stage->queued_at = stage->ready_at = ticket->now;
@@ -285,7 +294,7 @@ start_or_skip(OmsTicket *ticket, int no, List **queued)
 		*queued = lappend_int(*queued, no);
 		return false;
 	}
-	stage = ticket->odd_rows ? oms_ticket_stage(ticket, no) : new_stage(ticket, no);
+	stage = unstarted_stage(ticket, no);
 	move(ticket, stage, OMS_SKIPPED);
 	oms_event_add(ticket, OMS_EV_SKIPPED, stage, "condition is false");
 	return true;
@@ -508,7 +517,7 @@ oms_decide_escalate(OmsTicket *ticket, OmsStage *stage, const char *reason, cons
 	evaluate_clock(ticket, stage);
 	stage->level++;
 	stage->changed = true;
-	if (stage->status == OMS_WAITING)
+	if (!oms_set_has(ticket->started, stage->no))
 		ticket->odd_rows = true;
 	oms_event_add(ticket, OMS_EV_ESCALATED, stage, reason);
 	oms_bell_alert(ticket, stage, "escalated");

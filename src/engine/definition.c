@@ -881,6 +881,8 @@ check_when(Check *check, JsonbValue *value, const KeyRule *rule, void *target)
 	report_unknown_variables(check, &condition);
 	stage->when = condition.path;
 	stage->when_stages = condition.uses_stages;
+	stage->when_names = condition.names;
+	stage->when_all = condition.all_stages;
 }
 
 /* ---- retry, warnings, escalation ---- */
@@ -1495,6 +1497,36 @@ mark_conditions(OmsGraph *graph)
 	}
 }
 
+/*
+ * Which outputs conditions can ask for: those that they name, or all.
+ */
+static void
+collect_refs(OmsGraph *graph)
+{
+	OmsStageSet seen;
+
+	graph->refs = palloc(sizeof(int) * graph->nstages);
+	oms_set_init(&seen, graph);
+	for (int i = 0; i < graph->nstages; i++)
+	{
+		OmsStageDef *stage = &graph->stages[i];
+		ListCell   *lc;
+
+		for (int no = 1; stage->when_stages && stage->when_all && no <= graph->nstages; no++)
+			oms_set_add(&seen, no);
+		foreach(lc, stage->when_stages ? stage->when_names : NIL)
+		{
+			int			no = oms_graph_find(graph, lfirst(lc), strlen(lfirst(lc)));
+
+			if (no != 0)
+				oms_set_add(&seen, no);
+		}
+	}
+	for (int no = 1; no <= graph->nstages; no++)
+		if (oms_set_has(&seen, no))
+			graph->refs[graph->nrefs++] = no;
+}
+
 OmsGraph *
 oms_definition_compile(Jsonb *definition, List **problems)
 {
@@ -1519,5 +1551,6 @@ oms_definition_compile(Jsonb *definition, List **problems)
 	link_dependants(graph);
 	mark_conditions(graph);
 	oms_graph_masks(graph);
+	collect_refs(graph);
 	return graph;
 }

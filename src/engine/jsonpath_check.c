@@ -132,6 +132,30 @@ note_variable(OmsCondition *condition, const char *name, int len, MemoryContext 
 }
 
 /*
+ * What follows $stages: a plain key names one stage; anything else may mean all of them.
+ */
+static void
+note_stage(OmsCondition *condition, const char *p, MemoryContext result)
+{
+	const char *key = p + 2;
+	const char *end;
+	MemoryContext old;
+
+	if (p[0] != '.' || p[1] != '"')
+	{
+		condition->all_stages = true;
+		return;
+	}
+	end = skip_quoted(p + 1) - 1;
+	/* an escaped name is rare: no need to decode it */
+	if (memchr(key, '\\', end - key) != NULL)
+		condition->all_stages = true;
+	old = MemoryContextSwitchTo(result);
+	condition->names = lappend(condition->names, pnstrdup(key, end - key));
+	MemoryContextSwitchTo(old);
+}
+
+/*
  * Find the variables of a canonical text, and measure it.
  */
 static void
@@ -148,7 +172,10 @@ scan_path(OmsCondition *condition, const char *p, MemoryContext result)
 		{
 			p = skip_quoted(*p == '$' ? p + 1 : p);
 			if (*start == '$')
+			{
 				note_variable(condition, start + 2, p - start - 3, result);
+				note_stage(condition, p, result);
+			}
 			continue;
 		}
 		if (*p == '(' || *p == '[')

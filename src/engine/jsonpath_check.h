@@ -15,6 +15,8 @@ typedef struct OmsCondition
 {
 	JsonPath   *path;			/* strict; NULL: does not parse */
 	bool		uses_stages;	/* some variable is $stages */
+	List	   *names;			/* the keys that follow $stages (char *) */
+	bool		all_stages;		/* something else than a plain key follows it */
 
 	const char *error;			/* why it does not parse */
 	bool		explicit_lax;	/* the text asks for lax mode */

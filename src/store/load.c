@@ -106,6 +106,8 @@ fresh_snapshot(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
+static OmsStage *fetch_stage(OmsTicket *ticket, int no);
+
 /*
  * Lock and load; NULL if the ticket is not there, or is locked and wait says not to wait.
  */
@@ -127,8 +129,7 @@ lock_ticket(OmsTicketId id, LockWaitPolicy wait)
 
 	fresh_snapshot();
 	ticket->now = Max(oms_clock_now(), ticket->last_at);
-	if (ticket->odd_rows)
-		oms_store_stages(ticket);
+	ticket->fetch = fetch_stage;
 	return ticket;
 }
 
@@ -235,20 +236,13 @@ stage_from_row(OmsTicket *ticket, const TupleTableSlot *slot)
 }
 
 /*
- * One stage of a ticket; made up as waiting if it has no row.
+ * The row of a stage, if there is one.
  */
-OmsStage *
-oms_store_stage(OmsTicket *ticket, int no)
+static OmsStage *
+fetch_stage(OmsTicket *ticket, int no)
 {
 	OmsScan		scan;
-	OmsStage   *stage = oms_ticket_find(ticket, no);
-
-	if (stage != NULL)
-		return stage;
-
-	/* without odd rows a stage that never started has none */
-	if (!ticket->odd_rows && !oms_set_has(ticket->started, no))
-		return oms_ticket_stage(ticket, no);
+	OmsStage   *stage = NULL;
 
 	oms_scan_key_ticket(&scan, ticket->id);
 	oms_scan_key(&scan, int2eq, InvalidOid, Int16GetDatum(no));
@@ -256,7 +250,41 @@ oms_store_stage(OmsTicket *ticket, int no)
 	if (oms_scan_next(&scan))
 		stage = stage_from_row(ticket, scan.slot);
 	oms_scan_end(&scan);
+	return stage;
+}
+
+/*
+ * One stage of a ticket; made up as waiting if it has no row.
+ */
+OmsStage *
+oms_store_stage(OmsTicket *ticket, int no)
+{
+	OmsStage   *stage = oms_ticket_find(ticket, no);
+
+	if (stage == NULL && oms_set_has(ticket->started, no))
+		stage = fetch_stage(ticket, no);
 	return stage != NULL ? stage : oms_ticket_stage(ticket, no);
+}
+
+/*
+ * Is a stage queued, as far as can be seen without a lock?  A look before a lock, so that nobody is
+ * made to wait for a ticket that turns out not to be wanted: the lock would last until the end of the
+ * transaction.
+ */
+bool
+oms_store_seems_queued(OmsTicketId id, int no)
+{
+	OmsScan		scan;
+	bool		queued;
+
+	fresh_snapshot();
+	oms_scan_key_ticket(&scan, id);
+	oms_scan_key(&scan, int2eq, InvalidOid, Int16GetDatum(no));
+	oms_scan_begin(&scan, "stage_state", "stage_state_pkey", STAGE_COLUMNS, AccessShareLock);
+	queued = oms_scan_next(&scan) &&
+		DatumGetChar(scan.slot->tts_values[STAGE_STATUS]) == OMS_QUEUED;
+	oms_scan_end(&scan);
+	return queued;
 }
 
 /*
@@ -290,6 +318,17 @@ oms_store_data(OmsTicket *ticket)
 	if (ticket->data == NULL)
 		ticket->data = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
 	return ticket->data;
+}
+
+/* The payload of an event, written or still to be written */
+Jsonb *
+oms_store_payload(const OmsTicket *ticket, int seq)
+{
+	if (ticket->events != NULL && seq >= ticket->events->seq)
+		for (const OmsEvent *event = ticket->events; event != NULL; event = event->next)
+			if (event->seq == seq)
+				return event->payload;
+	return oms_timeline_payload(ticket->id, seq);
 }
 
 static void
@@ -332,7 +371,7 @@ push_outputs(JsonbParseState **state, OmsTicket *ticket, const int *nos, int cou
 		stage = oms_store_stage(ticket, nos[i]);
 		if (stage->status == OMS_STAGE_DONE)
 			push_output(state, id, stage->output_seq == 0 ? NULL
-						: oms_timeline_payload(ticket->id, stage->output_seq));
+						: oms_store_payload(ticket, stage->output_seq));
 	}
 	return pushJsonbValue(state, WJB_END_OBJECT, NULL);
 }
@@ -351,7 +390,7 @@ oms_store_inputs(OmsTicket *ticket, const OmsStage *stage)
 
 /*
  * Load what the engine needs to judge the conditions of the stages that come after "stage": the data,
- * and {"stages": {id: output}} of all that is done.  "finishing" is the same stage with its new
+ * and {"stages": {id: output}} of all that is done and named by a condition.  "finishing" is the same stage with its new
  * output, or NULL if it is being skipped.
  */
 void
@@ -361,7 +400,6 @@ oms_store_conditions(OmsTicket *ticket, const OmsStage *stage, const OmsStage *f
 	const OmsGraph *graph = ticket->graph;
 	JsonbParseState *state = NULL;
 	JsonbValue	key = {.type = jbvString, .val.string = {.val = "stages", .len = 6}};
-	int		   *nos;
 
 	if (!oms_graph_stage(graph, stage->no)->asks_conditions)
 		return;
@@ -370,11 +408,8 @@ oms_store_conditions(OmsTicket *ticket, const OmsStage *stage, const OmsStage *f
 	if (!graph->uses_stages)
 		return;
 
-	nos = palloc(sizeof(int) * graph->nstages);
-	for (int i = 0; i < graph->nstages; i++)
-		nos[i] = i + 1;
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	pushJsonbValue(&state, WJB_KEY, &key);
-	push_outputs(&state, ticket, nos, graph->nstages, finishing, output);
+	push_outputs(&state, ticket, graph->refs, graph->nrefs, finishing, output);
 	ticket->outputs = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }

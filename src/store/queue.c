@@ -10,6 +10,7 @@
 #include "catalog/pg_collation.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "store/store.h"
@@ -36,6 +37,9 @@ oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor visit, void
 {
 	OmsScan		scan;
 	bool		more = true;
+	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms queue",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
 
 	scan.nkeys = 0;
 	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(owner));
@@ -45,14 +49,20 @@ oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor visit, void
 		OmsTicket  *ticket;
 		OmsStage   *stage;
 
-		if (DatumGetTimestampTz(scan.slot->tts_values[STAGE_READY_AT]) > now)
+		if (DatumGetTimestampTz(scan.slot->tts_values[STAGE_READY_AT]) > now ||
+			!oms_store_seems_queued(DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]),
+									DatumGetInt16(scan.slot->tts_values[STAGE_NO])))
 			continue;
+		old = MemoryContextSwitchTo(step);
 		stage = lock_current(&scan, &ticket);
 		if (stage != NULL && stage->status == OMS_QUEUED && strcmp(stage->owner, owner) == 0 &&
 			stage->ready_at <= ticket->now)
 			more = visit(context, ticket, stage);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(step);
 	}
 	oms_scan_end(&scan);
+	MemoryContextDelete(step);
 }
 
 /*
@@ -91,6 +101,9 @@ oms_store_visit_due(TimestampTz now, OmsSkip skip, OmsVisitor visit, void *conte
 	OmsScan		scan;
 	bool		more = true;
 	int			locked = 0;
+	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms timers",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
 
 	scan.nkeys = 0;
 	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, RowExclusiveLock);
@@ -103,13 +116,17 @@ oms_store_visit_due(TimestampTz now, OmsSkip skip, OmsVisitor visit, void *conte
 
 		if (skip(context, id, DatumGetInt16(scan.slot->tts_values[STAGE_NO])))
 			continue;
+		old = MemoryContextSwitchTo(step);
 		stage = lock_current(&scan, &ticket);
 		if (stage == NULL)
 			locked++;
 		else if (stage->timer_at != OMS_NEVER && stage->timer_at <= ticket->now)
 			more = visit(context, ticket, stage);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(step);
 	}
 	oms_scan_end(&scan);
+	MemoryContextDelete(step);
 	return locked;
 }
 

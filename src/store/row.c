@@ -275,13 +275,13 @@ oms_writer_add(OmsWriter *writer)
 void
 oms_writer_update(OmsWriter *writer, ItemPointer tid, TupleTableSlot *slot)
 {
-	bool		update_indexes;
+	OmsUpdateIndexes update_indexes;
 
 	ExecStoreVirtualTuple(slot);
 	check_row(writer, slot);
 	update_indexes = oms_table_tuple_update(writer->rel, tid, slot);
 	if (update_indexes && writer->info->ri_NumIndices > 0)
-		list_free(oms_ExecUpdateIndexTuples(writer->info, slot, writer->estate));
+		list_free(oms_ExecUpdateIndexTuples(writer->info, slot, writer->estate, update_indexes));
 	ResetPerTupleExprContext(writer->estate);
 	*tid = slot->tts_tid;
 }

@@ -16,6 +16,8 @@ extern OmsTicket *oms_store_read(OmsTicketId id);
 extern OmsTicket *oms_store_new(const OmsGraph *graph, OmsTicketId id, TimestampTz now);
 extern OmsStage *oms_store_stage(OmsTicket *ticket, int no);
 extern void oms_store_stages(OmsTicket *ticket);
+extern bool oms_store_seems_queued(OmsTicketId id, int no);
+extern Jsonb *oms_store_payload(const OmsTicket *ticket, int seq);
 extern Jsonb *oms_store_data(OmsTicket *ticket);
 extern void oms_store_conditions(OmsTicket *ticket, const OmsStage *stage,
 								 const OmsStage *finishing, Jsonb *output);
@@ -30,7 +32,7 @@ typedef struct OmsWorkflow
 } OmsWorkflow;
 
 extern bool oms_store_workflow(const char *name, OmsWorkflow *workflow);
-extern Jsonb *oms_store_definition(const char *name, int version);
+extern Jsonb *oms_store_definition(const char *name, const int *version);
 extern char *oms_store_installed_version(void);
 extern const OmsGraph *oms_store_graph(int workflow_id);
 extern int	oms_store_create_workflow(const OmsGraph *graph, Jsonb *definition, const char *actor,

@@ -227,6 +227,7 @@ fill_content(TupleTableSlot *slot, const OmsEvent *event, OmsEventContent *conte
 		oms_chain_digest(salt, text.data, text.len, payload_digest);
 		content->payload_digest = payload_digest;
 		set_value(slot, TIMELINE_PAYLOAD, JsonbPGetDatum(event->payload));
+		pfree(text.data);
 	}
 }
 

@@ -14,6 +14,7 @@
 static uint64
 verify_scan(OmsScan *scan, OmsProblemReport report, void *context)
 {
+	static const uint8 no_head[OMS_HASH_LEN] = {0};
 	uint64		count = 0;
 
 	oms_scan_begin(scan, "ticket_state", "ticket_state_pkey", TICKET_COLUMNS, AccessShareLock);
@@ -23,7 +24,8 @@ verify_scan(OmsScan *scan, OmsProblemReport report, void *context)
 
 		oms_timeline_verify(DatumGetTicketId(scan->slot->tts_values[TICKET_ID]),
 							DatumGetInt32(scan->slot->tts_values[TICKET_SEQ]),
-							(uint8 *) VARDATA_ANY(head), report, context);
+							VARSIZE_ANY_EXHDR(head) == OMS_HASH_LEN ? (uint8 *) VARDATA_ANY(head)
+							: no_head, report, context);
 	}
 	oms_scan_end(scan);
 	return count;

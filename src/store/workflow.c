@@ -39,7 +39,7 @@ static OmsStatement select_definition = {
 
 static OmsStatement select_version = {
 	.sql = "SELECT definition FROM oms.workflow WHERE name OPERATOR(pg_catalog.=) $1"
-	" AND (version OPERATOR(pg_catalog.=) $2 OR ($2 OPERATOR(pg_catalog.=) 0 AND current))",
+	" AND (version OPERATOR(pg_catalog.=) $2 OR ($2 IS NULL AND current))",
 	.nargs = 2,
 	.types = {TEXTOID, INT4OID}
 };
@@ -141,17 +141,17 @@ oms_store_installed_version(void)
 }
 
 /*
- * The definition of a version of a workflow (0: the current one); NULL if there is none.
+ * The definition of a version of a workflow (NULL: the current one); NULL if there is none.
  */
 Jsonb *
-oms_store_definition(const char *name, int version)
+oms_store_definition(const char *name, const int *version)
 {
-	Datum		values[2] = {CStringGetTextDatum(name), Int32GetDatum(version)};
+	Datum		values[2] = {CStringGetTextDatum(name), Int32GetDatum(version == NULL ? 0 : *version)};
 	MemoryContext caller = CurrentMemoryContext;
 	Jsonb	   *definition = NULL;
 
 	SPI_connect();
-	if (oms_sql(&select_version, values, NULL) > 0)
+	if (oms_sql(&select_version, values, version == NULL ? " n" : NULL) > 0)
 	{
 		bool		isnull;
 		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);

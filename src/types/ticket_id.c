@@ -17,8 +17,10 @@
 
 #include "common/hashfn.h"
 #include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
+#include "compat.h"
 #include "types/ticket_id.h"
 
 #define YEAR_SHIFT		50
@@ -162,7 +164,7 @@ parse_or_error(const char *text, int len)
 	if (!oms_ticket_id_parse(text, len, &id))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid ticket number: \"%s\"", pnstrdup(text, Min(len, 100))),
+				 errmsg("invalid ticket number: \"%s\"", pnstrdup(text, pg_mbcliplen(text, len, 100))),
 				 errhint("A ticket number looks like DL-2026-00091: one to four letters, "
 						 "the year, and at least five digits.")));
 	return id;

@@ -37,7 +37,7 @@
 #include "guc.h"
 #include "worker/bell.h"
 
-int			oms_dispatch_mode = OMS_DISPATCH_TRANSACTION;
+int			oms_dispatch_mode = OMS_DISPATCH_WORKER;
 int			oms_dispatch_channel = OMS_CHANNEL_SHARED;
 
 static const char *const channel_names[] =

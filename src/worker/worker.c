@@ -52,7 +52,7 @@
 #define SEND_BATCH		1000
 #define TICK_BATCH		200
 /* More events a second than this are gathered */
-#define MANY_EVENTS		2000
+#define MANY_EVENTS		8000
 /* Pauses, in milliseconds */
 #define LOCKED_MS		100		/* until locked tickets are tried again */
 #define BUSY_MS			100		/* until tables that somebody has locked are tried again */
@@ -650,11 +650,13 @@ work(void)
 static void
 sleep_for(long ms)
 {
-	bool		gather = gathering(oms_clock_wall()) > 0;
+	long		gather = gathering(oms_clock_wall());
 
-	pg_atomic_write_u32(&place->sleeping, gather ? 0 : 1);
+	if (gather > 0)
+		ms = Min(ms, gather);
+	pg_atomic_write_u32(&place->sleeping, gather > 0 ? 0 : 1);
 	pg_memory_barrier();
-	if (!gather && stuck_since == 0 && retry_send == 0 &&
+	if (gather <= 0 && stuck_since == 0 && retry_send == 0 &&
 		pg_atomic_read_u64(&place->read_pos) != pg_atomic_read_u64(&place->write_pos))
 		ms = Min(ms, 1);
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
