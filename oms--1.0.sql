@@ -175,6 +175,8 @@ CREATE TABLE oms.ticket_state (
 	opened_by	text
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON TABLE oms.ticket_state IS 'one row per ticket; read it through the view oms.ticket';
+-- The tickets that are open, by who opened them.
+CREATE INDEX ticket_state_open ON oms.ticket_state (opened_by) WHERE status IN ('o', 'h', 'f');
 CREATE INDEX ticket_state_applicant ON oms.ticket_state (applicant) WHERE applicant IS NOT NULL;
 
 -- One row per stage of a ticket from the moment it is first queued (or skipped).
@@ -224,6 +226,7 @@ CREATE TABLE oms.timeline (
 	owner		text,
 	actor		text NOT NULL,			-- role in force at the call
 	session_actor text,					-- session's user, if another
+	client		text,					-- application name and address
 	worker		text,
 	note		text,
 	payload		jsonb,					-- data of the ticket, or output of the stage
@@ -242,16 +245,69 @@ CREATE TABLE oms.idempotency (
 	key			text COLLATE "C" PRIMARY KEY,
 	ticket_id	oms.ticket_id NOT NULL,
 	workflow_id	int NOT NULL,
-	request_hash bigint NOT NULL
+	request_hash bigint					-- NULL: erased
 );
+CREATE INDEX idempotency_ticket ON oms.idempotency (ticket_id);
 COMMENT ON TABLE oms.idempotency IS 'keys under which a ticket was opened once';
+
+-- One row per registered owner; an owner need not be registered to be named in a workflow.
+CREATE TABLE oms.owner (
+	name		text COLLATE "C" PRIMARY KEY,
+	kind		text NOT NULL,			-- agent, group, person, service
+	supervisor	text,
+	calendar	text,
+	assignment	text NOT NULL			-- none, round_robin, least_loaded
+);
+COMMENT ON TABLE oms.owner IS 'registered owners; oms.set_owner() writes it';
+
+-- The roles that may act for an owner.
+CREATE TABLE oms.owner_member (
+	owner		text COLLATE "C" NOT NULL,
+	member		text NOT NULL,			-- name of a role
+	PRIMARY KEY (owner, member)
+);
+COMMENT ON TABLE oms.owner_member IS 'roles that are members of an owner; oms.set_owner() writes it';
+
+-- One row from the first create_workflow on: where the data is at work.  A copy elsewhere does not match.
+CREATE TABLE oms.home (
+	one			bool PRIMARY KEY DEFAULT true CHECK (one),
+	system_identifier bigint NOT NULL,
+	database	oid NOT NULL,
+	since		timestamptz NOT NULL
+);
+COMMENT ON TABLE oms.home IS 'server and database in which timers fire and events are sent';
+
+-- One row from the first create_workflow on: the secret of the tracking numbers.  Row security without
+-- a policy hides it from pg_read_all_data too.
+CREATE TABLE oms.secret (
+	one			bool PRIMARY KEY DEFAULT true CHECK (one),
+	key			bytea NOT NULL
+);
+ALTER TABLE oms.secret ENABLE ROW LEVEL SECURITY;
+COMMENT ON TABLE oms.secret IS 'secret of the tracking numbers';
+
+-- Tickets whose tracking number was rotated.
+CREATE TABLE oms.tracking (
+	ticket_id	oms.ticket_id PRIMARY KEY,
+	rotation	int NOT NULL
+);
+COMMENT ON TABLE oms.tracking IS 'how often the tracking number of a ticket was rotated';
+
+-- Numbers that were asked for with a wrong suffix, whether there is such a ticket or not.
+CREATE TABLE oms.tracking_miss (
+	ticket_id	oms.ticket_id PRIMARY KEY,
+	misses		int NOT NULL,
+	last_at		timestamptz NOT NULL
+);
+COMMENT ON TABLE oms.tracking_miss IS 'guesses at tracking numbers, per ticket number';
 
 -- One row: every event of a transaction below the horizon has been sent by the worker.  Belongs to this
 -- server's transaction ids, so it is not dumped.
 CREATE TABLE oms.worker_state (
+	one			bool PRIMARY KEY DEFAULT true CHECK (one),
 	horizon		bigint NOT NULL
 );
-INSERT INTO oms.worker_state VALUES (pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8);
+INSERT INTO oms.worker_state (horizon) VALUES (pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8);
 COMMENT ON TABLE oms.worker_state IS 'how far the worker has sent events; not dumped';
 
 SELECT pg_catalog.pg_extension_config_dump('oms.workflow_number', '');
@@ -262,6 +318,12 @@ SELECT pg_catalog.pg_extension_config_dump('oms.ticket_state', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.stage_state', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.timeline', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.idempotency', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.owner', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.owner_member', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.home', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.secret', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.tracking', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.tracking_miss', '');
 
 --------------------------------------------------------------------------------------------------
 -- api: reading
@@ -320,22 +382,25 @@ COMMENT ON FUNCTION oms.get_workflow(text, int) IS 'the definition of a workflow
 
 CREATE FUNCTION oms.get_timeline(ticket oms.ticket_id)
 	RETURNS TABLE ("time" timestamptz, stage text, owner text, status text, note text)
-	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
-	BEGIN ATOMIC
-		SELECT e.at, e.stage, e.owner, e.status, e.note
-		FROM oms.timeline AS e
-		WHERE e.ticket_id OPERATOR(pg_catalog.=) get_timeline.ticket
-		ORDER BY e.seq;
-	END;
-COMMENT ON FUNCTION oms.get_timeline(oms.ticket_id) IS 'everything that happened to a ticket, oldest first; no rows for an unknown ticket or NULL';
+	AS 'MODULE_PATHNAME', 'oms_get_timeline_of_ticket' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 20;
+COMMENT ON FUNCTION oms.get_timeline(oms.ticket_id) IS 'what happened to a ticket, oldest first: all of it for staff, the public part for the portal that opened it; no rows for others, an unknown ticket or NULL';
 
 CREATE FUNCTION oms.get_timeline(ticket text)
 	RETURNS TABLE ("time" timestamptz, stage text, owner text, status text, note text)
-	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
-	BEGIN ATOMIC
-		SELECT * FROM oms.get_timeline(oms.ticket_id(get_timeline.ticket));
-	END;
-COMMENT ON FUNCTION oms.get_timeline(text) IS 'everything that happened to a ticket, oldest first; no rows for an unknown ticket or NULL, 22P02 for what is no ticket number';
+	AS 'MODULE_PATHNAME', 'oms_get_timeline_of_text' LANGUAGE C VOLATILE ROWS 20;
+COMMENT ON FUNCTION oms.get_timeline(text) IS 'with a tracking number the citizen''s view (time to the minute, public names and statuses); with a ticket number as the other form. No rows for what is not right; 22P02 for staff only';
+
+CREATE FUNCTION oms.track(tracking_number text) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'oms_track' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.track(text) IS 'a ticket as its applicant may see it: id, workflow, status, stages, expected_by, history; NULL if the tracking number is not right';
+
+CREATE FUNCTION oms.tracking_number(ticket oms.ticket_id) RETURNS text
+	AS 'MODULE_PATHNAME', 'oms_tracking_number' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION oms.tracking_number(oms.ticket_id) IS 'the ticket number plus a suffix that cannot be guessed, for the applicant. OM002, 42501 for a portal that did not open the ticket';
+
+CREATE FUNCTION oms.rotate_tracking_number(ticket oms.ticket_id) RETURNS text
+	AS 'MODULE_PATHNAME', 'oms_rotate_tracking_number' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.rotate_tracking_number(oms.ticket_id) IS 'makes a new tracking number; the old one is void. OM002';
 
 CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
@@ -429,6 +494,39 @@ CREATE FUNCTION oms.comment(ticket oms.ticket_id, body text, stage text DEFAULT 
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_comment' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.comment(oms.ticket_id, text, text, bool) IS 'adds a note of up to 1 MB to a ticket or one of its stages, in any state; citizens see it only if public. OM002, OM003';
+
+CREATE FUNCTION oms.erase(ticket oms.ticket_id, paths text[], reason text) RETURNS int
+	AS 'MODULE_PATHNAME', 'oms_erase' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.erase(oms.ticket_id, text[], text) IS 'erases personal data with its salt and records that; the hash chain stays whole. paths: applicant, notes, note.<number of the event>, output.<stage>[.<key>...], data[.<key>...], or a key of the data; reason must not contain what is erased. Returns how many pieces were erased. OM002, OM003, 22023 for a path that names nothing';
+
+CREATE FUNCTION oms.erase_applicant(applicant text, reason text) RETURNS int
+	AS 'MODULE_PATHNAME', 'oms_erase_applicant' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.erase_applicant(text, text) IS 'erases data, outputs, notes and the applicant''s key of all tickets of an applicant; returns how many tickets';
+
+--------------------------------------------------------------------------------------------------
+-- api: rights and owners
+--------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION oms.grant_access(role name, level text) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_grant_access' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.grant_access(name, text) IS 'gives a role (a group too) a level, as plain GRANTs: citizen, portal, agent, monitor, staff or admin. 42704 unknown role, 22023 unknown level';
+
+CREATE FUNCTION oms.revoke_access(role name) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_revoke_access' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.revoke_access(name) IS 'takes every right on the schema oms from a role. 42704 unknown role';
+
+CREATE FUNCTION oms.set_owner(name text, kind text DEFAULT 'agent', supervisor text DEFAULT NULL,
+		calendar text DEFAULT NULL, members name[] DEFAULT '{}', assignment text DEFAULT 'none') RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_set_owner' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.set_owner(text, text, text, text, name[], text) IS 'registers or changes an owner: kind agent, group, person or service; members are roles that may act for it. 42704 unknown role, 22023 bad argument';
+
+CREATE FUNCTION oms.activate() RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_activate' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.activate() IS 'timers fire and events are sent in this database from now on; for a restored or copied database';
+
+CREATE FUNCTION oms.repair_guards() RETURNS int
+	AS 'MODULE_PATHNAME', 'oms_repair_guards' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.repair_guards() IS 'makes the guards of the tables fire always again, after tools that reset the state of triggers; returns how many did not';
 
 --------------------------------------------------------------------------------------------------
 -- api: stages

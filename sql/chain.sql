@@ -49,8 +49,6 @@ SELECT oms.create_workflow('{"name": "Prüfkette", "prefix": "CHN", "owner": "B�
   {"id": "e", "owner": "E", "dependsOn": ["d"]},
   {"id": "f", "owner": "F", "dependsOn": ["e"]}]}');
 CREATE ROLE regress_chain;
-GRANT USAGE ON SCHEMA oms TO regress_chain;
-GRANT EXECUTE ON FUNCTION oms.comment TO regress_chain;
 
 SET oms.now = '2024-03-10 01:59:59.999999-05';
 SELECT oms.open_ticket('Prüfkette',
@@ -59,6 +57,7 @@ SELECT oms.open_ticket('Prüfkette')::text AS bare \gset
 SELECT oms.comment(:'full', 'Größe geprüft – 検査済み ✓');
 SELECT oms.comment(:'full', ' ', 'a', true);
 SELECT oms.comment(:'full', repeat('long ', 50000), 'f');
+SELECT oms.grant_access('regress_chain', 'staff');
 SET ROLE regress_chain;
 SELECT oms.comment(:'full', 'said by another role');
 RESET ROLE;

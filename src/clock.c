@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "portability/instr_time.h"
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
@@ -23,7 +24,20 @@ oms_clock_now(void)
 }
 
 /*
- * The server's clock whatever oms.now says: for the processes' own affairs, never for a ticket.
+ * A clock that nobody can set: for the pauses of the processes.  It means the same in all processes of
+ * the machine, and nothing as a point in time.
+ */
+TimestampTz
+oms_clock_steady(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (TimestampTz) INSTR_TIME_GET_MICROSEC(now);
+}
+
+/*
+ * The server's clock whatever oms.now says: for what the processes tell about themselves.
  */
 TimestampTz
 oms_clock_wall(void)

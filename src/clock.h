@@ -10,6 +10,7 @@
 
 extern TimestampTz oms_clock_now(void);
 extern TimestampTz oms_clock_wall(void);
+extern TimestampTz oms_clock_steady(void);
 extern bool oms_clock_check(char **newval, void **extra, GucSource source);
 extern void oms_clock_assign(const char *newval, void *extra);
 

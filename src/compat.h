@@ -53,6 +53,17 @@
 #define oms_guc_free(pointer)	free(pointer)
 #endif
 
+/* 16 has one function for the rights on every kind of object */
+#if PG_VERSION_NUM >= 160000
+#define oms_function_aclcheck(function, role, mode) \
+	object_aclcheck(ProcedureRelationId, (function), (role), (mode))
+#define oms_database_ownercheck(database, role) \
+	object_ownercheck(DatabaseRelationId, (database), (role))
+#else
+#define oms_function_aclcheck(function, role, mode) pg_proc_aclcheck((function), (role), (mode))
+#define oms_database_ownercheck(database, role) pg_database_ownercheck((database), (role))
+#endif
+
 /* 17 lets extensions name what they wait for */
 #if PG_VERSION_NUM >= 170000
 #define oms_wait_event(name) \

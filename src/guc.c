@@ -14,8 +14,13 @@
 #include "worker/bell.h"
 
 char	   *oms_databases = NULL;
-int			oms_gather = 10;
+int			oms_gather = 25;
+int			oms_max_data_size = 4096;
 int			oms_max_databases = 16;
+int			oms_max_definition_size = 4096;
+int			oms_max_note_size = 1024;
+int			oms_max_open_tickets_per_role = 0;
+int			oms_max_output_size = 4096;
 bool		oms_start_after_promotion = true;
 bool		oms_worker_enabled = true;
 
@@ -60,15 +65,41 @@ oms_guc_init(bool preloading)
 							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("oms.gather",
-							"How long the worker gathers events while they are many.",
-							"While they are few each is sent at once.",
-							&oms_gather, 10, 0, 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+							"How long the worker gathers events at the most.",
+							"It does so while listeners are many; with few listeners events are sent at once.",
+							&oms_gather, 25, 0, 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("oms.max_data_size",
+							"Largest data of a ticket.",
+							NULL, &oms_max_data_size, 4096, 1, 262144, PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
 
 	if (preloading)
 		DefineCustomIntVariable("oms.max_databases",
 								"How many databases of the server can have a worker.",
 								NULL, &oms_max_databases, 16, 1, 1000, PGC_POSTMASTER, 0,
 								NULL, NULL, NULL);
+
+	DefineCustomIntVariable("oms.max_definition_size",
+							"Largest definition of a workflow.",
+							NULL, &oms_max_definition_size, 4096, 1, 262144, PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("oms.max_note_size",
+							"Largest note, reason, error or comment.",
+							NULL, &oms_max_note_size, 1024, 1, 262144, PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("oms.max_open_tickets_per_role",
+							"Most tickets that a role may have opened and that are not closed.",
+							"0 is no limit. Superusers are not limited.",
+							&oms_max_open_tickets_per_role, 0, 0, PG_INT32_MAX, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("oms.max_output_size",
+							"Largest output of a stage.",
+							NULL, &oms_max_output_size, 4096, 1, 262144, PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
 
 	DefineCustomStringVariable("oms.now",
 							   "Stops the clock of the session at this moment.",

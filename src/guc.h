@@ -7,7 +7,12 @@
 
 extern char *oms_databases;
 extern int	oms_gather;
+extern int	oms_max_data_size;
 extern int	oms_max_databases;
+extern int	oms_max_definition_size;
+extern int	oms_max_note_size;
+extern int	oms_max_open_tickets_per_role;
+extern int	oms_max_output_size;
 extern bool oms_start_after_promotion;
 extern bool oms_worker_enabled;
 

@@ -12,6 +12,7 @@
 
 #include "api/args.h"
 #include "errors.h"
+#include "guc.h"
 
 static void
 bad_argument(const char *what, const char *problem)
@@ -19,6 +20,31 @@ bad_argument(const char *what, const char *problem)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("%s %s", what, problem)));
+}
+
+/*
+ * Raise an error if a document is larger than a setting allows.
+ */
+void
+oms_check_size(const Jsonb *value, const char *what, int max_kb, const char *setting)
+{
+	if (VARSIZE(value) > (Size) max_kb * 1024)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is too large", what),
+				 errdetail("It has %d bytes, at most %d kB are possible.", (int) VARSIZE(value), max_kb),
+				 errhint("The setting %s says how much.", setting)));
+}
+
+/*
+ * A text for a message: at most 100 bytes, whole characters.
+ */
+char *
+oms_clipped(const text *value)
+{
+	const char *data = VARDATA_ANY(value);
+
+	return pnstrdup(data, pg_mbcliplen(data, VARSIZE_ANY_EXHDR(value), 100));
 }
 
 void
@@ -95,7 +121,7 @@ oms_arg_name(FunctionCallInfo fcinfo, int n, const char *what)
 char *
 oms_arg_note_or_null(FunctionCallInfo fcinfo, int n, const char *what)
 {
-	return text_or_null(fcinfo, n, what, OMS_MAX_NOTE);
+	return text_or_null(fcinfo, n, what, oms_max_note_size * 1024);
 }
 
 char *

@@ -10,12 +10,12 @@
 #include "store/call.h"
 #include "store/store.h"
 
-/* Bytes of a note, reason, error or comment */
-#define OMS_MAX_NOTE			(1024 * 1024)
 /* Bytes of an idempotency key or of an applicant's key */
 #define OMS_MAX_KEY				255
 
 extern void oms_check_name(const char *name, const char *what);
+extern void oms_check_size(const Jsonb *value, const char *what, int max_kb, const char *setting);
+extern char *oms_clipped(const text *value);
 extern void oms_arg_required(FunctionCallInfo fcinfo, int n, const char *what);
 extern OmsTicketId oms_arg_ticket(FunctionCallInfo fcinfo, int n);
 extern char *oms_arg_name(FunctionCallInfo fcinfo, int n, const char *what);

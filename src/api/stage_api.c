@@ -21,6 +21,8 @@
 #include "clock.h"
 #include "engine/lifecycle.h"
 #include "errors.h"
+#include "guc.h"
+#include "store/access.h"
 
 PG_FUNCTION_INFO_V1(oms_claim);
 PG_FUNCTION_INFO_V1(oms_claim_stage);
@@ -38,16 +40,20 @@ PG_FUNCTION_INFO_V1(oms_escalate);
 #define MAX_CLAIM	10000
 
 /*
- * Lock the ticket of arguments 0 and 1 and load the stage they name.
+ * Lock the ticket of arguments 0 and 1 and load the stage they name.  An agent must be a member of its
+ * owner; staff may touch every stage.
  */
 static OmsStage *
 lock_stage(FunctionCallInfo fcinfo, OmsTicket **ticket)
 {
 	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+	OmsStage   *stage;
 
 	oms_arg_required(fcinfo, 1, "stage");
 	*ticket = oms_store_lock(id);
-	return oms_store_stage(*ticket, oms_arg_stage(fcinfo, 1, *ticket));
+	stage = oms_store_stage(*ticket, oms_arg_stage(fcinfo, 1, *ticket));
+	oms_require_stage(*ticket, stage);
+	return stage;
 }
 
 /* ---- taking work ---- */
@@ -113,6 +119,7 @@ oms_claim(PG_FUNCTION_ARGS)
 	state.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	InitMaterializedSRF(fcinfo, 0);
 
+	oms_require_owner(owner);
 	oms_call_begin(&call, "oms.claim()");
 	if (state.worker == NULL)
 		state.worker = call.actor.role;
@@ -240,6 +247,8 @@ finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const int64 *token, Li
 {
 	*queued = NIL;
 	output = normal_output(output);
+	if (output != NULL)
+		oms_check_size(output, "output of a stage", oms_max_output_size, "oms.max_output_size");
 	if (done_before(ticket, stage, output, token))
 		return false;
 	oms_require(ticket, stage, OMS_FINISH, token);
@@ -439,6 +448,7 @@ finish_items(const OmsCall *call, const DoneItem *items, int count)
 											oms_stage_number(ticket, item->stage, item->stage_len));
 		List	   *queued;
 
+		oms_require_stage(ticket, stage);
 		finished += finish(ticket, stage, item->output, item->has_token ? &item->token : NULL,
 						   &queued);
 	}

@@ -20,6 +20,8 @@
 #include "engine/condition.h"
 #include "engine/lifecycle.h"
 #include "errors.h"
+#include "guc.h"
+#include "store/access.h"
 
 PG_FUNCTION_INFO_V1(oms_open_ticket);
 PG_FUNCTION_INFO_V1(oms_open_tickets);
@@ -53,6 +55,22 @@ graph_for_opening(const char *name)
 }
 
 /*
+ * May the role in force open so many more tickets?
+ */
+static void
+check_quota(int more)
+{
+	if (oms_max_open_tickets_per_role == 0 || superuser())
+		return;
+	if (oms_store_open_tickets(GetUserNameFromId(GetUserId(), false)) + more >
+		oms_max_open_tickets_per_role)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("role \"%s\" has too many open tickets", GetUserNameFromId(GetUserId(), false)),
+				 errhint("The setting oms.max_open_tickets_per_role says how many it may have.")));
+}
+
+/*
  * The data of a ticket: an object, and "amount" in it, if there, a number.  Numbers in jsonb are
  * always finite.
  */
@@ -62,6 +80,7 @@ check_data(Jsonb *data)
 	JsonbValue	buffer;
 	JsonbValue *amount;
 
+	oms_check_size(data, "data of a ticket", oms_max_data_size, "oms.max_data_size");
 	if (!JB_ROOT_IS_OBJECT(data))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -124,10 +143,11 @@ opened_before(const char *key, const char *workflow, int64 hash, OmsTicketId *ti
 {
 	int			workflow_id;
 	int64		stored_hash;
+	bool		erased;
 
-	if (!oms_store_find_key(key, ticket, &workflow_id, &stored_hash))
+	if (!oms_store_find_key(key, ticket, &workflow_id, &stored_hash, &erased))
 		return false;
-	if (stored_hash != hash || strcmp(oms_store_graph(workflow_id)->name, workflow) != 0)
+	if ((stored_hash != hash && !erased) || strcmp(oms_store_graph(workflow_id)->name, workflow) != 0)
 		ereport(ERROR,
 				(errcode(OMS_ERR_IDEMPOTENCY_CONFLICT),
 				 errmsg("idempotency key \"%s\" was used for another request", key),
@@ -166,6 +186,7 @@ oms_open_ticket(PG_FUNCTION_ARGS)
 	}
 
 	graph = graph_for_opening(workflow);
+	check_quota(1);
 	ticket = new_ticket(graph, data, PG_GETARG_INT32(3), applicant, &call);
 	/* waits for another transaction with the same key; if that commits, its ticket is the one */
 	if (key != NULL && !oms_store_remember_key(key, ticket->id, graph->workflow_id, hash))
@@ -211,6 +232,7 @@ oms_open_tickets(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	oms_call_begin(&call, "oms.open_tickets()");
 	graph = graph_for_opening(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	check_quota(count);
 
 	step = AllocSetContextCreate(CurrentMemoryContext, "oms open", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(step);
@@ -275,6 +297,19 @@ oms_cancel_ticket(PG_FUNCTION_ARGS)
 }
 
 /*
+ * What a portal may say: on tickets that it opened, and nothing behind the applicant's back.
+ */
+static void
+require_public_comment(const OmsTicket *ticket, bool public)
+{
+	oms_require_opener(ticket);
+	if (!public)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for a comment that is not public")));
+}
+
+/*
  * comment(ticket, body text, stage text, public bool)
  */
 Datum
@@ -288,11 +323,25 @@ oms_comment(PG_FUNCTION_ARGS)
 	oms_arg_required(fcinfo, 3, "public");
 	oms_call_begin(&call, "oms.comment()");
 	ticket = oms_store_lock(id);
+	if (!oms_has_level(OMS_LEVEL_STAFF))
+		require_public_comment(ticket, PG_GETARG_BOOL(3));
 	oms_decide_comment(ticket, PG_ARGISNULL(2) ? OMS_NO_STAGE : oms_arg_stage(fcinfo, 2, ticket),
 					   body, PG_GETARG_BOOL(3));
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_VOID();
+}
+
+/*
+ * Is the caller a member of the owner of some stage of the workflow?
+ */
+static bool
+acts_in(const OmsGraph *graph)
+{
+	for (int no = 1; no <= graph->nstages; no++)
+		if (oms_acts_for(oms_graph_stage(graph, no)->owner))
+			return true;
+	return false;
 }
 
 /*
@@ -305,10 +354,15 @@ oms_next_stages_of_ticket(PG_FUNCTION_ARGS)
 	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
 	OmsTicket  *ticket;
 	ListCell   *cell;
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	oms_look_begin();
 	ticket = oms_store_read(id);
+	if (!oms_has_level(OMS_LEVEL_STAFF) && !acts_in(ticket->graph))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for ticket %s", oms_ticket_id_to_text(id, number))));
 	oms_look_end();
 	if (ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED)
 		return (Datum) 0;

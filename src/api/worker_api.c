@@ -17,6 +17,7 @@
 #include "api/args.h"
 #include "clock.h"
 #include "compat.h"
+#include "store/access.h"
 #include "store/cron.h"
 #include "store/spi.h"
 #include "worker/bell.h"
@@ -78,6 +79,7 @@ oms_wait_for_work(PG_FUNCTION_ARGS)
 				 errmsg("wait_for_work cannot be called inside a transaction block"),
 				 errhint("It must hold no snapshot while it waits: CALL it on its own.")));
 
+	oms_require_owner(owner);
 	oms_sql_begin_procedure();
 	while (!found)
 	{
@@ -124,6 +126,7 @@ static const char *const state_names[] =
 	[OMS_WORKER_NONE] = "no extension",
 	[OMS_WORKER_OFF] = "off",
 	[OMS_WORKER_UNWANTED] = "not wanted",
+	[OMS_WORKER_INACTIVE] = "not activated",
 	[OMS_WORKER_BLOCKED] = "wrong version",
 	[OMS_WORKER_AWAY] = "away",
 	[OMS_WORKER_NO_SLOT] = "no slot"

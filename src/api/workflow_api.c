@@ -13,6 +13,9 @@
 #include "clock.h"
 #include "engine/definition.h"
 #include "errors.h"
+#include "guc.h"
+#include "store/identity.h"
+#include "worker/hooks.h"
 
 PG_FUNCTION_INFO_V1(oms_validate_workflow);
 PG_FUNCTION_INFO_V1(oms_create_workflow);
@@ -89,8 +92,11 @@ oms_create_workflow(PG_FUNCTION_ARGS)
 
 	oms_arg_required(fcinfo, 0, "definition");
 	definition = PG_GETARG_JSONB_P(0);
+	oms_check_size(definition, "definition", oms_max_definition_size, "oms.max_definition_size");
 	oms_call_begin(&call, "oms.create_workflow()");
 	graph = compile_or_error(definition);
+	if (oms_store_settle(oms_clock_now()))
+		oms_hooks_renew_worker();
 	version = oms_store_create_workflow(graph, definition, call.actor.role, oms_clock_now());
 	oms_call_end(&call);
 	PG_RETURN_INT32(version);

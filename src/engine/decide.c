@@ -569,6 +569,39 @@ oms_decide_priority(OmsTicket *ticket, int priority)
 	}
 }
 
+/* Something about the ticket was changed that has no state */
+void
+oms_decide_note(OmsTicket *ticket, const char *note)
+{
+	oms_event_add(ticket, OMS_EV_CHANGED, NULL, note);
+}
+
+/* Content was erased; what is left of it follows in events of its own */
+void
+oms_decide_erased(OmsTicket *ticket, const char *reason)
+{
+	oms_event_add(ticket, OMS_EV_ERASED, NULL, reason);
+}
+
+void
+oms_decide_replace_data(OmsTicket *ticket, Jsonb *data)
+{
+	OmsEvent   *event = oms_event_add(ticket, OMS_EV_CHANGED, NULL, NULL);
+
+	event->payload = data;
+	ticket->data_seq = event->seq;
+}
+
+void
+oms_decide_replace_output(OmsTicket *ticket, OmsStage *stage, Jsonb *output)
+{
+	OmsEvent   *event = oms_event_add(ticket, OMS_EV_CHANGED, stage, NULL);
+
+	event->payload = output;
+	stage->output_seq = event->seq;
+	stage->changed = true;
+}
+
 /* Somebody says something about the ticket or one of its stages */
 void
 oms_decide_comment(OmsTicket *ticket, int stage_no, const char *body, bool public)

@@ -31,6 +31,10 @@ extern int	oms_decide_escalate(OmsTicket *ticket, OmsStage *stage, const char *r
 								const char *reassign_to);
 extern void oms_decide_cancel(OmsTicket *ticket, const char *reason);
 extern void oms_decide_priority(OmsTicket *ticket, int priority);
+extern void oms_decide_note(OmsTicket *ticket, const char *note);
+extern void oms_decide_erased(OmsTicket *ticket, const char *reason);
+extern void oms_decide_replace_data(OmsTicket *ticket, Jsonb *data);
+extern void oms_decide_replace_output(OmsTicket *ticket, OmsStage *stage, Jsonb *output);
 extern void oms_decide_comment(OmsTicket *ticket, int stage_no, const char *body, bool public);
 extern int	oms_decide_timers(OmsTicket *ticket, OmsStage *stage);
 

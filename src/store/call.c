@@ -7,9 +7,42 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 
 #include "store/call.h"
+
+/*
+ * Address of the client as the server sees it; does not change while the backend lives.
+ */
+static const char *
+client_address(void)
+{
+	static char address[64] = "";
+	LOCAL_FCINFO(fcinfo, 0);
+	Datum		value;
+
+	if (address[0] != '\0')
+		return address;
+	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
+	value = inet_client_addr(fcinfo);
+	strlcpy(address, fcinfo->isnull ? "[local]"
+			: DatumGetCString(DirectFunctionCall1(inet_out, value)), sizeof(address));
+	return address;
+}
+
+/*
+ * Application name (what the client says) and address (what the server sees); NULL for a process
+ * without a client.
+ */
+static const char *
+client_text(void)
+{
+	if (MyBackendType != B_BACKEND)
+		return NULL;
+	return psprintf("%s@%s", application_name != NULL ? application_name : "", client_address());
+}
 
 /*
  * Begin a function that changes something: refuse it where nothing can be changed, note who calls,
@@ -25,6 +58,7 @@ oms_call_begin(OmsCall *call, const char *function)
 	PreventCommandIfParallelMode(function);
 	call->actor.role = GetUserNameFromId(role, false);
 	call->actor.session = session == role ? NULL : GetUserNameFromId(session, false);
+	call->actor.client = client_text();
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 }

@@ -17,20 +17,23 @@
 static OmsStatement schedule_job = {
 	.sql = "SELECT cron.schedule($1, $2, $3)",
 	.nargs = 3,
-	.types = {TEXTOID, TEXTOID, TEXTOID}
+	.types = {TEXTOID, TEXTOID, TEXTOID},
+	.as_caller = true
 };
 
 static OmsStatement find_job = {
 	.sql = "SELECT 1 FROM cron.job WHERE jobname OPERATOR(pg_catalog.=) $1"
 	" AND username OPERATOR(pg_catalog.=) CURRENT_USER",
 	.nargs = 1,
-	.types = {TEXTOID}
+	.types = {TEXTOID},
+	.as_caller = true
 };
 
 static OmsStatement unschedule_job = {
 	.sql = "SELECT cron.unschedule($1)",
 	.nargs = 1,
-	.types = {TEXTOID}
+	.types = {TEXTOID},
+	.as_caller = true
 };
 
 static void

@@ -1,6 +1,6 @@
 /*
  * idempotency.c
- *		Keys under which a ticket can be opened only once.
+ *		Keys under which a ticket can be opened only once, and how many a role has open.
  */
 #include "postgres.h"
 
@@ -24,6 +24,30 @@ static OmsStatement select_key = {
 	.types = {TEXTOID}
 };
 
+static OmsStatement count_open = {
+	.sql = "SELECT count(*) FROM oms.ticket_state WHERE opened_by OPERATOR(pg_catalog.=) $1"
+	" AND status IN ('o', 'h', 'f')",
+	.nargs = 1,
+	.types = {TEXTOID}
+};
+
+/*
+ * How many tickets a role has opened that are not closed.
+ */
+int64
+oms_store_open_tickets(const char *role)
+{
+	Datum		values[1] = {CStringGetTextDatum(role)};
+	bool		isnull;
+	int64		count;
+
+	SPI_connect();
+	oms_sql(&count_open, values, NULL);
+	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return count;
+}
+
 /*
  * Keep a key for a ticket; false if another transaction had it first (it has committed by then).
  */
@@ -41,10 +65,11 @@ oms_store_remember_key(const char *key, OmsTicketId ticket, int workflow_id, int
 }
 
 /*
- * The ticket that was opened under a key; false if there is none.
+ * The ticket that was opened under a key; false if there is none.  *erased: the hash is gone.
  */
 bool
-oms_store_find_key(const char *key, OmsTicketId *ticket, int *workflow_id, int64 *hash)
+oms_store_find_key(const char *key, OmsTicketId *ticket, int *workflow_id, int64 *hash,
+				   bool *erased)
 {
 	Datum		values[1] = {CStringGetTextDatum(key)};
 	bool		found;
@@ -60,6 +85,7 @@ oms_store_find_key(const char *key, OmsTicketId *ticket, int *workflow_id, int64
 		*ticket = DatumGetTicketId(SPI_getbinval(row, desc, 1, &isnull));
 		*workflow_id = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
 		*hash = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
+		*erased = isnull;
 	}
 	SPI_finish();
 	return found;

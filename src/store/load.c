@@ -165,10 +165,10 @@ oms_store_try_lock(OmsTicketId id)
 }
 
 /*
- * Load a ticket to look at it.
+ * Load a ticket to look at it; NULL if it is not there.
  */
 OmsTicket *
-oms_store_read(OmsTicketId id)
+oms_store_read_if_there(OmsTicketId id)
 {
 	OmsScan		scan;
 	OmsTicket  *ticket = NULL;
@@ -178,7 +178,16 @@ oms_store_read(OmsTicketId id)
 	if (oms_scan_next(&scan))
 		ticket = ticket_from_row(scan.slot);
 	oms_scan_end(&scan);
-	return known(ticket, id);
+	return ticket;
+}
+
+/*
+ * The same; an error if it is not there.
+ */
+OmsTicket *
+oms_store_read(OmsTicketId id)
+{
+	return known(oms_store_read_if_there(id), id);
 }
 
 /*

@@ -3,15 +3,19 @@
  *		The one way into SQL, for what is not on the hot path.
  *
  * Every statement is a constant with parameters, names everything in full, operators included, and is
- * planned once per backend; again if the extension was dropped and created meanwhile.
+ * planned once per backend; again if the extension was dropped and created meanwhile.  Statements run
+ * as the owner of the schema, for callers who have a right on the function alone; what they may do has
+ * been checked by then.
  */
 #include "postgres.h"
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/syscache.h"
 
 #include "errors.h"
+#include "store/access.h"
 #include "store/spi.h"
 
 static void
@@ -42,16 +46,42 @@ uint64
 oms_sql(OmsStatement *statement, Datum *values, const char *nulls)
 {
 	Oid			schema = get_namespace_oid("oms", false);
+	Oid			user;
+	int			context;
 	int			result;
 
+	/* on error the end of the (sub)transaction sets the user back */
+	GetUserIdAndSecContext(&user, &context);
+	if (!statement->as_caller)
+		SetUserIdAndSecContext(oms_schema_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
 	if (statement->plan == NULL || statement->schema != schema)
 		prepare(statement, schema);
 	result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
+	SetUserIdAndSecContext(user, context);
 	if (result < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not run a statement: %s", SPI_result_code_string(result))));
 	return SPI_processed;
+}
+
+/*
+ * Run a utility command as the owner of the schema, between SPI_connect and SPI_finish.  For commands
+ * that cannot have parameters: the caller quotes the names in it.
+ */
+void
+oms_sql_as_owner(const char *command)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(oms_schema_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
+	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not run: %s", command)));
+	SetUserIdAndSecContext(user, context);
 }
 
 /* ---- procedures that commit ---- */

@@ -18,10 +18,12 @@ typedef struct OmsStatement
 	const char *sql;
 	int			nargs;
 	Oid			types[OMS_STATEMENT_ARGS];
+	bool		as_caller;		/* not as the owner of the schema */
 	SPIPlanPtr	plan;
 	Oid			schema;			/* the schema oms that the plan was made for */
 } OmsStatement;
 
+extern void oms_sql_as_owner(const char *command);
 extern void oms_sql_begin_procedure(void);
 extern void oms_sql_commit(void);
 extern void oms_sql_end_procedure(void);

@@ -13,6 +13,7 @@
 extern OmsTicket *oms_store_lock(OmsTicketId id);
 extern OmsTicket *oms_store_try_lock(OmsTicketId id);
 extern OmsTicket *oms_store_read(OmsTicketId id);
+extern OmsTicket *oms_store_read_if_there(OmsTicketId id);
 extern OmsTicket *oms_store_new(const OmsGraph *graph, OmsTicketId id, TimestampTz now);
 extern OmsStage *oms_store_stage(OmsTicket *ticket, int no);
 extern void oms_store_stages(OmsTicket *ticket);
@@ -54,10 +55,12 @@ extern TimestampTz oms_store_next_timer(TimestampTz after);
 /* ---- verify.c ---- */
 extern uint64 oms_store_verify(const OmsTicketId *ticket, OmsProblemReport report, void *context);
 
+extern int64 oms_store_open_tickets(const char *role);
+
 /* ---- idempotency.c ---- */
 extern bool oms_store_remember_key(const char *key, OmsTicketId ticket, int workflow_id,
 								   int64 hash);
 extern bool oms_store_find_key(const char *key, OmsTicketId *ticket, int *workflow_id,
-							   int64 *hash);
+							   int64 *hash, bool *erased);
 
 #endif							/* OMS_STORE_H */

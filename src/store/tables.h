@@ -82,6 +82,7 @@ typedef enum OmsTimelineColumn
 	TIMELINE_OWNER,
 	TIMELINE_ACTOR,
 	TIMELINE_SESSION_ACTOR,
+	TIMELINE_CLIENT,
 	TIMELINE_WORKER,
 	TIMELINE_NOTE,
 	TIMELINE_PAYLOAD,
@@ -91,5 +92,62 @@ typedef enum OmsTimelineColumn
 	TIMELINE_HASH,
 	TIMELINE_COLUMNS
 } OmsTimelineColumn;
+
+typedef enum OmsIdempotencyColumn
+{
+	IDEMPOTENCY_KEY,
+	IDEMPOTENCY_TICKET_ID,
+	IDEMPOTENCY_WORKFLOW_ID,
+	IDEMPOTENCY_REQUEST_HASH,
+	IDEMPOTENCY_COLUMNS
+} OmsIdempotencyColumn;
+
+typedef enum OmsOwnerColumn
+{
+	OWNER_NAME,
+	OWNER_KIND,
+	OWNER_SUPERVISOR,
+	OWNER_CALENDAR,
+	OWNER_ASSIGNMENT,
+	OWNER_COLUMNS
+} OmsOwnerColumn;
+
+typedef enum OmsOwnerMemberColumn
+{
+	OWNER_MEMBER_OWNER,
+	OWNER_MEMBER_MEMBER,
+	OWNER_MEMBER_COLUMNS
+} OmsOwnerMemberColumn;
+
+typedef enum OmsHomeColumn
+{
+	HOME_ONE,
+	HOME_SYSTEM,
+	HOME_DATABASE,
+	HOME_SINCE,
+	HOME_COLUMNS
+} OmsHomeColumn;
+
+typedef enum OmsSecretColumn
+{
+	SECRET_ONE,
+	SECRET_KEY,
+	SECRET_COLUMNS
+} OmsSecretColumn;
+
+typedef enum OmsTrackingColumn
+{
+	TRACKING_TICKET_ID,
+	TRACKING_ROTATION,
+	TRACKING_COLUMNS
+} OmsTrackingColumn;
+
+typedef enum OmsTrackingMissColumn
+{
+	MISS_TICKET_ID,
+	MISS_MISSES,
+	MISS_LAST_AT,
+	MISS_COLUMNS
+} OmsTrackingMissColumn;
 
 #endif							/* OMS_TABLES_H */

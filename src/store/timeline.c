@@ -13,7 +13,7 @@
  *		text	ticket number, e.g. DL-2026-00091
  *		int4	number of the event
  *		int8	time, microseconds since 1970-01-01 00:00 UTC
- *		text	status, stage, owner, actor, session's user, worker (six texts)
+ *		text	status, stage, owner, actor, session's user, client, worker (seven texts)
  *		1 byte	1 if citizens see the event, else 0
  *		int4	cycle
  *		int4	attempt
@@ -159,6 +159,7 @@ oms_chain_hash(const OmsEventContent *content, const uint8 *previous, uint8 *has
 	put_text(&buf, content->owner);
 	put_text(&buf, content->actor);
 	put_text(&buf, content->session);
+	put_text(&buf, content->client);
 	put_text(&buf, content->worker);
 	appendStringInfoChar(&buf, content->public ? 1 : 0);
 	put_int32(&buf, content->cycle);
@@ -246,6 +247,7 @@ write_event(OmsWriter *writer, OmsTicket *ticket, const OmsEvent *event, const O
 		.owner = event->owner,
 		.actor = actor->role,
 		.session = actor->session,
+		.client = actor->client,
 		.worker = event->worker,
 		.public = event->public,
 		.cycle = event->cycle,
@@ -267,6 +269,7 @@ write_event(OmsWriter *writer, OmsTicket *ticket, const OmsEvent *event, const O
 	set_text(slot, TIMELINE_OWNER, content.owner);
 	set_text(slot, TIMELINE_ACTOR, content.actor);
 	set_text(slot, TIMELINE_SESSION_ACTOR, content.session);
+	set_text(slot, TIMELINE_CLIENT, content.client);
 	set_text(slot, TIMELINE_WORKER, content.worker);
 	set_value(slot, TIMELINE_HASH, bytes_datum(ticket->head, OMS_HASH_LEN));
 	oms_writer_add(writer);
@@ -356,6 +359,7 @@ rehash(TupleTableSlot *slot, const uint8 *previous, uint8 *hash)
 		.owner = get_text(slot, TIMELINE_OWNER),
 		.actor = get_text(slot, TIMELINE_ACTOR),
 		.session = get_text(slot, TIMELINE_SESSION_ACTOR),
+		.client = get_text(slot, TIMELINE_CLIENT),
 		.worker = get_text(slot, TIMELINE_WORKER),
 		.public = DatumGetBool(slot->tts_values[TIMELINE_PUBLIC]),
 		.cycle = DatumGetInt32(slot->tts_values[TIMELINE_CYCLE]),

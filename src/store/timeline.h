@@ -15,6 +15,7 @@ typedef struct OmsActor
 {
 	const char *role;
 	const char *session;		/* NULL: the same */
+	const char *client;			/* application@address; NULL: not a client */
 } OmsActor;
 
 /* What goes into the hash of an event; NULL is kept apart from the empty string */
@@ -28,6 +29,7 @@ typedef struct OmsEventContent
 	const char *owner;
 	const char *actor;
 	const char *session;
+	const char *client;
 	const char *worker;
 	bool		public;
 	int			cycle;

@@ -40,6 +40,8 @@ send_entry(const OmsRingEntry *entry)
 	OmsBell		bell;
 
 	oms_bell_from_ring(entry, &bell);
+	if (bell.stage > graph->nstages)
+		return;
 	if (bell.channel == OMS_DISPATCH)
 		bell.owner = entry->other_owner ? look_up_owner(entry->ticket, bell.stage)
 			: graph->stages[bell.stage - 1].owner;

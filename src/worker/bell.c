@@ -35,6 +35,8 @@
 #include "utils/memutils.h"
 
 #include "guc.h"
+#include "store/identity.h"
+#include "store/owner.h"
 #include "worker/bell.h"
 
 int			oms_dispatch_mode = OMS_DISPATCH_WORKER;
@@ -81,7 +83,7 @@ put_payload(StringInfo buf, OmsTicketId ticket, const OmsGraph *graph, const Oms
 	{
 		case OMS_DISPATCH:
 			put_member(buf, "owner", bell->owner);
-			put_member(buf, "kind", "agent");
+			put_member(buf, "kind", oms_store_owner_kind(bell->owner));
 			put_number(buf, "attempt", bell->number);
 			break;
 		case OMS_ALERT:
@@ -445,7 +447,10 @@ worker_sends(void)
 	state = oms_shared_state(place);
 	if (state == OMS_WORKER_NONE || state == OMS_WORKER_UNKNOWN)
 		oms_shared_wake_launcher(true);
-	return state != OMS_WORKER_OFF && state != OMS_WORKER_BLOCKED;
+	if (state == OMS_WORKER_UNKNOWN && !oms_shared_has_launcher())
+		return false;
+	return state != OMS_WORKER_OFF && state != OMS_WORKER_UNWANTED && state != OMS_WORKER_BLOCKED &&
+		state != OMS_WORKER_NO_SLOT;
 }
 
 /*
@@ -465,7 +470,7 @@ oms_bells_ring(const OmsTicket *ticket)
 			if (bell->channel == OMS_DISPATCH)
 				waiters |= UINT64CONST(1) << oms_bell_bucket(bell->owner);
 	}
-	if (oms_dispatch_mode == OMS_DISPATCH_OFF)
+	if (oms_dispatch_mode == OMS_DISPATCH_OFF || !oms_store_at_home())
 		return;
 	for (const OmsBell *bell = ticket->bells; bell != NULL; bell = bell->next)
 		if (by_worker && !bell->untraced)

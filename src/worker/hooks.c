@@ -10,7 +10,9 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/htup_details.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_extension.h"
@@ -19,6 +21,8 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "clock.h"
@@ -36,6 +40,7 @@ static object_access_hook_type previous_access = NULL;
 static bool extension_changed = false;
 static bool databases_changed = false;
 static Oid	settings_changed = InvalidOid;	/* of this database */
+static Oid	left_alone = InvalidOid;	/* the worker of this database was sent away */
 
 /*
  * The worker of a database has to look again at what it serves: it leaves, and the launcher starts
@@ -59,11 +64,41 @@ renew_worker(Oid dboid)
 	oms_shared_wake_worker(database);
 }
 
+/*
+ * Ask the worker of a database to stay away, or to come back.
+ */
+static void
+send_away(OmsDatabase *database, bool away)
+{
+	SpinLockAcquire(&database->mutex);
+	database->away_until = away ? TimestampTzPlusMilliseconds(oms_clock_steady(), AWAY_SECONDS * 1000)
+		: 0;
+	if (away)
+		pg_atomic_write_u32(&database->leave, 1);
+	SpinLockRelease(&database->mutex);
+	if (away)
+		oms_shared_wake_worker(database);
+	else
+		oms_shared_wake_launcher(true);
+}
+
+/* The command that wanted the database for itself is over, or undone */
+static void
+call_back(Oid dboid)
+{
+	OmsDatabase *database = oms_shared_database(dboid, false);
+
+	if (database != NULL)
+		send_away(database, false);
+}
+
 static void
 at_xact(XactEvent event, void *arg)
 {
-	if (!extension_changed && !databases_changed)
+	if (!extension_changed && !databases_changed && !OidIsValid(left_alone))
 		return;
+	if (OidIsValid(left_alone) && (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT))
+		call_back(left_alone);
 	if (event == XACT_EVENT_COMMIT)
 	{
 		if (extension_changed)
@@ -75,15 +110,35 @@ at_xact(XactEvent event, void *arg)
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 	{
 		extension_changed = databases_changed = false;
-		settings_changed = InvalidOid;
+		settings_changed = left_alone = InvalidOid;
 	}
+}
+
+static void
+register_callback(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(at_xact, NULL);
+	registered = true;
+}
+
+/*
+ * When this transaction has committed, the worker of this database has to look again.
+ */
+void
+oms_hooks_renew_worker(void)
+{
+	if (oms_shared == NULL)
+		return;
+	register_callback();
+	extension_changed = true;
 }
 
 static void
 on_access(ObjectAccessType access, Oid class, Oid object, int subid, void *arg)
 {
-	static bool registered = false;
-
 	if (previous_access)
 		previous_access(access, class, object, subid, arg);
 	if (class != ExtensionRelationId && class != DatabaseRelationId &&
@@ -91,15 +146,31 @@ on_access(ObjectAccessType access, Oid class, Oid object, int subid, void *arg)
 		return;
 	if (access != OAT_POST_CREATE && access != OAT_DROP && access != OAT_POST_ALTER)
 		return;
-	if (!registered)
-		RegisterXactCallback(at_xact, NULL);
-	registered = true;
+	register_callback();
 	if (class == ExtensionRelationId)
 		extension_changed = true;
 	else
 		databases_changed = true;
 	if (class == DbRoleSettingRelationId)
 		settings_changed = object;
+}
+
+/*
+ * Could the command succeed at all?  Nobody else can send a worker away.
+ */
+static bool
+may_have(Oid dboid, bool as_template)
+{
+	HeapTuple	role;
+	bool		may;
+
+	if (superuser() || oms_database_ownercheck(dboid, GetUserId()))
+		return true;
+	role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+	may = as_template && HeapTupleIsValid(role) && ((Form_pg_authid) GETSTRUCT(role))->rolcreatedb;
+	if (HeapTupleIsValid(role))
+		ReleaseSysCache(role);
+	return may;
 }
 
 /*
@@ -110,6 +181,7 @@ database_needed(Node *command)
 {
 	const char *name = NULL;
 	ListCell   *cell;
+	Oid			dboid;
 
 	switch (nodeTag(command))
 	{
@@ -136,25 +208,10 @@ database_needed(Node *command)
 		default:
 			break;
 	}
-	return name == NULL || !IsTransactionState() ? InvalidOid : get_database_oid(name, true);
-}
-
-/*
- * Ask the worker of a database to stay away, or to come back.
- */
-static void
-send_away(OmsDatabase *database, bool away)
-{
-	SpinLockAcquire(&database->mutex);
-	database->away_until = away ? TimestampTzPlusMilliseconds(oms_clock_wall(), AWAY_SECONDS * 1000)
-		: 0;
-	if (away)
-		pg_atomic_write_u32(&database->leave, 1);
-	SpinLockRelease(&database->mutex);
-	if (away)
-		oms_shared_wake_worker(database);
-	else
-		oms_shared_wake_launcher(true);
+	if (name == NULL || !IsTransactionState())
+		return InvalidOid;
+	dboid = get_database_oid(name, true);
+	return OidIsValid(dboid) && may_have(dboid, IsA(command, CreatedbStmt)) ? dboid : InvalidOid;
 }
 
 static void
@@ -172,16 +229,10 @@ on_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 		return;
 	}
 
+	register_callback();
 	send_away(database, true);
-	PG_TRY();
-	{
-		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
-	}
-	PG_FINALLY();
-	{
-		send_away(database, false);
-	}
-	PG_END_TRY();
+	left_alone = dboid;
+	next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
 }
 
 void

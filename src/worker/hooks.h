@@ -6,5 +6,6 @@
 #define OMS_HOOKS_H
 
 extern void oms_hooks_init(void);
+extern void oms_hooks_renew_worker(void);
 
 #endif							/* OMS_HOOKS_H */

@@ -58,6 +58,22 @@ static BackgroundWorkerHandle **handles;	/* by place */
 static List *without = NIL;		/* databases that have no extension, by OID */
 static TimestampTz last_complaint = 0;
 
+/*
+ * Say what is missing, but not all the time.
+ */
+static void
+complain(const char *problem, const char *hint)
+{
+	TimestampTz now = oms_clock_steady();
+
+	if (last_complaint != 0 && !TimestampDifferenceExceeds(last_complaint, now, COMPLAIN_MS))
+		return;
+	last_complaint = now;
+	ereport(LOG,
+			(errmsg("oms: %s", problem),
+			 errhint("%s Until then its timers wait, and events are sent with the commits.", hint)));
+}
+
 /* ---- which databases there are ---- */
 
 static bool
@@ -139,9 +155,8 @@ rescan(void)
 
 		if (known->wanted && database == NULL && !list_member_oid(without, known->dboid) &&
 			oms_shared_database(known->dboid, true) == NULL)
-			ereport(LOG,
-					(errmsg("oms: no place for a worker of database %u", known->dboid),
-					 errhint("Raise oms.max_databases and restart the server.")));
+			complain("no place in shared memory for a worker",
+					 "Raise oms.max_databases and restart the server.");
 		if (!known->wanted && database != NULL && oms_shared_state(database) == OMS_WORKER_RUNNING)
 		{
 			pg_atomic_write_u32(&database->leave, 1);
@@ -164,19 +179,6 @@ rescan(void)
 }
 
 /* ---- starting workers ---- */
-
-static void
-complain(void)
-{
-	TimestampTz now = oms_clock_wall();
-
-	if (last_complaint != 0 && !TimestampDifferenceExceeds(last_complaint, now, COMPLAIN_MS))
-		return;
-	last_complaint = now;
-	ereport(LOG,
-			(errmsg("oms: no free slot for a worker"),
-			 errhint("Raise max_worker_processes; until then timers wait and events are not sent.")));
-}
 
 static void
 start_worker(int number)
@@ -203,8 +205,8 @@ start_worker(int number)
 	{
 		handles[number] = NULL;
 		oms_shared_set_state(database, OMS_WORKER_NO_SLOT);
-		database->next_start = TimestampTzPlusMilliseconds(oms_clock_wall(), 1000);
-		complain();
+		database->next_start = TimestampTzPlusMilliseconds(oms_clock_steady(), 1000);
+		complain("no free slot for a worker", "Raise max_worker_processes.");
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -238,7 +240,7 @@ worker_ended(int number)
 	else if (state != OMS_WORKER_UNKNOWN)
 		return;
 	oms_shared_set_state(database, OMS_WORKER_UNKNOWN);
-	database->next_start = TimestampTzPlusMilliseconds(oms_clock_wall(), pause);
+	database->next_start = TimestampTzPlusMilliseconds(oms_clock_steady(), pause);
 }
 
 /*
@@ -248,7 +250,7 @@ static long
 look_after_workers(void)
 {
 	long		sleep = RESCAN_MS;
-	TimestampTz now = oms_clock_wall();
+	TimestampTz now = oms_clock_steady();
 
 	for (int i = 0; i < oms_shared->ndatabases; i++)
 	{

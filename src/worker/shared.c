@@ -127,6 +127,8 @@ make_database(Oid dboid)
 	database->latch = NULL;
 	database->away_until = database->next_start = 0;
 	database->failed_starts = 0;
+	database->tables = InvalidOid;
+	database->was_off = false;
 	memset(&database->stats, 0, sizeof(database->stats));
 	memset(database->bad, 0, sizeof(database->bad));
 	pg_atomic_write_u64(&database->nearest, (uint64) DT_NOEND);
@@ -187,6 +189,17 @@ oms_shared_state(OmsDatabase *database)
 	state = database->state;
 	SpinLockRelease(&database->mutex);
 	return state;
+}
+
+bool
+oms_shared_has_launcher(void)
+{
+	bool		there;
+
+	SpinLockAcquire(&oms_shared->mutex);
+	there = oms_shared->launcher_latch != NULL;
+	SpinLockRelease(&oms_shared->mutex);
+	return there;
 }
 
 void

@@ -30,6 +30,7 @@ typedef enum OmsWorkerState
 	OMS_WORKER_NONE,			/* the database has no extension */
 	OMS_WORKER_OFF,				/* oms.worker is off in the database */
 	OMS_WORKER_UNWANTED,		/* not in oms.databases, or nobody may connect */
+	OMS_WORKER_INACTIVE,		/* the data is at home elsewhere */
 	OMS_WORKER_BLOCKED,			/* library and SQL objects do not belong together */
 	OMS_WORKER_AWAY,			/* left so that the database can be dropped or renamed */
 	OMS_WORKER_NO_SLOT			/* max_worker_processes is used up */
@@ -88,6 +89,8 @@ typedef struct OmsDatabase
 	Latch	   *latch;			/* of the worker, while it runs */
 	TimestampTz away_until;
 	TimestampTz next_start;		/* of the launcher: not before */
+	Oid			tables;			/* ticket_state of the extension that the ring is about */
+	bool		was_off;		/* events went out with the commits until now */
 	int			failed_starts;
 
 	pg_atomic_uint64 nearest;	/* TimestampTz of the next timer, DT_NOEND: none */
@@ -126,6 +129,7 @@ extern OmsDatabase *oms_shared_database(Oid dboid, bool make);
 extern void oms_shared_forget(OmsDatabase *database);
 extern void oms_shared_set_state(OmsDatabase *database, OmsWorkerState state);
 extern OmsWorkerState oms_shared_state(OmsDatabase *database);
+extern bool oms_shared_has_launcher(void);
 extern void oms_shared_wake_launcher(bool rescan);
 extern void oms_shared_wake_worker(OmsDatabase *database);
 extern void oms_shared_arm(OmsDatabase *database, TimestampTz at);

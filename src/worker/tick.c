@@ -8,31 +8,23 @@
 #include "utils/memutils.h"
 
 #include "clock.h"
+#include "store/identity.h"
 #include "store/store.h"
 #include "worker/tick.h"
 
 PG_FUNCTION_INFO_V1(oms_tick);
 
 /*
- * Timers that raised an error lately are left alone for a while, by the worker.
+ * Note what is at hand, in case it fails, and pass over what failed lately.
  */
 static bool
-is_bad(void *context, OmsTicketId ticket, int stage)
+pass_over(void *context, OmsTicketId ticket, int stage)
 {
 	OmsTick    *tick = context;
 
 	tick->ticket = ticket;
 	tick->stage = stage;
-	if (tick->database == NULL)
-		return false;
-	for (int i = 0; i < OMS_BAD_TIMERS; i++)
-	{
-		OmsBadTimer *bad = &tick->database->bad[i];
-
-		if (bad->ticket == ticket && bad->stage == stage && bad->retry_at > oms_clock_wall())
-			return true;
-	}
-	return false;
+	return tick->skip != NULL && tick->skip(ticket, stage);
 }
 
 /*
@@ -65,13 +57,13 @@ fire(void *context, OmsTicket *ticket, OmsStage *stage)
 }
 
 /*
- * Fire what is due now, oldest first, in the current transaction.  The caller has set database, actor
- * and limit and everything else to zero.
+ * Fire what is due now, oldest first, in the current transaction.  The caller has set database, skip,
+ * actor and limit and everything else to zero.
  */
 void
 oms_tick_run(OmsTick *tick, TimestampTz now)
 {
-	tick->locked = oms_store_visit_due(now, is_bad, fire, tick);
+	tick->locked = oms_store_visit_due(now, pass_over, fire, tick);
 }
 
 /*
@@ -86,7 +78,14 @@ oms_tick(PG_FUNCTION_ARGS)
 
 	oms_call_begin(&call, "oms.tick()");
 	tick.actor = call.actor;
-	oms_tick_run(&tick, oms_clock_now());
+	if (oms_store_at_home())
+		oms_tick_run(&tick, oms_clock_now());
+	else
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no timers fire in this database"),
+				 errdetail("Its data was copied or restored from another database or server."),
+				 errhint("SELECT oms.activate() if this is where work goes on.")));
 	oms_call_end(&call);
 	PG_RETURN_INT32(tick.fired);
 }

@@ -12,6 +12,7 @@
 typedef struct OmsTick
 {
 	OmsDatabase *database;		/* NULL: not the worker */
+	bool		(*skip) (OmsTicketId ticket, int stage);	/* leave it alone? NULL: no */
 	OmsActor	actor;
 	int			limit;			/* most stages, 0: all */
 	int			fired;			/* timers */

@@ -20,9 +20,12 @@
  */
 #include "postgres.h"
 
+#include <time.h>
+
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -32,6 +35,7 @@
 #include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -41,9 +45,11 @@
 #include "clock.h"
 #include "compat.h"
 #include "guc.h"
+#include "store/identity.h"
 #include "store/outbox.h"
 #include "store/store.h"
 #include "worker/announce.h"
+#include "worker/bell.h"
 #include "worker/launcher.h"
 #include "worker/tick.h"
 #include "worker/worker.h"
@@ -51,8 +57,6 @@
 /* Events sent, and stages whose timers are fired, with one transaction */
 #define SEND_BATCH		1000
 #define TICK_BATCH		200
-/* More events a second than this are gathered */
-#define MANY_EVENTS		8000
 /* Pauses, in milliseconds */
 #define LOCKED_MS		100		/* until locked tickets are tried again */
 #define BUSY_MS			100		/* until tables that somebody has locked are tried again */
@@ -61,25 +65,31 @@
 #define STUCK_MS		1000	/* patience with a commit that is not published */
 #define PREPARED_MS		5000	/* between two looks for prepared transactions that ended */
 #define SWEEP_MS		60000	/* between two looks at the tables with nothing to do */
+#define CLOCK_MS		5000	/* between two looks at the clock while a timer is armed: it may be set */
 /* Shortest and longest time for which a failing timer is left alone */
 #define BAD_MS			1000
 #define BAD_MAX_MS		3600000
 
 static OmsDatabase *place;
 
-/* What is to be done when; wall clock */
+/* What is to be done when, by the clock that nobody can set */
 static TimestampTz retry_tick = 0;	/* locked tickets, or an error */
 static TimestampTz retry_send = 0;
+static TimestampTz retry_tables = 0;
+static int	tables_failed = 0;	/* in a row */
+static int	ring_failed = 0;
 static TimestampTz next_sweep = 0;
 static TimestampTz last_horizon = 0;
 static TimestampTz last_send = 0;
 static TimestampTz stuck_since = 0;
-static uint64 sent_in_window = 0;	/* events since window_start */
-static TimestampTz window_start = 0;
+static int64 send_cost = 0;		/* of a batch of events lately, microseconds of CPU */
+static bool at_home = false;	/* see identity.c */
 static bool careful = false;	/* one stage per transaction */
 static bool sent_since_horizon = false;
 static uint64 coming_horizon = 0;	/* to be saved when read_pos has reached horizon_pos */
 static uint64 horizon_pos = 0;
+
+static void leave_if_asked(void);
 
 /* ---- transactions ---- */
 
@@ -134,6 +144,7 @@ oms_worker_next_transaction(void)
 	bool		gone;
 
 	end_work();
+	leave_if_asked();
 	while (!begin_work(&gone))
 	{
 		if (gone)
@@ -173,7 +184,7 @@ forget_worker(int code, Datum arg)
 	SpinLockAcquire(&place->mutex);
 	place->latch = NULL;
 	place->pid = 0;
-	if (place->state == OMS_WORKER_RUNNING)
+	if (place->state == OMS_WORKER_RUNNING || place->state == OMS_WORKER_INACTIVE)
 		place->state = OMS_WORKER_UNKNOWN;
 	SpinLockRelease(&place->mutex);
 	pg_atomic_write_u32(&place->sleeping, 0);
@@ -187,59 +198,138 @@ leave(OmsWorkerState state)
 	proc_exit(0);
 }
 
-/* ---- timers ---- */
-
 /*
- * Leave a timer that failed alone for a while; log it when it fails for the first time.
+ * Somebody wants the database, or wants this worker to be another one: go.
  */
 static void
-note_bad_timer(const OmsTick *tick, const char *message)
+leave_if_asked(void)
 {
-	OmsBadTimer *bad = NULL;
-	TimestampTz now = oms_clock_wall();
+	OmsWorkerState state;
 
-	for (int i = 0; i < OMS_BAD_TIMERS && bad == NULL; i++)
-		if (place->bad[i].ticket == tick->ticket && place->bad[i].stage == tick->stage)
-			bad = &place->bad[i];
-	for (int i = 0; i < OMS_BAD_TIMERS && bad == NULL; i++)
-		if (place->bad[i].ticket == 0)
-			bad = &place->bad[i];
-	if (bad == NULL)
-	{
-		/* the one that can be tried again soonest makes room */
-		bad = &place->bad[0];
-		for (int i = 1; i < OMS_BAD_TIMERS; i++)
-			if (place->bad[i].retry_at < bad->retry_at)
-				bad = &place->bad[i];
-		bad->ticket = 0;
-	}
-	if (bad->ticket != tick->ticket || bad->stage != tick->stage)
-	{
-		bad->ticket = tick->ticket;
-		bad->stage = tick->stage;
-		bad->failures = 0;
-	}
-	strlcpy(bad->error, message, sizeof(bad->error));
-	bad->retry_at = after(now, Min((long) BAD_MS << Min(bad->failures, 12), BAD_MAX_MS));
-	bad->failures++;
+	if (pg_atomic_exchange_u32(&place->leave, 0) == 0)
+		return;
+	SpinLockAcquire(&place->mutex);
+	if (place->state == OMS_WORKER_RUNNING || place->state == OMS_WORKER_INACTIVE)
+		place->state = OMS_WORKER_AWAY;
+	state = place->state;
+	SpinLockRelease(&place->mutex);
+	leave(state);
 }
 
-/* A timer that fired after all is not bad any more */
-static void
-forget_bad_timer(const OmsTick *tick)
+/* ---- timers ---- */
+
+/* A timer that raised an error */
+typedef struct BadKey
 {
-	for (int i = 0; i < OMS_BAD_TIMERS; i++)
-		if (place->bad[i].ticket == tick->ticket && place->bad[i].stage == tick->stage)
-			place->bad[i].ticket = 0;
+	OmsTicketId ticket;
+	int64		stage;			/* as wide as the ticket: no padding in the key */
+} BadKey;
+
+typedef struct BadTimer
+{
+	BadKey		key;
+	int			failures;
+	TimestampTz retry_at;		/* steady clock */
+} BadTimer;
+
+static HTAB *bad_timers = NULL;
+
+static void
+make_bad_timers(void)
+{
+	HASHCTL		control = {.keysize = sizeof(BadKey), .entrysize = sizeof(BadTimer),
+	.hcxt = TopMemoryContext};
+
+	bad_timers = hash_create("oms bad timers", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 static bool
-known_bad(const OmsTick *tick)
+is_bad(OmsTicketId ticket, int stage)
+{
+	BadKey		key = {ticket, stage};
+	BadTimer   *bad = hash_search(bad_timers, &key, HASH_FIND, NULL);
+
+	return bad != NULL && bad->retry_at > oms_clock_steady();
+}
+
+/*
+ * Show the first of the failing timers to oms.worker_errors.
+ */
+static void
+show_bad_timer(const BadTimer *bad, const char *error)
+{
+	OmsBadTimer *shown = NULL;
+
+	for (int i = 0; i < OMS_BAD_TIMERS; i++)
+	{
+		OmsBadTimer *candidate = &place->bad[i];
+
+		if (candidate->ticket == bad->key.ticket && candidate->stage == bad->key.stage)
+			shown = candidate;
+		else if (shown == NULL && candidate->ticket == 0)
+			shown = candidate;
+	}
+	if (shown == NULL)
+		return;
+	shown->ticket = bad->key.ticket;
+	shown->stage = (int) bad->key.stage;
+	shown->failures = bad->failures;
+	shown->retry_at = after(oms_clock_wall(),
+							TimestampDifferenceMilliseconds(oms_clock_steady(), bad->retry_at));
+	strlcpy(shown->error, error, sizeof(shown->error));
+}
+
+static void
+hide_bad_timer(const BadKey *key)
 {
 	for (int i = 0; i < OMS_BAD_TIMERS; i++)
-		if (place->bad[i].ticket == tick->ticket && place->bad[i].stage == tick->stage)
-			return true;
-	return false;
+		if (place->bad[i].ticket == key->ticket && place->bad[i].stage == key->stage)
+			place->bad[i].ticket = 0;
+}
+
+/*
+ * Leave the timer that failed alone for a while, longer each time.  True if it failed for the first
+ * time.
+ */
+static bool
+note_bad_timer(const OmsTick *tick, const char *error)
+{
+	BadKey		key = {tick->ticket, tick->stage};
+	bool		known;
+	BadTimer   *bad = hash_search(bad_timers, &key, HASH_ENTER, &known);
+
+	if (!known)
+		bad->failures = 0;
+	bad->retry_at = after(oms_clock_steady(), Min((long) BAD_MS << Min(bad->failures, 12), BAD_MAX_MS));
+	bad->failures++;
+	show_bad_timer(bad, error);
+	return !known;
+}
+
+/*
+ * A round came to its end: what was tried in it and did not fail is not bad any more.  Returns when
+ * the next of the others is to be tried, 0 if there is none.
+ */
+static TimestampTz
+next_bad_timer(void)
+{
+	HASH_SEQ_STATUS all;
+	BadTimer   *bad;
+	TimestampTz now = oms_clock_steady();
+	TimestampTz next = 0;
+
+	hash_seq_init(&all, bad_timers);
+	while ((bad = hash_seq_search(&all)) != NULL)
+	{
+		if (bad->retry_at <= now)
+		{
+			hide_bad_timer(&bad->key);
+			hash_search(bad_timers, &bad->key, HASH_REMOVE, NULL);
+		}
+		else if (next == 0 || bad->retry_at < next)
+			next = bad->retry_at;
+	}
+	return next;
 }
 
 /*
@@ -254,10 +344,9 @@ timer_failed(const OmsTick *tick)
 		FlushErrorState();
 		return;
 	}
-	if (!known_bad(tick))
-		EmitErrorReport();
 	note_error();
-	note_bad_timer(tick, place->stats.last_error);
+	if (note_bad_timer(tick, place->stats.last_error))
+		EmitErrorReport();
 	FlushErrorState();
 }
 
@@ -273,10 +362,9 @@ rearm(TimestampTz now, int locked)
 	PopActiveSnapshot();
 	PushActiveSnapshot(GetLatestSnapshot());
 	oms_shared_arm(place, oms_store_next_timer(now));
-	retry_tick = locked > 0 ? after(oms_clock_wall(), LOCKED_MS) : 0;
-	for (int i = 0; i < OMS_BAD_TIMERS; i++)
-		if (place->bad[i].ticket != 0 && (retry_tick == 0 || place->bad[i].retry_at < retry_tick))
-			retry_tick = place->bad[i].retry_at;
+	retry_tick = next_bad_timer();
+	if (locked > 0 && (retry_tick == 0 || retry_tick > after(oms_clock_steady(), LOCKED_MS)))
+		retry_tick = after(oms_clock_steady(), LOCKED_MS);
 }
 
 /*
@@ -285,7 +373,7 @@ rearm(TimestampTz now, int locked)
 static bool
 fire_timers(void)
 {
-	OmsTick		tick = {.database = place, .limit = careful ? 1 : TICK_BATCH};
+	OmsTick		tick = {.database = place, .skip = is_bad, .limit = careful ? 1 : TICK_BATCH};
 	TimestampTz now = oms_clock_now();
 	MemoryContext old = CurrentMemoryContext;
 	bool		gone;
@@ -293,7 +381,7 @@ fire_timers(void)
 
 	if (!begin_work(&gone))
 	{
-		retry_tick = after(oms_clock_wall(), BUSY_MS);
+		retry_tick = after(oms_clock_steady(), BUSY_MS);
 		if (gone)
 			leave(OMS_WORKER_UNKNOWN);
 		return false;
@@ -303,8 +391,6 @@ fire_timers(void)
 	{
 		oms_tick_run(&tick, now);
 		more = tick.visited >= tick.limit;
-		if (tick.visited > 0 && careful)
-			forget_bad_timer(&tick);
 		if (!more)
 		{
 			careful = false;
@@ -327,24 +413,40 @@ fire_timers(void)
 
 /* ---- events ---- */
 
+/* CPU time of this process, in microseconds */
+static int64
+cpu_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return now.tv_sec * INT64CONST(1000000) + now.tv_nsec / 1000;
+}
+
 /*
- * How long sending should wait, in milliseconds: not at all while events are few; while they are many
- * they are gathered, since what sending costs the server is counted in commits, not in events.
+ * The pause after sending, in microseconds.  What sending costs the server is wake-ups of listeners per
+ * commit, not events: each of them starts a transaction.  How many there are shows in the time that
+ * the commits take here (0.1 to 0.3 ms with few, 1 ms with a hundred), so the pause grows with the
+ * square of that: next to nothing with few listeners, 25 ms with a hundred.
+ */
+static int64
+pause_after_send(void)
+{
+	return Min(send_cost * send_cost / 40, (int64) oms_gather * 1000);
+}
+
+/*
+ * How long sending has to wait now, in milliseconds.
  */
 static long
 gathering(TimestampTz now)
 {
 	uint64		backlog = pg_atomic_read_u64(&place->write_pos) - pg_atomic_read_u64(&place->read_pos);
-	long		since = TimestampDifferenceMilliseconds(last_send, now);
+	int64		left = last_send + pause_after_send() - now;
 
-	if (TimestampDifferenceExceeds(window_start, now, 100))
-	{
-		window_start = now;
-		sent_in_window /= 2;
-	}
-	if (sent_in_window < MANY_EVENTS / 10 || since >= oms_gather || backlog > OMS_RING_SIZE / 2)
+	if (left <= 0 || backlog > OMS_RING_SIZE / 2)
 		return 0;
-	return oms_gather - since;
+	return (left + 999) / 1000;
 }
 
 /*
@@ -353,28 +455,56 @@ gathering(TimestampTz now)
 static int
 send_ring(void)
 {
-	int			count;
+	int64		before = cpu_time();
+	int			count = oms_announce_ring(place, SEND_BATCH);
 
-	count = oms_announce_ring(place, SEND_BATCH);
 	end_work();
+	send_cost += (cpu_time() - before - send_cost) / 4;
 	pg_atomic_fetch_add_u64(&place->read_pos, count);
 	place->stats.events_sent += count;
 	place->stats.batches_sent++;
-	sent_in_window += count;
+	ring_failed = 0;
 	sent_since_horizon = sent_since_horizon || count > 0;
-	last_send = oms_clock_wall();
+	last_send = oms_clock_steady();
 	return count;
 }
 
-/* Announce from the tables what was lost on the way */
+/*
+ * Announce from the tables what was lost on the way; where events do not go through the worker, or did
+ * not until now, only move the horizon.
+ */
 static int
 send_tables(void)
 {
 	pg_atomic_write_u32(&place->resync, 0);
-	oms_announce_tables(place);
+	if (oms_dispatch_mode == OMS_DISPATCH_WORKER && !place->was_off)
+		oms_announce_tables(place);
+	place->was_off = false;
 	end_work();
 	sent_since_horizon = true;
+	tables_failed = 0;
 	return 0;
+}
+
+/*
+ * After an error in sending: try again, later and later for the tables.  What cannot be sent from the
+ * ring the second time must not hold up the rest: it is left to the tables.
+ */
+static void
+send_failed(bool from_tables)
+{
+	TimestampTz now = oms_clock_steady();
+
+	pg_atomic_write_u32(&place->resync, 1);
+	if (from_tables)
+	{
+		retry_tables = after(now, (long) ERROR_MS << Min(tables_failed, 6));
+		tables_failed++;
+		return;
+	}
+	retry_send = after(now, ERROR_MS);
+	if (++ring_failed > 1)
+		pg_atomic_write_u64(&place->read_pos, pg_atomic_read_u64(&place->write_pos));
 }
 
 /*
@@ -391,7 +521,7 @@ guarded(int (*step) (void))
 	{
 		if (gone)
 			leave(OMS_WORKER_UNKNOWN);
-		retry_send = after(oms_clock_wall(), BUSY_MS);
+		retry_send = after(oms_clock_steady(), BUSY_MS);
 		return 0;
 	}
 	PG_TRY();
@@ -406,9 +536,7 @@ guarded(int (*step) (void))
 		note_error();
 		FlushErrorState();
 		AbortCurrentTransaction();
-		/* what could not be sent from the ring may be sent from the tables */
-		pg_atomic_write_u32(&place->resync, 1);
-		retry_send = after(oms_clock_wall(), ERROR_MS);
+		send_failed(step == send_tables);
 	}
 	PG_END_TRY();
 	return result;
@@ -484,7 +612,7 @@ step_prepared(void)
 		pg_atomic_compare_exchange_u64(&place->prepared_xid, &prepared, 0))
 	{
 		pg_atomic_write_u32(&place->resync, 1);
-		retry_tick = oms_clock_wall();
+		retry_tick = oms_clock_steady();
 	}
 	return 0;
 }
@@ -500,7 +628,7 @@ send_events(TimestampTz now)
 
 	if (retry_send > now)
 		return TimestampDifferenceMilliseconds(now, retry_send) + 1;
-	if (pg_atomic_read_u32(&place->resync))
+	if (pg_atomic_read_u32(&place->resync) && retry_tables <= now)
 		guarded(send_tables);
 	wait = gathering(now);
 	if (wait > 0)
@@ -508,7 +636,7 @@ send_events(TimestampTz now)
 	if (pg_atomic_read_u64(&place->read_pos) != pg_atomic_read_u64(&place->write_pos))
 		sent = guarded(send_ring);
 	pass_stuck_place(now, sent);
-	keep_horizon(oms_clock_wall());
+	keep_horizon(oms_clock_steady());
 	if (sent >= SEND_BATCH)
 		return 0;
 	if (stuck_since != 0)
@@ -517,6 +645,29 @@ send_events(TimestampTz now)
 }
 
 /* ---- main ---- */
+
+static int
+step_skip_ahead(void)
+{
+	oms_store_save_horizon(oms_store_horizon());
+	end_work();
+	return 0;
+}
+
+/*
+ * The worker is switched off: from now on events go out with the commits.  Send what came before, and
+ * note that what comes after needs no announcement.
+ */
+static void
+switch_off(void)
+{
+	oms_shared_set_state(place, OMS_WORKER_OFF);
+	while (guarded(send_ring) > 0)
+		CHECK_FOR_INTERRUPTS();
+	guarded(step_skip_ahead);
+	place->was_off = true;
+	leave(OMS_WORKER_OFF);
+}
 
 static void
 own_settings(void)
@@ -549,24 +700,26 @@ static void
 look_around(void)
 {
 	char	   *installed = NULL;
+	char	   *database;
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (OidIsValid(get_extension_oid("oms", true)))
 		installed = MemoryContextStrdup(TopMemoryContext, oms_store_installed_version());
+	database = MemoryContextStrdup(TopMemoryContext, get_database_name(MyDatabaseId));
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 
 	if (installed == NULL)
 		leave(OMS_WORKER_NONE);
 	if (!oms_worker_enabled)
-		leave(OMS_WORKER_OFF);
+		switch_off();
 	if (strcmp(installed, OMS_VERSION) != 0)
 	{
 		ereport(LOG,
 				(errmsg("oms: the library is version %s, but the SQL objects in database \"%s\" are of "
-						"version %s", OMS_VERSION, MyBgworkerEntry->bgw_name, installed),
+						"version %s", OMS_VERSION, database, installed),
 				 errhint("Run ALTER EXTENSION oms UPDATE there, and restart the server if the library is "
 						 "the older of the two.")));
 		leave(OMS_WORKER_BLOCKED);
@@ -597,12 +750,45 @@ take_place(Oid dboid)
 	before_shmem_exit(forget_worker, (Datum) 0);
 }
 
-/* Prepared transactions from before this worker started are found in the tables as well */
+/*
+ * Begin with the tables, since nobody knows what was sent.  Prepared transactions from before this
+ * worker started are found there as well.
+ */
 static int
 step_start(void)
 {
+	Oid			tables_now = oms_relation_oid("ticket_state");
+
+	/* what stands in the ring may be about an extension that was dropped */
+	if (place->tables != tables_now)
+		pg_atomic_write_u64(&place->read_pos, pg_atomic_read_u64(&place->write_pos));
+	place->tables = tables_now;
+	pg_atomic_write_u32(&place->resync, 1);
 	pg_atomic_write_u64(&place->prepared_xid,
 						U64FromFullTransactionId(ReadNextFullTransactionId()));
+	end_work();
+	return 0;
+}
+
+/*
+ * Is the data at home here?  Until it is, timers and events wait; whoever settles or activates it
+ * sends this worker away, and the next one looks again.
+ */
+static int
+step_home(void)
+{
+	at_home = oms_store_at_home();
+	if (!at_home && oms_store_settled())
+	{
+		if (oms_shared_state(place) == OMS_WORKER_RUNNING)
+			ereport(WARNING,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("oms: timers and events of database %u wait", MyDatabaseId),
+					 errdetail("Its data was copied or restored from another database or server, "
+							   "or the server was upgraded."),
+					 errhint("SELECT oms.activate() in it if this is where work goes on.")));
+		oms_shared_set_state(place, OMS_WORKER_INACTIVE);
+	}
 	end_work();
 	return 0;
 }
@@ -613,9 +799,14 @@ step_start(void)
 static long
 work(void)
 {
-	TimestampTz now = oms_clock_wall();
+	TimestampTz now = oms_clock_steady();
 	TimestampTz nearest = (TimestampTz) pg_atomic_read_u64(&place->nearest);
 	long		sleep;
+
+	if (!at_home)
+		guarded(step_home);
+	if (!at_home)
+		return SWEEP_MS;
 
 	if (nearest <= oms_clock_now() || (retry_tick != 0 && retry_tick <= now) || next_sweep <= now)
 	{
@@ -623,19 +814,20 @@ work(void)
 		while (fire_timers())
 		{
 			CHECK_FOR_INTERRUPTS();
-			(void) send_events(oms_clock_wall());
+			leave_if_asked();
+			(void) send_events(oms_clock_steady());
 		}
-		now = oms_clock_wall();
+		now = oms_clock_steady();
 		next_sweep = after(now, SWEEP_MS);
 	}
 	if (pg_atomic_read_u64(&place->prepared_xid) != 0)
 		guarded(step_prepared);
 	sleep = send_events(now);
 
-	now = oms_clock_wall();
+	now = oms_clock_steady();
 	nearest = (TimestampTz) pg_atomic_read_u64(&place->nearest);
 	if (nearest != DT_NOEND)
-		sleep = Min(sleep, TimestampDifferenceMilliseconds(oms_clock_now(), nearest));
+		sleep = Min(Min(sleep, CLOCK_MS), TimestampDifferenceMilliseconds(oms_clock_now(), nearest));
 	if (retry_tick != 0)
 		sleep = Min(sleep, TimestampDifferenceMilliseconds(now, retry_tick));
 	if (pg_atomic_read_u64(&place->prepared_xid) != 0)
@@ -650,7 +842,7 @@ work(void)
 static void
 sleep_for(long ms)
 {
-	long		gather = gathering(oms_clock_wall());
+	long		gather = gathering(oms_clock_steady());
 
 	if (gather > 0)
 		ms = Min(ms, gather);
@@ -680,7 +872,8 @@ oms_worker_main(Datum arg)
 
 	memset(&place->stats, 0, sizeof(place->stats));
 	place->stats.started_at = oms_clock_wall();
-	pg_atomic_write_u32(&place->resync, 1);
+	make_bad_timers();
+	memset(place->bad, 0, sizeof(place->bad));
 	oms_shared_set_state(place, OMS_WORKER_RUNNING);
 	guarded(step_start);
 
@@ -694,10 +887,9 @@ oms_worker_main(Datum arg)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
-		if (pg_atomic_exchange_u32(&place->leave, 0) != 0)
-			leave(place->away_until != 0 ? OMS_WORKER_AWAY : OMS_WORKER_UNKNOWN);
+		leave_if_asked();
 		if (!oms_worker_enabled)
-			leave(OMS_WORKER_OFF);
+			switch_off();
 		ms = work();
 		pgstat_report_activity(STATE_IDLE, NULL);
 		sleep_for(ms);

@@ -78,8 +78,6 @@ sub new_database
 {
 	my ($db) = @_;
 	$node->safe_psql('postgres', "CREATE DATABASE $db");
-	# The tests' own clock is enough; a library without a worker does not know the setting.
-	$node->psql('postgres', "ALTER DATABASE $db SET oms.worker = off");
 	return $db;
 }
 
@@ -277,8 +275,8 @@ my $db = 'readme_md';
 
 sub rows { return sort split /\n/, $node->safe_psql($db, $_[0]) }
 
-# Functions, with their arguments and results
-my @shown = sort $readme =~ /^\| `(\w+\(.*?\) → .+?)` \|/mg;
+# Functions and procedures, with their arguments and results; those behind a view are with the relations
+my @shown = sort $readme =~ /^\| `(\w+\(.*?\) → .+?|CALL \w+\(.*?\))` \|/mg;
 my @real = sort map {
 	s/timestamp with time zone/timestamptz/g;
 	s/\binteger\b/int/g;
@@ -287,14 +285,17 @@ my @real = sort map {
 	s/"time"/time/g;
 	s/::[a-z_]+//g;
 	s/ DEFAULT / = /g;
+	s/(?<=[(, ])IN //g if /^CALL /;
 	$_
-} rows(q{SELECT format('%s(%s) → %s', proname, pg_get_function_arguments(oid), pg_get_function_result(oid))
+} rows(q{SELECT CASE prokind WHEN 'p' THEN format('CALL %s(%s)', proname, pg_get_function_arguments(oid))
+		ELSE format('%s(%s) → %s', proname, pg_get_function_arguments(oid), pg_get_function_result(oid)) END
 	FROM pg_proc WHERE pronamespace = 'oms'::regnamespace AND prorettype <> 'trigger'::regtype
+	AND to_regclass(format('oms.%I', proname)) IS NULL
 	AND proname !~ '^ticket_id|^text$|^(ticket|stage)_status$|^known_ticket$'});
 is_deeply(\@shown, \@real, 'README.md lists every function as it is');
 
 # Relations
-my %columns = $readme =~ /^\| `(oms\.\w+)` \| .*? \| `([a-z_, ]+)` \|$/mg;
+my %columns = $readme =~ /^\| `(oms\.\w+)` \| .*? \| `([a-z_0-9, ]+)` \|$/mg;
 cmp_ok(scalar(keys %columns), '>', 3, 'README.md has relations');
 foreach my $relation (sort keys %columns)
 {
@@ -325,6 +326,33 @@ foreach (slurp_file("$top/src/engine/lifecycle.c") =~ /\{("[\w ]+",\s*"[-+]+")\}
 }
 my ($table) = $readme =~ /^\| function \| allowed if .*?\n(.*?)\n\n/ms;
 is_deeply({ $table =~ /^\| `([^`]+)` \| (.*?) \|/mg }, \%may, 'which function is allowed in which state');
+
+# Settings, sorted, with their defaults and who can change them
+my @settings = map { [/^\| `(oms\.\w+)` \| (.*?) \| (.*?) \|/] }
+  $readme =~ /^(\| `oms\.\w+` \| .*? \| by \w+ \|)/mg;
+is_deeply(\@settings, [ map { [ split /;/ ] } split /\n/, $node->safe_psql($db, q{LOAD 'oms';
+	SELECT concat_ws(';', name, CASE boot_val WHEN '' THEN 'empty' ELSE '`' || boot_val || unit_text || '`' END,
+		CASE context WHEN 'superuser' THEN 'by superusers' WHEN 'sighup' THEN 'by reload'
+			WHEN 'postmaster' THEN 'by restart' ELSE context END)
+	FROM pg_settings, LATERAL (SELECT coalesce(unit, '')) AS u (unit_text)
+	WHERE name LIKE 'oms.%' ORDER BY name COLLATE "C"}) ], 'README.md lists every setting as it is');
+
+# Modes of dispatch
+my $guc = slurp_file("$top/src/guc.c");
+foreach my $list ($guc =~ /config_enum_entry dispatch_modes\[\] = \{(.*?)\n\};/s)
+{
+	is_deeply([ $readme =~ /^\| `oms\.dispatch` \| events are sent .*?\n\|[-|]+\n(.*?)\n\n/ms ? $1 =~ /^\| `(\w+)`/mg : () ],
+		[ $list =~ /\{"(\w+)"/g ], 'modes of dispatch');
+}
+
+# What is said of the workers in docs/worker.md
+my $worker = $document{'worker.md'};
+my ($states) = slurp_file("$top/src/api/worker_api.c") =~ /state_names\[\] =\n\{(.*?)\n\};/s;
+my ($state_table) = $worker =~ /^\| state \| means \|\n(.*?)\n\n/ms;
+is_deeply([ sort $state_table =~ /^\| `([a-z ]+)` \|/mg ], [ sort $states =~ /"(.*?)"/g ], 'states of a worker');
+my ($column_table) = $worker =~ /^\| column \| \|\n(.*?)\n\n/ms;
+is(join(', ', map { /`(\w+)`/g } $column_table =~ /^\| (`.*?) \|/mg), $columns{'oms.worker_status'},
+	'columns of oms.worker_status are explained');
 
 # Words that stand in lists
 like($readme, qr/^\| \Q$_\E \|/m, "error $_ is explained")

@@ -1,0 +1,141 @@
+/*
+ * access_api.c
+ *		Rights and owners: grant_access, revoke_access, set_owner, activate, repair_guards.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "api/args.h"
+#include "clock.h"
+#include "store/access.h"
+#include "store/guards.h"
+#include "store/identity.h"
+#include "store/owner.h"
+#include "worker/hooks.h"
+
+PG_FUNCTION_INFO_V1(oms_grant_access);
+PG_FUNCTION_INFO_V1(oms_revoke_access);
+PG_FUNCTION_INFO_V1(oms_set_owner);
+PG_FUNCTION_INFO_V1(oms_activate);
+PG_FUNCTION_INFO_V1(oms_repair_guards);
+
+/*
+ * grant_access(role name, level text)
+ */
+Datum
+oms_grant_access(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+
+	oms_arg_required(fcinfo, 0, "role");
+	oms_arg_required(fcinfo, 1, "level");
+	oms_call_begin(&call, "oms.grant_access()");
+	oms_grant_level(NameStr(*PG_GETARG_NAME(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * revoke_access(role name)
+ */
+Datum
+oms_revoke_access(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+
+	oms_arg_required(fcinfo, 0, "role");
+	oms_call_begin(&call, "oms.revoke_access()");
+	oms_revoke_levels(NameStr(*PG_GETARG_NAME(0)));
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+static void
+require_one_of(const char *value, const char *what, const char *const *list)
+{
+	const char *const *p = list;
+
+	while (*p != NULL && strcmp(*p, value) != 0)
+		p++;
+	if (*p == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown %s \"%s\"", what, value)));
+}
+
+static void
+require_roles(ArrayType *members)
+{
+	Datum	   *names;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(members, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("members must not contain nulls")));
+		(void) get_role_oid(NameStr(*DatumGetName(names[i])), false);
+	}
+}
+
+/*
+ * set_owner(name, kind, supervisor, calendar, members, assignment)
+ */
+Datum
+oms_set_owner(PG_FUNCTION_ARGS)
+{
+	static const char *const kinds[] = {"agent", "group", "person", "service", NULL};
+	static const char *const assignments[] = {"none", "round_robin", "least_loaded", NULL};
+	OmsCall		call;
+	char	   *name = oms_arg_name(fcinfo, 0, "name");
+	char	   *kind = oms_arg_name(fcinfo, 1, "kind");
+	char	   *supervisor = oms_arg_name_or_null(fcinfo, 2, "supervisor");
+	char	   *calendar = oms_arg_name_or_null(fcinfo, 3, "calendar");
+	char	   *assignment = oms_arg_name(fcinfo, 5, "assignment");
+
+	oms_arg_required(fcinfo, 4, "members");
+	require_one_of(kind, "kind", kinds);
+	require_one_of(assignment, "assignment", assignments);
+	require_roles(PG_GETARG_ARRAYTYPE_P(4));
+	oms_call_begin(&call, "oms.set_owner()");
+	oms_store_set_owner(name, kind, supervisor, calendar, assignment, PG_GETARG_DATUM(4));
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * activate(): timers fire and events are sent in this database from now on.
+ */
+Datum
+oms_activate(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+
+	oms_call_begin(&call, "oms.activate()");
+	oms_store_activate(oms_clock_now());
+	oms_hooks_renew_worker();
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * repair_guards() → int, how many were mended.
+ */
+Datum
+oms_repair_guards(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	int			mended;
+
+	oms_call_begin(&call, "oms.repair_guards()");
+	mended = oms_store_repair_guards(InvalidOid);
+	oms_call_end(&call);
+	PG_RETURN_INT32(mended);
+}

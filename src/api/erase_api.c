@@ -1,0 +1,256 @@
+/*
+ * erase_api.c
+ *		erase and erase_applicant.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+#include "api/args.h"
+#include "errors.h"
+#include "store/erase.h"
+
+PG_FUNCTION_INFO_V1(oms_erase);
+PG_FUNCTION_INFO_V1(oms_erase_applicant);
+
+/* What is to be erased, as it is put together from the paths */
+typedef struct Erasure
+{
+	OmsTicket  *ticket;
+	Jsonb	   *data;			/* what is left of it; NULL: not touched */
+	int			erased;			/* pieces */
+} Erasure;
+
+/*
+ * A dotted path without its head as text[]; NULL if nothing is left.
+ */
+static ArrayType *
+split_path(const char *path)
+{
+	int			count = 1;
+	Datum	   *parts;
+	int			n = 0;
+
+	if (path == NULL || *path == '\0')
+		return NULL;
+	for (const char *p = path; *p != '\0'; p++)
+		count += *p == '.';
+	parts = palloc(sizeof(Datum) * count);
+	for (const char *start = path;; start = strchr(start, '.') + 1)
+	{
+		int			len = strcspn(start, ".");
+
+		parts[n++] = PointerGetDatum(cstring_to_text_with_len(start, len));
+		if (start[len] == '\0')
+			break;
+	}
+	return construct_array(parts, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/*
+ * A document without what a path names; NULL if it names nothing.  No path: an empty document.
+ */
+static Jsonb *
+without(Jsonb *document, const char *path)
+{
+	ArrayType  *parts = split_path(path);
+	Jsonb	   *left;
+
+	if (parts == NULL)
+		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
+	if (JB_ROOT_IS_SCALAR(document))
+		return NULL;
+	left = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete_path, JsonbPGetDatum(document),
+											  PointerGetDatum(parts)));
+	return compareJsonbContainers(&left->root, &document->root) == 0 ? NULL : left;
+}
+
+/*
+ * If path begins with a head and is over or goes on with a dot, the rest of it; else NULL.
+ */
+static const char *
+after_head(const char *path, const char *head)
+{
+	int			len = strlen(head);
+
+	if (strncmp(path, head, len) != 0 || (path[len] != '\0' && path[len] != '.'))
+		return NULL;
+	return path[len] == '.' ? path + len + 1 : path + len;
+}
+
+static bool
+erase_data(Erasure *erasure, const char *path)
+{
+	Jsonb	   *before = erasure->data != NULL ? erasure->data : oms_store_data(erasure->ticket);
+	Jsonb	   *left = without(before, path);
+
+	if (left != NULL)
+		erasure->data = left;
+	return left != NULL;
+}
+
+/*
+ * Erase from the output of a stage; what is left goes into an event of its own.
+ */
+static bool
+erase_output(Erasure *erasure, const char *path)
+{
+	OmsTicket  *ticket = erasure->ticket;
+	int			len = strcspn(path, ".");
+	OmsStage   *stage = oms_store_stage(ticket, oms_stage_number(ticket, path, len));
+	Jsonb	   *output = stage->output_seq == 0 ? NULL : oms_store_payload(ticket, stage->output_seq);
+	Jsonb	   *left = output == NULL ? NULL : without(output, path[len] == '.' ? path + len + 1 : "");
+
+	if (left == NULL)
+		return false;
+	oms_store_erase_event(ticket, stage->output_seq);
+	oms_decide_replace_output(ticket, stage, left);
+	return true;
+}
+
+static bool
+erase_note(Erasure *erasure, const char *number)
+{
+	char	   *end;
+	long		seq = strtol(number, &end, 10);
+
+	if (*end != '\0' || seq < 1 || seq > erasure->ticket->seq)
+		return false;
+	return oms_store_erase_event(erasure->ticket, (int) seq);
+}
+
+/*
+ * Erase what one path names; false if there is nothing.
+ */
+static bool
+erase_path(Erasure *erasure, const char *path)
+{
+	const char *rest;
+
+	if (strcmp(path, "applicant") == 0 && erasure->ticket->applicant != NULL)
+	{
+		erasure->ticket->applicant = NULL;
+		return true;
+	}
+	if (strcmp(path, "notes") == 0)
+		return oms_store_erase_events(erasure->ticket, false) > 0;
+	if ((rest = after_head(path, "note")) != NULL && *rest != '\0')
+		return erase_note(erasure, rest);
+	if ((rest = after_head(path, "output")) != NULL && *rest != '\0')
+		return erase_output(erasure, rest);
+	if ((rest = after_head(path, "data")) != NULL || (rest = after_head(path, "$")) != NULL)
+		return erase_data(erasure, rest);
+	return erase_data(erasure, path);
+}
+
+/*
+ * Write down what is left of the data.
+ */
+static void
+finish_data(Erasure *erasure)
+{
+	OmsTicket  *ticket = erasure->ticket;
+
+	if (erasure->data == NULL)
+		return;
+	if (ticket->data_seq != 0)
+		oms_store_erase_event(ticket, ticket->data_seq);
+	oms_decide_replace_data(ticket, erasure->data);
+	oms_store_erase_request(ticket->id);
+}
+
+/*
+ * erase(ticket, paths text[], reason text) → int, how many of the paths named something.
+ */
+Datum
+oms_erase(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	Erasure		erasure = {0};
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
+	Datum	   *paths;
+	bool	   *nulls;
+	int			count;
+
+	oms_arg_required(fcinfo, 1, "paths");
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &paths, &nulls, &count);
+	oms_call_begin(&call, "oms.erase()");
+	erasure.ticket = oms_store_lock(id);
+	oms_decide_erased(erasure.ticket, reason);
+	for (int i = 0; i < count; i++)
+	{
+		char	   *path = nulls[i] ? "" : TextDatumGetCString(paths[i]);
+
+		if (*path == '\0' || !erase_path(&erasure, path))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("path \"%s\" names nothing that could be erased", path),
+					 errhint("Paths are applicant, notes, note.<number of the event>, "
+							 "output.<stage>[.<key>...], data[.<key>...], or a key of the data.")));
+		erasure.erased++;
+	}
+	finish_data(&erasure);
+	oms_store_apply(erasure.ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_INT32(erasure.erased);
+}
+
+/*
+ * Erase everything that was said in a ticket, and whose it is.
+ */
+static void
+erase_all(OmsTicketId id, const char *reason, const OmsCall *call)
+{
+	OmsTicket  *ticket = oms_store_lock(id);
+
+	oms_store_stages(ticket);
+	oms_store_erase_events(ticket, true);
+	oms_store_erase_request(id);
+	ticket->applicant = NULL;
+	ticket->data_seq = 0;
+	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
+		if (stage->output_seq != 0)
+		{
+			stage->output_seq = 0;
+			stage->changed = true;
+		}
+	oms_decide_erased(ticket, reason);
+	oms_store_apply(ticket, &call->actor);
+}
+
+/*
+ * erase_applicant(applicant text, reason text) → int, how many tickets.
+ */
+Datum
+oms_erase_applicant(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	char	   *applicant;
+	char	   *reason = oms_arg_note(fcinfo, 1, "reason");
+	List	   *tickets;
+	ListCell   *cell;
+	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms erase",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+
+	oms_arg_required(fcinfo, 0, "applicant");
+	applicant = oms_arg_key_or_null(fcinfo, 0, "applicant");
+	oms_call_begin(&call, "oms.erase_applicant()");
+	tickets = oms_store_tickets_of(applicant);
+	foreach(cell, tickets)
+	{
+		CHECK_FOR_INTERRUPTS();
+		old = MemoryContextSwitchTo(step);
+		erase_all(*(OmsTicketId *) lfirst(cell), reason, &call);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(step);
+	}
+	oms_call_end(&call);
+	PG_RETURN_INT32(list_length(tickets));
+}

@@ -1,0 +1,224 @@
+/*
+ * public.c
+ *		What a citizen is told about a ticket, as JSON.
+ *
+ * Pure: the ticket and all its stages that have a row are loaded.
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "engine/decide.h"
+#include "engine/event.h"
+#include "engine/public.h"
+
+const char *
+oms_public_label(const OmsStageDef *stage)
+{
+	return stage->label != NULL ? stage->label : stage->id;
+}
+
+/* ---- JSON ---- */
+
+static void
+put_key(OmsPublicView *view, const char *key)
+{
+	JsonbValue	value = {.type = jbvString, .val.string = {.val = unconstify(char *, key), .len = strlen(key)}};
+
+	pushJsonbValue(&view->state, WJB_KEY, &value);
+}
+
+static void
+put_text(OmsPublicView *view, const char *key, const char *text)
+{
+	JsonbValue	value = {.type = jbvNull};
+
+	put_key(view, key);
+	if (text != NULL)
+	{
+		value.type = jbvString;
+		value.val.string.val = unconstify(char *, text);
+		value.val.string.len = strlen(text);
+	}
+	pushJsonbValue(&view->state, WJB_VALUE, &value);
+}
+
+/* ---- states in the words of citizens ---- */
+
+static const char *
+ticket_word(const OmsTicket *ticket)
+{
+	switch ((OmsTicketStatus) ticket->status)
+	{
+		case OMS_TICKET_DONE:
+			return "closed";
+		case OMS_TICKET_CANCELLED:
+			return "cancelled";
+		default:
+			return "in progress";
+	}
+}
+
+/*
+ * The word for a stage; NULL if it is not shown.  A skipped stage would give a threshold away, and so
+ * would one with a condition that is shown as waiting and then vanishes.
+ */
+static const char *
+stage_word(const OmsTicket *ticket, int no)
+{
+	const OmsStageDef *def = oms_graph_stage(ticket->graph, no);
+	const OmsStage *stage = oms_ticket_find(ticket, no);
+	char		status = stage == NULL ? OMS_WAITING : stage->status;
+
+	switch ((OmsStageStatus) status)
+	{
+		case OMS_WAITING:
+			return def->manual || def->min_amount != NULL || def->when != NULL ||
+				ticket->closed_at != OMS_NEVER ? NULL : "waiting";
+		case OMS_STAGE_DONE:
+			return "done";
+		case OMS_SKIPPED:
+			return NULL;
+		case OMS_STAGE_CANCELLED:
+			return "cancelled";
+		default:
+			return "in progress";
+	}
+}
+
+static void
+put_stages(OmsPublicView *view)
+{
+	put_key(view, "stages");
+	pushJsonbValue(&view->state, WJB_BEGIN_ARRAY, NULL);
+	for (int no = 1; no <= view->ticket->graph->nstages; no++)
+	{
+		const char *word = stage_word(view->ticket, no);
+
+		if (word == NULL)
+			continue;
+		pushJsonbValue(&view->state, WJB_BEGIN_OBJECT, NULL);
+		put_text(view, "stage", oms_public_label(oms_graph_stage(view->ticket->graph, no)));
+		put_text(view, "status", word);
+		pushJsonbValue(&view->state, WJB_END_OBJECT, NULL);
+	}
+	pushJsonbValue(&view->state, WJB_END_ARRAY, NULL);
+}
+
+/* ---- when it may be over ---- */
+
+/*
+ * When the last stage is expected to be done if every one takes its time limit: the longest way
+ * through what is not finished.  Stages are settled in the order in which their dependencies allow,
+ * which the definition need not have, so go round until nothing changes; each round settles at least
+ * one more level of the graph.  OMS_NEVER if no unfinished stage has a limit.
+ */
+static TimestampTz
+longest_way(const OmsTicket *ticket)
+{
+	const OmsGraph *graph = ticket->graph;
+	TimestampTz *end = palloc(sizeof(TimestampTz) * graph->nstages);
+	int		   *open_deps = palloc0(sizeof(int) * graph->nstages);
+	int		   *ready = palloc(sizeof(int) * graph->nstages);
+	int			nready = 0;
+	bool		any = false;
+	TimestampTz last = ticket->opened_at;
+
+	for (int no = 1; no <= graph->nstages; no++)
+	{
+		const OmsStageDef *def = oms_graph_stage(graph, no);
+
+		end[no - 1] = ticket->opened_at;
+		open_deps[no - 1] = def->ndeps;
+		if (def->ndeps == 0)
+			ready[nready++] = no;
+	}
+	for (int head = 0; head < nready; head++)
+	{
+		int			no = ready[head];
+		const OmsStageDef *def = oms_graph_stage(graph, no);
+		const OmsStage *stage = oms_ticket_find(ticket, no);
+		bool		finished = oms_set_has(ticket->finished, no);
+
+		if (finished && stage != NULL && stage->finished_at != OMS_NEVER)
+			end[no - 1] = stage->finished_at;
+		else if (!finished && !(def->manual && !oms_set_has(ticket->started, no)))
+		{
+			if (stage != NULL && stage->due_at != OMS_NEVER)
+				end[no - 1] = stage->due_at;
+			else if (def->sla_mins >= 0)
+				end[no - 1] += def->sla_mins * USECS_PER_MINUTE;
+			any = any || def->sla_mins >= 0;
+			last = Max(last, end[no - 1]);
+		}
+		for (int i = 0; i < def->ndependants; i++)
+		{
+			int			next = def->dependants[i];
+
+			end[next - 1] = Max(end[next - 1], end[no - 1]);
+			if (--open_deps[next - 1] == 0)
+				ready[nready++] = next;
+		}
+	}
+	return any ? last : OMS_NEVER;
+}
+
+static const char *
+expected_by(const OmsTicket *ticket, TimestampTz now)
+{
+	TimestampTz expected;
+
+	if (ticket->closed_at != OMS_NEVER)
+		return NULL;
+	expected = ticket->graph->sla_mins >= 0
+		? ticket->opened_at + ticket->graph->sla_mins * USECS_PER_MINUTE : longest_way(ticket);
+	if (expected == OMS_NEVER)
+		return NULL;
+	if (expected < now)
+		return "taking longer than expected";
+	/* rounded up to the minute: a promise must not end early */
+	expected += (USECS_PER_MINUTE - expected % USECS_PER_MINUTE) % USECS_PER_MINUTE;
+	return oms_time_text(expected);
+}
+
+/* ---- the whole ---- */
+
+/*
+ * Begin the view of a ticket; the public events are added one by one.
+ */
+void
+oms_public_begin(OmsPublicView *view, const OmsTicket *ticket, TimestampTz now)
+{
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	view->ticket = ticket;
+	view->now = now;
+	view->state = NULL;
+	pushJsonbValue(&view->state, WJB_BEGIN_OBJECT, NULL);
+	put_text(view, "id", pstrdup(oms_ticket_id_to_text(ticket->id, number)));
+	put_text(view, "workflow", ticket->graph->name);
+	put_text(view, "status", ticket_word(ticket));
+	put_stages(view);
+	put_text(view, "expected_by", expected_by(ticket, now));
+	put_key(view, "history");
+	pushJsonbValue(&view->state, WJB_BEGIN_ARRAY, NULL);
+}
+
+void
+oms_public_add(OmsPublicView *view, const OmsPublicEvent *event)
+{
+	pushJsonbValue(&view->state, WJB_BEGIN_OBJECT, NULL);
+	put_text(view, "time", oms_time_text(event->time));
+	put_text(view, "stage", event->stage);
+	put_text(view, "owner", event->owner);
+	put_text(view, "status", event->status);
+	put_text(view, "note", event->note);
+	pushJsonbValue(&view->state, WJB_END_OBJECT, NULL);
+}
+
+Jsonb *
+oms_public_end(OmsPublicView *view)
+{
+	pushJsonbValue(&view->state, WJB_END_ARRAY, NULL);
+	return JsonbValueToJsonb(pushJsonbValue(&view->state, WJB_END_OBJECT, NULL));
+}

@@ -1,0 +1,363 @@
+/*
+ * access.c
+ *		Who may do what.
+ *
+ * A level is a set of plain GRANTs on functions, views and tables, made by grant_access, so the server
+ * checks most of it and pg_dump and \dp show it.  What a GRANT cannot say is checked here, for the role
+ * in force at the call: an agent acts only for owners that it is a member of, a portal looks only at
+ * tickets that it opened.  A role has the level staff if it may execute get_ticket, and the level
+ * portal if it may execute open_ticket.
+ *
+ * Functions are SECURITY INVOKER, so the caller is known; the tables are read and written without the
+ * executor, and SQL statements run as the owner of the schema (spi.c).
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_func.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "engine/graph.h"
+#include "store/access.h"
+#include "store/row.h"
+#include "store/spi.h"
+#include "store/tables.h"
+
+/* ---- levels ---- */
+
+/* Having the right to execute this function is having the level */
+static const char *const markers[] =
+{
+	[OMS_LEVEL_PORTAL] = "open_ticket",
+	[OMS_LEVEL_STAFF] = "get_ticket"
+};
+
+static Oid
+marker_function(OmsLevel level)
+{
+	static Oid	known[lengthof(markers)];
+	static Oid	known_schema = InvalidOid;
+	Oid			schema = get_namespace_oid("oms", false);
+
+	if (known_schema != schema)
+	{
+		memset(known, 0, sizeof(known));
+		known_schema = schema;
+	}
+	if (!OidIsValid(known[level]))
+		known[level] = LookupFuncName(list_make2(makeString("oms"),
+												 makeString(pstrdup(markers[level]))),
+									  -1, NULL, false);
+	return known[level];
+}
+
+/*
+ * Does the role in force have a level?
+ */
+bool
+oms_has_level(OmsLevel level)
+{
+	return superuser() ||
+		oms_function_aclcheck(marker_function(level), GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
+}
+
+/*
+ * Is the role in force a member of an owner, directly or by inheritance?
+ */
+bool
+oms_acts_for(const char *owner)
+{
+	OmsScan		scan;
+	bool		member = false;
+
+	scan.nkeys = 0;
+	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(owner));
+	oms_scan_begin(&scan, "owner_member", "owner_member_pkey", OWNER_MEMBER_COLUMNS, AccessShareLock);
+	while (!member && oms_scan_next(&scan))
+	{
+		Oid			role = get_role_oid(TextDatumGetCString(scan.slot->tts_values[OWNER_MEMBER_MEMBER]),
+										true);
+
+		member = OidIsValid(role) && has_privs_of_role(GetUserId(), role);
+	}
+	oms_scan_end(&scan);
+	return member;
+}
+
+/*
+ * Raise an error unless the caller is staff or a member of the owner.
+ */
+void
+oms_require_owner(const char *owner)
+{
+	if (!oms_has_level(OMS_LEVEL_STAFF) && !oms_acts_for(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for the work of owner \"%s\"", owner),
+				 errhint("oms.set_owner() names the roles that are members of an owner.")));
+}
+
+void
+oms_require_stage(const OmsTicket *ticket, const OmsStage *stage)
+{
+	if (!oms_has_level(OMS_LEVEL_STAFF) && !oms_acts_for(stage->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for stage \"%s\"",
+						oms_graph_stage(ticket->graph, stage->no)->id),
+				 errhint("oms.set_owner() names the roles that are members of an owner.")));
+}
+
+/*
+ * Raise an error unless the caller is staff or opened the ticket.
+ */
+void
+oms_require_opener(const OmsTicket *ticket)
+{
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	if (!oms_has_level(OMS_LEVEL_STAFF) &&
+		(ticket->opened_by == NULL ||
+		 strcmp(ticket->opened_by, GetUserNameFromId(GetUserId(), false)) != 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for ticket %s", oms_ticket_id_to_text(ticket->id, number))));
+}
+
+/*
+ * The owner of the schema oms: whoever created the extension.
+ */
+Oid
+oms_schema_owner(void)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(get_namespace_oid("oms", false)));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return BOOTSTRAP_SUPERUSERID;
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* ---- granting ---- */
+
+/* Bits of the levels in the table below */
+#define C	1					/* citizen */
+#define P	2					/* portal */
+#define A	4					/* agent */
+#define M	8					/* monitor */
+#define S	16					/* staff */
+#define D	32					/* admin */
+#define ALL (C | P | A | M | S | D)
+
+static const struct
+{
+	const char *name;
+	int			bit;
+}			levels[] =
+{
+	{"citizen", C}, {"portal", P}, {"agent", A}, {"monitor", M}, {"staff", S}, {"admin", D}
+};
+
+/*
+ * What each level may execute, by name: all functions and procedures of that name.  Everything that
+ * is not here (guards, internals) is for nobody.
+ */
+static const struct
+{
+	const char *name;
+	int			levels;
+}			functions[] =
+{
+	{"activate", D},
+	{"assign", S | D},
+	{"archive", D},
+	{"breached", ALL},
+	{"business_add", A | M | S | D},
+	{"business_time", A | M | S | D},
+	{"cancel_ticket", S | D},
+	{"check", S | D},
+	{"claim", A | S | D},
+	{"claim_stage", A | S | D},
+	{"comment", P | S | D},
+	{"create_calendar", D},
+	{"create_workflow", D},
+	{"disable_cron", D},
+	{"dispatch_channel", ALL},
+	{"enable_cron", D},
+	{"erase", D},
+	{"erase_applicant", D},
+	{"escalate", S | D},
+	{"get_ticket", S | D},
+	{"get_timeline", C | P | S | D},
+	{"get_workflow", S | D},
+	{"grant_access", D},
+	{"heartbeat", A | S | D},
+	{"known_ticket", S | D},
+	{"next_stages", A | S | D},
+	{"open_ticket", P | S | D},
+	{"open_tickets", P | S | D},
+	{"proof", S | D},
+	{"reassign", S | D},
+	{"release", A | S | D},
+	{"repair_guards", D},
+	{"retire_workflow", D},
+	{"retry_stage", S | D},
+	{"revoke_access", D},
+	{"rotate_tracking_number", S | D},
+	{"seal", D},
+	{"set_owner", D},
+	{"skip_stage", S | D},
+	{"stage_done", A | S | D},
+	{"stage_failed", A | S | D},
+	{"stage_status", S | D},
+	{"stages_done", A | S | D},
+	{"text", ALL},
+	{"tick", D},
+	{"ticket_id", ALL},
+	{"ticket_id_cmp", ALL},
+	{"ticket_id_eq", ALL},
+	{"ticket_id_ge", ALL},
+	{"ticket_id_gt", ALL},
+	{"ticket_id_hash", ALL},
+	{"ticket_id_hash_extended", ALL},
+	{"ticket_id_le", ALL},
+	{"ticket_id_lt", ALL},
+	{"ticket_id_ne", ALL},
+	{"ticket_status", S | D},
+	{"track", C | P | S | D},
+	{"tracking_number", P | S | D},
+	{"us_federal_holidays", A | M | S | D},
+	{"validate_workflow", S | D},
+	{"verify_seals", S | D},
+	{"verify_timeline", S | D},
+	{"version", ALL},
+	{"wait_for_work", A | S | D},
+	{"worker_errors", M | S | D},
+	{"worker_status", M | S | D}
+};
+
+/* The relations that a level may read */
+static const struct
+{
+	const char *name;
+	int			levels;
+}			relations[] =
+{
+	{"owner", S | D},
+	{"owner_member", S | D},
+	{"seals", M | S | D},
+	{"stage", S | D},
+	{"ticket", S | D},
+	{"timeline", S | D},
+	{"tracking_miss", S | D},
+	{"worker_errors", M | S | D},
+	{"worker_status", M | S | D},
+	{"workflow", S | D},
+	{"workflow_stage", S | D}
+};
+
+static int
+level_bit(const char *level)
+{
+	for (int i = 0; i < (int) lengthof(levels); i++)
+		if (strcmp(levels[i].name, level) == 0)
+			return levels[i].bit;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown level \"%s\"", level),
+			 errhint("Levels are citizen, portal, agent, monitor, staff and admin.")));
+}
+
+/*
+ * Run GRANT or REVOKE as the owner.  Names cannot be parameters of these; both are quoted by the
+ * server's own function, and the object's comes from its catalogs.
+ */
+static void
+run_grant(bool grant, const char *privilege, const char *kind, const char *object, const char *role)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%s %s ON %s %s %s %s", grant ? "GRANT" : "REVOKE", privilege, kind, object,
+					 grant ? "TO" : "FROM", quote_identifier(role));
+	oms_sql_as_owner(sql.data);
+	pfree(sql.data);
+}
+
+/*
+ * Every function or procedure of the schema oms with this name.
+ */
+static void
+grant_functions(const char *name, const char *role)
+{
+	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	Oid			schema = get_namespace_oid("oms", false);
+
+	for (int i = 0; i < list->n_members; i++)
+	{
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
+
+		if (proc->pronamespace == schema)
+			run_grant(true, "EXECUTE", "ROUTINE", format_procedure_extended(proc->oid, FORMAT_PROC_FORCE_QUALIFY), role);
+	}
+	ReleaseSysCacheList(list);
+}
+
+static void
+require_role(const char *role)
+{
+	(void) get_role_oid(role, false);
+}
+
+/*
+ * Give a role a level, in addition to what it has.
+ */
+void
+oms_grant_level(const char *role, const char *level)
+{
+	int			bit = level_bit(level);
+	Oid			schema = get_namespace_oid("oms", false);
+
+	require_role(role);
+	SPI_connect();
+	run_grant(true, "USAGE", "SCHEMA", "oms", role);
+	run_grant(true, "USAGE", "TYPE", "oms.ticket_id", role);
+	for (int i = 0; i < (int) lengthof(functions); i++)
+		if (functions[i].levels & bit)
+			grant_functions(functions[i].name, role);
+	for (int i = 0; i < (int) lengthof(relations); i++)
+		if ((relations[i].levels & bit) && OidIsValid(get_relname_relid(relations[i].name, schema)))
+			run_grant(true, "SELECT", "TABLE", psprintf("oms.%s", quote_identifier(relations[i].name)),
+					  role);
+	SPI_finish();
+}
+
+/*
+ * Take every right on the schema oms and what is in it from a role.
+ */
+void
+oms_revoke_levels(const char *role)
+{
+	require_role(role);
+	SPI_connect();
+	run_grant(false, "ALL", "ALL ROUTINES IN SCHEMA", "oms", role);
+	run_grant(false, "ALL", "ALL TABLES IN SCHEMA", "oms", role);
+	run_grant(false, "ALL", "TYPE", "oms.ticket_id", role);
+	run_grant(false, "ALL", "SCHEMA", "oms", role);
+	SPI_finish();
+}

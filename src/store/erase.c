@@ -1,0 +1,181 @@
+/*
+ * erase.c
+ *		Taking personal data out of what is otherwise kept for ever.
+ *
+ * The one place that changes rows of the timeline: note or payload and the salt go, their digests stay,
+ * so that the chain can still be verified and the content cannot be guessed back.  The ticket is locked
+ * by the caller, who also records what was erased.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "store/erase.h"
+#include "store/spi.h"
+#include "store/tables.h"
+
+static OmsStatement select_tickets = {
+	.sql = "SELECT ticket_id FROM oms.ticket_state WHERE applicant OPERATOR(pg_catalog.=) $1"
+	" ORDER BY ticket_id USING OPERATOR(pg_catalog.<)",
+	.nargs = 1,
+	.types = {TEXTOID}
+};
+
+static Datum
+digest_datum(const uint8 *salt, const char *content, int len)
+{
+	bytea	   *digest = palloc(VARHDRSZ + OMS_HASH_LEN);
+
+	SET_VARSIZE(digest, VARHDRSZ + OMS_HASH_LEN);
+	oms_chain_digest(salt, content, len, (uint8 *) VARDATA(digest));
+	return PointerGetDatum(digest);
+}
+
+static void
+drop_note(TupleTableSlot *row, const uint8 *salt)
+{
+	char	   *note;
+
+	if (row->tts_isnull[TIMELINE_NOTE])
+		return;
+	note = TextDatumGetCString(row->tts_values[TIMELINE_NOTE]);
+	row->tts_values[TIMELINE_NOTE_DIGEST] = digest_datum(salt, note, strlen(note));
+	row->tts_isnull[TIMELINE_NOTE_DIGEST] = false;
+	row->tts_isnull[TIMELINE_NOTE] = true;
+}
+
+static void
+drop_payload(TupleTableSlot *row, const uint8 *salt)
+{
+	Jsonb	   *payload;
+	StringInfoData text;
+
+	if (row->tts_isnull[TIMELINE_PAYLOAD])
+		return;
+	payload = DatumGetJsonbP(row->tts_values[TIMELINE_PAYLOAD]);
+	initStringInfo(&text);
+	JsonbToCString(&text, &payload->root, VARSIZE(payload));
+	row->tts_values[TIMELINE_PAYLOAD_DIGEST] = digest_datum(salt, text.data, text.len);
+	row->tts_isnull[TIMELINE_PAYLOAD_DIGEST] = false;
+	row->tts_isnull[TIMELINE_PAYLOAD] = true;
+}
+
+/*
+ * Rewrite the current event of a scan without note and payload.  The two never stand in one event, so
+ * the salt can go with either.  False if there is nothing to erase.
+ */
+static bool
+erase_current(OmsScan *scan)
+{
+	OmsWriter	writer;
+	TupleTableSlot *row;
+	ItemPointerData tid = scan->slot->tts_tid;
+	const uint8 *salt;
+
+	if (scan->slot->tts_isnull[TIMELINE_SALT])
+		return false;
+	salt = (uint8 *) VARDATA_ANY(DatumGetByteaPP(scan->slot->tts_values[TIMELINE_SALT]));
+	oms_writer_begin(&writer, "timeline", TIMELINE_COLUMNS);
+	row = oms_writer_row(&writer);
+	memcpy(row->tts_values, scan->slot->tts_values, sizeof(Datum) * TIMELINE_COLUMNS);
+	memcpy(row->tts_isnull, scan->slot->tts_isnull, sizeof(bool) * TIMELINE_COLUMNS);
+	drop_note(row, salt);
+	drop_payload(row, salt);
+	row->tts_isnull[TIMELINE_SALT] = true;
+	oms_writer_update(&writer, &tid, row);
+	oms_writer_end(&writer);
+	return true;
+}
+
+/*
+ * Erase the content of one event of a locked ticket; false if it has none.
+ */
+bool
+oms_store_erase_event(const OmsTicket *ticket, int seq)
+{
+	OmsScan		scan;
+	bool		erased;
+
+	oms_scan_key_ticket(&scan, ticket->id);
+	oms_scan_key(&scan, int4eq, InvalidOid, Int32GetDatum(seq));
+	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, RowExclusiveLock);
+	erased = oms_scan_next(&scan) && erase_current(&scan);
+	oms_scan_end(&scan);
+	return erased;
+}
+
+/*
+ * Erase every note of a locked ticket, and with "payloads" everything else that was said.  Returns how
+ * many events lost their content.
+ */
+int
+oms_store_erase_events(const OmsTicket *ticket, bool payloads)
+{
+	OmsScan		scan;
+	int			count = 0;
+
+	oms_scan_key_ticket(&scan, ticket->id);
+	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, RowExclusiveLock);
+	while (oms_scan_next(&scan))
+		if (payloads || !scan.slot->tts_isnull[TIMELINE_NOTE])
+			count += erase_current(&scan);
+	oms_scan_end(&scan);
+	return count;
+}
+
+/*
+ * Forget the digest of the request that opened a ticket: data could be guessed with it.
+ */
+void
+oms_store_erase_request(OmsTicketId ticket)
+{
+	OmsScan		scan;
+	OmsWriter	writer;
+
+	oms_scan_key_ticket(&scan, ticket);
+	oms_scan_begin(&scan, "idempotency", "idempotency_ticket", IDEMPOTENCY_COLUMNS, RowExclusiveLock);
+	while (oms_scan_next(&scan))
+	{
+		ItemPointerData tid = scan.slot->tts_tid;
+		TupleTableSlot *row;
+
+		oms_writer_begin(&writer, "idempotency", IDEMPOTENCY_COLUMNS);
+		row = oms_writer_row(&writer);
+		memcpy(row->tts_values, scan.slot->tts_values, sizeof(Datum) * IDEMPOTENCY_COLUMNS);
+		memcpy(row->tts_isnull, scan.slot->tts_isnull, sizeof(bool) * IDEMPOTENCY_COLUMNS);
+		row->tts_isnull[IDEMPOTENCY_REQUEST_HASH] = true;
+		oms_writer_update(&writer, &tid, row);
+		oms_writer_end(&writer);
+	}
+	oms_scan_end(&scan);
+}
+
+/*
+ * The tickets of an applicant in the order of their numbers, as a list of OmsTicketId *.
+ */
+List *
+oms_store_tickets_of(const char *applicant)
+{
+	Datum		value = CStringGetTextDatum(applicant);
+	MemoryContext caller = CurrentMemoryContext;
+	List	   *tickets = NIL;
+	uint64		count;
+
+	SPI_connect();
+	count = oms_sql(&select_tickets, &value, NULL);
+	for (uint64 i = 0; i < count; i++)
+	{
+		bool		isnull;
+		MemoryContext old = MemoryContextSwitchTo(caller);
+		OmsTicketId *id = palloc(sizeof(OmsTicketId));
+
+		*id = DatumGetTicketId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		tickets = lappend(tickets, id);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	return tickets;
+}

@@ -1,0 +1,17 @@
+/*
+ * erase.h
+ *		Taking personal data out of what is otherwise kept for ever.
+ */
+#ifndef OMS_ERASE_H
+#define OMS_ERASE_H
+
+#include "nodes/pg_list.h"
+
+#include "store/store.h"
+
+extern bool oms_store_erase_event(const OmsTicket *ticket, int seq);
+extern int	oms_store_erase_events(const OmsTicket *ticket, bool payloads);
+extern void oms_store_erase_request(OmsTicketId ticket);
+extern List *oms_store_tickets_of(const char *applicant);
+
+#endif							/* OMS_ERASE_H */

@@ -1,0 +1,202 @@
+# Dump and restore, in every way that pg_dump and pg_restore have: the copy is equal, its chains are
+# whole, its guards are on, and work goes on in it.
+use strict;
+use warnings FATAL => 'all';
+
+use IPC::Run;
+use OmsData;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = oms_node('dump');
+my $dir = PostgreSQL::Test::Utils::tempdir();
+
+oms_database($node, 'work');
+oms_fill($node, 'work');
+whole($node, 'work', 'original');
+my $content = oms_content($node, 'work');
+my $rights = oms_rights($node, 'work');
+like($rights, qr/^ticket\|oms_reader\|SELECT\|f$|^oms\.ticket\|oms_reader\|SELECT\|f$/m, 'somebody has rights');
+
+sub new_database { $node->safe_psql('postgres', "CREATE DATABASE $_[0]"); return $_[0] }
+
+# ---- the ways of taking everything along ----
+
+my %ways = (
+	plain => sub {
+		$node->command_ok([ 'pg_dump', '-f', "$dir/plain.sql", 'work' ], 'plain: dump');
+		$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/plain.sql", $_[0] ], 'plain: restore');
+	},
+	inserts => sub {
+		$node->command_ok([ 'pg_dump', '--inserts', '-f', "$dir/inserts.sql", 'work' ], 'inserts: dump');
+		$node->command_ok([ 'psql', '-Xq1', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/inserts.sql", $_[0] ], 'inserts: restore');
+	},
+	custom => sub {
+		$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/custom", 'work' ], 'custom: dump');
+		$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $_[0], "$dir/custom" ], 'custom: restore');
+	},
+	directory => sub {
+		$node->command_ok([ 'pg_dump', '-Fd', '-j4', '-f', "$dir/directory", 'work' ], 'directory: dump with -j4');
+		$node->command_ok([ 'pg_restore', '--exit-on-error', '-j4', '-d', $_[0], "$dir/directory" ],
+			'directory: restore with -j4');
+	},
+	sections => sub {
+		$node->command_ok([ 'pg_restore', '--exit-on-error', "--section=$_", '-d', $_[0], "$dir/custom" ], "sections: $_")
+		  foreach qw(pre-data data post-data);
+	},
+	clean => sub {
+		# Over a database that has the extension, and work of its own, already
+		$node->safe_psql($_[0], 'CREATE EXTENSION oms');
+		$node->safe_psql($_[0], q{SELECT oms.create_workflow('{"name": "W", "stages": [{"id": "a", "owner": "b"}]}');
+			SELECT oms.open_ticket('W')});
+		$node->command_ok([ 'pg_restore', '--exit-on-error', '--clean', '--if-exists', '-d', $_[0], "$dir/custom" ],
+			'clean: restore');
+	},);
+foreach my $way (qw(plain inserts custom directory sections clean))
+{
+	my $db = new_database("by_$way");
+	$ways{$way}->($db);
+	same_content($node, $db, $content, $way);
+	is(oms_rights($node, $db), $rights, "$way: equal rights");
+	whole($node, $db, $way);
+	guarded($node, $db, $way);
+}
+work_goes_on($node, "by_$_", $_) foreach qw(plain directory);
+
+# A second generation: the dump of the copy restores as well.
+new_database('grandchild');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/again", 'by_sections' ], 'again: dump of the copy');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'grandchild', "$dir/again" ], 'again: restore');
+same_content($node, 'grandchild', $content, 'again');
+
+# ---- only the data, into a database that has the extension ----
+
+# Everything but guards is as it was; those are set right by the library or by repair_guards().
+sub data_only
+{
+	my ($db, @how) = @_;
+	my $name = "data only @how";
+	new_database($db);
+	$node->command_ok([ 'pg_restore', '--exit-on-error', '--section=pre-data', '-d', $db, "$dir/custom" ], "$name: objects");
+	$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', @how, '-d', $db, "$dir/custom" ], "$name: data");
+	same_content($node, $db, $content, $name);
+	whole($node, $db, $name) unless grep { /disable/ } @how;
+	return $name;
+}
+my $name = data_only('data_only');
+guarded($node, 'data_only', $name);
+
+$name = data_only('data_disabled', '--disable-triggers');
+{
+	my $state = $node->safe_psql('data_disabled',
+		q{SELECT string_agg(DISTINCT tgenabled::text, '') FROM pg_trigger WHERE tgfoid = 'oms.guard'::regproc});
+	if ($state ne 'A' && oms_has($node, 'data_disabled', 'repair_guards'))
+	{
+		$node->safe_psql('data_disabled', 'SELECT * FROM oms.repair_guards()');
+		guarded($node, 'data_disabled', $name);
+	}
+	elsif ($state ne 'A')
+	{
+		# Known gap: pg_restore ends with ENABLE TRIGGER ALL, which makes ENABLE ALWAYS a plain ENABLE.
+		# When a utility hook or oms.repair_guards() sets it right, this branch is not reached any more.
+		is($state, 'O', "$name: without oms.repair_guards() the guards become plain");
+		sql_like($node, 'data_disabled', 'DELETE FROM oms.timeline', qr/^ERROR:  OM009/m, "$name: … but refuse");
+		$node->safe_psql('data_disabled', $_) foreach split /\n/, $node->safe_psql('data_disabled', q{
+			SELECT format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', tgrelid::regclass, tgname)
+			FROM pg_trigger WHERE tgfoid = 'oms.guard'::regproc});
+	}
+	else { guarded($node, 'data_disabled', $name) }
+	whole($node, 'data_disabled', $name);
+	work_goes_on($node, 'data_disabled', $name);
+}
+
+# A single table's data cannot be poured in twice.
+$node->command_checks_all([ 'pg_restore', '--data-only', '-n', 'oms', '-t', 'timeline', '-d', 'by_custom', "$dir/custom" ],
+	1, [], [qr/duplicate key/], 'the same data again: refused');
+same_content($node, 'by_custom', $content, 'the same data again');
+
+# ---- what is not data ----
+
+my ($schema) = run_command([ 'pg_dump', '-s', '-d', $node->connstr('work') ]);
+like($schema, qr/^CREATE EXTENSION IF NOT EXISTS oms /m, 'schema only: has the extension');
+unlike($schema, qr/^COPY |setval|INSERT INTO|loan-1/m, 'schema only: no data');
+
+# The dump of somebody who may read everything, but is no superuser
+$node->safe_psql('work', 'CREATE ROLE backup LOGIN BYPASSRLS IN ROLE pg_read_all_data');
+$node->command_ok([ 'pg_dump', '-U', 'backup', '-f', "$dir/backup.sql", 'work' ], 'pg_read_all_data is enough for a dump');
+is(slurp_file("$dir/backup.sql") =~ s/^\\(un)?restrict .*//mgr, slurp_file("$dir/plain.sql") =~ s/^\\(un)?restrict .*//mgr,
+	'… of everything');
+
+# ---- while eight clients work ----
+
+append_to_file("$dir/work.sql", <<'SQL');
+SELECT oms.open_ticket('DisasterLoan', jsonb_build_object('amount', (random() * 100000)::int, 'fill', repeat('x', 3000)), gen_random_uuid()::text);
+SELECT oms.stage_done(ticket, stage, '{"ok": true}', token) FROM oms.claim('IRS_Bot', 'bench', 3);
+SELECT oms.stage_done(ticket, stage, '{"ok": true}', token) FROM oms.claim('RiskAI', 'bench', 2);
+SELECT oms.stage_done(ticket, stage, '{"ok": true}', token) FROM oms.claim('Treasury_Bot', 'bench', 2);
+SQL
+my ($bench_out, $before, $while);
+{
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port,
+		PGOPTIONS => '-c oms.now=2026-03-02T17:00:00Z');
+	my $bench = IPC::Run::start([ 'pgbench', '-n', '-c8', '-j2', '-T', 180, '-f', "$dir/work.sql", 'work' ], '>&', \$bench_out);
+	my $tickets = 'SELECT count(*) FROM oms.ticket_state';
+	$node->poll_query_until('work', "SELECT count(*) > 150 FROM oms.ticket_state");
+	$before = $node->safe_psql('work', $tickets);
+	$node->command_ok([ 'pg_dump', '-Fd', '-j4', '-f', "$dir/busy", 'work' ], 'busy: dump with -j4');
+	$node->poll_query_until('work', "SELECT count(*) > $before + 20 FROM oms.ticket_state");
+	$while = $node->safe_psql('work', $tickets);
+	ok($bench->pumpable, 'busy: the clients were working all the time');
+	$bench->signal('INT');
+	$bench->finish;
+	unlike($bench_out, qr/ERROR|aborted/, 'busy: no client noticed');
+}
+$node->poll_query_until('work', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgbench'});
+whole($node, 'work', 'busy: original');
+new_database('busy');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-j4', '-d', 'busy', "$dir/busy" ], 'busy: restore with -j4');
+my $copied = $node->safe_psql('busy', 'SELECT count(*) FROM oms.ticket_state');
+cmp_ok($copied, '>=', $before, 'busy: the copy has what was there before');
+cmp_ok($copied, '<', $while, 'busy: the copy is of a moment in between');
+is($node->safe_psql('work', <<"SQL"), 't', 'busy: every chain of the copy is the beginning of one of the original');
+SELECT count(*) = $copied FROM oms.ticket_state AS t JOIN oms.timeline AS e USING (ticket_id)
+JOIN (VALUES @{[ join ',', map { my @f = split /\|/; "('$f[0]'::text, '\\x$f[1]'::bytea)" } split /\n/,
+	$node->safe_psql('busy', q{SELECT ticket_id, encode(head, 'hex') FROM oms.ticket_state}) ]}) AS c (id, head)
+ON c.id = t.ticket_id::text AND c.head = e.hash
+SQL
+whole($node, 'busy', 'busy');
+guarded($node, 'busy', 'busy');
+work_goes_on($node, 'busy', 'busy');
+
+# ---- DROP ----
+
+sql_like($node, 'by_custom', 'DROP SCHEMA oms', qr/cannot drop schema oms because extension oms requires it/, 'DROP SCHEMA');
+sql_like($node, 'by_custom', 'DROP SCHEMA oms CASCADE', qr/cannot drop schema oms because extension oms requires it/,
+	'DROP SCHEMA CASCADE');
+sql_like($node, 'by_custom', 'DROP TABLE oms.timeline CASCADE', qr/cannot drop table oms.timeline because extension oms requires it/,
+	'DROP TABLE CASCADE');
+sql_like($node, 'by_custom', 'DROP EXTENSION oms', 
+	qr/cannot drop extension oms because other objects depend on it.*table app\.loan.*DROP \.\.\. CASCADE/s, 'DROP EXTENSION with an application on it');
+same_content($node, 'by_custom', $content, 'after all these');
+{
+	my ($status, $out, $err) = $node->psql('by_custom', 'DROP EXTENSION oms CASCADE');
+	is($status, 0, 'DROP EXTENSION CASCADE: works');
+	like($err, qr/^DETAIL:.*drop cascades to column ticket of table app\.loan/ms, 'DROP EXTENSION CASCADE: says what goes');
+	is( $node->safe_psql('by_custom', q{SELECT to_regnamespace('oms') IS NULL, to_regclass('app.loans') IS NULL,
+			(SELECT count(*) FROM app.loan), (SELECT count(*) FROM pg_proc WHERE probin ~ 'oms'),
+			(SELECT count(*) FROM pg_operator AS o LEFT JOIN pg_type AS t ON t.oid = o.oprleft
+				WHERE o.oprleft <> 0 AND t.oid IS NULL)}),
+		't|t|30|0|0', 'DROP EXTENSION CASCADE: takes all of oms, and the rows of the application stay');
+}
+# Somebody who may do anything in the database but is no superuser cannot take it away.
+$node->safe_psql('by_inserts', 'CREATE ROLE boss LOGIN; GRANT ALL ON DATABASE by_inserts TO boss');
+sql_like($node, 'by_inserts', 'SET ROLE boss; DROP EXTENSION oms CASCADE', qr/must be owner of extension oms/, 'DROP by another');
+
+# An extension without an application goes without CASCADE, tickets and all.
+$node->safe_psql('grandchild', 'DROP SCHEMA app CASCADE');
+$node->safe_psql('grandchild', 'DROP EXTENSION oms');
+is($node->safe_psql('grandchild', q{SELECT to_regnamespace('oms') IS NULL}), 't', 'DROP EXTENSION');
+
+$node->stop;
+done_testing();

@@ -1,0 +1,171 @@
+# A physical standby: every function that reads works there, every one that writes raises 25006 and
+# changes nothing, and after the promotion work goes on.
+use strict;
+use warnings FATAL => 'all';
+
+use OmsData;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $primary = oms_node('primary', init => { allows_streaming => 1 });
+my $db = oms_database($primary, 'work');
+oms_fill($primary, $db);
+$primary->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+$standby->start;
+
+# What happens after the base backup arrives by streaming.
+$primary->safe_psql($db, q{SET oms.now = '2026-03-02 16:30:00+00';
+	SELECT oms.open_ticket('DisasterLoan', '{"amount": 7}', 'streamed')});
+my $streamed = $primary->safe_psql($db, q{SELECT ticket_id FROM oms.idempotency WHERE key = 'streamed'});
+$primary->wait_for_catchup($standby);
+# A sequence is ahead of itself in the WAL, by 32.
+my $content = oms_content($primary, $db, 'rows');
+same_content($standby, $db, $content, 'standby', 'rows');
+
+# ---- all functions ----
+
+# One ticket that is still open and one of its stages
+my ($ticket, $stage, $token) = split /\|/, $primary->safe_psql($db, q{
+	SELECT s.ticket_id, s.stage, t.token FROM oms.stage AS s JOIN oms.stage_state AS t USING (ticket_id, stage_no)
+	WHERE s.status = 'in_progress' ORDER BY 1 LIMIT 1});
+my $definition = q{'{"name": "W", "stages": [{"id": "a", "owner": "b", "slaMins": 1}]}'};
+my %args = (
+	ticket => "'$ticket'", stage => "'$stage'", token => $token, definition => $definition, name => "'DisasterLoan'",
+	workflow => "'DisasterLoan'", owner => "'IRS_Bot'", worker => "'w'", reason => "'r'", body => "'b'",
+	error => "'e'", role => "'oms_reader'", level => "'staff'", to_stage => "'$stage'",);
+
+# Functions that work on a standby, with what they return there; undef: the same as on the primary.
+my %reads = (
+	'breached(timestamp with time zone, timestamp with time zone, integer)' => [ q{oms.breached('2026-01-01', '2026-01-02', 60)}, 't' ],
+	'dispatch_channel(text)' => [ q{oms.dispatch_channel('IRS_Bot')}, 'oms_dispatch.IRS_Bot' ],
+	'get_ticket(oms.ticket_id)' => ["oms.get_ticket('$ticket')"],
+	'get_timeline(text)' => ["oms.get_timeline('$ticket'::text)"],
+	'get_timeline(oms.ticket_id)' => ["oms.get_timeline('$ticket'::oms.ticket_id)"],
+	'get_workflow(text, integer)' => [q{oms.get_workflow('DisasterLoan')}],
+	'known_ticket(oms.ticket_id)' => [ "oms.known_ticket('$ticket')", $ticket ],
+	'next_stages(jsonb, text[], jsonb)' => [ "oms.next_stages($definition, '{}')", 'a' ],
+	'next_stages(oms.ticket_id)' => ["oms.next_stages('$ticket')"],
+	'stage_status("char")' => [ q{oms.stage_status('q')}, 'queued' ],
+	'ticket_status("char")' => [ q{oms.ticket_status('o')}, 'open' ],
+	'validate_workflow(jsonb)' => ["oms.validate_workflow($definition)"],
+	'verify_timeline(oms.ticket_id)' => [ 'oms.verify_timeline()', '' ],
+	'version()' => ['oms.version()'],
+	'worker_errors()' => [ 'oms.worker_errors()', '' ],
+	'worker_status()' => [ 'count(*) FROM oms.worker_status()', qr/^\d$/ ],
+	# May come
+	'check()' => [ 'oms.check()', '' ],
+	'tracking_number(oms.ticket_id)' => ["oms.tracking_number('$ticket')"],
+	'track(text)' => ["oms.track((SELECT oms.tracking_number('$ticket')))"],
+	'proof(oms.ticket_id)' => ["oms.proof('$ticket')"],);
+
+# What writes; where the arguments' names do not do, the call is here.
+my %writes = (
+	'claim_stage(oms.ticket_id, text, text)' => q{oms.claim_stage(s.ticket_id, s.stage, 'w') FROM oms.stage AS s WHERE status = 'queued' LIMIT 1},
+	'create_workflow(jsonb)' => undef,
+	'create_workflow again' => q{oms.create_workflow(oms.get_workflow('DisasterLoan'))},
+	'open_ticket(text, jsonb, text, integer, text)' => undef,
+	'open_ticket again' => q{oms.open_ticket('DisasterLoan', '{"amount": 7}', 'streamed')},
+	'open_tickets(text, jsonb[])' => q{oms.open_tickets('DisasterLoan', '{"{}","{}"}')},
+	'stages_done(jsonb)' => qq{oms.stages_done('[{"ticket": "$ticket", "stage": "$stage"}]')},
+	'skip_stage(oms.ticket_id, text, text)' => q{oms.skip_stage(ticket_id, stage, 'r') FROM oms.stage WHERE status = 'waiting' LIMIT 1},
+	'retry_stage(oms.ticket_id, text, text)' => q{oms.retry_stage(ticket_id, stage, 'r') FROM oms.stage WHERE status = 'failed' LIMIT 1},
+	'erase(oms.ticket_id, text[], text)' => qq{oms.erase('$ticket', '{amount}', 'r')},);
+
+my @functions = map { [ split /\|/, $_, 3 ] } split /\n/, $primary->safe_psql($db, q{
+	SELECT p.proname || '(' || oidvectortypes(p.proargtypes) || ')',
+		p.proname, array_to_string(p.proargnames[1:p.pronargs - p.pronargdefaults], ',')
+	FROM pg_proc AS p
+	WHERE p.pronamespace = 'oms'::regnamespace AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
+	AND p.proname !~ '^ticket_id' AND p.proname <> 'text'
+	ORDER BY 1});
+cmp_ok(scalar(@functions), '>', 30, 'there are functions');
+
+sub on
+{
+	my ($node, $call, %how) = @_;
+	my ($status, $out, $err) = $node->psql($db, "SELECT $call", on_error_stop => 1,
+		extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+	return $status == 0 ? $out : $err;
+}
+
+my %call;
+foreach (@functions)
+{
+	my ($signature, $name, $needed) = @$_;
+	if (my $read = $reads{$signature})
+	{
+		my ($call, $expected) = @$read;
+		$expected //= on($primary, $call);
+		my $got = on($standby, $call);
+		ref $expected ? like($got, $expected, "$signature reads") : is($got, $expected, "$signature reads");
+		next;
+	}
+	# pg_cron is not here to write for
+	next if $name =~ /^(en|dis)able_cron$/;
+	$call{$signature} = $writes{$signature} // "oms.$name(" . join(', ', map { $args{$_} // 'NULL' } split /,/, $needed // '') . ')';
+}
+$call{$_} = $writes{$_} foreach grep { / again$/ } keys %writes;
+
+foreach my $signature (sort keys %call)
+{
+	# If this fails for a new function: tell in %reads or %writes how it is called.
+	my $error = on($standby, $call{$signature});
+	like($error, qr/^(psql:<stdin>:\d+: )?ERROR:  25006: /, "$signature writes: $call{$signature}");
+}
+like(on($standby, "oms.get_ticket('DL-2026-99999')"), qr/ERROR:  OM002/, 'errors are the same as on the primary');
+
+# ---- relations, statements ----
+
+is($standby->safe_psql($db, "SELECT md5(string_agg(v::text, ',' ORDER BY v::text COLLATE \"C\")) FROM oms.$_ AS v"),
+	$primary->safe_psql($db, "SELECT md5(string_agg(v::text, ',' ORDER BY v::text COLLATE \"C\")) FROM oms.$_ AS v"),
+	"oms.$_ reads")
+  foreach split /\n/, $primary->safe_psql($db, q{SELECT relname FROM pg_class
+	WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('v', 'r', 'p', 'm') AND relname NOT LIKE 'worker\_%' ORDER BY 1});
+foreach (
+	"UPDATE oms.ticket SET priority = 3 WHERE ticket_id = '$ticket'",
+	"UPDATE oms.stage SET status = 'done' WHERE ticket_id = '$ticket'",
+	'DELETE FROM oms.timeline',
+	'TRUNCATE oms.timeline',
+	'DROP EXTENSION oms CASCADE')
+{
+	sql_like($standby, $db, $_, qr/^ERROR:  25006: /, $_);
+}
+# Waiting is reading: there is work already, or there is none within the time.
+is($standby->psql($db, "CALL oms.wait_for_work('IRS_Bot', '0 s')"), 0, 'wait_for_work finds work');
+is($standby->psql($db, "CALL oms.wait_for_work('Nobody', '10 ms')"), 0, 'wait_for_work ends');
+is($standby->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ '^oms'}), '0',
+	'there is no worker and no launcher');
+
+# The same for a transaction that is read-only on the primary
+like(on($primary, "1; SET default_transaction_read_only = on; SELECT $call{$_}"), qr/ERROR:  25006: /, "$_ in a read-only transaction")
+  foreach sort keys %call;
+
+# ---- nothing has changed, anywhere ----
+
+same_content($standby, $db, $content, 'standby after all this', 'rows');
+same_content($primary, $db, $content, 'primary after all this', 'rows');
+whole($standby, $db, 'standby');
+
+# ---- promotion ----
+
+# A session that has read before goes on after it, plans, caches and all.
+my $session = $standby->background_psql($db);
+is($session->query_safe("SELECT oms.next_stages('$streamed')"), 'id_check', 'a session reads before the promotion');
+$primary->stop('immediate');
+$standby->promote;
+is($session->query_safe(q{SELECT oms.open_ticket('DisasterLoan', '{"amount": 7}', 'streamed')}), $streamed,
+	'… and writes after it, with the key that it was used before');
+$session->quit;
+
+same_content($standby, $db, $content, 'promoted', 'rows');
+guarded($standby, $db, 'promoted');
+work_goes_on($standby, $db, 'promoted');
+$standby->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'oms launcher'});
+pass('promoted: the launcher comes');
+unlike(slurp_file($standby->logfile), qr/XX000|PANIC|was terminated by signal/, 'nothing broke');
+
+$standby->stop;
+done_testing();
