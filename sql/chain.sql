@@ -16,7 +16,8 @@ CREATE FUNCTION pg_temp.chain_hash(e oms.timeline, previous bytea) RETURNS bytea
     || int4send(e.seq)
     || int8send((extract(epoch FROM e.at) * 1000000)::bigint)
     || pg_temp.piece(e.status) || pg_temp.piece(e.stage) || pg_temp.piece(e.owner)
-    || pg_temp.piece(e.actor) || pg_temp.piece(e.session_actor) || pg_temp.piece(e.worker)
+    || pg_temp.piece(e.actor) || pg_temp.piece(e.session_actor) || pg_temp.piece(e.client)
+    || pg_temp.piece(e.worker)
     || CASE WHEN e.public THEN '\x01'::bytea ELSE '\x00'::bytea END
     || int4send(e.cycle) || int4send(e.attempt)
     || pg_temp.piece(CASE WHEN e.note IS NULL THEN e.note_digest
@@ -113,33 +114,33 @@ RESET bytea_output;
 -- Golden values: these rows and these hashes stay right for ever. A restore brings rows in just so.
 -- In 6 an erasure has left the digest only; 7 and 8 differ in "" and NULL.
 BEGIN;
-INSERT INTO oms.timeline (ticket_id, seq, at, status, stage, owner, actor, session_actor, worker,
-  public, cycle, attempt, note, payload, salt, note_digest, xid, hash)
+INSERT INTO oms.timeline (ticket_id, seq, at, status, stage, owner, actor, session_actor,
+  client, worker, public, cycle, attempt, note, payload, salt, note_digest, xid, hash)
 VALUES
-  ('DL-1999-00091', 1, '2026-03-02 14:00:00+00', 'opened', NULL, NULL, 'postgres', NULL, NULL,
-   true, 0, 0, NULL, '{"name": "Žofie", "amount": 80000}', '\x000102030405060708090a0b0c0d0e0f', NULL, 0,
-   '\x4eabd6a2b4d37586526a01481476018e5b5aced71186e46e80ba14bd083e3a15'),
-  ('DL-1999-00091', 2, '2026-03-02 14:00:00+00', 'queued', 'id_check', 'IRS_Bot', 'postgres', NULL, NULL,
-   true, 1, 1, NULL, NULL, NULL, NULL, 0,
-   '\x8d06adfcda076ad72f48eae7400a74b5715df6552d7a82ae768b6375b50daa52'),
-  ('DL-1999-00091', 3, '2026-03-02 14:00:00.000001+00', 'comment', NULL, NULL, 'kim', 'app', NULL,
-   false, 0, 0, 'Größe geprüft ✓', NULL, '\x101112131415161718191a1b1c1d1e1f', NULL, 0,
-   '\xa951e40b66e1842fbc143f28bdc398d9aafacec6cadf267749d10097fdbf565c'),
-  ('DL-1999-00091', 4, '2026-03-02 14:05:00+00', 'in_progress', 'id_check', 'IRS_Bot', 'irs', NULL, 'irs-1',
-   false, 1, 1, NULL, NULL, NULL, NULL, 0,
-   '\xadc1728acb939d6136a44f80ce376a116ff371f235682113c0554b0a16b1485a'),
-  ('DL-1999-00091', 5, '2026-03-02 14:05:01.5+00', 'done', 'id_check', 'IRS_Bot', 'irs', NULL, 'irs-1',
-   true, 1, 1, NULL, '{"match": true}', '\x202122232425262728292a2b2c2d2e2f', NULL, 0,
-   '\x227ea70289e9d1b66507622a9f84ce369d2da796936d3a2483382d514e03b685'),
-  ('DL-1999-00091', 6, '2026-03-02 15:00:00+00', 'comment', NULL, NULL, 'kim', NULL, NULL,
-   false, 0, 0, NULL, NULL, NULL, '\xc55107181d34f940e3f7ea4605b945882723d6ad7712c3a08f5edbd3f41e20aa', 0,
-   '\x88085ac0c953de96080ad403bfa84ff1c4b483cc079bf0c87accff4ddcd90995'),
-  ('DL-1999-00091', 7, '2026-03-02 15:00:00+00', 'comment', '', NULL, 'kim', NULL, '',
-   false, 0, 0, '', NULL, '\x303132333435363738393a3b3c3d3e3f', NULL, 0,
-   '\x2e1420f3f859103cec0212aa15c08e018656c1133cfeb64ef832e25101f47ca8'),
-  ('DL-1999-00091', 8, '2026-03-02 15:00:00+00', 'comment', NULL, '', 'kim', '', NULL,
-   false, 0, 0, NULL, NULL, '\x303132333435363738393a3b3c3d3e3f', NULL, 0,
-   '\x239f222580c3795c38cb73debffd13b4619a41d3d17aaabb9c3a5b65c02e3897');
+  ('DL-1999-00091', 1, '2026-03-02 14:00:00+00', 'opened', NULL, NULL, 'postgres', NULL,
+   'psql@[local]', NULL, true, 0, 0, NULL, '{"name": "Žofie", "amount": 80000}', '\x000102030405060708090a0b0c0d0e0f', NULL, 0,
+   '\x9244cde5e9ede89827b86ba5f38953f5aba840573cd31dc94d4a6150fd8a4dc3'),
+  ('DL-1999-00091', 2, '2026-03-02 14:00:00+00', 'queued', 'id_check', 'IRS_Bot', 'postgres', NULL,
+   'psql@[local]', NULL, true, 1, 1, NULL, NULL, NULL, NULL, 0,
+   '\x325ecaa29cb49c9170ea0dcb7d310f4f578cf19bc0e5015dcbcc414f4449d932'),
+  ('DL-1999-00091', 3, '2026-03-02 14:00:00.000001+00', 'comment', NULL, NULL, 'kim', 'app',
+   'web@192.0.2.7', NULL, false, 0, 0, 'Größe geprüft ✓', NULL, '\x101112131415161718191a1b1c1d1e1f', NULL, 0,
+   '\xb82f50b29cf2179bb2470e15e64c189bc5050ae40863eb52b331f65478abeb65'),
+  ('DL-1999-00091', 4, '2026-03-02 14:05:00+00', 'in_progress', 'id_check', 'IRS_Bot', 'irs', NULL,
+   NULL, 'irs-1', false, 1, 1, NULL, NULL, NULL, NULL, 0,
+   '\x5ae8b3a6f4ec3d2b4891bfbbc1a296afde77bd68a9b74f8be3fbfd1dad7574ff'),
+  ('DL-1999-00091', 5, '2026-03-02 14:05:01.5+00', 'done', 'id_check', 'IRS_Bot', 'irs', NULL,
+   'irs@2001:db8::5', 'irs-1', true, 1, 1, NULL, '{"match": true}', '\x202122232425262728292a2b2c2d2e2f', NULL, 0,
+   '\x0c31cafbbb745662d3ef62d9736e06f0e1a21c425d654b856d32bbfa86aca469'),
+  ('DL-1999-00091', 6, '2026-03-02 15:00:00+00', 'comment', NULL, NULL, 'kim', NULL,
+   'psql@[local]', NULL, false, 0, 0, NULL, NULL, NULL, '\xc55107181d34f940e3f7ea4605b945882723d6ad7712c3a08f5edbd3f41e20aa', 0,
+   '\xf8b31e910afe14696d91fa072df238355110abb7afc63742c28389e3fbeaaf04'),
+  ('DL-1999-00091', 7, '2026-03-02 15:00:00+00', 'comment', '', NULL, 'kim', NULL,
+   NULL, '', false, 0, 0, '', NULL, '\x303132333435363738393a3b3c3d3e3f', NULL, 0,
+   '\x3c41a885b7255253efb952a5ea39822ebe00ca4d24b8ae524f6d398d10052ed4'),
+  ('DL-1999-00091', 8, '2026-03-02 15:00:00+00', 'comment', NULL, '', 'kim', '',
+   '', NULL, false, 0, 0, NULL, NULL, '\x303132333435363738393a3b3c3d3e3f', NULL, 0,
+   '\x0dfdc15f92300e6e168300cde7a6e9eb4b91cdf1900ebd8e739f5188736164cf');
 INSERT INTO oms.ticket_state
 SELECT ticket_id, at, at, NULL, (SELECT min(workflow_id) FROM oms.workflow), 0, seq, 1, 0, 0, 'o', false,
        '', '', hash, NULL, NULL
@@ -149,7 +150,8 @@ SELECT * FROM oms.verify_timeline('DL-1999-00091');
 
 -- Each part of the content counts: whatever is changed, the library and this file see it. The last
 -- four leave the digest of the true content behind, as an erasure would, beside a forged one.
-ALTER TABLE oms.timeline DISABLE TRIGGER ALL;
+UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid = 'oms.timeline'::regclass;
+UPDATE pg_class SET relname = relname WHERE oid = 'oms.timeline'::regclass;
 CREATE FUNCTION pg_temp.spoil(change text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   found text;
@@ -166,7 +168,8 @@ FROM unnest(ARRAY[
   'note = note', 'xid = 1',
   'at = at + interval ''1 microsecond''',
   'status = ''done''', 'stage = coalesce(stage, '''')', 'stage = nullif(stage, '''')',
-  'owner = nullif(owner, '''')', 'session_actor = NULL', 'worker = nullif(worker, '''')',
+  'owner = nullif(owner, '''')', 'session_actor = NULL', 'client = coalesce(client, '''')', 'client = nullif(client, '''')',
+  'worker = nullif(worker, '''')',
   'actor = upper(actor)', 'public = NOT public', 'cycle = cycle + 1', 'attempt = -attempt',
   'note = coalesce(note, '''')', 'note = nullif(note, '''')', 'note = normalize(note, NFD)',
   'payload = payload || ''{"amount": 80000.0}''', 'salt = set_byte(salt, 0, 255)', 'salt = NULL',
@@ -198,7 +201,8 @@ SELECT seq, status, note, payload, hash = sha256(coalesce(lag(hash) OVER (ORDER 
     || '\x01'::bytea || pg_temp.piece(ticket_id::text) || int4send(seq)
     || int8send((extract(epoch FROM at) * 1000000)::bigint)
     || pg_temp.piece(status) || pg_temp.piece(stage) || pg_temp.piece(owner)
-    || pg_temp.piece(actor) || pg_temp.piece(session_actor) || pg_temp.piece(worker)
+    || pg_temp.piece(actor) || pg_temp.piece(session_actor) || pg_temp.piece(client)
+    || pg_temp.piece(worker)
     || CASE WHEN public THEN '\x01'::bytea ELSE '\x00'::bytea END || int4send(cycle) || int4send(attempt)
     || pg_temp.piece(sha256(salt || convert_to(note, 'UTF8')))
     || pg_temp.piece(sha256(salt || convert_to(payload::text, 'UTF8')))) AS whole

@@ -1,6 +1,7 @@
 /*
  * hooks.c
- *		Commands that concern the workers: the extension or a database comes or goes.
+ *		Commands that concern the workers: the extension or a database comes or goes; and commands that
+ *		would get past the guards of the tables (store/guards.c).
  *
  * A worker is connected to its database, which would make DROP DATABASE, ALTER DATABASE ... RENAME or
  * SET TABLESPACE, and CREATE DATABASE ... TEMPLATE fail.  So these commands first ask the worker to
@@ -27,6 +28,7 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "store/guards.h"
 #include "worker/hooks.h"
 #include "worker/shared.h"
 
@@ -223,9 +225,13 @@ on_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 	Oid			dboid = database_needed(pstmt->utilityStmt);
 	OmsDatabase *database = OidIsValid(dboid) ? oms_shared_database(dboid, false) : NULL;
 
+	if (IsTransactionState())
+		oms_guards_before(pstmt->utilityStmt);
 	if (database == NULL)
 	{
 		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
+		if (IsTransactionState())
+			oms_guards_after(pstmt->utilityStmt);
 		return;
 	}
 
