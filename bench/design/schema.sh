@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Writes the SQL of one variant to standard output.  Sourced by run.sh.
 #
 #   variant_sql [option=value ...]
