@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -52,8 +54,18 @@ static OmsStatement reset_horizon = {
 	.types = {INT8OID}
 };
 
+/* A row of our own transaction may still be rolled back */
+static bool
+is_committed(OmsScan *scan)
+{
+	bool		isnull;
+	Datum		xmin = slot_getsysattr(scan->slot, MinTransactionIdAttributeNumber, &isnull);
+
+	return !isnull && !TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
+}
+
 /*
- * May timers fire and events be sent here?  Once the answer is yes it stays so for the backend.
+ * May timers fire and events be sent here?  Once the answer is yes for good it stays so for the backend.
  */
 bool
 oms_store_at_home(void)
@@ -61,18 +73,20 @@ oms_store_at_home(void)
 	static Oid	home_table = InvalidOid;
 	Oid			table = oms_relation_oid("home");
 	OmsScan		scan;
+	bool		at_home;
 
 	if (home_table == table)
 		return true;
 	scan.nkeys = 0;
 	oms_scan_key(&scan, booleq, InvalidOid, BoolGetDatum(true));
 	oms_scan_begin(&scan, "home", "home_pkey", HOME_COLUMNS, AccessShareLock);
-	if (oms_scan_next(&scan) &&
+	at_home = oms_scan_next(&scan) &&
 		DatumGetInt64(scan.slot->tts_values[HOME_SYSTEM]) == (int64) GetSystemIdentifier() &&
-		DatumGetObjectId(scan.slot->tts_values[HOME_DATABASE]) == MyDatabaseId)
+		DatumGetObjectId(scan.slot->tts_values[HOME_DATABASE]) == MyDatabaseId;
+	if (at_home && is_committed(&scan))
 		home_table = table;
 	oms_scan_end(&scan);
-	return home_table == table;
+	return at_home;
 }
 
 /*

@@ -15,7 +15,8 @@
 #include "store/store.h"
 
 /*
- * What happened from the horizon on, and how the stage stands now.  A page is a run of tickets and
+ * What happened from the horizon on, and how the stage stands now.  Rows that came with a dump of another
+ * server may have transaction ids that this one has not reached yet: they are none of ours.  A page is a run of tickets and
  * numbers, since that is the order in which the events of a ticket must be sent.
  */
 static OmsStatement select_events = {
@@ -28,6 +29,8 @@ static OmsStatement select_events = {
 	" LEFT JOIN oms.stage_state AS s ON s.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
 	" AND s.stage_no OPERATOR(pg_catalog.=) w.stage_no"
 	" WHERE e.xid OPERATOR(pg_catalog.>=) $1"
+	" AND e.xid OPERATOR(pg_catalog.<) pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())"
+	"::pg_catalog.text::pg_catalog.int8"
 	" AND (e.ticket_id OPERATOR(pg_catalog.>) $2"
 	" OR (e.ticket_id OPERATOR(pg_catalog.=) $2 AND e.seq OPERATOR(pg_catalog.>) $3))"
 	" ORDER BY e.ticket_id USING OPERATOR(pg_catalog.<), e.seq USING OPERATOR(pg_catalog.<)"

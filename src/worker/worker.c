@@ -65,6 +65,7 @@
 #define STUCK_MS		1000	/* patience with a commit that is not published */
 #define PREPARED_MS		5000	/* between two looks for prepared transactions that ended */
 #define SWEEP_MS		60000	/* between two looks at the tables with nothing to do */
+#define HOME_MS			5000	/* between two looks whether the data is at home here, while it is not */
 #define CLOCK_MS		5000	/* between two looks at the clock while a timer is armed: it may be set */
 /* Shortest and longest time for which a failing timer is left alone */
 #define BAD_MS			1000
@@ -713,8 +714,6 @@ look_around(void)
 
 	if (installed == NULL)
 		leave(OMS_WORKER_NONE);
-	if (!oms_worker_enabled)
-		switch_off();
 	if (strcmp(installed, OMS_VERSION) != 0)
 	{
 		ereport(LOG,
@@ -724,6 +723,8 @@ look_around(void)
 						 "the older of the two.")));
 		leave(OMS_WORKER_BLOCKED);
 	}
+	if (!oms_worker_enabled)
+		switch_off();
 }
 
 /*
@@ -806,7 +807,7 @@ work(void)
 	if (!at_home)
 		guarded(step_home);
 	if (!at_home)
-		return SWEEP_MS;
+		return HOME_MS;
 
 	if (nearest <= oms_clock_now() || (retry_tick != 0 && retry_tick <= now) || next_sweep <= now)
 	{

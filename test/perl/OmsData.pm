@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(oms_node oms_database oms_fill oms_content oms_rights oms_has same_content whole guarded
-  work_goes_on sql_like);
+  work_goes_on sql_like log_lacks);
 
 # The data set is made at this time; work goes on at the later one.
 our $then = '2026-03-02 14:00:00+00';
@@ -198,7 +198,7 @@ sub oms_rights
 {
 	my ($node, $db) = @_;
 	return $node->safe_psql($db, q{
-		SELECT o.name, a.grantee::regrole, a.privilege_type, a.is_grantable
+		SELECT o.name, a.grantee::regrole::text AS grantee, a.privilege_type, a.is_grantable
 		FROM (SELECT oid::regprocedure::text, proacl, proowner, 'f'::"char" FROM pg_proc WHERE pronamespace = 'oms'::regnamespace
 			UNION ALL SELECT oid::regclass::text, relacl, relowner, CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char"
 				FROM pg_class WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('r', 'v', 'S', 'p', 'm')
@@ -207,7 +207,7 @@ sub oms_rights
 			AS o (name, acl, owner, kind),
 			aclexplode(COALESCE(o.acl, acldefault(o.kind, o.owner))) AS a
 		WHERE a.grantee <> o.owner
-		ORDER BY 1, 2::text, 3});
+		ORDER BY 1, 2, 3});
 }
 
 sub same_content
@@ -274,6 +274,13 @@ sub sql_like
 	$err =~ s/^psql:<stdin>:\d+: //mg;
 	isnt($status, 0, "$name: fails");
 	like($err, $pattern, $name);
+}
+
+# The log has no line like this; if it has, only those are shown.
+sub log_lacks
+{
+	my ($node, $pattern, $name) = @_;
+	is(join('', grep { /$pattern/ } split /^/, slurp_file($node->logfile)), '', $name);
 }
 
 # Holders still hold, queues are still queues, numbers go on: work all of it to the end.
