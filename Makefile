@@ -34,7 +34,7 @@ ifneq ($(PROVE_TESTS),)
 TAP_TESTS = 1
 endif
 
-EXTRA_CLEAN = build output_iso
+EXTRA_CLEAN = build output_iso tools/verify-proof/verify-proof
 
 .DEFAULT_GOAL := all
 
@@ -60,6 +60,15 @@ all install installcheck:
 clean:
 	rm -rf $(EXTRA_CLEAN) src/*.o src/*/*.o oms.so
 endif
+
+# Checks what oms.proof() gives, without a server: plain C, nothing but the standard library.
+VERIFY_PROOF = tools/verify-proof/verify-proof
+VERIFY_PROOF_SOURCES = $(wildcard tools/verify-proof/*.c) src/engine/chain.c src/engine/merkle.c
+
+.PHONY: verify-proof
+verify-proof: $(VERIFY_PROOF)
+$(VERIFY_PROOF): $(VERIFY_PROOF_SOURCES) $(wildcard tools/verify-proof/*.h) $(wildcard src/engine/*.h)
+	$(CC) -std=c99 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Isrc -o $@ $(VERIFY_PROOF_SOURCES)
 
 export PG_CONFIG
 

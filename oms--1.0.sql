@@ -310,6 +310,39 @@ CREATE TABLE oms.worker_state (
 INSERT INTO oms.worker_state (horizon) VALUES (pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8);
 COMMENT ON TABLE oms.worker_state IS 'how far the worker has sent events; not dumped';
 
+-- One row per seal, append-only; meant to be published elsewhere.
+CREATE TABLE oms.seals (
+	number		bigint PRIMARY KEY,		-- 1, 2, 3 ...
+	sealed_at	timestamptz NOT NULL,
+	tickets		int NOT NULL,			-- leaves of its tree
+	root		bytea NOT NULL,			-- of the Merkle tree
+	previous	bytea NOT NULL,			-- hash of the seal before, zeros for the first
+	hash		bytea NOT NULL			-- over all of these
+);
+COMMENT ON TABLE oms.seals IS 'one row per seal over the chains of many tickets, append-only';
+
+-- One row per ticket in each seal, append-only: how far its chain was.
+CREATE TABLE oms.seal_leaf (
+	seal		bigint NOT NULL,
+	ticket_id	oms.ticket_id NOT NULL,
+	seq			int NOT NULL,			-- its last event then
+	position	int NOT NULL,			-- in the tree, from 0
+	head		bytea NOT NULL,			-- hash of that event
+	PRIMARY KEY (seal, position)
+);
+CREATE INDEX seal_leaf_ticket ON oms.seal_leaf (ticket_id, seal);
+COMMENT ON TABLE oms.seal_leaf IS 'one row per ticket in each seal: how far its chain was, append-only';
+
+-- One row, which a sealer locks: up to where the tickets were looked through for the last seal.
+-- Belongs to this server's transaction ids, so it is not dumped; seal_hash says which seal it is about.
+CREATE TABLE oms.seal_state (
+	one			bool PRIMARY KEY DEFAULT true CHECK (one),
+	seal_hash	bytea NOT NULL,
+	horizon		bigint NOT NULL
+);
+INSERT INTO oms.seal_state (seal_hash, horizon) VALUES ('', 0);
+COMMENT ON TABLE oms.seal_state IS 'how far tickets have been looked through for sealing; not dumped';
+
 SELECT pg_catalog.pg_extension_config_dump('oms.workflow_number', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.workflow', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.workflow_stage', '');
@@ -324,6 +357,8 @@ SELECT pg_catalog.pg_extension_config_dump('oms.home', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.secret', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.tracking', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.tracking_miss', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.seals', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.seal_leaf', '');
 
 --------------------------------------------------------------------------------------------------
 -- api: reading
@@ -588,6 +623,22 @@ COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (breach, end of
 COMMENT ON FUNCTION oms.verify_timeline(oms.ticket_id) IS 'works out the hash chain of a ticket anew (NULL: of every ticket) and returns what does not fit; no rows if all is well. OM002 unknown ticket';
 
 --------------------------------------------------------------------------------------------------
+-- api: seals
+--------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION oms.seal(everything bool DEFAULT false) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'oms_seal' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.seal(bool) IS 'seals the chains of all tickets that changed since the last seal and returns the number of the last seal; without a change none is made, 0: there is none yet. everything: compares all tickets with their latest seal instead of those with new events. Waits for another sealer';
+
+CREATE FUNCTION oms.verify_seals() RETURNS TABLE (seal bigint, ticket oms.ticket_id, problem text)
+	AS 'MODULE_PATHNAME', 'oms_verify_seals' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
+COMMENT ON FUNCTION oms.verify_seals() IS 'works out the chain of seals and their roots anew, looks up every sealed event, and returns what does not fit; no rows if all is well. ticket NULL: about the seal as such';
+
+CREATE FUNCTION oms.proof(ticket oms.ticket_id, content bool DEFAULT true) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'oms_proof' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION oms.proof(oms.ticket_id, bool) IS 'all events of a ticket with its latest seal and the way to there, for tools/verify-proof; collects only, does not check. content false: digests in place of notes, data and outputs. OM002 unknown ticket';
+
+--------------------------------------------------------------------------------------------------
 -- worker
 --------------------------------------------------------------------------------------------------
 
@@ -620,11 +671,11 @@ COMMENT ON VIEW oms.worker_errors IS 'see the function of the same name';
 
 CREATE FUNCTION oms.enable_cron(schedule text DEFAULT '* * * * *') RETURNS bigint
 	AS 'MODULE_PATHNAME', 'oms_enable_cron' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.enable_cron(text) IS 'lets pg_cron call oms.tick() on a schedule, for servers where nothing can be preloaded; returns the number of the job. 55000 if pg_cron is not installed in this database';
+COMMENT ON FUNCTION oms.enable_cron(text) IS 'lets pg_cron call oms.tick() on a schedule and oms.seal() once an hour, for servers where nothing can be preloaded; returns the number of the first job. 55000 if pg_cron is not installed in this database';
 
 CREATE FUNCTION oms.disable_cron() RETURNS bool
 	AS 'MODULE_PATHNAME', 'oms_disable_cron' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.disable_cron() IS 'removes the job of enable_cron; false if there was none';
+COMMENT ON FUNCTION oms.disable_cron() IS 'removes the jobs of enable_cron; false if there were none';
 
 --------------------------------------------------------------------------------------------------
 -- api: guards
@@ -683,10 +734,774 @@ ALTER TABLE oms.workflow_stage ENABLE ALWAYS TRIGGER guard_row;
 ALTER TABLE oms.idempotency ENABLE ALWAYS TRIGGER guard;
 ALTER TABLE oms.idempotency ENABLE ALWAYS TRIGGER guard_row;
 
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.seals
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.seals
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.seal_leaf
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.seal_leaf
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
+
+ALTER TABLE oms.seals ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.seals ENABLE ALWAYS TRIGGER guard_row;
+ALTER TABLE oms.seal_leaf ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.seal_leaf ENABLE ALWAYS TRIGGER guard_row;
+
 CREATE TRIGGER record INSTEAD OF UPDATE OR DELETE ON oms.stage
 	FOR EACH ROW EXECUTE FUNCTION oms.update_stage();
 CREATE TRIGGER record INSTEAD OF UPDATE OR DELETE ON oms.ticket
 	FOR EACH ROW EXECUTE FUNCTION oms.update_ticket();
+
+--------------------------------------------------------------------------------------------------
+-- api: check
+--
+-- Every invariant once more, in plain SQL and from the contract alone: nothing here calls the engine, so
+-- that a mistake there shows here.  One view per kind of finding; what is asked of one ticket goes down to
+-- the indexes.  Each of the two functions is one statement, so that all of it sees one snapshot; without
+-- jit, since compiling a query of this size takes longer than running it.
+--------------------------------------------------------------------------------------------------
+
+-- The definitions, read as the contract says.  OFFSET 0 keeps them one thing for the planner, which would
+-- otherwise join by stage alone and sort the workflows out afterwards.
+CREATE VIEW oms.check_graph AS
+	SELECT w.workflow_id, s.no::pg_catalog.int2 AS stage_no, s.def ->> 'id' AS stage, s.def ->> 'owner' AS owner,
+		COALESCE(s.def ->> 'label', s.def ->> 'id') AS label, s.def ->> 'publicOwner' AS public_owner,
+		pg_catalog.make_interval(mins => (s.def ->> 'slaMins')::pg_catalog.numeric::pg_catalog.int4) AS sla,
+		s.def ? 'slaDays' OR s.def ? 'calendar' OR w.definition ? 'calendar' AS by_calendar,
+		COALESCE((s.def #>> '{retry,maxAttempts}')::pg_catalog.numeric::pg_catalog.int4, 3) AS max_attempts,
+		COALESCE((s.def ->> 'manual')::pg_catalog.bool, false) AS manual,
+		CASE COALESCE(s.def ->> 'join', 'all')
+			WHEN 'all' THEN d.count
+			WHEN 'any' THEN LEAST(d.count, 1)
+			ELSE (s.def ->> 'join')::pg_catalog.numeric::pg_catalog.int4 END AS need,
+		(s.def ->> 'minAmount')::pg_catalog.numeric AS min_amount,
+		s.def ->> 'when' AS condition,
+		s.def -> 'dependsOn' AS depends_on
+	FROM oms.workflow AS w
+	CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(w.definition -> 'stages') WITH ORDINALITY AS s (def, no)
+	CROSS JOIN LATERAL (SELECT pg_catalog.jsonb_array_length(COALESCE(s.def -> 'dependsOn', '[]')) AS count) AS d
+	OFFSET 0;
+COMMENT ON VIEW oms.check_graph IS 'for oms.check(): the stages of every version, read from its definition';
+
+CREATE VIEW oms.check_edge AS
+	SELECT g.workflow_id, g.stage_no, g.stage, g.need, g.manual, d.stage AS dependency
+	FROM oms.check_graph AS g
+	CROSS JOIN LATERAL pg_catalog.jsonb_array_elements_text(g.depends_on) AS d (stage)
+	OFFSET 0;
+COMMENT ON VIEW oms.check_edge IS 'for oms.check(): which stage depends on which';
+
+-- The state table of a stage: the events that move it, from where, to where.  On hold, reassigned leaves
+-- it on hold; resumed leads to where it was before; a lease that ran out for good is followed by failed.
+CREATE VIEW oms.check_move (event, from_status, to_status) AS VALUES
+	('queued', '{waiting}'::pg_catalog.text[], 'queued'),
+	('in_progress', '{queued}', 'in_progress'),
+	('assigned', '{queued,in_progress}', 'in_progress'),
+	('released', '{in_progress}', 'queued'),
+	('lease_expired', '{in_progress}', 'queued'),
+	('retry', '{queued,in_progress,failed}', 'queued'),
+	('reassigned', '{queued,in_progress,on_hold,failed}', 'queued'),
+	('on_hold', '{queued,in_progress,on_hold}', 'on_hold'),
+	('resumed', '{on_hold}', 'queued'),
+	('done', '{queued,in_progress,on_hold}', 'done'),
+	('skipped', '{waiting,queued,in_progress,on_hold,failed}', 'skipped'),
+	('failed', '{queued,in_progress}', 'failed'),
+	('cancelled', '{waiting,queued,in_progress,on_hold,failed}', 'cancelled'),
+	('sent_back', '{waiting,queued,in_progress,on_hold,done,skipped,failed,cancelled}', 'waiting'),
+	('reopened', '{waiting,queued,in_progress,on_hold,done,skipped,failed,cancelled}', 'waiting');
+COMMENT ON VIEW oms.check_move IS 'for oms.check(): the legal moves of a stage, one row per event';
+
+-- The same for a ticket.  One that failed is open again as soon as one of its stages is.
+CREATE VIEW oms.check_ticket_move (event, from_status, to_status) AS VALUES
+	('opened', '{}'::pg_catalog.text[], 'open'),
+	('ticket_done', '{open,failed}', 'done'),
+	('ticket_failed', '{open,failed}', 'failed'),
+	('ticket_cancelled', '{open,on_hold,failed}', 'cancelled'),
+	('ticket_held', '{open,failed}', 'on_hold'),
+	('ticket_resumed', '{on_hold}', 'open'),
+	('sent_back', '{open,on_hold,failed}', 'open'),
+	('reopened', '{open,on_hold,done,failed,cancelled}', 'open');
+COMMENT ON VIEW oms.check_ticket_move IS 'for oms.check(): the legal moves of a ticket, one row per event';
+
+-- Every event that moved a stage, with the states it moved from and to by all that was said before.  A
+-- new cycle starts from waiting.
+CREATE VIEW oms.check_step AS
+	SELECT b.*,
+		COALESCE(pg_catalog.lag(b.after) OVER w, 'waiting') AS before,
+		pg_catalog.lag(b.event) OVER w AS event_before,
+		pg_catalog.lag(b.attempt) OVER w AS attempt_before,
+		pg_catalog.lead(b.seq) OVER w IS NULL AS is_last
+	FROM (
+		SELECT a.ticket_id, a.stage, a.cycle, a.seq, a.at, a.event, a.attempt, a.owner, a.worker, a.from_status,
+			CASE WHEN a.hold_seq > COALESCE(a.free_seq, 0) THEN 'on_hold'
+				WHEN a.event = 'resumed' AND a.busy_seq > COALESCE(a.idle_seq, 0) THEN 'in_progress'
+				ELSE a.to_status END AS after
+		FROM (
+			SELECT e.ticket_id, e.stage COLLATE "C" AS stage, e.cycle, e.seq, e.at, e.status AS event, e.attempt,
+				e.owner, e.worker, m.from_status, m.to_status,
+				pg_catalog.max(e.seq) FILTER (WHERE e.status = 'on_hold') OVER w AS hold_seq,
+				pg_catalog.max(e.seq) FILTER (WHERE e.status NOT IN ('on_hold', 'reassigned')) OVER w AS free_seq,
+				pg_catalog.max(e.seq) FILTER (WHERE m.to_status = 'in_progress') OVER w AS busy_seq,
+				pg_catalog.max(e.seq) FILTER (WHERE m.to_status = 'queued' AND e.status <> 'resumed') OVER w
+					AS idle_seq
+			FROM oms.timeline AS e
+			JOIN oms.check_move AS m ON m.event = e.status
+			WHERE e.stage IS NOT NULL
+			WINDOW w AS (PARTITION BY e.ticket_id, e.stage COLLATE "C", e.cycle ORDER BY e.seq)
+		) AS a
+	) AS b
+	WINDOW w AS (PARTITION BY b.ticket_id, b.stage, b.cycle ORDER BY b.seq);
+COMMENT ON VIEW oms.check_step IS 'for oms.check(): every event that moves a stage, with the states before and after it';
+
+-- What the timeline says of each cycle of a stage as a whole.
+CREATE VIEW oms.check_cycle AS
+	SELECT e.ticket_id, e.stage COLLATE "C" AS stage, e.cycle,
+		pg_catalog.min(e.seq) AS first_seq, pg_catalog.max(e.seq) AS last_seq,
+		pg_catalog.count(*) FILTER (WHERE e.status = 'queued') AS n_queued,
+		pg_catalog.min(e.seq) FILTER (WHERE e.status = 'queued') AS queued_seq,
+		pg_catalog.min(e.at) FILTER (WHERE e.status = 'queued') AS queued_at,
+		pg_catalog.min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped')) AS finished_seq,
+		pg_catalog.min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled')) AS ended_seq,
+		pg_catalog.max(e.at) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled')) AS ended_at,
+		pg_catalog.count(*) FILTER (WHERE e.status = 'breached') AS n_breached,
+		pg_catalog.min(e.seq) FILTER (WHERE e.status = 'breached') AS breached_seq,
+		pg_catalog.min(e.at) FILTER (WHERE e.status = 'breached') AS breached_at,
+		pg_catalog.count(*) FILTER (WHERE e.status = 'escalated') AS level,
+		pg_catalog.max(e.seq) FILTER (WHERE e.payload IS NOT NULL OR e.payload_digest IS NOT NULL) AS payload_seq,
+		pg_catalog.bool_or(e.status IN ('on_hold', 'clock_changed')) AS clock_moved
+	FROM oms.timeline AS e
+	WHERE e.stage IS NOT NULL AND e.cycle > 0
+	GROUP BY e.ticket_id, e.stage COLLATE "C", e.cycle;
+COMMENT ON VIEW oms.check_cycle IS 'for oms.check(): what the timeline says of each cycle of each stage';
+
+-- The rows of stages with what their definition says, and when the clock is due if nothing moved it.
+CREATE VIEW oms.check_row AS
+	SELECT s.*, t.workflow_id, t.status AS ticket_status, t.closed_at, g.stage, g.sla, g.by_calendar, g.max_attempts
+	FROM oms.stage_state AS s
+	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
+	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = s.stage_no;
+COMMENT ON VIEW oms.check_row IS 'for oms.check(): the row of a stage beside its definition';
+
+-- ---- guards ----
+
+-- The guards that must be there: table or view, trigger, when it fires (pg_trigger.tgtype), ENABLE state,
+-- function, and the columns to which its UPDATE is limited.
+CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, columns) AS VALUES
+	('timeline', 'guard', 58, 'A', 'guard', NULL),
+	('timeline', 'guard_row', 27, 'A', 'guard', NULL),
+	('ticket_state', 'guard', 58, 'A', 'guard', NULL),
+	('ticket_state', 'guard_row', 27, 'A', 'guard', NULL),
+	('stage_state', 'guard', 58, 'A', 'guard', NULL),
+	('stage_state', 'guard_row', 27, 'A', 'guard', NULL),
+	('workflow', 'guard', 58, 'A', 'guard', 'workflow_id, name, version, prefix, definition'),
+	('workflow', 'guard_row', 27, 'A', 'guard', 'workflow_id, name, version, prefix, definition'),
+	('workflow_stage', 'guard', 58, 'A', 'guard', NULL),
+	('workflow_stage', 'guard_row', 27, 'A', 'guard', NULL),
+	('idempotency', 'guard', 58, 'A', 'guard', NULL),
+	('idempotency', 'guard_row', 27, 'A', 'guard', NULL),
+	('stage', 'record', 89, 'O', 'update_stage', NULL),
+	('ticket', 'record', 89, 'O', 'update_ticket', NULL);
+COMMENT ON VIEW oms.check_guard IS 'for oms.check(): every trigger that oms has, and no other';
+
+CREATE VIEW oms.check_guards (kind, ticket, detail) AS
+	WITH relation AS (
+		SELECT c.oid, r.name, c.relkind, c.relpersistence, c.relrowsecurity
+		FROM (SELECT DISTINCT g.relation AS name FROM oms.check_guard AS g) AS r
+		LEFT JOIN pg_catalog.pg_class AS c ON c.relname::pg_catalog.text = r.name
+			AND c.relnamespace = 'oms'::pg_catalog.regnamespace
+	), installed AS (
+		SELECT r.name AS relation, t.tgname::pg_catalog.text AS trigger, t.tgtype, t.tgenabled, t.tgqual,
+			p.proname, p.pronamespace, p.prosrc, p.probin,
+			(SELECT pg_catalog.string_agg(a.attname, ', ' ORDER BY a.attnum)
+				FROM pg_catalog.pg_attribute AS a
+				WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr)) AS columns
+		FROM relation AS r
+		JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid AND NOT t.tgisinternal
+		JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+	)
+	SELECT 'guards', NULL::oms.ticket_id,
+		CASE WHEN i.trigger IS NULL THEN pg_catalog.format('trigger %I on oms.%I is missing', g.trigger, g.relation)
+			WHEN i.tgenabled <> g.enabled::"char" THEN pg_catalog.format('trigger %I on oms.%I is %s', i.trigger,
+				i.relation, CASE i.tgenabled WHEN 'D' THEN 'disabled' ELSE 'not ENABLE ALWAYS' END)
+			ELSE pg_catalog.format('trigger %I on oms.%I is not the one that oms made', i.trigger, i.relation) END
+	FROM oms.check_guard AS g
+	LEFT JOIN installed AS i ON i.relation = g.relation AND i.trigger = g.trigger
+	WHERE i.trigger IS NULL OR i.tgenabled <> g.enabled::"char" OR i.tgtype <> g.fires OR i.tgqual IS NOT NULL
+		OR i.columns IS DISTINCT FROM g.columns OR i.proname <> g.function
+		OR i.pronamespace <> 'oms'::pg_catalog.regnamespace
+		OR i.prosrc <> 'oms_' || g.function OR i.probin <> '$libdir/oms'
+	UNION ALL
+	SELECT 'guards', NULL, pg_catalog.format('trigger %I on oms.%I does not belong there', i.trigger, i.relation)
+	FROM installed AS i
+	WHERE NOT EXISTS (SELECT FROM oms.check_guard AS g WHERE g.relation = i.relation AND g.trigger = i.trigger)
+	UNION ALL
+	SELECT 'guards', NULL, pg_catalog.format('rule %I on oms.%I does not belong there', w.rulename, r.name)
+	FROM relation AS r
+	JOIN pg_catalog.pg_rewrite AS w ON w.ev_class = r.oid
+	WHERE w.rulename <> '_RETURN'
+	UNION ALL
+	SELECT 'guards', NULL, pg_catalog.format('foreign key %I on oms.%I does not belong there', k.conname, r.name)
+	FROM relation AS r
+	JOIN pg_catalog.pg_constraint AS k ON k.conrelid = r.oid AND k.contype = 'f'
+	UNION ALL
+	SELECT 'guards', NULL, CASE WHEN r.oid IS NULL THEN pg_catalog.format('oms.%I is missing', r.name)
+		WHEN r.relkind NOT IN ('r', 'p', 'v') THEN pg_catalog.format('oms.%I is not a table', r.name)
+		WHEN r.relrowsecurity AND r.name <> 'secret' THEN pg_catalog.format('row security hides rows of oms.%I', r.name)
+		WHEN NOT r.relrowsecurity AND r.name = 'secret' THEN 'row security of oms.secret is off'
+		ELSE pg_catalog.format('oms.%I does not survive a crash', r.name) END
+	FROM relation AS r
+	WHERE r.oid IS NULL OR r.relkind NOT IN ('r', 'p', 'v') OR r.relrowsecurity <> (r.name = 'secret')
+		OR r.relpersistence <> 'p';
+COMMENT ON VIEW oms.check_guards IS 'for oms.check(): tables missing, triggers missing, changed, not ENABLE ALWAYS or not ours, rules, foreign keys, row security';
+
+-- ---- chain ----
+
+CREATE FUNCTION oms.check_piece(bytea) RETURNS bytea
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN COALESCE(pg_catalog.int4send(pg_catalog.octet_length($1)) || $1, '\xffffffff'::pg_catalog.bytea);
+COMMENT ON FUNCTION oms.check_piece(bytea) IS 'for oms.check(): bytes as they are hashed, after their length';
+
+CREATE FUNCTION oms.check_piece(text) RETURNS bytea
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN COALESCE(pg_catalog.int4send(pg_catalog.octet_length(pg_catalog.convert_to($1, 'UTF8')))
+		|| pg_catalog.convert_to($1, 'UTF8'), '\xffffffff'::pg_catalog.bytea);
+COMMENT ON FUNCTION oms.check_piece(text) IS 'for oms.check(): a text as it is hashed, in UTF-8 after its length';
+
+CREATE VIEW oms.check_chain (kind, ticket, detail) AS
+	-- Each event with the hash that its content and the hash before it give (docs/hash-chain.md).
+	SELECT 'chain', c.ticket_id, pg_catalog.format('event %s: %s', c.seq, p.problem)
+	FROM (
+		SELECT e.ticket_id, e.seq, e.at, e.hash, pg_catalog.lag(e.seq) OVER w AS seq_before,
+			pg_catalog.lag(e.at) OVER w AS at_before,
+			pg_catalog.sha256(COALESCE(pg_catalog.lag(e.hash) OVER w,
+					'\x0000000000000000000000000000000000000000000000000000000000000000'::pg_catalog.bytea)
+				|| '\x01'::pg_catalog.bytea
+				|| oms.check_piece(e.ticket_id::pg_catalog.text)
+				|| pg_catalog.int4send(e.seq)
+				|| pg_catalog.int8send(CASE WHEN pg_catalog.isfinite(e.at)
+					THEN (EXTRACT(epoch FROM e.at) * 1000000)::pg_catalog.int8 END)
+				|| oms.check_piece(e.status)
+				|| oms.check_piece(e.stage)
+				|| oms.check_piece(e.owner)
+				|| oms.check_piece(e.actor)
+				|| oms.check_piece(e.session_actor)
+				|| oms.check_piece(e.client)
+				|| oms.check_piece(e.worker)
+				|| CASE WHEN e.public THEN '\x01'::pg_catalog.bytea ELSE '\x00'::pg_catalog.bytea END
+				|| pg_catalog.int4send(e.cycle)
+				|| pg_catalog.int4send(e.attempt)
+				|| oms.check_piece(CASE WHEN e.note IS NULL THEN e.note_digest
+					ELSE pg_catalog.sha256(COALESCE(e.salt, '') || pg_catalog.convert_to(e.note, 'UTF8')) END)
+				|| oms.check_piece(CASE WHEN e.payload IS NULL THEN e.payload_digest
+					ELSE pg_catalog.sha256(COALESCE(e.salt, '')
+						|| pg_catalog.convert_to(e.payload::pg_catalog.text, 'UTF8')) END)) AS expected
+		FROM oms.timeline AS e
+		WINDOW w AS (PARTITION BY e.ticket_id ORDER BY e.seq)
+	) AS c
+	CROSS JOIN LATERAL (VALUES
+		(c.seq <> COALESCE(c.seq_before, 0) + 1, 'an event is missing before it'),
+		(c.at < c.at_before, 'time goes back'),
+		(c.hash IS DISTINCT FROM c.expected, 'content does not match the hash')) AS p (found, problem)
+	WHERE p.found
+	UNION ALL
+	-- The end of the chain is what the ticket's row says.
+	SELECT 'chain', t.ticket_id, CASE
+		WHEN e.last_seq IS NULL THEN 'no events'
+		WHEN e.last_seq <> t.seq THEN pg_catalog.format('the last event is %s, the ticket says %s', e.last_seq, t.seq)
+		ELSE pg_catalog.format('event %s: the last hash is not the head of the chain', t.seq) END
+	FROM oms.ticket_state AS t
+	LEFT JOIN (SELECT x.ticket_id, pg_catalog.max(x.seq) AS last_seq
+		FROM oms.timeline AS x GROUP BY x.ticket_id) AS e ON e.ticket_id = t.ticket_id
+	LEFT JOIN oms.timeline AS l ON l.ticket_id = t.ticket_id AND l.seq = e.last_seq
+	WHERE e.last_seq IS DISTINCT FROM t.seq OR l.hash IS DISTINCT FROM t.head;
+COMMENT ON VIEW oms.check_chain IS 'for oms.check(): gaps, time going back, hashes worked out anew, heads';
+
+-- ---- counters ----
+
+CREATE VIEW oms.check_counters (kind, ticket, detail) AS
+	-- Sums over the rows of a ticket's stages.  With as many bits as rows that are to have one, and each
+	-- of these having it, the set is right.  A stage that waited when its ticket was cancelled may or may
+	-- not count as started.
+	SELECT 'counters', t.ticket_id, p.problem
+	FROM oms.ticket_state AS t
+	LEFT JOIN (
+		SELECT r.ticket_id,
+			pg_catalog.count(*) FILTER (WHERE r.status IN ('q', 'p', 'h')) AS n_active,
+			pg_catalog.count(*) FILTER (WHERE r.status = 'f') AS n_failed,
+			pg_catalog.count(*) FILTER (WHERE r.status = 'w') AS n_waiting,
+			pg_catalog.count(*) FILTER (WHERE r.status IN ('d', 's')) AS n_finished,
+			pg_catalog.count(*) FILTER (WHERE r.status <> 'w') AS n_started,
+			pg_catalog.count(*) FILTER (WHERE r.status = 'x' AND r.queued_at IS NULL) AS n_unsure
+		FROM oms.stage_state AS r GROUP BY r.ticket_id
+	) AS s ON s.ticket_id = t.ticket_id
+	LEFT JOIN (
+		SELECT g.workflow_id, (pg_catalog.count(*) + 7) / 8 AS bytes FROM oms.check_graph AS g GROUP BY g.workflow_id
+	) AS w ON w.workflow_id = t.workflow_id
+	CROSS JOIN LATERAL (VALUES
+		(t.n_active <> COALESCE(s.n_active, 0),
+			pg_catalog.format('%s stages are active, the ticket says %s', COALESCE(s.n_active, 0), t.n_active)),
+		(t.n_failed <> COALESCE(s.n_failed, 0),
+			pg_catalog.format('%s stages failed, the ticket says %s', COALESCE(s.n_failed, 0), t.n_failed)),
+		(s.n_waiting > 0 AND NOT t.odd_rows, 'a waiting stage has a row and the ticket does not say so'),
+		(pg_catalog.octet_length(t.finished) <> w.bytes
+			OR pg_catalog.bit_count(t.finished) <> COALESCE(s.n_finished, 0),
+			'the set of finished stages has the wrong size'),
+		(pg_catalog.octet_length(t.started) <> w.bytes
+			OR pg_catalog.bit_count(t.started) NOT BETWEEN COALESCE(s.n_started, 0) - COALESCE(s.n_unsure, 0)
+				AND COALESCE(s.n_started, 0),
+			'the set of started stages has the wrong size'),
+		(t.status NOT IN ('o', 'h', 'd', 'f', 'x'), pg_catalog.format('unknown status %s', t.status)),
+		(t.status = 'f' AND (COALESCE(s.n_active, 0) > 0 OR COALESCE(s.n_failed, 0) = 0),
+			'the ticket is failed, but something can run or nothing failed'),
+		(t.status IN ('d', 'x') AND COALESCE(s.n_active, 0) + COALESCE(s.n_failed, 0) > 0,
+			pg_catalog.format('the ticket is %s, but %s stages are not finished', oms.ticket_status(t.status),
+				COALESCE(s.n_active, 0) + COALESCE(s.n_failed, 0)))) AS p (found, problem)
+	WHERE p.found
+	UNION ALL
+	SELECT 'counters', r.ticket_id, pg_catalog.format('stage %s: %s', r.stage_no, p.problem)
+	FROM oms.stage_state AS r
+	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
+	CROSS JOIN LATERAL (VALUES
+		(r.status NOT IN ('w', 'q', 'p', 'h', 'd', 's', 'f', 'x'), pg_catalog.format('unknown status %s', r.status)),
+		(r.stage_no BETWEEN 1 AND pg_catalog.octet_length(t.finished) * 8
+			AND (pg_catalog.get_bit(t.finished, CASE WHEN r.stage_no BETWEEN 1
+				AND pg_catalog.octet_length(t.finished) * 8 THEN r.stage_no - 1 END) = 1)
+				<> (r.status IN ('d', 's')), 'not as in the set of finished stages'),
+		(r.stage_no BETWEEN 1 AND pg_catalog.octet_length(t.started) * 8
+			AND (pg_catalog.get_bit(t.started, CASE WHEN r.stage_no BETWEEN 1
+				AND pg_catalog.octet_length(t.started) * 8 THEN r.stage_no - 1 END) = 1)
+				<> (r.status <> 'w') AND NOT (t.odd_rows AND r.status = 'x' AND r.queued_at IS NULL),
+			'not as in the set of started stages'),
+		(r.status IN ('q', 'p', 'h') AND r.priority <> t.priority,
+			pg_catalog.format('priority %s, that of the ticket is %s', r.priority, t.priority))) AS p (found, problem)
+	WHERE p.found;
+COMMENT ON VIEW oms.check_counters IS 'for oms.check(): counters, sets and status of a ticket against the rows of its stages';
+
+-- ---- fold ----
+
+CREATE VIEW oms.check_fold (kind, ticket, detail) AS
+	-- Rows of stages: what the last event of the cycle left behind.  A stage that no event moved is waiting,
+	-- or ended with its ticket.  Once a calendar or a hold moves the clock, the due time is not known here.
+	SELECT 'fold', x.ticket_id,
+		pg_catalog.format('stage %s: %s is %s, the timeline says %s', x.stage, v.what,
+			COALESCE(v.found, 'not set'), COALESCE(v.expected, 'not set'))
+	FROM (
+		SELECT r.*, oms.stage_status(r.status) AS status_word, l.event,
+			COALESCE(l.after, CASE WHEN r.ticket_status = 'x' THEN 'cancelled' ELSE 'waiting' END) AS e_status,
+			COALESCE(l.owner, r.owner) AS e_owner,
+			CASE WHEN l.after NOT IN ('waiting', 'queued', 'failed') THEN l.worker END AS e_worker,
+			CASE WHEN l.event = 'lease_expired' THEN l.attempt + 1 ELSE COALESCE(l.attempt, r.attempt) END AS e_attempt,
+			COALESCE(c.level, 0) AS e_level,
+			CASE WHEN l.event = 'in_progress' THEN l.seq ELSE r.token END AS e_token,
+			c.queued_at AS e_queued_at,
+			CASE WHEN l.event = 'in_progress' THEN l.at WHEN l.after = 'queued' THEN NULL ELSE r.started_at END
+				AS e_started_at,
+			CASE WHEN l.after IN ('done', 'skipped', 'cancelled') THEN c.ended_at
+				WHEN r.status = 'x' AND r.finished_at IS NOT NULL THEN r.closed_at END AS e_finished_at,
+			CASE WHEN r.by_calendar OR c.clock_moved THEN r.due_at ELSE c.queued_at + r.sla END AS e_due_at,
+			CASE WHEN l.after = 'done' THEN COALESCE(c.payload_seq, 0) ELSE 0 END AS e_output_seq
+		FROM oms.check_row AS r
+		LEFT JOIN oms.check_step AS l
+			ON l.ticket_id = r.ticket_id AND l.stage = r.stage AND l.cycle = r.cycle AND l.is_last
+		LEFT JOIN oms.check_cycle AS c
+			ON c.ticket_id = r.ticket_id AND c.stage = r.stage AND c.cycle = r.cycle
+	) AS x
+	CROSS JOIN LATERAL (VALUES
+		('status', x.status_word, x.e_status),
+		('owner', x.owner, x.e_owner),
+		('worker', x.worker, x.e_worker),
+		('attempt', x.attempt::pg_catalog.text, x.e_attempt::pg_catalog.text),
+		('level', x.level::pg_catalog.text, x.e_level::pg_catalog.text),
+		('token', x.token::pg_catalog.text, x.e_token::pg_catalog.text),
+		('queued_at', x.queued_at::pg_catalog.text, x.e_queued_at::pg_catalog.text),
+		('started_at', x.started_at::pg_catalog.text, x.e_started_at::pg_catalog.text),
+		('finished_at', x.finished_at::pg_catalog.text, x.e_finished_at::pg_catalog.text),
+		('due_at', x.due_at::pg_catalog.text, x.e_due_at::pg_catalog.text),
+		('output_seq', x.output_seq::pg_catalog.text, x.e_output_seq::pg_catalog.text)) AS v (what, found, expected)
+	WHERE (x.status_word, x.owner, x.worker, x.attempt, x.level, x.token, x.queued_at, x.started_at, x.finished_at,
+			x.due_at, x.output_seq)
+		IS DISTINCT FROM (x.e_status, x.e_owner, x.e_worker, x.e_attempt, x.e_level, x.e_token, x.e_queued_at,
+			x.e_started_at, x.e_finished_at, x.e_due_at, x.e_output_seq)
+		AND v.found IS DISTINCT FROM v.expected
+	UNION ALL
+	-- Stages of which the timeline knows more than the rows.
+	SELECT 'fold', c.ticket_id, pg_catalog.format('stage %s: the timeline is in cycle %s, the row %s', c.stage,
+		c.cycle, COALESCE('in ' || s.cycle, 'is missing'))
+	FROM oms.check_cycle AS c
+	JOIN oms.ticket_state AS t ON t.ticket_id = c.ticket_id
+	LEFT JOIN oms.check_row AS s ON s.ticket_id = c.ticket_id AND s.stage = c.stage
+	WHERE s.cycle IS NULL OR s.cycle < c.cycle
+	UNION ALL
+	-- Rows of tickets.
+	SELECT 'fold', x.ticket_id, pg_catalog.format('%s is %s, the timeline says %s', v.what,
+		COALESCE(v.found, 'not set'), COALESCE(v.expected, 'not set'))
+	FROM (
+		SELECT t.*, oms.ticket_status(t.status) AS status_word,
+			CASE WHEN m.to_status = 'failed' AND e.active_seq > e.moved_seq THEN 'open' ELSE m.to_status END AS e_status,
+			o.at AS e_opened_at, o.actor AS e_opened_by,
+			CASE WHEN m.to_status IN ('done', 'cancelled') THEN l.at END AS e_closed_at,
+			e.last_at AS e_last_at,
+			e.data_seq AS e_data_seq
+		FROM oms.ticket_state AS t
+		LEFT JOIN (
+			SELECT y.ticket_id, pg_catalog.max(y.at) AS last_at,
+				pg_catalog.max(y.seq) FILTER (WHERE y.stage IS NULL
+					AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)) AS data_seq,
+				pg_catalog.max(y.seq) FILTER (WHERE y.status IN ('opened', 'ticket_done', 'ticket_failed',
+					'ticket_cancelled', 'ticket_held', 'ticket_resumed', 'sent_back', 'reopened')) AS moved_seq,
+				pg_catalog.max(y.seq) FILTER (WHERE y.stage IS NOT NULL AND y.status IN ('queued', 'in_progress',
+					'assigned', 'released', 'retry', 'reassigned', 'on_hold', 'resumed')) AS active_seq
+			FROM oms.timeline AS y GROUP BY y.ticket_id
+		) AS e ON e.ticket_id = t.ticket_id
+		LEFT JOIN oms.timeline AS l ON l.ticket_id = t.ticket_id AND l.seq = e.moved_seq
+		LEFT JOIN oms.check_ticket_move AS m ON m.event = l.status
+		LEFT JOIN oms.timeline AS o ON o.ticket_id = t.ticket_id AND o.seq = 1 AND o.status = 'opened'
+	) AS x
+	CROSS JOIN LATERAL (VALUES
+		('status', x.status_word, x.e_status),
+		('opened_at', x.opened_at::pg_catalog.text, x.e_opened_at::pg_catalog.text),
+		('opened_by', x.opened_by, x.e_opened_by),
+		('closed_at', x.closed_at::pg_catalog.text, x.e_closed_at::pg_catalog.text),
+		('last_at', x.last_at::pg_catalog.text, x.e_last_at::pg_catalog.text),
+		('data_seq', x.data_seq::pg_catalog.text, x.e_data_seq::pg_catalog.text)) AS v (what, found, expected)
+	WHERE (x.status_word, x.opened_at, x.opened_by, x.closed_at, x.last_at, x.data_seq)
+		IS DISTINCT FROM (x.e_status, x.e_opened_at, x.e_opened_by, x.e_closed_at, x.e_last_at, x.e_data_seq)
+		AND v.found IS DISTINCT FROM v.expected;
+COMMENT ON VIEW oms.check_fold IS 'for oms.check(): the rows of tickets and stages against what the timeline adds up to';
+
+-- ---- moves ----
+
+CREATE VIEW oms.check_moves (kind, ticket, detail) AS
+	-- Stages.
+	SELECT 'moves', s.ticket_id, CASE
+		WHEN s.event = 'in_progress' AND s.before = 'in_progress' THEN pg_catalog.format(
+			'event %s: stage %s was taken while somebody had it', s.seq, s.stage)
+		ELSE pg_catalog.format('event %s: stage %s was %s, which %s does not allow', s.seq, s.stage, s.before,
+			s.event) END
+	FROM oms.check_step AS s
+	WHERE s.before <> ALL (s.from_status)
+	UNION ALL
+	-- Attempts count up by one at a retry and after a lease that ran out, and from 1 again once it had failed.
+	SELECT 'moves', s.ticket_id, pg_catalog.format('event %s: stage %s, attempt %s after %s', s.seq, s.stage,
+		s.attempt, COALESCE(s.attempt_before::pg_catalog.text, 'none'))
+	FROM oms.check_step AS s
+	WHERE s.event NOT IN ('sent_back', 'reopened')
+		AND CASE WHEN s.event_before IS NULL OR s.event_before IN ('sent_back', 'reopened') THEN s.attempt <> 1
+			WHEN s.before = 'failed' AND s.event IN ('retry', 'reassigned') THEN s.attempt <> 1
+			WHEN s.event_before = 'lease_expired' AND s.event = 'failed'
+				THEN s.attempt NOT IN (s.attempt_before, s.attempt_before + 1)
+			ELSE s.attempt <> s.attempt_before
+				+ CASE WHEN s.event_before = 'lease_expired' THEN 1 ELSE 0 END
+				+ CASE WHEN s.event = 'retry' THEN 1 ELSE 0 END END
+	UNION ALL
+	SELECT 'moves', s.ticket_id, pg_catalog.format('event %s: stage %s, attempt %s of %s', s.seq, s.stage, s.attempt,
+		g.max_attempts)
+	FROM oms.check_step AS s
+	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
+	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = s.stage
+	WHERE s.attempt > g.max_attempts
+	UNION ALL
+	-- Cycles follow each other, each after one more send_back or reopen of the ticket.
+	SELECT 'moves', c.ticket_id, pg_catalog.format('event %s: stage %s, cycle %s begins out of turn', c.first_seq,
+		c.stage, c.cycle)
+	FROM (
+		SELECT y.*, pg_catalog.lag(y.last_seq) OVER (PARTITION BY y.ticket_id, y.stage ORDER BY y.cycle) AS last_before
+		FROM oms.check_cycle AS y
+	) AS c
+	LEFT JOIN (
+		SELECT b.ticket_id, pg_catalog.count(*) AS times
+		FROM oms.timeline AS b WHERE b.status IN ('sent_back', 'reopened') GROUP BY b.ticket_id
+	) AS b ON b.ticket_id = c.ticket_id
+	WHERE c.first_seq < c.last_before OR c.cycle > COALESCE(b.times, 0) + 1
+	UNION ALL
+	-- Tickets.
+	SELECT 'moves', s.ticket_id, CASE WHEN s.before IS NULL
+		THEN pg_catalog.format('event %s: %s, and the ticket was not opened', s.seq, s.event)
+		ELSE pg_catalog.format('event %s: the ticket was %s, which %s does not allow', s.seq, s.before, s.event) END
+	FROM (
+		SELECT e.ticket_id, e.seq, e.status AS event, m.from_status,
+			pg_catalog.lag(m.to_status) OVER (PARTITION BY e.ticket_id ORDER BY e.seq) AS before
+		FROM oms.timeline AS e
+		JOIN oms.check_ticket_move AS m ON m.event = e.status
+	) AS s
+	WHERE CASE WHEN s.event = 'opened' THEN s.seq <> 1 ELSE s.before IS NULL OR s.before <> ALL (s.from_status) END
+	UNION ALL
+	-- Nothing moves in a closed ticket.
+	SELECT 'moves', s.ticket_id, pg_catalog.format('event %s: stage %s, %s after the ticket was closed', s.seq, s.stage,
+		s.event)
+	FROM (
+		SELECT e.ticket_id, e.seq, e.stage, e.status AS event,
+			pg_catalog.max(e.seq) FILTER (WHERE e.status IN ('ticket_done', 'ticket_cancelled')) OVER w AS closed_seq,
+			pg_catalog.max(e.seq) FILTER (WHERE e.status IN ('sent_back', 'reopened')) OVER w AS opened_seq
+		FROM oms.timeline AS e
+		WINDOW w AS (PARTITION BY e.ticket_id ORDER BY e.seq)
+	) AS s
+	WHERE s.closed_seq > COALESCE(s.opened_seq, 0) AND s.stage IS NOT NULL
+		AND s.event IN (SELECT m.event FROM oms.check_move AS m);
+COMMENT ON VIEW oms.check_moves IS 'for oms.check(): moves that the state table does not allow, two holders at once, attempts and cycles out of turn';
+
+-- ---- dispatch ----
+
+CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
+	-- No stage is queued before its dependencies were met: before as many of them as it needs had finished
+	-- for the first time.
+	SELECT 'dispatch', c.ticket_id, pg_catalog.format('stage %s: queued by event %s, %s', c.stage, c.queued_seq,
+		COALESCE('its dependencies were met by event ' || m.seq, 'its dependencies are not met'))
+	FROM oms.check_cycle AS c
+	JOIN oms.ticket_state AS t ON t.ticket_id = c.ticket_id
+	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = c.stage AND g.need > 0
+	LEFT JOIN (
+		SELECT f.ticket_id, x.stage, x.need, f.seq,
+			pg_catalog.row_number() OVER (PARTITION BY f.ticket_id, x.stage ORDER BY f.seq) AS nth
+		FROM (
+			SELECT y.ticket_id, y.stage, pg_catalog.min(y.finished_seq) AS seq
+			FROM oms.check_cycle AS y
+			WHERE y.finished_seq IS NOT NULL
+			GROUP BY y.ticket_id, y.stage
+		) AS f
+		JOIN oms.ticket_state AS k ON k.ticket_id = f.ticket_id
+		JOIN oms.check_edge AS x ON x.workflow_id = k.workflow_id AND x.dependency = f.stage
+	) AS m ON m.ticket_id = c.ticket_id AND m.stage = c.stage AND m.nth = m.need
+	WHERE c.queued_seq IS NOT NULL AND (m.seq IS NULL OR m.seq >= c.queued_seq)
+	UNION ALL
+	SELECT 'dispatch', c.ticket_id, pg_catalog.format('stage %s: queued %s times in cycle %s', c.stage, c.n_queued, c.cycle)
+	FROM oms.check_cycle AS c
+	WHERE c.n_queued > 1
+	UNION ALL
+	-- Whoever starts a manual stage is named by a note in its event; the resolver leaves none.
+	SELECT 'dispatch', e.ticket_id, pg_catalog.format('stage %s: queued by event %s, but it is manual', e.stage, e.seq)
+	FROM oms.check_graph AS g
+	JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
+	JOIN oms.timeline AS e ON e.ticket_id = t.ticket_id AND e.stage = g.stage
+	WHERE g.manual AND e.status = 'queued' AND e.cycle = 1 AND e.note IS NULL AND e.note_digest IS NULL
+	UNION ALL
+	-- What has its dependencies met now was queued or skipped in its cycle.
+	SELECT 'dispatch', m.ticket_id, pg_catalog.format('stage %s: not queued, though its dependencies are met', m.stage)
+	FROM (
+		SELECT t.ticket_id, t.status, g.stage_no, g.stage
+		FROM oms.ticket_state AS t
+		JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.need = 0 AND NOT g.manual
+		UNION ALL
+		SELECT f.ticket_id, f.ticket_status, x.stage_no, x.stage
+		FROM (
+			-- DISTINCT, so that the planner takes the rows of a ticket before it looks at the edges
+			SELECT DISTINCT r.ticket_id, r.ticket_status, r.workflow_id, r.stage
+			FROM oms.check_row AS r
+			WHERE r.status IN ('d', 's')
+		) AS f
+		JOIN oms.check_edge AS x ON x.workflow_id = f.workflow_id AND x.dependency = f.stage
+		WHERE NOT x.manual
+		GROUP BY f.ticket_id, f.ticket_status, x.stage_no, x.stage, x.need
+		HAVING pg_catalog.count(*) >= x.need
+	) AS m
+	LEFT JOIN oms.stage_state AS s ON s.ticket_id = m.ticket_id AND s.stage_no = m.stage_no
+	LEFT JOIN oms.check_cycle AS c
+		ON c.ticket_id = m.ticket_id AND c.stage = m.stage AND c.cycle = COALESCE(s.cycle, 1)
+	WHERE m.status IN ('o', 'f', 'd') AND c.queued_seq IS NULL AND c.finished_seq IS NULL
+	UNION ALL
+	-- A condition skips a stage if it is known to be false, and only then.  What an erasure took away
+	-- cannot be judged any more.
+	SELECT 'dispatch', q.ticket_id, pg_catalog.format('stage %s: %s by event %s, though its condition is %sknown to be false',
+		q.stage, q.event, q.seq, CASE q.event WHEN 'queued' THEN '' ELSE 'not ' END)
+	FROM (
+		SELECT e.ticket_id, e.stage, e.seq, e.status AS event,
+			COALESCE(CASE WHEN pg_catalog.jsonb_typeof(d.payload -> 'amount') = 'number'
+				THEN (d.payload -> 'amount')::pg_catalog.numeric < g.min_amount END, false)
+			OR COALESCE(NOT pg_catalog.jsonb_path_match(d.payload,
+				('strict ' || pg_catalog.regexp_replace(g.condition, '^\s*strict\s', ''))::pg_catalog.jsonpath,
+				pg_catalog.jsonb_build_object('stages', COALESCE(o.outputs, '{}')), true), false) AS known_false
+		FROM oms.check_graph AS g
+		JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
+		JOIN oms.timeline AS e ON e.ticket_id = t.ticket_id AND e.stage = g.stage
+		-- the data and the outputs as they were then
+		CROSS JOIN LATERAL (
+			SELECT y.payload
+			FROM oms.timeline AS y
+			WHERE y.ticket_id = e.ticket_id AND y.seq < e.seq AND y.stage IS NULL
+				AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)
+			ORDER BY y.seq DESC LIMIT 1
+		) AS d
+		CROSS JOIN LATERAL (
+			SELECT pg_catalog.jsonb_object_agg(z.stage, COALESCE(z.payload, '{}')) AS outputs,
+				COALESCE(pg_catalog.bool_or(z.payload IS NULL AND z.payload_digest IS NOT NULL), false) AS erased
+			FROM (
+				SELECT DISTINCT ON (y.stage) y.stage, y.payload, y.payload_digest
+				FROM oms.timeline AS y
+				WHERE y.ticket_id = e.ticket_id AND y.seq < e.seq AND y.stage IS NOT NULL
+					AND (y.status = 'done' OR y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)
+					AND g.condition IS NOT NULL
+				ORDER BY y.stage, y.seq DESC
+			) AS z
+		) AS o
+		WHERE d.payload IS NOT NULL AND NOT g.manual AND (g.min_amount IS NOT NULL OR g.condition IS NOT NULL) AND NOT o.erased AND e.cycle = 1
+			AND (e.status = 'queued' OR (e.status = 'skipped' AND e.note = 'condition is false'))
+	) AS q
+	WHERE (q.event = 'queued') = q.known_false;
+COMMENT ON VIEW oms.check_dispatch IS 'for oms.check(): stages queued too early, twice, by themselves, not at all, or against their condition';
+
+-- ---- stuck ----
+
+CREATE VIEW oms.check_stuck (kind, ticket, detail) AS
+	SELECT 'stuck', t.ticket_id, 'the ticket is open and has no next move'
+	FROM oms.ticket_state AS t
+	WHERE t.status = 'o'
+		AND NOT EXISTS (SELECT FROM oms.stage_state AS s
+			WHERE s.ticket_id = t.ticket_id AND s.status IN ('q', 'p', 'h'))
+	UNION ALL
+	SELECT 'stuck', r.ticket_id, pg_catalog.format('stage %s: queued, but never to be claimed', r.stage)
+	FROM oms.check_row AS r
+	WHERE r.status = 'q' AND (r.ready_at IS NULL OR r.ready_at = 'infinity');
+COMMENT ON VIEW oms.check_stuck IS 'for oms.check(): open tickets in which nothing can happen any more';
+
+-- ---- breach ----
+
+CREATE VIEW oms.check_breach (kind, ticket, detail) AS
+	-- The due time of a cycle follows from its first queued event; if a calendar or a hold moved the clock,
+	-- only the row of the current cycle knows it.
+	WITH cycle AS (
+		SELECT c.*, s.breached_at AS row_breached_at, s.cycle = c.cycle AS current,
+			CASE WHEN NOT (s.by_calendar OR c.clock_moved) THEN c.queued_at + s.sla
+				WHEN s.cycle = c.cycle THEN s.due_at END AS due_at
+		FROM oms.check_cycle AS c
+		JOIN oms.check_row AS s ON s.ticket_id = c.ticket_id AND s.stage = c.stage
+	)
+	SELECT 'breach', c.ticket_id, pg_catalog.format('stage %s, cycle %s: %s', c.stage, c.cycle, p.problem)
+	FROM cycle AS c
+	CROSS JOIN LATERAL (VALUES
+		(c.n_breached > 1, 'breached more than once'),
+		(c.breached_at <= c.due_at, 'breached before it was due'),
+		(c.n_breached > 0 AND (c.queued_seq IS NULL OR c.breached_seq < c.queued_seq),
+			'breached before it was queued'),
+		(c.breached_seq > c.ended_seq, 'breached after it had ended'),
+		(c.ended_at > c.due_at AND c.n_breached = 0, 'ended later than due, and no breach'),
+		(c.current AND c.breached_at IS DISTINCT FROM c.row_breached_at, 'the row says otherwise about the breach'))
+		AS p (found, problem)
+	WHERE p.found
+	UNION ALL
+	-- Whatever is done later than due comes after the breach.  A lease that had run out before is told first.
+	SELECT 'breach', s.ticket_id, pg_catalog.format('event %s: stage %s, %s later than due and before the breach',
+		s.seq, s.stage, s.event)
+	FROM (
+		SELECT e.ticket_id, e.stage COLLATE "C" AS stage, e.seq, e.at, e.status AS event,
+			pg_catalog.min(e.at) FILTER (WHERE e.status = 'queued') OVER w AS queued_at,
+			pg_catalog.min(e.seq) FILTER (WHERE e.status = 'breached') OVER w AS breached_seq,
+			pg_catalog.bool_or(e.status IN ('on_hold', 'clock_changed')) OVER w AS clock_moved
+		FROM oms.timeline AS e
+		WHERE e.stage IS NOT NULL AND e.cycle > 0
+		WINDOW w AS (PARTITION BY e.ticket_id, e.stage COLLATE "C", e.cycle)
+	) AS s
+	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
+	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = s.stage
+	WHERE s.at > s.queued_at + g.sla AND NOT g.by_calendar AND NOT s.clock_moved
+		AND s.event IN ('in_progress', 'assigned', 'released', 'retry', 'reassigned', 'done', 'skipped', 'cancelled')
+		AND CASE WHEN s.breached_seq IS NULL THEN s.event NOT IN ('done', 'skipped', 'cancelled')
+			ELSE s.breached_seq > s.seq END;
+COMMENT ON VIEW oms.check_breach IS 'for oms.check(): breaches recorded twice, too early, too late or not at all';
+
+-- ---- timers ----
+
+CREATE VIEW oms.check_timers (kind, ticket, detail) AS
+	-- A timer may come up early, but never late.
+	SELECT 'timers', r.ticket_id, pg_catalog.format('stage %s: %s', r.stage, p.problem)
+	FROM (
+		SELECT y.*, LEAST(CASE y.status WHEN 'q' THEN y.announce_at WHEN 'p' THEN y.lease_until END,
+			CASE WHEN y.breached_at IS NULL AND y.status IN ('q', 'p', 'f')
+				THEN y.due_at + '1 microsecond'::pg_catalog.interval END) AS next_at
+		FROM oms.check_row AS y
+	) AS r
+	CROSS JOIN LATERAL (VALUES
+		(r.next_at IS NOT NULL AND r.timer_at IS NULL, 'something is due, and no timer is set'),
+		(r.timer_at > r.next_at, 'the timer comes later than what is due'),
+		(r.status IN ('d', 's', 'x') AND r.timer_at IS NOT NULL, 'it has ended, and a timer is set'),
+		(r.announce_at <> r.ready_at, 'it is announced at another time than it can be claimed'),
+		(r.status <> 'q' AND r.announce_at IS NOT NULL, 'it is not queued, and is to be announced'),
+		(r.status NOT IN ('p', 'h') AND r.lease_until IS NOT NULL, 'nobody has it, and a lease runs')) AS p (found, problem)
+	WHERE p.found;
+COMMENT ON VIEW oms.check_timers IS 'for oms.check(): timers that are missing or would come up too late';
+
+-- ---- orphans ----
+
+CREATE VIEW oms.check_orphans (kind, ticket, detail) AS
+	SELECT 'orphans', t.ticket_id, 'the workflow of the ticket is missing'
+	FROM oms.ticket_state AS t
+	WHERE NOT EXISTS (SELECT FROM oms.workflow AS w WHERE w.workflow_id = t.workflow_id)
+	UNION ALL
+	SELECT 'orphans', e.ticket_id, pg_catalog.format('%s events of an unknown ticket', pg_catalog.count(*))
+	FROM oms.timeline AS e
+	WHERE NOT EXISTS (SELECT FROM oms.ticket_state AS t WHERE t.ticket_id = e.ticket_id)
+	GROUP BY e.ticket_id
+	UNION ALL
+	SELECT 'orphans', e.ticket_id, pg_catalog.format('%s events of an unknown stage %s', pg_catalog.count(*), e.stage)
+	FROM oms.timeline AS e
+	JOIN oms.ticket_state AS t ON t.ticket_id = e.ticket_id
+	LEFT JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = e.stage
+	WHERE e.stage IS NOT NULL AND g.stage_no IS NULL
+	GROUP BY e.ticket_id, e.stage
+	UNION ALL
+	SELECT 'orphans', s.ticket_id, pg_catalog.format('row of stage %s of an unknown ticket', s.stage_no)
+	FROM oms.stage_state AS s
+	WHERE NOT EXISTS (SELECT FROM oms.ticket_state AS t WHERE t.ticket_id = s.ticket_id)
+	UNION ALL
+	SELECT 'orphans', s.ticket_id, pg_catalog.format('row of stage %s, which the workflow does not have', s.stage_no)
+	FROM oms.stage_state AS s
+	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
+	LEFT JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = s.stage_no
+	WHERE g.stage_no IS NULL
+	UNION ALL
+	SELECT 'orphans', i.ticket_id, pg_catalog.format('idempotency key %s of %s', i.key,
+		CASE WHEN t.ticket_id IS NULL THEN 'an unknown ticket' ELSE 'another workflow' END)
+	FROM oms.idempotency AS i
+	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = i.ticket_id
+	WHERE t.workflow_id IS DISTINCT FROM i.workflow_id
+	UNION ALL
+	SELECT 'orphans', NULL, pg_catalog.format('workflow %s: stage %s is not as in the definition',
+		COALESCE(g.workflow_id, s.workflow_id), COALESCE(g.stage_no, s.stage_no))
+	FROM oms.check_graph AS g
+	FULL JOIN oms.workflow_stage AS s ON s.workflow_id = g.workflow_id AND s.stage_no = g.stage_no
+	WHERE (s.stage, s.owner, s.label, s.public_owner) IS DISTINCT FROM (g.stage, g.owner, g.label, g.public_owner);
+COMMENT ON VIEW oms.check_orphans IS 'for oms.check(): rows without the rows that they belong to';
+
+CREATE VIEW oms.check_all (kind, ticket, detail) AS
+	SELECT c.kind, c.ticket, c.detail FROM oms.check_guards AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_chain AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_counters AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_fold AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_moves AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_dispatch AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_stuck AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_breach AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_timers AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_orphans AS c;
+COMMENT ON VIEW oms.check_all IS 'for oms.check(): all kinds of findings';
+
+CREATE FUNCTION oms.check_everything() RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)
+	LANGUAGE sql STABLE SET jit = off SET work_mem = '32MB'
+	BEGIN ATOMIC
+		SELECT c.kind, c.ticket, c.detail FROM oms.check_all AS c;
+	END;
+COMMENT ON FUNCTION oms.check_everything() IS 'for oms.check(): what is wrong anywhere';
+
+CREATE FUNCTION oms.check_ticket(ticket oms.ticket_id) RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)
+	LANGUAGE sql STABLE SET jit = off
+	BEGIN ATOMIC
+		SELECT c.kind, c.ticket, c.detail FROM oms.check_guards AS c
+		UNION ALL
+		SELECT c.kind, c.ticket, c.detail FROM oms.check_all AS c WHERE c.ticket = check_ticket.ticket
+		UNION ALL
+		SELECT 'orphans', check_ticket.ticket, 'no such ticket'
+		WHERE NOT EXISTS (SELECT FROM oms.ticket_state AS t WHERE t.ticket_id = check_ticket.ticket);
+	END;
+COMMENT ON FUNCTION oms.check_ticket(oms.ticket_id) IS 'for oms.check(): what is wrong with a ticket';
+
+CREATE FUNCTION oms.check(ticket oms.ticket_id DEFAULT NULL)
+	RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)
+	LANGUAGE sql STABLE ROWS 10
+	BEGIN ATOMIC
+		SELECT c.kind, c.ticket, c.detail FROM oms.check_everything() AS c WHERE "check".ticket IS NULL
+		UNION ALL
+		SELECT c.kind, c.ticket, c.detail FROM oms.check_ticket("check".ticket) AS c WHERE "check".ticket IS NOT NULL;
+	END;
+COMMENT ON FUNCTION oms.check(oms.ticket_id) IS 'every invariant of a ticket, or with NULL of everything, worked out by an independent model in SQL; no rows if all is well. kind: guards, chain, counters, fold, moves, dispatch, stuck, breach, timers, orphans. NULL reads every row of every table, several times; locks nothing';
 
 --------------------------------------------------------------------------------------------------
 -- rights: nothing for PUBLIC

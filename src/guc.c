@@ -21,6 +21,7 @@ int			oms_max_definition_size = 4096;
 int			oms_max_note_size = 1024;
 int			oms_max_open_tickets_per_role = 0;
 int			oms_max_output_size = 4096;
+int			oms_seal_interval = 3600;
 bool		oms_start_after_promotion = true;
 bool		oms_worker_enabled = true;
 
@@ -106,6 +107,12 @@ oms_guc_init(bool preloading)
 							   "Empty: the server's clock. For tests and simulations.",
 							   &clock_text, "", PGC_SUSET, GUC_NOT_IN_SAMPLE,
 							   oms_clock_check, oms_clock_assign, NULL);
+
+	DefineCustomIntVariable("oms.seal_interval",
+							"How often the worker seals what changed.",
+							"0 leaves it to oms.seal().",
+							&oms_seal_interval, 3600, 0, 604800, PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
 
 	DefineCustomBoolVariable("oms.start_after_promotion",
 							 "Whether workers start when a standby is promoted.",

@@ -6,7 +6,7 @@
 SET client_min_messages = warning;
 CREATE EXTENSION oms;
 
-\echo '== 1. A workflow ==================================================================================='
+\echo '== 1. A workflow =================================================================================='
 \echo 'Four stages, each with an owner and a time limit. Loans under 50,000 need no underwriter.'
 \echo
 \set ECHO queries
@@ -21,7 +21,7 @@ SELECT oms.create_workflow('{
   ]}') AS version;
 \set ECHO none
 
-\echo '== 2. A ticket ====================================================================================='
+\echo '== 2. A ticket ===================================================================================='
 \echo 'This session listens, so it hears (>>) what an agent would hear: the first stage is ready.'
 \echo
 \set ECHO queries
@@ -31,7 +31,7 @@ SELECT oms.open_ticket('DisasterLoan', '{"name": "Kim", "amount": 80000}') AS ti
 \set ECHO none
 SELECT ticket_id AS ticket FROM oms.ticket \gset
 
-\echo '== 3. Claim and done ==============================================================================='
+\echo '== 3. Claim and done =============================================================================='
 \echo 'The robot of the IRS claims its stage for five minutes. The token shows later that it is still the'
 \echo 'holder. What it finds goes on to the next one as input.'
 \echo
@@ -56,7 +56,7 @@ SELECT oms.stage_done(:'ticket', 'risk_ai', '{"score": 0}', 1);
 SELECT oms.stage_done(:'ticket', 'risk_ai', '{"score": 712}', :risk) AS queued;
 \set ECHO none
 
-\echo '== 4. Escalation ==================================================================================='
+\echo '== 4. Escalation =================================================================================='
 \echo 'Ann of the SBA takes the file and leaves it. The first escalation sends an alert, the second also'
 \echo 'gives the stage to the backup team. Ann learns it at her next call.'
 \echo
@@ -73,7 +73,7 @@ SELECT oms.heartbeat(:'ticket', 'underwrite', :ann);
 \set ON_ERROR_STOP on
 \echo
 
-\echo '== 5. Too late ====================================================================================='
+\echo '== 5. Too late ===================================================================================='
 \echo 'The backup team does not hurry either. A superuser may move the clock of the session: four hours'
 \echo 'on, the limit of 240 minutes is over, and oms.tick() fires the timers that are due.'
 \echo
@@ -87,7 +87,7 @@ SELECT oms.stage_done(ticket, stage, '{"paid": 80000}', token) AS queued
 FROM oms.claim('Treasury_Bot', 'ach-1');
 \set ECHO none
 
-\echo '== 6. A small loan ================================================================================='
+\echo '== 6. A small loan ================================================================================'
 \echo 'Under 50,000: when the risk is known, the underwriter is skipped and the treasury is next.'
 \echo
 UNLISTEN *;
@@ -101,7 +101,7 @@ SELECT oms.stage_done(:'small', 'risk_ai', '{"score": 655}') AS queued;
 SELECT stage, status, owner, due_at::timestamp(0) FROM oms.stage WHERE ticket_id = :'small';
 \set ECHO none
 
-\echo '== 7. By itself ===================================================================================='
+\echo '== 7. By itself ==================================================================================='
 \echo 'Nobody needs to call oms.tick(): the database now gets its background worker. It was off until here'
 \echo 'because it does not see a moved clock.'
 \echo
@@ -123,8 +123,8 @@ SELECT oms.create_workflow('{"name": "Letter", "prefix": "LT", "stages": [
 SELECT oms.open_ticket('Letter') AS ticket;
 \set ECHO none
 SELECT ticket_id AS letter FROM oms.ticket WHERE workflow = 'Letter' \gset
-\echo 'A printer takes the letter for one second and is not heard of again. The next one waits for work: it'
-\echo 'sleeps until the lease has run out. Then it fails, and waits until the pause of a second is over.'
+\echo 'A printer takes the letter for one second and is not heard of again. The next one waits for work:'
+\echo 'it sleeps until the lease has run out. Then it fails, and waits for the end of a pause of a second.'
 \echo
 \set ECHO queries
 SELECT stage, attempt, token FROM oms.claim('Printer', 'printer-1', lease => '1 second');
@@ -132,7 +132,8 @@ CALL oms.wait_for_work('Printer', '10 seconds');
 SELECT stage, attempt, token FROM oms.claim('Printer', 'printer-2');
 SELECT oms.stage_failed(:'letter', 'print', 'no paper') AS status;
 CALL oms.wait_for_work('Printer', '10 seconds');
-SELECT oms.stage_done(ticket, stage, token => token) AS queued FROM oms.claim('Printer', 'printer-2');
+SELECT oms.stage_done(ticket, stage, token => token) AS queued
+FROM oms.claim('Printer', 'printer-2');
 SELECT to_char(time, 'HH24:MI:SS.MS') AS time, stage, status, note
 FROM oms.get_timeline(:'letter');
 SELECT database, state, nearest_timer::timestamp(0), timers_fired, late_max_ms, errors
@@ -140,14 +141,68 @@ FROM oms.worker_status;
 \set ECHO none
 UNLISTEN *;
 
-\echo '== 8. The timeline ================================================================================='
-\echo 'Everything that happened to' :ticket 'is in it.'
+\echo '== 8. Who sees what ==============================================================================='
+\echo 'Until here a superuser did all the work. A web page and a clerk get what they need, no more:'
+\echo
+CREATE ROLE web_page;
+CREATE ROLE clerk;
+\set ECHO queries
+\o /dev/null
+SELECT oms.grant_access('web_page', 'citizen');
+SELECT oms.grant_access('clerk', 'staff');
+\o
+\set ECHO none
+\echo
+\echo 'The clerk leaves a note for Kim, and one for the colleagues.'
 \echo
 \set ECHO queries
-SELECT to_char(time, 'HH24:MI:SS') AS time, stage, owner, status, note
-FROM oms.get_timeline(:'ticket');
+\o /dev/null
+SET ROLE clerk;
+SELECT oms.comment(:'ticket', 'Sorry for the wait', public => true);
+SELECT oms.comment(:'ticket', 'ann was on leave without a deputy');
+RESET ROLE;
+\o
 \set ECHO none
-\echo 'Nobody can alter it, not even a superuser as this one, and the hashes of all events fit:'
+\echo
+\echo 'Ticket numbers can be counted through, so the bare number opens nothing to the public. Kim gets a'
+\echo 'tracking number:'
+\echo
+\set ECHO queries
+SELECT oms.tracking_number(:'ticket');
+\set ECHO none
+SELECT oms.tracking_number(:'ticket') AS tracking \gset
+SELECT oms.tracking_number(:'small') AS small_tracking \gset
+\set ECHO queries
+SET ROLE web_page;
+SELECT count(*) AS events FROM oms.get_timeline(:'ticket');
+SELECT count(*) AS events FROM oms.get_timeline(:'tracking');
+\set ECHO none
+CREATE TEMP TABLE citizen AS SELECT * FROM oms.get_timeline(:'tracking') WITH ORDINALITY AS c (t, s, o, status, note, n);
+RESET ROLE;
+SET ROLE clerk;
+CREATE TEMP TABLE staff AS
+  SELECT seq, to_char(at, 'HH24:MI') AS time, stage, status, note,
+    CASE WHEN public THEN count(*) FILTER (WHERE public) OVER (ORDER BY seq) END AS n
+  FROM oms.timeline WHERE ticket_id = :'ticket';
+RESET ROLE;
+\echo
+\echo 'What the clerk sees, and beside it what Kim sees: nothing of escalations, deputies and deadlines.'
+\echo
+SELECT staff.time, coalesce(stage, '') AS stage, staff.status || coalesce(': ' || staff.note, '') AS staff,
+  coalesce(citizen.status || coalesce(': ' || citizen.note, ''), '') AS citizen
+FROM staff LEFT JOIN citizen USING (n) ORDER BY seq;
+\echo 'Lee, whose loan still runs, can see what is to come and when it should be over:'
+\echo
+\set ECHO queries
+SET ROLE web_page;
+SELECT t ->> 'status' AS status, t ->> 'expected_by' AS expected_by, t -> 'stages' -> 2 AS stage
+FROM oms.track(:'small_tracking') AS t;
+RESET ROLE;
+\set ECHO none
+\echo
+
+\echo '== 9. The evidence ================================================================================'
+\echo 'Nobody can alter the timeline, not even a superuser as this one:'
 \echo
 \set ON_ERROR_STOP off
 \set ECHO queries
@@ -155,11 +210,16 @@ UPDATE oms.timeline SET note = 'done in time' WHERE status = 'breached';
 \set ECHO none
 \echo
 \set ECHO queries
-DELETE FROM oms.timeline WHERE ticket_id = :'ticket';
+ALTER TABLE oms.timeline DISABLE TRIGGER ALL;
 \set ECHO none
 \set ON_ERROR_STOP on
 \echo
+\echo 'Kim asks to be forgotten. The name goes, an event says so, and the hashes of all events still fit:'
+\echo
 \set ECHO queries
+SELECT oms.erase(:'ticket', '{name}', 'request 4711');
+SELECT seq, status, note, payload FROM oms.timeline
+WHERE ticket_id = :'ticket' AND (seq = 1 OR seq > 21);
 SELECT count(*) AS problems FROM oms.verify_timeline();
 \set ECHO none
 \echo 'README.md tells the rest. "make psql" opens psql on a server like this one.'

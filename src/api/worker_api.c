@@ -239,24 +239,28 @@ oms_worker_errors(PG_FUNCTION_ARGS)
 
 /* ---- pg_cron ---- */
 
-#define JOB	"oms tick"
+#define TICK_JOB	"oms tick"
+#define SEAL_JOB	"oms seal"
 
 /*
- * enable_cron(schedule text) → bigint, the number of the job.
+ * enable_cron(schedule text) → bigint, the number of the job that fires timers.  Seals are made once
+ * an hour.
  */
 Datum
 oms_enable_cron(PG_FUNCTION_ARGS)
 {
 	oms_arg_required(fcinfo, 0, "schedule");
-	PG_RETURN_INT64(oms_store_schedule(JOB, text_to_cstring(PG_GETARG_TEXT_PP(0)),
+	(void) oms_store_schedule(SEAL_JOB, "7 * * * *", "SELECT oms.seal()");
+	PG_RETURN_INT64(oms_store_schedule(TICK_JOB, text_to_cstring(PG_GETARG_TEXT_PP(0)),
 									   "SELECT oms.tick()"));
 }
 
 /*
- * disable_cron() → bool, was there one?
+ * disable_cron() → bool, were there jobs?
  */
 Datum
 oms_disable_cron(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(oms_store_unschedule(JOB));
+	(void) oms_store_unschedule(SEAL_JOB);
+	PG_RETURN_BOOL(oms_store_unschedule(TICK_JOB));
 }

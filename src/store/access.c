@@ -51,6 +51,7 @@ marker_function(OmsLevel level)
 	static Oid	known[lengthof(markers)];
 	static Oid	known_schema = InvalidOid;
 	Oid			schema = get_namespace_oid("oms", false);
+	Oid			no_types = InvalidOid;
 
 	if (known_schema != schema)
 	{
@@ -60,7 +61,7 @@ marker_function(OmsLevel level)
 	if (!OidIsValid(known[level]))
 		known[level] = LookupFuncName(list_make2(makeString("oms"),
 												 makeString(pstrdup(markers[level]))),
-									  -1, NULL, false);
+									  -1, &no_types, false);
 	return known[level];
 }
 
@@ -191,6 +192,9 @@ static const struct
 	{"business_time", A | M | S | D},
 	{"cancel_ticket", S | D},
 	{"check", S | D},
+	{"check_everything", S | D},
+	{"check_piece", S | D},
+	{"check_ticket", S | D},
 	{"claim", A | S | D},
 	{"claim_stage", A | S | D},
 	{"comment", P | S | D},
@@ -258,6 +262,25 @@ static const struct
 	int			levels;
 }			relations[] =
 {
+	{"check_timers", S | D},
+	{"check_ticket_move", S | D},
+	{"check_stuck", S | D},
+	{"check_step", S | D},
+	{"check_row", S | D},
+	{"check_orphans", S | D},
+	{"check_moves", S | D},
+	{"check_move", S | D},
+	{"check_guards", S | D},
+	{"check_guard", S | D},
+	{"check_graph", S | D},
+	{"check_fold", S | D},
+	{"check_edge", S | D},
+	{"check_dispatch", S | D},
+	{"check_cycle", S | D},
+	{"check_counters", S | D},
+	{"check_chain", S | D},
+	{"check_breach", S | D},
+	{"check_all", S | D},
 	{"owner", S | D},
 	{"owner_member", S | D},
 	{"seals", M | S | D},

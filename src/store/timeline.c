@@ -5,20 +5,7 @@
  * One chain per ticket: its head stands in the ticket's row, which every change has locked, so chains
  * neither fork nor wait for each other (one chain for all tickets would serialise the server).
  *
- * The hash of an event is SHA-256 over the hash before it (32 zero bytes for the first) and this
- * content.  Integers are big-endian; a text is its length in bytes as int4 and then its UTF-8 bytes,
- * or length -1 for NULL.  Nothing depends on time zone, date style, encoding or server version.
- *
- *		1 byte	version, 1
- *		text	ticket number, e.g. DL-2026-00091
- *		int4	number of the event
- *		int8	time, microseconds since 1970-01-01 00:00 UTC
- *		text	status, stage, owner, actor, session's user, client, worker (seven texts)
- *		1 byte	1 if citizens see the event, else 0
- *		int4	cycle
- *		int4	attempt
- *		text	digest of the note (32 bytes, or NULL)
- *		text	digest of the payload (32 bytes, or NULL)
+ * What is hashed of an event stands in engine/chain.c.
  *
  * The payload is the ticket's data (event "opened") or the stage's output (event "done").  A digest is
  * SHA-256 over the event's salt of 16 bytes and the note, or the payload in jsonb's text form.  An
@@ -29,65 +16,34 @@
 
 #include "access/xact.h"
 #include "catalog/pg_collation.h"
-#include "common/cryptohash.h"
-#include "common/sha2.h"
 #include "mb/pg_wchar.h"
-#include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "engine/chain.h"
 #include "engine/event.h"
 #include "engine/graph.h"
+#include "engine/sha256.h"
 #include "errors.h"
 #include "store/tables.h"
 #include "store/timeline.h"
 
-#define CONTENT_VERSION 1
 #define UNIX_EPOCH_USECS \
 	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
-StaticAssertDecl(OMS_HASH_LEN == PG_SHA256_DIGEST_LENGTH, "hashes are SHA-256");
+StaticAssertDecl(OMS_HASH_LEN == OMS_SHA256_LEN, "hashes are SHA-256");
 
 /* ---- hashing ---- */
 
-static void
-hash_failed(pg_cryptohash_ctx *context)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INTERNAL_ERROR),
-			 errmsg("could not compute a SHA-256 hash: %s", pg_cryptohash_error(context))));
-}
-
 /*
- * SHA-256 over two pieces of memory.
+ * A text in UTF-8, whatever the database's encoding; NULL for NULL.
  */
-static void
-sha256(const uint8 *first, size_t first_len, const uint8 *second, size_t second_len, uint8 *hash)
-{
-	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
-
-	if (context == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	if (pg_cryptohash_init(context) < 0 ||
-		pg_cryptohash_update(context, first, first_len) < 0 ||
-		pg_cryptohash_update(context, second, second_len) < 0 ||
-		pg_cryptohash_final(context, hash, OMS_HASH_LEN) < 0)
-		hash_failed(context);
-	pg_cryptohash_free(context);
-}
-
 static const char *
-as_utf8(const char *text, int *len)
+as_utf8(const char *text)
 {
-	const char *utf8 = pg_server_to_any(text, *len, PG_UTF8);
-
-	if (utf8 != text)
-		*len = strlen(utf8);
-	return utf8;
+	return text == NULL ? NULL : pg_server_to_any(text, strlen(text), PG_UTF8);
 }
 
 /*
@@ -96,48 +52,9 @@ as_utf8(const char *text, int *len)
 void
 oms_chain_digest(const uint8 *salt, const char *content, int len, uint8 *digest)
 {
-	content = as_utf8(content, &len);
-	sha256(salt, OMS_SALT_LEN, (const uint8 *) content, len, digest);
-}
+	const char *utf8 = pg_server_to_any(content, len, PG_UTF8);
 
-static void
-put_int32(StringInfo buf, int32 value)
-{
-	uint32		wire = pg_hton32((uint32) value);
-
-	appendBinaryStringInfo(buf, (char *) &wire, sizeof(wire));
-}
-
-static void
-put_int64(StringInfo buf, int64 value)
-{
-	uint64		wire = pg_hton64((uint64) value);
-
-	appendBinaryStringInfo(buf, (char *) &wire, sizeof(wire));
-}
-
-static void
-put_text(StringInfo buf, const char *text)
-{
-	int			len;
-
-	if (text == NULL)
-	{
-		put_int32(buf, -1);
-		return;
-	}
-	len = strlen(text);
-	text = as_utf8(text, &len);
-	put_int32(buf, len);
-	appendBinaryStringInfo(buf, text, len);
-}
-
-static void
-put_digest(StringInfo buf, const uint8 *digest)
-{
-	put_int32(buf, digest == NULL ? -1 : OMS_HASH_LEN);
-	if (digest != NULL)
-		appendBinaryStringInfo(buf, (const char *) digest, OMS_HASH_LEN);
+	oms_sha256(salt, OMS_SALT_LEN, utf8, utf8 == content ? len : strlen(utf8), digest);
 }
 
 /*
@@ -146,28 +63,30 @@ put_digest(StringInfo buf, const uint8 *digest)
 void
 oms_chain_hash(const OmsEventContent *content, const uint8 *previous, uint8 *hash)
 {
-	StringInfoData buf;
 	char		number[OMS_TICKET_ID_TEXT_SIZE];
+	OmsChainEvent event = {
+		.ticket = oms_ticket_id_to_text(content->ticket, number),
+		.seq = content->seq,
+		.at = content->at + UNIX_EPOCH_USECS,
+		.status = as_utf8(content->status),
+		.stage = as_utf8(content->stage),
+		.owner = as_utf8(content->owner),
+		.actor = as_utf8(content->actor),
+		.session = as_utf8(content->session),
+		.client = as_utf8(content->client),
+		.worker = as_utf8(content->worker),
+		.public = content->public,
+		.cycle = content->cycle,
+		.attempt = content->attempt,
+		.note_digest = content->note_digest,
+		.payload_digest = content->payload_digest
+	};
+	size_t		len = oms_chain_layout(&event, NULL);
+	uint8	   *buffer = palloc(len);
 
-	initStringInfo(&buf);
-	appendStringInfoChar(&buf, CONTENT_VERSION);
-	put_text(&buf, oms_ticket_id_to_text(content->ticket, number));
-	put_int32(&buf, content->seq);
-	put_int64(&buf, content->at + UNIX_EPOCH_USECS);
-	put_text(&buf, content->status);
-	put_text(&buf, content->stage);
-	put_text(&buf, content->owner);
-	put_text(&buf, content->actor);
-	put_text(&buf, content->session);
-	put_text(&buf, content->client);
-	put_text(&buf, content->worker);
-	appendStringInfoChar(&buf, content->public ? 1 : 0);
-	put_int32(&buf, content->cycle);
-	put_int32(&buf, content->attempt);
-	put_digest(&buf, content->note_digest);
-	put_digest(&buf, content->payload_digest);
-	sha256(previous, OMS_HASH_LEN, (const uint8 *) buf.data, buf.len, hash);
-	pfree(buf.data);
+	oms_chain_layout(&event, buffer);
+	oms_sha256(previous, OMS_HASH_LEN, buffer, len, hash);
+	pfree(buffer);
 }
 
 /* ---- writing ---- */

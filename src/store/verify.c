@@ -1,9 +1,10 @@
 /*
  * verify.c
- *		Are the chains whole?
+ *		Are the chains whole, and are they those that were sealed?
  */
 #include "postgres.h"
 
+#include "store/seal.h"
 #include "store/spi.h"
 #include "store/store.h"
 #include "store/tables.h"
@@ -62,8 +63,8 @@ verify_orphans(const OmsTicketId *ticket, OmsProblemReport report, void *context
 }
 
 /*
- * Report everything that does not fit in the chain of a ticket (NULL: of every ticket), under the
- * active snapshot.  Returns how many tickets there were.
+ * Report everything that does not fit in the chain of a ticket (NULL: of every ticket) and between it
+ * and its seals, under the active snapshot.  Returns how many tickets there were.
  */
 uint64
 oms_store_verify(const OmsTicketId *ticket, OmsProblemReport report, void *context)
@@ -73,5 +74,6 @@ oms_store_verify(const OmsTicketId *ticket, OmsProblemReport report, void *conte
 	scan.nkeys = 0;
 	if (ticket != NULL)
 		oms_scan_key_ticket(&scan, *ticket);
-	return verify_scan(&scan, report, context) + verify_orphans(ticket, report, context);
+	return verify_scan(&scan, report, context) + verify_orphans(ticket, report, context) +
+		oms_store_verify_seals(ticket, report, context);
 }

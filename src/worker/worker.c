@@ -20,8 +20,6 @@
  */
 #include "postgres.h"
 
-#include <time.h>
-
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
@@ -47,6 +45,7 @@
 #include "guc.h"
 #include "store/identity.h"
 #include "store/outbox.h"
+#include "store/seal.h"
 #include "store/store.h"
 #include "worker/announce.h"
 #include "worker/bell.h"
@@ -80,6 +79,7 @@ static TimestampTz retry_tables = 0;
 static int	tables_failed = 0;	/* in a row */
 static int	ring_failed = 0;
 static TimestampTz next_sweep = 0;
+static TimestampTz next_seal = 0;
 static TimestampTz last_horizon = 0;
 static TimestampTz last_send = 0;
 static TimestampTz stuck_since = 0;
@@ -414,16 +414,6 @@ fire_timers(void)
 
 /* ---- events ---- */
 
-/* CPU time of this process, in microseconds */
-static int64
-cpu_time(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return now.tv_sec * INT64CONST(1000000) + now.tv_nsec / 1000;
-}
-
 /*
  * The pause after sending, in microseconds.  What sending costs the server is wake-ups of listeners per
  * commit, not events: each of them starts a transaction.  How many there are shows in the time that
@@ -456,11 +446,11 @@ gathering(TimestampTz now)
 static int
 send_ring(void)
 {
-	int64		before = cpu_time();
+	int64		before = oms_clock_cpu();
 	int			count = oms_announce_ring(place, SEND_BATCH);
 
 	end_work();
-	send_cost += (cpu_time() - before - send_cost) / 4;
+	send_cost += (oms_clock_cpu() - before - send_cost) / 4;
 	pg_atomic_fetch_add_u64(&place->read_pos, count);
 	place->stats.events_sent += count;
 	place->stats.batches_sent++;
@@ -600,6 +590,27 @@ pass_stuck_place(TimestampTz now, int sent)
 		pg_atomic_write_u32(&place->resync, 1);
 		stuck_since = 0;
 	}
+}
+
+/*
+ * Seal what changed, on a schedule.
+ */
+static int
+step_seal(void)
+{
+	oms_store_seal(false);
+	end_work();
+	return 0;
+}
+
+static void
+seal_now_and_then(TimestampTz now)
+{
+	if (oms_seal_interval == 0 || next_seal > now)
+		return;
+	if (next_seal != 0)
+		guarded(step_seal);
+	next_seal = now + (int64) oms_seal_interval * USECS_PER_SEC;
 }
 
 static int
@@ -823,6 +834,7 @@ work(void)
 	}
 	if (pg_atomic_read_u64(&place->prepared_xid) != 0)
 		guarded(step_prepared);
+	seal_now_and_then(now);
 	sleep = send_events(now);
 
 	now = oms_clock_steady();

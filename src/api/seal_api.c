@@ -1,0 +1,283 @@
+/*
+ * seal_api.c
+ *		Sealing, checking the seals, and the proof of one ticket.
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+#include "api/args.h"
+#include "store/seal.h"
+
+PG_FUNCTION_INFO_V1(oms_seal);
+PG_FUNCTION_INFO_V1(oms_verify_seals);
+PG_FUNCTION_INFO_V1(oms_proof);
+
+#define PROOF_FORMAT	"oms-proof"
+#define PROOF_VERSION	1
+
+/*
+ * seal(everything bool) → bigint, the number of the last seal; 0 if there is none.
+ */
+Datum
+oms_seal(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	int64		number;
+
+	oms_arg_required(fcinfo, 0, "everything");
+	oms_call_begin(&call, "oms.seal()");
+	number = oms_store_seal(PG_GETARG_BOOL(0));
+	oms_call_end(&call);
+	PG_RETURN_INT64(number);
+}
+
+static void
+report_problem(void *context, int64 seal, OmsTicketId ticket, int seq, const char *problem)
+{
+	ReturnSetInfo *result = context;
+	char	   *text = ticket == 0 ? pstrdup(problem) : psprintf("%s (event %d)", problem, seq);
+	Datum		values[3] = {Int64GetDatum(seal), TicketIdGetDatum(ticket), CStringGetTextDatum(text)};
+	bool		nulls[3] = {false, ticket == 0, false};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	pfree(text);
+}
+
+/*
+ * verify_seals() → TABLE(seal, ticket, problem)
+ */
+Datum
+oms_verify_seals(PG_FUNCTION_ARGS)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	oms_look_begin();
+	oms_store_check_seals(report_problem, fcinfo->resultinfo);
+	oms_look_end();
+	return (Datum) 0;
+}
+
+/* ---- the proof ---- */
+
+/* A proof on its way */
+typedef struct Proof
+{
+	JsonbParseState *state;
+	bool		with_content;	/* notes and payloads themselves, not their digests */
+} Proof;
+
+static void
+push_key(Proof *proof, const char *key)
+{
+	JsonbValue	value = {.type = jbvString, .val.string = {.val = unconstify(char *, key), .len = strlen(key)}};
+
+	pushJsonbValue(&proof->state, WJB_KEY, &value);
+}
+
+/* Values and elements of arrays; NULL becomes null */
+static void
+push_string(Proof *proof, JsonbIteratorToken token, const char *text)
+{
+	JsonbValue	value = {.type = jbvNull};
+
+	if (text != NULL)
+	{
+		value.type = jbvString;
+		value.val.string.val = unconstify(char *, text);
+		value.val.string.len = strlen(text);
+	}
+	pushJsonbValue(&proof->state, token, &value);
+}
+
+static void
+put_text(Proof *proof, const char *key, const char *text)
+{
+	push_key(proof, key);
+	push_string(proof, WJB_VALUE, text);
+}
+
+static void
+put_number(Proof *proof, const char *key, int64 number)
+{
+	JsonbValue	value = {.type = jbvNumeric, .val.numeric = int64_to_numeric(number)};
+
+	push_key(proof, key);
+	pushJsonbValue(&proof->state, WJB_VALUE, &value);
+}
+
+static void
+put_bool(Proof *proof, const char *key, bool is)
+{
+	JsonbValue	value = {.type = jbvBool, .val.boolean = is};
+
+	push_key(proof, key);
+	pushJsonbValue(&proof->state, WJB_VALUE, &value);
+}
+
+static char *
+as_hex(const uint8 *bytes, int len)
+{
+	char	   *hex;
+
+	if (bytes == NULL)
+		return NULL;
+	hex = palloc(2 * len + 1);
+	hex_encode((const char *) bytes, len, hex);
+	hex[2 * len] = '\0';
+	return hex;
+}
+
+static void
+put_hash(Proof *proof, const char *key, const uint8 *hash)
+{
+	put_text(proof, key, as_hex(hash, OMS_HASH_LEN));
+}
+
+/*
+ * A time to the microsecond in UTC, in a form that depends on no setting.
+ */
+static void
+put_time(Proof *proof, const char *key, TimestampTz time)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (timestamp2tm(time, NULL, &tm, &fsec, NULL, NULL) != 0 || tm.tm_year < 0 || tm.tm_year > 9999)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("the year of an event has no four digits")));
+	put_text(proof, key, psprintf("%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year, tm.tm_mon,
+								  tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int) fsec));
+}
+
+/*
+ * A note or payload itself, or the digest of it.
+ */
+static void
+put_content(Proof *proof, const char *key, const char *digest_key, const char *content,
+			const uint8 *salt, const uint8 *digest)
+{
+	uint8		worked_out[OMS_HASH_LEN];
+
+	if (content != NULL && salt != NULL && !proof->with_content)
+	{
+		oms_chain_digest(salt, content, strlen(content), worked_out);
+		digest = worked_out;
+	}
+	put_text(proof, key, proof->with_content ? content : NULL);
+	put_hash(proof, digest_key, digest);
+}
+
+static void
+put_event(void *context, const OmsEventRecord *event)
+{
+	Proof	   *proof = context;
+	const OmsEventContent *content = &event->content;
+
+	pushJsonbValue(&proof->state, WJB_BEGIN_OBJECT, NULL);
+	put_number(proof, "seq", content->seq);
+	put_time(proof, "at", content->at);
+	put_text(proof, "status", content->status);
+	put_text(proof, "stage", content->stage);
+	put_text(proof, "owner", content->owner);
+	put_text(proof, "actor", content->actor);
+	put_text(proof, "session_actor", content->session);
+	put_text(proof, "client", content->client);
+	put_text(proof, "worker", content->worker);
+	put_bool(proof, "public", content->public);
+	put_number(proof, "cycle", content->cycle);
+	put_number(proof, "attempt", content->attempt);
+	put_content(proof, "note", "note_digest", event->note, event->salt, content->note_digest);
+	put_content(proof, "payload", "payload_digest", event->payload, event->salt,
+				content->payload_digest);
+	put_text(proof, "salt", proof->with_content ? as_hex(event->salt, OMS_SALT_LEN) : NULL);
+	put_hash(proof, "hash", event->hash);
+	pushJsonbValue(&proof->state, WJB_END_OBJECT, NULL);
+}
+
+static void
+put_leaf(Proof *proof, const OmsSealLeaf *leaf)
+{
+	OmsMerkle	tree;
+
+	oms_store_merkle_path(leaf, &tree);
+	push_key(proof, "leaf");
+	pushJsonbValue(&proof->state, WJB_BEGIN_OBJECT, NULL);
+	put_number(proof, "seq", leaf->seq);
+	put_hash(proof, "head", leaf->head);
+	put_number(proof, "position", leaf->position);
+	push_key(proof, "path");
+	pushJsonbValue(&proof->state, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; i < tree.npath; i++)
+		push_string(proof, WJB_ELEM, as_hex(tree.path[i], OMS_HASH_LEN));
+	pushJsonbValue(&proof->state, WJB_END_ARRAY, NULL);
+	pushJsonbValue(&proof->state, WJB_END_OBJECT, NULL);
+}
+
+static void
+put_seal(Proof *proof, const OmsSeal *seal)
+{
+	push_key(proof, "seal");
+	pushJsonbValue(&proof->state, WJB_BEGIN_OBJECT, NULL);
+	put_number(proof, "number", seal->number);
+	put_time(proof, "sealed_at", seal->sealed_at);
+	put_number(proof, "tickets", seal->tickets);
+	put_hash(proof, "root", seal->root);
+	put_hash(proof, "previous", seal->previous);
+	put_hash(proof, "hash", seal->hash);
+	pushJsonbValue(&proof->state, WJB_END_OBJECT, NULL);
+}
+
+/*
+ * The latest seal of a ticket, and its place in there; null if it was never sealed.
+ */
+static void
+put_seal_of(Proof *proof, OmsTicketId ticket)
+{
+	OmsSealLeaf leaf;
+	OmsSeal		seal;
+
+	if (oms_store_latest_leaf(ticket, &leaf) && oms_store_read_seal(leaf.seal, &seal))
+	{
+		put_leaf(proof, &leaf);
+		put_seal(proof, &seal);
+	}
+	else
+	{
+		put_text(proof, "leaf", NULL);
+		put_text(proof, "seal", NULL);
+	}
+}
+
+/*
+ * proof(ticket, content bool) → jsonb: everything that tools/verify-proof needs.  It only collects:
+ * the proof of a chain that is not whole is one that does not fit.
+ */
+Datum
+oms_proof(PG_FUNCTION_ARGS)
+{
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+	Proof		proof = {NULL, false};
+	OmsTicket  *ticket;
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	oms_arg_required(fcinfo, 1, "content");
+	proof.with_content = PG_GETARG_BOOL(1);
+	oms_look_begin();
+	ticket = oms_store_read(id);
+	pushJsonbValue(&proof.state, WJB_BEGIN_OBJECT, NULL);
+	put_text(&proof, "format", PROOF_FORMAT);
+	put_number(&proof, "version", PROOF_VERSION);
+	put_text(&proof, "ticket", oms_ticket_id_to_text(id, number));
+	push_key(&proof, "events");
+	pushJsonbValue(&proof.state, WJB_BEGIN_ARRAY, NULL);
+	oms_store_visit_events(id, put_event, &proof);
+	pushJsonbValue(&proof.state, WJB_END_ARRAY, NULL);
+	put_hash(&proof, "head", ticket->head);
+	put_seal_of(&proof, id);
+	oms_look_end();
+	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&proof.state, WJB_END_OBJECT, NULL)));
+}
