@@ -24,6 +24,7 @@ if [ "${1:-}" = --psql ]; then
   exit
 fi
 
+make -s verify-proof
 cat <<EOT
 
 oms $(sed -n "s/^default_version *= *'\(.*\)'/\1/p" oms.control), workflow and ticket hub, on $(postgres --version)

@@ -19,6 +19,7 @@
 #include "engine/public.h"
 #include "errors.h"
 #include "store/access.h"
+#include "store/slot.h"
 #include "store/tables.h"
 #include "store/tracking.h"
 
@@ -29,12 +30,6 @@ PG_FUNCTION_INFO_V1(oms_tracking_number);
 PG_FUNCTION_INFO_V1(oms_rotate_tracking_number);
 
 /* ---- rows of the timeline ---- */
-
-static const char *
-get_text(const TupleTableSlot *slot, int column)
-{
-	return slot->tts_isnull[column] ? NULL : TextDatumGetCString(slot->tts_values[column]);
-}
 
 static TimestampTz
 to_the_minute(TimestampTz time)
@@ -48,8 +43,8 @@ to_the_minute(TimestampTz time)
 static bool
 public_event(const TupleTableSlot *slot, const OmsGraph *graph, OmsPublicEvent *event)
 {
-	const char *status = get_text(slot, TIMELINE_STATUS);
-	const char *stage = get_text(slot, TIMELINE_STAGE);
+	const char *status = oms_slot_text(slot, TIMELINE_STATUS);
+	const char *stage = oms_slot_text(slot, TIMELINE_STAGE);
 	bool		comment = strcmp(status, "comment") == 0;
 	int			no = stage == NULL ? 0 : oms_graph_find(graph, stage, strlen(stage));
 
@@ -59,7 +54,7 @@ public_event(const TupleTableSlot *slot, const OmsGraph *graph, OmsPublicEvent *
 	event->stage = no == 0 ? NULL : oms_public_label(oms_graph_stage(graph, no));
 	event->owner = no == 0 ? NULL : oms_graph_stage(graph, no)->public_owner;
 	event->status = comment ? status : oms_event_citizen_status(status);
-	event->note = comment ? get_text(slot, TIMELINE_NOTE) : NULL;
+	event->note = comment ? oms_slot_text(slot, TIMELINE_NOTE) : NULL;
 	return event->status != NULL;
 }
 
@@ -96,10 +91,10 @@ return_timeline(ReturnSetInfo *result, OmsTicketId id, const OmsGraph *graph)
 		if (graph == NULL)
 		{
 			event.time = DatumGetTimestampTz(scan.slot->tts_values[TIMELINE_AT]);
-			event.stage = get_text(scan.slot, TIMELINE_STAGE);
-			event.owner = get_text(scan.slot, TIMELINE_OWNER);
-			event.status = get_text(scan.slot, TIMELINE_STATUS);
-			event.note = get_text(scan.slot, TIMELINE_NOTE);
+			event.stage = oms_slot_text(scan.slot, TIMELINE_STAGE);
+			event.owner = oms_slot_text(scan.slot, TIMELINE_OWNER);
+			event.status = oms_slot_text(scan.slot, TIMELINE_STATUS);
+			event.note = oms_slot_text(scan.slot, TIMELINE_NOTE);
 			put_row(result, &event);
 		}
 		else if (public_event(scan.slot, graph, &event))

@@ -10,46 +10,10 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "store/slot.h"
 #include "store/store.h"
 #include "store/tables.h"
 #include "worker/bell.h"
-
-static void
-set_value(TupleTableSlot *slot, int column, Datum value)
-{
-	slot->tts_values[column] = value;
-	slot->tts_isnull[column] = false;
-}
-
-static void
-set_time(TupleTableSlot *slot, int column, TimestampTz time)
-{
-	if (time != OMS_NEVER)
-		set_value(slot, column, TimestampTzGetDatum(time));
-}
-
-static void
-set_text(TupleTableSlot *slot, int column, const char *text)
-{
-	if (text != NULL)
-		set_value(slot, column, CStringGetTextDatum(text));
-}
-
-static void
-set_int(TupleTableSlot *slot, int column, int value)
-{
-	set_value(slot, column, Int32GetDatum(value));
-}
-
-static void
-set_bytes(TupleTableSlot *slot, int column, const uint8 *bytes, int len)
-{
-	bytea	   *value = palloc(VARHDRSZ + len);
-
-	SET_VARSIZE(value, VARHDRSZ + len);
-	memcpy(VARDATA(value), bytes, len);
-	set_value(slot, column, PointerGetDatum(value));
-}
 
 /* ---- stages ---- */
 
@@ -58,26 +22,26 @@ write_stage(OmsWriter *writer, const OmsTicket *ticket, OmsStage *stage)
 {
 	TupleTableSlot *slot = oms_writer_row(writer);
 
-	set_value(slot, STAGE_TICKET_ID, TicketIdGetDatum(ticket->id));
-	set_value(slot, STAGE_TOKEN, Int64GetDatum(stage->token));
-	set_time(slot, STAGE_QUEUED_AT, stage->queued_at);
-	set_time(slot, STAGE_READY_AT, stage->ready_at);
-	set_time(slot, STAGE_ANNOUNCE_AT, stage->announce_at);
-	set_time(slot, STAGE_STARTED_AT, stage->started_at);
-	set_time(slot, STAGE_FINISHED_AT, stage->finished_at);
-	set_time(slot, STAGE_LEASE_UNTIL, stage->lease_until);
-	set_time(slot, STAGE_DUE_AT, stage->due_at);
-	set_time(slot, STAGE_BREACHED_AT, stage->breached_at);
-	set_time(slot, STAGE_TIMER_AT, stage->timer_at);
-	set_int(slot, STAGE_PRIORITY, stage->priority);
-	set_int(slot, STAGE_ATTEMPT, stage->attempt);
-	set_int(slot, STAGE_CYCLE, stage->cycle);
-	set_int(slot, STAGE_LEVEL, stage->level);
-	set_int(slot, STAGE_OUTPUT_SEQ, stage->output_seq);
-	set_value(slot, STAGE_NO, Int16GetDatum(stage->no));
-	set_value(slot, STAGE_STATUS, CharGetDatum(stage->status));
-	set_text(slot, STAGE_OWNER, stage->owner);
-	set_text(slot, STAGE_WORKER, stage->worker);
+	oms_slot_set(slot, STAGE_TICKET_ID, TicketIdGetDatum(ticket->id));
+	oms_slot_set(slot, STAGE_TOKEN, Int64GetDatum(stage->token));
+	oms_slot_set_time(slot, STAGE_QUEUED_AT, stage->queued_at);
+	oms_slot_set_time(slot, STAGE_READY_AT, stage->ready_at);
+	oms_slot_set_time(slot, STAGE_ANNOUNCE_AT, stage->announce_at);
+	oms_slot_set_time(slot, STAGE_STARTED_AT, stage->started_at);
+	oms_slot_set_time(slot, STAGE_FINISHED_AT, stage->finished_at);
+	oms_slot_set_time(slot, STAGE_LEASE_UNTIL, stage->lease_until);
+	oms_slot_set_time(slot, STAGE_DUE_AT, stage->due_at);
+	oms_slot_set_time(slot, STAGE_BREACHED_AT, stage->breached_at);
+	oms_slot_set_time(slot, STAGE_TIMER_AT, stage->timer_at);
+	oms_slot_set_int(slot, STAGE_PRIORITY, stage->priority);
+	oms_slot_set_int(slot, STAGE_ATTEMPT, stage->attempt);
+	oms_slot_set_int(slot, STAGE_CYCLE, stage->cycle);
+	oms_slot_set_int(slot, STAGE_LEVEL, stage->level);
+	oms_slot_set_int(slot, STAGE_OUTPUT_SEQ, stage->output_seq);
+	oms_slot_set(slot, STAGE_NO, Int16GetDatum(stage->no));
+	oms_slot_set(slot, STAGE_STATUS, CharGetDatum(stage->status));
+	oms_slot_set_text(slot, STAGE_OWNER, stage->owner);
+	oms_slot_set_text(slot, STAGE_WORKER, stage->worker);
 
 	if (stage->stored)
 		oms_writer_update(writer, &stage->tid, slot);
@@ -120,23 +84,23 @@ write_ticket(OmsWriter *writer, OmsTicket *ticket)
 {
 	TupleTableSlot *slot = oms_writer_row(writer);
 
-	set_value(slot, TICKET_ID, TicketIdGetDatum(ticket->id));
-	set_time(slot, TICKET_OPENED_AT, ticket->opened_at);
-	set_time(slot, TICKET_LAST_AT, ticket->last_at);
-	set_time(slot, TICKET_CLOSED_AT, ticket->closed_at);
-	set_int(slot, TICKET_WORKFLOW_ID, ticket->graph->workflow_id);
-	set_int(slot, TICKET_PRIORITY, ticket->priority);
-	set_int(slot, TICKET_SEQ, ticket->seq);
-	set_int(slot, TICKET_DATA_SEQ, ticket->data_seq);
-	set_int(slot, TICKET_N_ACTIVE, ticket->n_active);
-	set_int(slot, TICKET_N_FAILED, ticket->n_failed);
-	set_value(slot, TICKET_STATUS, CharGetDatum(ticket->status));
-	set_value(slot, TICKET_ODD_ROWS, BoolGetDatum(ticket->odd_rows));
-	set_bytes(slot, TICKET_FINISHED, ticket->finished->bytes, ticket->finished->nbytes);
-	set_bytes(slot, TICKET_STARTED, ticket->started->bytes, ticket->started->nbytes);
-	set_bytes(slot, TICKET_HEAD, ticket->head, OMS_HASH_LEN);
-	set_text(slot, TICKET_APPLICANT, ticket->applicant);
-	set_text(slot, TICKET_OPENED_BY, ticket->opened_by);
+	oms_slot_set(slot, TICKET_ID, TicketIdGetDatum(ticket->id));
+	oms_slot_set_time(slot, TICKET_OPENED_AT, ticket->opened_at);
+	oms_slot_set_time(slot, TICKET_LAST_AT, ticket->last_at);
+	oms_slot_set_time(slot, TICKET_CLOSED_AT, ticket->closed_at);
+	oms_slot_set_int(slot, TICKET_WORKFLOW_ID, ticket->graph->workflow_id);
+	oms_slot_set_int(slot, TICKET_PRIORITY, ticket->priority);
+	oms_slot_set_int(slot, TICKET_SEQ, ticket->seq);
+	oms_slot_set_int(slot, TICKET_DATA_SEQ, ticket->data_seq);
+	oms_slot_set_int(slot, TICKET_N_ACTIVE, ticket->n_active);
+	oms_slot_set_int(slot, TICKET_N_FAILED, ticket->n_failed);
+	oms_slot_set(slot, TICKET_STATUS, CharGetDatum(ticket->status));
+	oms_slot_set(slot, TICKET_ODD_ROWS, BoolGetDatum(ticket->odd_rows));
+	oms_slot_set_bytes(slot, TICKET_FINISHED, ticket->finished->bytes, ticket->finished->nbytes);
+	oms_slot_set_bytes(slot, TICKET_STARTED, ticket->started->bytes, ticket->started->nbytes);
+	oms_slot_set_bytes(slot, TICKET_HEAD, ticket->head, OMS_HASH_LEN);
+	oms_slot_set_text(slot, TICKET_APPLICANT, ticket->applicant);
+	oms_slot_set_text(slot, TICKET_OPENED_BY, ticket->opened_by);
 
 	if (ticket->stored)
 		oms_writer_update(writer, &ticket->tid, slot);

@@ -19,26 +19,9 @@
 #include "clock.h"
 #include "engine/condition.h"
 #include "errors.h"
+#include "store/slot.h"
 #include "store/store.h"
 #include "store/tables.h"
-
-static TimestampTz
-get_time(const TupleTableSlot *slot, int column)
-{
-	return slot->tts_isnull[column] ? OMS_NEVER : DatumGetTimestampTz(slot->tts_values[column]);
-}
-
-static const char *
-get_text(const TupleTableSlot *slot, int column)
-{
-	return slot->tts_isnull[column] ? NULL : TextDatumGetCString(slot->tts_values[column]);
-}
-
-static int
-get_int(const TupleTableSlot *slot, int column)
-{
-	return DatumGetInt32(slot->tts_values[column]);
-}
 
 static void
 damaged(OmsTicketId id)
@@ -76,22 +59,22 @@ ticket_from_row(const TupleTableSlot *slot)
 	OmsTicket  *ticket = palloc0(sizeof(OmsTicket));
 
 	ticket->id = DatumGetTicketId(slot->tts_values[TICKET_ID]);
-	ticket->graph = oms_store_graph(get_int(slot, TICKET_WORKFLOW_ID));
+	ticket->graph = oms_store_graph(oms_slot_int(slot, TICKET_WORKFLOW_ID));
 	ticket->status = DatumGetChar(slot->tts_values[TICKET_STATUS]);
-	ticket->priority = get_int(slot, TICKET_PRIORITY);
-	ticket->seq = get_int(slot, TICKET_SEQ);
-	ticket->data_seq = get_int(slot, TICKET_DATA_SEQ);
-	ticket->n_active = get_int(slot, TICKET_N_ACTIVE);
-	ticket->n_failed = get_int(slot, TICKET_N_FAILED);
+	ticket->priority = oms_slot_int(slot, TICKET_PRIORITY);
+	ticket->seq = oms_slot_int(slot, TICKET_SEQ);
+	ticket->data_seq = oms_slot_int(slot, TICKET_DATA_SEQ);
+	ticket->n_active = oms_slot_int(slot, TICKET_N_ACTIVE);
+	ticket->n_failed = oms_slot_int(slot, TICKET_N_FAILED);
 	ticket->odd_rows = DatumGetBool(slot->tts_values[TICKET_ODD_ROWS]);
-	ticket->opened_at = get_time(slot, TICKET_OPENED_AT);
-	ticket->closed_at = get_time(slot, TICKET_CLOSED_AT);
-	ticket->last_at = get_time(slot, TICKET_LAST_AT);
+	ticket->opened_at = oms_slot_time(slot, TICKET_OPENED_AT);
+	ticket->closed_at = oms_slot_time(slot, TICKET_CLOSED_AT);
+	ticket->last_at = oms_slot_time(slot, TICKET_LAST_AT);
 	ticket->finished = get_set(slot, TICKET_FINISHED, ticket->graph, ticket->id);
 	ticket->started = get_set(slot, TICKET_STARTED, ticket->graph, ticket->id);
 	get_bytes(slot, TICKET_HEAD, ticket->head, OMS_HASH_LEN, ticket->id);
-	ticket->applicant = get_text(slot, TICKET_APPLICANT);
-	ticket->opened_by = get_text(slot, TICKET_OPENED_BY);
+	ticket->applicant = oms_slot_text(slot, TICKET_APPLICANT);
+	ticket->opened_by = oms_slot_text(slot, TICKET_OPENED_BY);
 	ticket->stored = true;
 	ticket->tid = slot->tts_tid;
 	return ticket;
@@ -221,23 +204,23 @@ stage_from_row(OmsTicket *ticket, const TupleTableSlot *slot)
 	if (stage->no < 1 || stage->no > ticket->graph->nstages)
 		damaged(ticket->id);
 	stage->status = DatumGetChar(slot->tts_values[STAGE_STATUS]);
-	stage->owner = get_text(slot, STAGE_OWNER);
-	stage->worker = get_text(slot, STAGE_WORKER);
-	stage->priority = get_int(slot, STAGE_PRIORITY);
-	stage->attempt = get_int(slot, STAGE_ATTEMPT);
-	stage->cycle = get_int(slot, STAGE_CYCLE);
-	stage->level = get_int(slot, STAGE_LEVEL);
-	stage->output_seq = get_int(slot, STAGE_OUTPUT_SEQ);
+	stage->owner = oms_slot_text(slot, STAGE_OWNER);
+	stage->worker = oms_slot_text(slot, STAGE_WORKER);
+	stage->priority = oms_slot_int(slot, STAGE_PRIORITY);
+	stage->attempt = oms_slot_int(slot, STAGE_ATTEMPT);
+	stage->cycle = oms_slot_int(slot, STAGE_CYCLE);
+	stage->level = oms_slot_int(slot, STAGE_LEVEL);
+	stage->output_seq = oms_slot_int(slot, STAGE_OUTPUT_SEQ);
 	stage->token = DatumGetInt64(slot->tts_values[STAGE_TOKEN]);
-	stage->queued_at = get_time(slot, STAGE_QUEUED_AT);
-	stage->ready_at = get_time(slot, STAGE_READY_AT);
-	stage->announce_at = get_time(slot, STAGE_ANNOUNCE_AT);
-	stage->started_at = get_time(slot, STAGE_STARTED_AT);
-	stage->finished_at = get_time(slot, STAGE_FINISHED_AT);
-	stage->lease_until = get_time(slot, STAGE_LEASE_UNTIL);
-	stage->due_at = get_time(slot, STAGE_DUE_AT);
-	stage->breached_at = get_time(slot, STAGE_BREACHED_AT);
-	stage->timer_at = get_time(slot, STAGE_TIMER_AT);
+	stage->queued_at = oms_slot_time(slot, STAGE_QUEUED_AT);
+	stage->ready_at = oms_slot_time(slot, STAGE_READY_AT);
+	stage->announce_at = oms_slot_time(slot, STAGE_ANNOUNCE_AT);
+	stage->started_at = oms_slot_time(slot, STAGE_STARTED_AT);
+	stage->finished_at = oms_slot_time(slot, STAGE_FINISHED_AT);
+	stage->lease_until = oms_slot_time(slot, STAGE_LEASE_UNTIL);
+	stage->due_at = oms_slot_time(slot, STAGE_DUE_AT);
+	stage->breached_at = oms_slot_time(slot, STAGE_BREACHED_AT);
+	stage->timer_at = oms_slot_time(slot, STAGE_TIMER_AT);
 	stage->stored = true;
 	stage->tid = slot->tts_tid;
 	oms_ticket_add(ticket, stage);

@@ -35,6 +35,7 @@
 #include "store/outbox.h"
 #include "store/seal.h"
 #include "store/spi.h"
+#include "store/slot.h"
 #include "store/tables.h"
 
 /* Columns of oms.seals and oms.seal_leaf, as in oms--1.0.sql */
@@ -691,20 +692,6 @@ oms_store_merkle_path(const OmsSealLeaf *leaf, OmsMerkle *tree)
 }
 
 static const char *
-get_text(TupleTableSlot *slot, int column)
-{
-	return slot->tts_isnull[column] ? NULL : TextDatumGetCString(slot->tts_values[column]);
-}
-
-static const uint8 *
-get_bytes(TupleTableSlot *slot, int column, int len)
-{
-	bytea	   *value = slot->tts_isnull[column] ? NULL : DatumGetByteaPP(slot->tts_values[column]);
-
-	return value != NULL && VARSIZE_ANY_EXHDR(value) == len ? (const uint8 *) VARDATA_ANY(value) : NULL;
-}
-
-static const char *
 get_payload(TupleTableSlot *slot)
 {
 	Jsonb	   *payload;
@@ -723,25 +710,25 @@ read_event(TupleTableSlot *slot, OmsEventRecord *event)
 		.ticket = DatumGetTicketId(slot->tts_values[TIMELINE_TICKET_ID]),
 		.seq = DatumGetInt32(slot->tts_values[TIMELINE_SEQ]),
 		.at = DatumGetTimestampTz(slot->tts_values[TIMELINE_AT]),
-		.status = get_text(slot, TIMELINE_STATUS),
-		.stage = get_text(slot, TIMELINE_STAGE),
-		.owner = get_text(slot, TIMELINE_OWNER),
-		.actor = get_text(slot, TIMELINE_ACTOR),
-		.session = get_text(slot, TIMELINE_SESSION_ACTOR),
-		.client = get_text(slot, TIMELINE_CLIENT),
-		.worker = get_text(slot, TIMELINE_WORKER),
+		.status = oms_slot_text(slot, TIMELINE_STATUS),
+		.stage = oms_slot_text(slot, TIMELINE_STAGE),
+		.owner = oms_slot_text(slot, TIMELINE_OWNER),
+		.actor = oms_slot_text(slot, TIMELINE_ACTOR),
+		.session = oms_slot_text(slot, TIMELINE_SESSION_ACTOR),
+		.client = oms_slot_text(slot, TIMELINE_CLIENT),
+		.worker = oms_slot_text(slot, TIMELINE_WORKER),
 		.public = DatumGetBool(slot->tts_values[TIMELINE_PUBLIC]),
 		.cycle = DatumGetInt32(slot->tts_values[TIMELINE_CYCLE]),
 		.attempt = DatumGetInt32(slot->tts_values[TIMELINE_ATTEMPT])
 	};
-	event->note = get_text(slot, TIMELINE_NOTE);
+	event->note = oms_slot_text(slot, TIMELINE_NOTE);
 	event->payload = get_payload(slot);
-	event->salt = get_bytes(slot, TIMELINE_SALT, OMS_SALT_LEN);
-	event->hash = get_bytes(slot, TIMELINE_HASH, OMS_HASH_LEN);
+	event->salt = oms_slot_bytes(slot, TIMELINE_SALT, OMS_SALT_LEN);
+	event->hash = oms_slot_bytes(slot, TIMELINE_HASH, OMS_HASH_LEN);
 	if (event->note == NULL)
-		event->content.note_digest = get_bytes(slot, TIMELINE_NOTE_DIGEST, OMS_HASH_LEN);
+		event->content.note_digest = oms_slot_bytes(slot, TIMELINE_NOTE_DIGEST, OMS_HASH_LEN);
 	if (event->payload == NULL)
-		event->content.payload_digest = get_bytes(slot, TIMELINE_PAYLOAD_DIGEST, OMS_HASH_LEN);
+		event->content.payload_digest = oms_slot_bytes(slot, TIMELINE_PAYLOAD_DIGEST, OMS_HASH_LEN);
 }
 
 /*

@@ -27,6 +27,7 @@
 #include "engine/graph.h"
 #include "engine/sha256.h"
 #include "errors.h"
+#include "store/slot.h"
 #include "store/tables.h"
 #include "store/timeline.h"
 
@@ -91,30 +92,6 @@ oms_chain_hash(const OmsEventContent *content, const uint8 *previous, uint8 *has
 
 /* ---- writing ---- */
 
-static void
-set_value(TupleTableSlot *slot, int column, Datum value)
-{
-	slot->tts_values[column] = value;
-	slot->tts_isnull[column] = false;
-}
-
-static void
-set_text(TupleTableSlot *slot, int column, const char *text)
-{
-	if (text != NULL)
-		set_value(slot, column, CStringGetTextDatum(text));
-}
-
-static Datum
-bytes_datum(const uint8 *bytes, int len)
-{
-	bytea	   *result = palloc(VARHDRSZ + len);
-
-	SET_VARSIZE(result, VARHDRSZ + len);
-	memcpy(VARDATA(result), bytes, len);
-	return PointerGetDatum(result);
-}
-
 /*
  * Work out the salted digests of note and payload and put them, the salt and the two themselves
  * into the row.  The digests are not stored: they can be worked out until an erasure needs them.
@@ -131,12 +108,12 @@ fill_content(TupleTableSlot *slot, const OmsEvent *event, OmsEventContent *conte
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate a random salt")));
-	set_value(slot, TIMELINE_SALT, bytes_datum(salt, sizeof(salt)));
+	oms_slot_set_bytes(slot, TIMELINE_SALT, salt, sizeof(salt));
 	if (event->note != NULL)
 	{
 		oms_chain_digest(salt, event->note, strlen(event->note), note_digest);
 		content->note_digest = note_digest;
-		set_text(slot, TIMELINE_NOTE, event->note);
+		oms_slot_set_text(slot, TIMELINE_NOTE, event->note);
 	}
 	if (event->payload != NULL)
 	{
@@ -146,7 +123,7 @@ fill_content(TupleTableSlot *slot, const OmsEvent *event, OmsEventContent *conte
 		JsonbToCString(&text, &event->payload->root, VARSIZE(event->payload));
 		oms_chain_digest(salt, text.data, text.len, payload_digest);
 		content->payload_digest = payload_digest;
-		set_value(slot, TIMELINE_PAYLOAD, JsonbPGetDatum(event->payload));
+		oms_slot_set(slot, TIMELINE_PAYLOAD, JsonbPGetDatum(event->payload));
 		pfree(text.data);
 	}
 }
@@ -176,21 +153,21 @@ write_event(OmsWriter *writer, OmsTicket *ticket, const OmsEvent *event, const O
 	fill_content(slot, event, &content, note_digest, payload_digest);
 	oms_chain_hash(&content, ticket->head, ticket->head);
 
-	set_value(slot, TIMELINE_TICKET_ID, TicketIdGetDatum(content.ticket));
-	set_value(slot, TIMELINE_AT, TimestampTzGetDatum(content.at));
-	set_value(slot, TIMELINE_XID, Int64GetDatum((int64) U64FromFullTransactionId(GetTopFullTransactionId())));
-	set_value(slot, TIMELINE_SEQ, Int32GetDatum(content.seq));
-	set_value(slot, TIMELINE_CYCLE, Int32GetDatum(content.cycle));
-	set_value(slot, TIMELINE_ATTEMPT, Int32GetDatum(content.attempt));
-	set_value(slot, TIMELINE_PUBLIC, BoolGetDatum(content.public));
-	set_text(slot, TIMELINE_STATUS, content.status);
-	set_text(slot, TIMELINE_STAGE, content.stage);
-	set_text(slot, TIMELINE_OWNER, content.owner);
-	set_text(slot, TIMELINE_ACTOR, content.actor);
-	set_text(slot, TIMELINE_SESSION_ACTOR, content.session);
-	set_text(slot, TIMELINE_CLIENT, content.client);
-	set_text(slot, TIMELINE_WORKER, content.worker);
-	set_value(slot, TIMELINE_HASH, bytes_datum(ticket->head, OMS_HASH_LEN));
+	oms_slot_set(slot, TIMELINE_TICKET_ID, TicketIdGetDatum(content.ticket));
+	oms_slot_set(slot, TIMELINE_AT, TimestampTzGetDatum(content.at));
+	oms_slot_set(slot, TIMELINE_XID, Int64GetDatum((int64) U64FromFullTransactionId(GetTopFullTransactionId())));
+	oms_slot_set(slot, TIMELINE_SEQ, Int32GetDatum(content.seq));
+	oms_slot_set(slot, TIMELINE_CYCLE, Int32GetDatum(content.cycle));
+	oms_slot_set(slot, TIMELINE_ATTEMPT, Int32GetDatum(content.attempt));
+	oms_slot_set(slot, TIMELINE_PUBLIC, BoolGetDatum(content.public));
+	oms_slot_set_text(slot, TIMELINE_STATUS, content.status);
+	oms_slot_set_text(slot, TIMELINE_STAGE, content.stage);
+	oms_slot_set_text(slot, TIMELINE_OWNER, content.owner);
+	oms_slot_set_text(slot, TIMELINE_ACTOR, content.actor);
+	oms_slot_set_text(slot, TIMELINE_SESSION_ACTOR, content.session);
+	oms_slot_set_text(slot, TIMELINE_CLIENT, content.client);
+	oms_slot_set_text(slot, TIMELINE_WORKER, content.worker);
+	oms_slot_set_bytes(slot, TIMELINE_HASH, ticket->head, OMS_HASH_LEN);
 	oms_writer_add(writer);
 }
 
@@ -226,26 +203,6 @@ oms_timeline_payload(OmsTicketId ticket, int seq)
 	return payload;
 }
 
-static const char *
-get_text(TupleTableSlot *slot, int column)
-{
-	return slot->tts_isnull[column] ? NULL : TextDatumGetCString(slot->tts_values[column]);
-}
-
-/*
- * A bytea of exactly len bytes, or NULL.
- */
-static const uint8 *
-get_bytes(TupleTableSlot *slot, int column, int len)
-{
-	bytea	   *value;
-
-	if (slot->tts_isnull[column])
-		return NULL;
-	value = DatumGetByteaPP(slot->tts_values[column]);
-	return VARSIZE_ANY_EXHDR(value) == len ? (const uint8 *) VARDATA_ANY(value) : NULL;
-}
-
 /*
  * The digest of a note or payload: worked out anew, or the one that an erasure left behind.  NULL if
  * there is neither.
@@ -254,11 +211,11 @@ static const uint8 *
 get_digest(TupleTableSlot *slot, int digest_column, const char *content)
 {
 	static const uint8 no_salt[OMS_SALT_LEN] = {0};
-	const uint8 *salt = get_bytes(slot, TIMELINE_SALT, OMS_SALT_LEN);
+	const uint8 *salt = oms_slot_bytes(slot, TIMELINE_SALT, OMS_SALT_LEN);
 	uint8	   *digest;
 
 	if (content == NULL)
-		return get_bytes(slot, digest_column, OMS_HASH_LEN);
+		return oms_slot_bytes(slot, digest_column, OMS_HASH_LEN);
 	/* without a salt it was not written by us: its digest must not match */
 	digest = palloc(OMS_HASH_LEN);
 	oms_chain_digest(salt != NULL ? salt : no_salt, content, strlen(content), digest);
@@ -273,13 +230,13 @@ rehash(TupleTableSlot *slot, const uint8 *previous, uint8 *hash)
 		.ticket = DatumGetTicketId(slot->tts_values[TIMELINE_TICKET_ID]),
 		.seq = DatumGetInt32(slot->tts_values[TIMELINE_SEQ]),
 		.at = DatumGetTimestampTz(slot->tts_values[TIMELINE_AT]),
-		.status = get_text(slot, TIMELINE_STATUS),
-		.stage = get_text(slot, TIMELINE_STAGE),
-		.owner = get_text(slot, TIMELINE_OWNER),
-		.actor = get_text(slot, TIMELINE_ACTOR),
-		.session = get_text(slot, TIMELINE_SESSION_ACTOR),
-		.client = get_text(slot, TIMELINE_CLIENT),
-		.worker = get_text(slot, TIMELINE_WORKER),
+		.status = oms_slot_text(slot, TIMELINE_STATUS),
+		.stage = oms_slot_text(slot, TIMELINE_STAGE),
+		.owner = oms_slot_text(slot, TIMELINE_OWNER),
+		.actor = oms_slot_text(slot, TIMELINE_ACTOR),
+		.session = oms_slot_text(slot, TIMELINE_SESSION_ACTOR),
+		.client = oms_slot_text(slot, TIMELINE_CLIENT),
+		.worker = oms_slot_text(slot, TIMELINE_WORKER),
 		.public = DatumGetBool(slot->tts_values[TIMELINE_PUBLIC]),
 		.cycle = DatumGetInt32(slot->tts_values[TIMELINE_CYCLE]),
 		.attempt = DatumGetInt32(slot->tts_values[TIMELINE_ATTEMPT])
@@ -291,7 +248,7 @@ rehash(TupleTableSlot *slot, const uint8 *previous, uint8 *hash)
 
 		payload = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
 	}
-	content.note_digest = get_digest(slot, TIMELINE_NOTE_DIGEST, get_text(slot, TIMELINE_NOTE));
+	content.note_digest = get_digest(slot, TIMELINE_NOTE_DIGEST, oms_slot_text(slot, TIMELINE_NOTE));
 	content.payload_digest = get_digest(slot, TIMELINE_PAYLOAD_DIGEST, payload);
 	oms_chain_hash(&content, previous, hash);
 }
@@ -323,7 +280,7 @@ oms_timeline_verify(OmsTicketId ticket, int last_seq, const uint8 *head,
 		const uint8 *stored;
 
 		MemoryContextSwitchTo(rows);
-		stored = get_bytes(scan.slot, TIMELINE_HASH, OMS_HASH_LEN);
+		stored = oms_slot_bytes(scan.slot, TIMELINE_HASH, OMS_HASH_LEN);
 		rehash(scan.slot, previous, hash);
 		MemoryContextSwitchTo(old);
 
