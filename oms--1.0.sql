@@ -867,7 +867,8 @@ CREATE VIEW oms.check_cycle AS
 		pg_catalog.min(e.seq) FILTER (WHERE e.status = 'breached') AS breached_seq,
 		pg_catalog.min(e.at) FILTER (WHERE e.status = 'breached') AS breached_at,
 		pg_catalog.count(*) FILTER (WHERE e.status = 'escalated') AS level,
-		pg_catalog.max(e.seq) FILTER (WHERE e.payload IS NOT NULL OR e.payload_digest IS NOT NULL) AS payload_seq,
+		pg_catalog.max(e.seq) FILTER (WHERE e.payload IS NOT NULL) AS payload_seq,
+		pg_catalog.max(e.seq) FILTER (WHERE e.payload IS NULL AND e.payload_digest IS NOT NULL) AS erased_seq,
 		pg_catalog.bool_or(e.status IN ('on_hold', 'clock_changed')) AS clock_moved
 	FROM oms.timeline AS e
 	WHERE e.stage IS NOT NULL AND e.cycle > 0
@@ -884,8 +885,8 @@ COMMENT ON VIEW oms.check_row IS 'for oms.check(): the row of a stage beside its
 
 -- ---- guards ----
 
--- The guards that must be there: table or view, trigger, when it fires (pg_trigger.tgtype), ENABLE state,
--- function, and the columns to which its UPDATE is limited.
+-- Every table, and the triggers that must be there: table or view, trigger (NULL: none), when it fires
+-- (pg_trigger.tgtype), ENABLE state, function, and the columns to which its UPDATE is limited.
 CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, columns) AS VALUES
 	('timeline', 'guard', 58, 'A', 'guard', NULL),
 	('timeline', 'guard_row', 27, 'A', 'guard', NULL),
@@ -899,9 +900,21 @@ CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, column
 	('workflow_stage', 'guard_row', 27, 'A', 'guard', NULL),
 	('idempotency', 'guard', 58, 'A', 'guard', NULL),
 	('idempotency', 'guard_row', 27, 'A', 'guard', NULL),
+	('seals', 'guard', 58, 'A', 'guard', NULL),
+	('seals', 'guard_row', 27, 'A', 'guard', NULL),
+	('seal_leaf', 'guard', 58, 'A', 'guard', NULL),
+	('seal_leaf', 'guard_row', 27, 'A', 'guard', NULL),
 	('stage', 'record', 89, 'O', 'update_stage', NULL),
-	('ticket', 'record', 89, 'O', 'update_ticket', NULL);
-COMMENT ON VIEW oms.check_guard IS 'for oms.check(): every trigger that oms has, and no other';
+	('ticket', 'record', 89, 'O', 'update_ticket', NULL),
+	('owner', NULL, NULL, NULL, NULL, NULL),
+	('owner_member', NULL, NULL, NULL, NULL, NULL),
+	('home', NULL, NULL, NULL, NULL, NULL),
+	('secret', NULL, NULL, NULL, NULL, NULL),
+	('tracking', NULL, NULL, NULL, NULL, NULL),
+	('tracking_miss', NULL, NULL, NULL, NULL, NULL),
+	('seal_state', NULL, NULL, NULL, NULL, NULL),
+	('worker_state', NULL, NULL, NULL, NULL, NULL);
+COMMENT ON VIEW oms.check_guard IS 'for oms.check(): every table that oms has, and every trigger, and no other';
 
 CREATE VIEW oms.check_guards (kind, ticket, detail) AS
 	WITH relation AS (
@@ -926,10 +939,11 @@ CREATE VIEW oms.check_guards (kind, ticket, detail) AS
 			ELSE pg_catalog.format('trigger %I on oms.%I is not the one that oms made', i.trigger, i.relation) END
 	FROM oms.check_guard AS g
 	LEFT JOIN installed AS i ON i.relation = g.relation AND i.trigger = g.trigger
-	WHERE i.trigger IS NULL OR i.tgenabled <> g.enabled::"char" OR i.tgtype <> g.fires OR i.tgqual IS NOT NULL
-		OR i.columns IS DISTINCT FROM g.columns OR i.proname <> g.function
-		OR i.pronamespace <> 'oms'::pg_catalog.regnamespace
-		OR i.prosrc <> 'oms_' || g.function OR i.probin <> '$libdir/oms'
+	WHERE g.trigger IS NOT NULL
+		AND (i.trigger IS NULL OR i.tgenabled <> g.enabled::"char" OR i.tgtype <> g.fires OR i.tgqual IS NOT NULL
+			OR i.columns IS DISTINCT FROM g.columns OR i.proname <> g.function
+			OR i.pronamespace <> 'oms'::pg_catalog.regnamespace
+			OR i.prosrc <> 'oms_' || g.function OR i.probin IS DISTINCT FROM '$libdir/oms')
 	UNION ALL
 	SELECT 'guards', NULL, pg_catalog.format('trigger %I on oms.%I does not belong there', i.trigger, i.relation)
 	FROM installed AS i
@@ -1082,6 +1096,7 @@ COMMENT ON VIEW oms.check_counters IS 'for oms.check(): counters, sets and statu
 CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 	-- Rows of stages: what the last event of the cycle left behind.  A stage that no event moved is waiting,
 	-- or ended with its ticket.  Once a calendar or a hold moves the clock, the due time is not known here.
+	-- Content that was erased leaves 0 in place of its event.
 	SELECT 'fold', x.ticket_id,
 		pg_catalog.format('stage %s: %s is %s, the timeline says %s', x.stage, v.what,
 			COALESCE(v.found, 'not set'), COALESCE(v.expected, 'not set'))
@@ -1099,7 +1114,8 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 			CASE WHEN l.after IN ('done', 'skipped', 'cancelled') THEN c.ended_at
 				WHEN r.status = 'x' AND r.finished_at IS NOT NULL THEN r.closed_at END AS e_finished_at,
 			CASE WHEN r.by_calendar OR c.clock_moved THEN r.due_at ELSE c.queued_at + r.sla END AS e_due_at,
-			CASE WHEN l.after = 'done' THEN COALESCE(c.payload_seq, 0) ELSE 0 END AS e_output_seq
+			CASE WHEN l.after = 'done' AND c.payload_seq > COALESCE(c.erased_seq, 0) THEN c.payload_seq ELSE 0 END
+				AS e_output_seq
 		FROM oms.check_row AS r
 		LEFT JOIN oms.check_step AS l
 			ON l.ticket_id = r.ticket_id AND l.stage = r.stage AND l.cycle = r.cycle AND l.is_last
@@ -1141,12 +1157,13 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 			o.at AS e_opened_at, o.actor AS e_opened_by,
 			CASE WHEN m.to_status IN ('done', 'cancelled') THEN l.at END AS e_closed_at,
 			e.last_at AS e_last_at,
-			e.data_seq AS e_data_seq
+			CASE WHEN e.payload_seq > COALESCE(e.erased_seq, 0) THEN e.payload_seq ELSE 0 END AS e_data_seq
 		FROM oms.ticket_state AS t
 		LEFT JOIN (
 			SELECT y.ticket_id, pg_catalog.max(y.at) AS last_at,
-				pg_catalog.max(y.seq) FILTER (WHERE y.stage IS NULL
-					AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)) AS data_seq,
+				pg_catalog.max(y.seq) FILTER (WHERE y.stage IS NULL AND y.payload IS NOT NULL) AS payload_seq,
+				pg_catalog.max(y.seq) FILTER (WHERE y.stage IS NULL AND y.payload IS NULL
+					AND y.payload_digest IS NOT NULL) AS erased_seq,
 				pg_catalog.max(y.seq) FILTER (WHERE y.status IN ('opened', 'ticket_done', 'ticket_failed',
 					'ticket_cancelled', 'ticket_held', 'ticket_resumed', 'sent_back', 'reopened')) AS moved_seq,
 				pg_catalog.max(y.seq) FILTER (WHERE y.stage IS NOT NULL AND y.status IN ('queued', 'in_progress',
@@ -1489,7 +1506,7 @@ CREATE FUNCTION oms.check_ticket(ticket oms.ticket_id) RETURNS TABLE (kind text,
 		SELECT c.kind, c.ticket, c.detail FROM oms.check_all AS c WHERE c.ticket = check_ticket.ticket
 		UNION ALL
 		SELECT 'orphans', check_ticket.ticket, 'no such ticket'
-		WHERE NOT EXISTS (SELECT FROM oms.ticket_state AS t WHERE t.ticket_id = check_ticket.ticket);
+		WHERE NOT EXISTS (SELECT FROM oms.ticket AS t WHERE t.ticket_id = check_ticket.ticket);
 	END;
 COMMENT ON FUNCTION oms.check_ticket(oms.ticket_id) IS 'for oms.check(): what is wrong with a ticket';
 
@@ -1512,3 +1529,12 @@ REVOKE ALL ON ALL TABLES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
+-- row types too, or somebody could build on them and block an update
+REVOKE ALL ON TYPE oms.check_all, oms.check_breach, oms.check_chain, oms.check_counters,
+	oms.check_cycle, oms.check_dispatch, oms.check_edge, oms.check_fold, oms.check_graph,
+	oms.check_guard, oms.check_guards, oms.check_move, oms.check_moves, oms.check_orphans,
+	oms.check_row, oms.check_step, oms.check_stuck, oms.check_ticket_move, oms.check_timers, oms.home,
+	oms.idempotency, oms.owner, oms.owner_member, oms.seal_leaf, oms.seal_state, oms.seals, oms.secret,
+	oms.stage, oms.stage_state, oms.ticket, oms.ticket_state, oms.timeline, oms.tracking,
+	oms.tracking_miss, oms.worker_errors, oms.worker_state, oms.worker_status, oms.workflow,
+	oms.workflow_stage FROM PUBLIC;

@@ -13,6 +13,7 @@
 #include "api/args.h"
 #include "errors.h"
 #include "guc.h"
+#include "store/access.h"
 
 static void
 bad_argument(const char *what, const char *problem)
@@ -167,6 +168,8 @@ oms_stage_number(const OmsTicket *ticket, const char *id, int len)
 	int			no = oms_graph_find(ticket->graph, id, len);
 	char		number[OMS_TICKET_ID_TEXT_SIZE];
 
+	if (no == 0)
+		oms_require_part(ticket);
 	if (no == 0)
 		ereport(ERROR,
 				(errcode(OMS_ERR_UNKNOWN_STAGE),

@@ -121,7 +121,7 @@ erase_note(Erasure *erasure, const char *number)
 
 	if (*end != '\0' || seq < 1 || seq > erasure->ticket->seq)
 		return false;
-	return oms_store_erase_event(erasure->ticket, (int) seq);
+	return oms_store_erase_note(erasure->ticket, (int) seq);
 }
 
 /*

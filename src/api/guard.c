@@ -248,7 +248,8 @@ oms_update_stage(PG_FUNCTION_ARGS)
 		oms_require(ticket, stage, OMS_REASSIGN, NULL);
 		oms_decide_reassign(ticket, stage, owner, NOTE);
 	}
-	if (strcmp(status, oms_stage_status_name(stage->status)) != 0)
+	if (strcmp(status, get_text(&change, change.before, "status")) != 0 &&
+		strcmp(status, oms_stage_status_name(stage->status)) != 0)
 		move_stage(ticket, stage, status, worker != NULL ? worker : call.actor.role);
 	if (ticket->events != NULL)
 		oms_store_apply(ticket, &call.actor);

@@ -333,18 +333,6 @@ oms_comment(PG_FUNCTION_ARGS)
 }
 
 /*
- * Is the caller a member of the owner of some stage of the workflow?
- */
-static bool
-acts_in(const OmsGraph *graph)
-{
-	for (int no = 1; no <= graph->nstages; no++)
-		if (oms_acts_for(oms_graph_stage(graph, no)->owner))
-			return true;
-	return false;
-}
-
-/*
  * next_stages(ticket) → SETOF text.  A closed ticket has none.
  */
 Datum
@@ -354,15 +342,11 @@ oms_next_stages_of_ticket(PG_FUNCTION_ARGS)
 	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
 	OmsTicket  *ticket;
 	ListCell   *cell;
-	char		number[OMS_TICKET_ID_TEXT_SIZE];
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	oms_look_begin();
 	ticket = oms_store_read(id);
-	if (!oms_has_level(OMS_LEVEL_STAFF) && !acts_in(ticket->graph))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for ticket %s", oms_ticket_id_to_text(id, number))));
+	oms_require_part(ticket);
 	oms_look_end();
 	if (ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED)
 		return (Datum) 0;

@@ -111,15 +111,44 @@ oms_require_owner(const char *owner)
 				 errhint("oms.set_owner() names the roles that are members of an owner.")));
 }
 
+/*
+ * The error for a ticket that the caller has nothing to do with, and for one that is not there.
+ */
+void
+oms_refuse_ticket(OmsTicketId id)
+{
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for ticket %s", oms_ticket_id_to_text(id, number))));
+}
+
+/*
+ * Raise an error unless the caller is staff or a member of the owner of some stage of the workflow.
+ */
+void
+oms_require_part(const OmsTicket *ticket)
+{
+	if (oms_has_level(OMS_LEVEL_STAFF))
+		return;
+	for (int no = 1; no <= ticket->graph->nstages; no++)
+		if (oms_acts_for(oms_graph_stage(ticket->graph, no)->owner))
+			return;
+	oms_refuse_ticket(ticket->id);
+}
+
 void
 oms_require_stage(const OmsTicket *ticket, const OmsStage *stage)
 {
-	if (!oms_has_level(OMS_LEVEL_STAFF) && !oms_acts_for(stage->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for stage \"%s\"",
-						oms_graph_stage(ticket->graph, stage->no)->id),
-				 errhint("oms.set_owner() names the roles that are members of an owner.")));
+	if (oms_has_level(OMS_LEVEL_STAFF) || oms_acts_for(stage->owner))
+		return;
+	oms_require_part(ticket);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for stage \"%s\"",
+					oms_graph_stage(ticket->graph, stage->no)->id),
+			 errhint("oms.set_owner() names the roles that are members of an owner.")));
 }
 
 /*
@@ -128,14 +157,10 @@ oms_require_stage(const OmsTicket *ticket, const OmsStage *stage)
 void
 oms_require_opener(const OmsTicket *ticket)
 {
-	char		number[OMS_TICKET_ID_TEXT_SIZE];
-
 	if (!oms_has_level(OMS_LEVEL_STAFF) &&
 		(ticket->opened_by == NULL ||
 		 strcmp(ticket->opened_by, GetUserNameFromId(GetUserId(), false)) != 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for ticket %s", oms_ticket_id_to_text(ticket->id, number))));
+		oms_refuse_ticket(ticket->id);
 }
 
 /*

@@ -39,9 +39,14 @@ client_address(void)
 static const char *
 client_text(void)
 {
+	Oid			set = GetOuterUserId();
+
 	if (MyBackendType != B_BACKEND)
 		return NULL;
-	return psprintf("%s@%s", application_name != NULL ? application_name : "", client_address());
+	/* inside a SECURITY DEFINER function the role that was set is neither in force nor the session's */
+	return psprintf("%s@%s%s%s", application_name != NULL ? application_name : "", client_address(),
+					set == GetUserId() || set == GetSessionUserId() ? "" : " as ",
+					set == GetUserId() || set == GetSessionUserId() ? "" : GetUserNameFromId(set, false));
 }
 
 /*

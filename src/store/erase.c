@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "store/erase.h"
+#include "store/slot.h"
 #include "store/spi.h"
 #include "store/tables.h"
 
@@ -108,7 +109,24 @@ oms_store_erase_event(const OmsTicket *ticket, int seq)
 }
 
 /*
- * Erase every note of a locked ticket, and with "payloads" everything else that was said.  Returns how
+ * Erase the note of one event of a locked ticket; false if it has none.
+ */
+bool
+oms_store_erase_note(const OmsTicket *ticket, int seq)
+{
+	OmsScan		scan;
+	bool		erased;
+
+	oms_scan_key_ticket(&scan, ticket->id);
+	oms_scan_key(&scan, int4eq, InvalidOid, Int32GetDatum(seq));
+	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, RowExclusiveLock);
+	erased = oms_scan_next(&scan) && !scan.slot->tts_isnull[TIMELINE_NOTE] && erase_current(&scan);
+	oms_scan_end(&scan);
+	return erased;
+}
+
+/*
+ * Erase every note of a locked ticket but the reasons of erasures, and with "payloads" everything else that was said.  Returns how
  * many events lost their content.
  */
 int
@@ -120,7 +138,8 @@ oms_store_erase_events(const OmsTicket *ticket, bool payloads)
 	oms_scan_key_ticket(&scan, ticket->id);
 	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, RowExclusiveLock);
 	while (oms_scan_next(&scan))
-		if (payloads || !scan.slot->tts_isnull[TIMELINE_NOTE])
+		if (payloads || (!scan.slot->tts_isnull[TIMELINE_NOTE] &&
+						 strcmp(oms_slot_text(scan.slot, TIMELINE_STATUS), "erased") != 0))
 			count += erase_current(&scan);
 	oms_scan_end(&scan);
 	return count;

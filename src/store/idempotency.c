@@ -25,8 +25,8 @@ static OmsStatement select_key = {
 };
 
 static OmsStatement count_open = {
-	.sql = "SELECT count(*) FROM oms.ticket_state WHERE opened_by OPERATOR(pg_catalog.=) $1"
-	" AND status IN ('o', 'h', 'f')",
+	.sql = "SELECT pg_catalog.count(*) FROM oms.ticket_state WHERE opened_by OPERATOR(pg_catalog.=) $1"
+	" AND status OPERATOR(pg_catalog.=) ANY ('{o,h,f}'::pg_catalog.\"char\"[])",
 	.nargs = 1,
 	.types = {TEXTOID}
 };

@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "engine/condition.h"
 #include "errors.h"
+#include "store/access.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/tables.h"
@@ -121,6 +122,9 @@ known(OmsTicket *ticket, OmsTicketId id)
 {
 	char		number[OMS_TICKET_ID_TEXT_SIZE];
 
+	/* who may not see it is not told that it is not there */
+	if (ticket == NULL && !oms_has_level(OMS_LEVEL_STAFF))
+		oms_refuse_ticket(id);
 	if (ticket == NULL)
 		ereport(ERROR,
 				(errcode(OMS_ERR_UNKNOWN_TICKET),

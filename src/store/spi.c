@@ -12,6 +12,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/syscache.h"
 
 #include "errors.h"
@@ -39,6 +40,30 @@ prepare(OmsStatement *statement, Oid schema)
 }
 
 /*
+ * Become the owner of the schema, with a search_path on which nobody else has put anything; every name
+ * in our statements is written in full, but one that was forgotten must not be looked up at the
+ * caller's.  On error the end of the (sub)transaction sets both back.
+ */
+static int
+become_owner(Oid *user, int *context)
+{
+	int			nest = NewGUCNestLevel();
+
+	GetUserIdAndSecContext(user, context);
+	SetUserIdAndSecContext(oms_schema_owner(), *context | SECURITY_LOCAL_USERID_CHANGE);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return nest;
+}
+
+static void
+become_caller(int nest, Oid user, int context)
+{
+	AtEOXact_GUC(true, nest);
+	SetUserIdAndSecContext(user, context);
+}
+
+/*
  * Run a statement between SPI_connect and SPI_finish; the rows are in SPI_tuptable.  Returns how many
  * were returned or changed.  Always with a fresh snapshot.
  */
@@ -48,16 +73,16 @@ oms_sql(OmsStatement *statement, Datum *values, const char *nulls)
 	Oid			schema = get_namespace_oid("oms", false);
 	Oid			user;
 	int			context;
+	int			nest = 0;
 	int			result;
 
-	/* on error the end of the (sub)transaction sets the user back */
-	GetUserIdAndSecContext(&user, &context);
 	if (!statement->as_caller)
-		SetUserIdAndSecContext(oms_schema_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
+		nest = become_owner(&user, &context);
 	if (statement->plan == NULL || statement->schema != schema)
 		prepare(statement, schema);
 	result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
-	SetUserIdAndSecContext(user, context);
+	if (!statement->as_caller)
+		become_caller(nest, user, context);
 	if (result < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
@@ -74,14 +99,13 @@ oms_sql_as_owner(const char *command)
 {
 	Oid			user;
 	int			context;
+	int			nest = become_owner(&user, &context);
 
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(oms_schema_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
 	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not run: %s", command)));
-	SetUserIdAndSecContext(user, context);
+	become_caller(nest, user, context);
 }
 
 /* ---- procedures that commit ---- */

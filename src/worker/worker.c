@@ -192,6 +192,8 @@ forget_worker(int code, Datum arg)
 	oms_shared_wake_launcher(false);
 }
 
+static void leave(OmsWorkerState state) __attribute__((noreturn));
+
 static void
 leave(OmsWorkerState state)
 {
@@ -593,7 +595,7 @@ pass_stuck_place(TimestampTz now, int sent)
 }
 
 /*
- * Seal what changed, on a schedule.
+ * Seal what changed, at the start and then on a schedule.
  */
 static int
 step_seal(void)
@@ -608,8 +610,7 @@ seal_now_and_then(TimestampTz now)
 {
 	if (oms_seal_interval == 0 || next_seal > now)
 		return;
-	if (next_seal != 0)
-		guarded(step_seal);
+	guarded(step_seal);
 	next_seal = now + (int64) oms_seal_interval * USECS_PER_SEC;
 }
 
