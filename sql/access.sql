@@ -68,7 +68,7 @@ GROUP BY r.kind, r.object ORDER BY r.kind COLLATE "C", r.object COLLATE "C";
 SELECT * FROM pg_temp.rights('public') WHERE held <> '';
 SELECT * FROM pg_temp.rights('regress_nobody') WHERE held <> '';
 SELECT format_type(oid, NULL) AS usable_by_public FROM pg_type
-WHERE typnamespace = 'oms'::regnamespace AND typtype = 'b' AND typelem = 0 AND has_type_privilege('public', oid, 'USAGE')
+WHERE typnamespace = 'oms'::regnamespace AND has_type_privilege('public', oid, 'USAGE')
 ORDER BY format_type(oid, NULL) COLLATE "C";
 
 -- Each level has what those below it have.

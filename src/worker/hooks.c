@@ -42,6 +42,7 @@ static object_access_hook_type previous_access = NULL;
 static bool extension_changed = false;
 static bool databases_changed = false;
 static Oid	settings_changed = InvalidOid;	/* of this database */
+static bool settings_of_many = false;
 static Oid	left_alone = InvalidOid;	/* the worker of this database was sent away */
 
 /*
@@ -107,12 +108,18 @@ at_xact(XactEvent event, void *arg)
 			renew_worker(MyDatabaseId);
 		if (OidIsValid(settings_changed))
 			renew_worker(settings_changed);
-		oms_shared_wake_launcher(true);
+		for (int i = 0; settings_of_many && i < oms_shared->ndatabases; i++)
+			if (OidIsValid(oms_shared->databases[i].dboid))
+				renew_worker(oms_shared->databases[i].dboid);
+		if (extension_changed)
+			pg_atomic_write_u32(&oms_shared->rescan, 2);
+		oms_shared_wake_launcher(!extension_changed);
 	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 	{
 		extension_changed = databases_changed = false;
 		settings_changed = left_alone = InvalidOid;
+		settings_of_many = false;
 	}
 }
 
@@ -153,8 +160,11 @@ on_access(ObjectAccessType access, Oid class, Oid object, int subid, void *arg)
 		extension_changed = true;
 	else
 		databases_changed = true;
-	if (class == DbRoleSettingRelationId)
-		settings_changed = object;
+	if (class != DbRoleSettingRelationId)
+		return;
+	settings_of_many = settings_of_many ||
+		(OidIsValid(settings_changed) && settings_changed != object);
+	settings_changed = object;
 }
 
 /*
@@ -229,9 +239,15 @@ on_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 		oms_guards_before(pstmt->utilityStmt);
 	if (database == NULL)
 	{
+		bool		prepared = IsA(pstmt->utilityStmt, TransactionStmt) &&
+			((TransactionStmt *) pstmt->utilityStmt)->kind == TRANS_STMT_COMMIT_PREPARED;
+
 		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
 		if (IsTransactionState())
 			oms_guards_after(pstmt->utilityStmt);
+		database = prepared ? oms_shared_database(MyDatabaseId, false) : NULL;
+		if (database != NULL)
+			oms_shared_look_at_tables(database, oms_clock_now());
 		return;
 	}
 

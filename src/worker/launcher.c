@@ -56,6 +56,7 @@ typedef struct Known
 
 static BackgroundWorkerHandle **handles;	/* by place */
 static List *without = NIL;		/* databases that have no extension, by OID */
+static bool lacks_place = false;	/* some database had no place at the last look */
 static TimestampTz last_complaint = 0;
 
 /*
@@ -148,6 +149,7 @@ rescan(void)
 	List	   *databases = read_databases(context);
 	ListCell   *cell;
 
+	lacks_place = false;
 	foreach(cell, databases)
 	{
 		Known	   *known = lfirst(cell);
@@ -155,8 +157,11 @@ rescan(void)
 
 		if (known->wanted && database == NULL && !list_member_oid(without, known->dboid) &&
 			oms_shared_database(known->dboid, true) == NULL)
+		{
+			lacks_place = true;
 			complain("no place in shared memory for a worker",
 					 "Raise oms.max_databases and restart the server.");
+		}
 		if (!known->wanted && database != NULL && oms_shared_state(database) == OMS_WORKER_RUNNING)
 		{
 			pg_atomic_write_u32(&database->leave, 1);
@@ -172,8 +177,11 @@ rescan(void)
 	{
 		OmsDatabase *database = &oms_shared->databases[i];
 
-		if (OidIsValid(database->dboid) && !still_there(databases, database->dboid))
-			oms_shared_forget(database);
+		if (!OidIsValid(database->dboid) || still_there(databases, database->dboid))
+			continue;
+		oms_shared_forget(database);
+		if (lacks_place)
+			pg_atomic_write_u32(&oms_shared->rescan, 1);
 	}
 	MemoryContextDelete(context);
 }
@@ -228,6 +236,9 @@ worker_ended(int number)
 	{
 		without = list_append_unique_oid(without, database->dboid);
 		oms_shared_forget(database);
+		/* somebody may have waited for the place */
+		if (lacks_place)
+			pg_atomic_write_u32(&oms_shared->rescan, 1);
 		return;
 	}
 	if (state == OMS_WORKER_AWAY)
@@ -350,10 +361,19 @@ oms_launcher_main(Datum arg)
 		}
 		if (may_start())
 		{
-			if (pg_atomic_exchange_u32(&oms_shared->rescan, 0) != 0)
+			uint32		wish = pg_atomic_exchange_u32(&oms_shared->rescan, 0);
+
+			if (wish > 1)
+			{
+				list_free(without);
+				without = NIL;
+			}
+			if (wish != 0)
 				rescan();
 			sleep = look_after_workers();
 		}
+		if (pg_atomic_read_u32(&oms_shared->rescan) != 0)
+			sleep = 0;
 		event = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep,
 						  oms_wait_event("OmsLauncherMain"));
 		if (event & WL_TIMEOUT && sleep == RESCAN_MS)

@@ -76,10 +76,16 @@ starts_as_standby(void)
 static void
 start_shared(void)
 {
+	/* known once for the life of the postmaster: a crash of the server does not change it */
+	static bool looked = false;
+	static bool standby = false;
 	bool		found;
 
 	if (previous_startup_hook)
 		previous_startup_hook();
+	if (!looked)
+		standby = starts_as_standby();
+	looked = true;
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	oms_shared = ShmemInitStruct("oms", shared_size(), &found);
 	if (!found)
@@ -89,7 +95,7 @@ start_shared(void)
 		oms_shared->ndatabases = oms_max_databases;
 		pg_atomic_init_u32(&oms_shared->rescan, 1);
 		SpinLockInit(&oms_shared->mutex);
-		oms_shared->was_standby = starts_as_standby();
+		oms_shared->was_standby = standby;
 		for (int i = 0; i < oms_max_databases; i++)
 			init_database(&oms_shared->databases[i]);
 	}
@@ -226,6 +232,23 @@ oms_shared_wake_worker(OmsDatabase *database)
 	SpinLockRelease(&database->mutex);
 	if (latch != NULL)
 		SetLatch(latch);
+}
+
+/*
+ * Somebody else has committed what a session prepared: look for it in the tables, and let those look
+ * who wait.
+ */
+void
+oms_shared_look_at_tables(OmsDatabase *database, TimestampTz now)
+{
+	pg_atomic_write_u32(&database->resync, 1);
+	oms_shared_arm(database, now);
+	for (int bucket = 0; bucket < OMS_WAIT_BUCKETS; bucket++)
+	{
+		pg_atomic_fetch_add_u64(&database->work_count[bucket], 1);
+		ConditionVariableBroadcast(&database->work[bucket]);
+	}
+	oms_shared_wake_worker(database);
 }
 
 /*

@@ -113,7 +113,8 @@ typedef struct OmsDatabase
 typedef struct OmsShared
 {
 	LWLock	   *lock;			/* which database has which place */
-	pg_atomic_uint32 rescan;	/* the launcher is to look at all databases */
+	pg_atomic_uint32 rescan;	/* the launcher is to look at all databases; 2: also at those that had
+								 * no extension */
 	slock_t		mutex;			/* launcher_latch */
 	Latch	   *launcher_latch;
 	bool		was_standby;	/* this server started as a standby */
@@ -132,6 +133,7 @@ extern OmsWorkerState oms_shared_state(OmsDatabase *database);
 extern bool oms_shared_has_launcher(void);
 extern void oms_shared_wake_launcher(bool rescan);
 extern void oms_shared_wake_worker(OmsDatabase *database);
+extern void oms_shared_look_at_tables(OmsDatabase *database, TimestampTz now);
 extern void oms_shared_arm(OmsDatabase *database, TimestampTz at);
 
 #endif							/* OMS_SHARED_H */

@@ -91,6 +91,8 @@ static uint64 coming_horizon = 0;	/* to be saved when read_pos has reached horiz
 static uint64 horizon_pos = 0;
 
 static void leave_if_asked(void);
+static void leave(OmsWorkerState state) __attribute__((noreturn));
+static bool fire_timers(void);
 
 /* ---- transactions ---- */
 
@@ -146,12 +148,13 @@ oms_worker_next_transaction(void)
 
 	end_work();
 	leave_if_asked();
+	/* a long announcement must not make timers late */
+	while ((TimestampTz) pg_atomic_read_u64(&place->nearest) <= oms_clock_now() && fire_timers())
+		CHECK_FOR_INTERRUPTS();
 	while (!begin_work(&gone))
 	{
 		if (gone)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_TABLE),
-					 errmsg("the extension oms was dropped")));
+			leave(OMS_WORKER_UNKNOWN);
 		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, BUSY_MS,
 						 oms_wait_event("OmsWorkerTables"));
 		CHECK_FOR_INTERRUPTS();
@@ -191,8 +194,6 @@ forget_worker(int code, Datum arg)
 	pg_atomic_write_u32(&place->sleeping, 0);
 	oms_shared_wake_launcher(false);
 }
-
-static void leave(OmsWorkerState state) __attribute__((noreturn));
 
 static void
 leave(OmsWorkerState state)
@@ -354,14 +355,12 @@ timer_failed(const OmsTick *tick)
 }
 
 /*
- * Arm the next wake-up.  The order matters: first forget the old one, then look, so that a commit in
- * between is not overwritten.
+ * Arm the next wake-up.  The old one was forgotten before the round began, so that a commit in between
+ * is not overwritten.
  */
 static void
 rearm(TimestampTz now, int locked)
 {
-	pg_atomic_write_u64(&place->nearest, (uint64) DT_NOEND);
-	pg_memory_barrier();
 	PopActiveSnapshot();
 	PushActiveSnapshot(GetLatestSnapshot());
 	oms_shared_arm(place, oms_store_next_timer(now));
@@ -382,6 +381,8 @@ fire_timers(void)
 	bool		gone;
 	bool		more = false;
 
+	pg_atomic_write_u64(&place->nearest, (uint64) DT_NOEND);
+	pg_memory_barrier();
 	if (!begin_work(&gone))
 	{
 		retry_tick = after(oms_clock_steady(), BUSY_MS);
@@ -650,6 +651,10 @@ send_events(TimestampTz now)
 		sent = guarded(send_ring);
 	pass_stuck_place(now, sent);
 	keep_horizon(oms_clock_steady());
+	if (retry_send != 0)
+		return ERROR_MS;
+	if (pg_atomic_read_u32(&place->resync))
+		return Max(TimestampDifferenceMilliseconds(oms_clock_steady(), retry_tables), 0);
 	if (sent >= SEND_BATCH)
 		return 0;
 	if (stuck_since != 0)
@@ -905,6 +910,7 @@ oms_worker_main(Datum arg)
 		if (!oms_worker_enabled)
 			switch_off();
 		ms = work();
+		(void) pgstat_report_stat(false);
 		pgstat_report_activity(STATE_IDLE, NULL);
 		sleep_for(ms);
 	}

@@ -52,6 +52,7 @@ sub oms_fill
 
 	$node->safe_psql($db, <<"SQL");
 SET oms.now = '$then';
+SELECT oms.create_calendar('office', '{"timezone": "America/New_York", "hours": {"mon": ["09:00-17:00"], "tue": ["09:00-17:00"]}}');
 SELECT oms.create_workflow('{"name": "DisasterLoan", "prefix": "DL", "stages": [
 	{"id": "id_check", "owner": "IRS_Bot", "slaMins": 5},
 	{"id": "fund", "owner": "Treasury_Bot", "slaMins": 60, "dependsOn": ["id_check"]}]}');

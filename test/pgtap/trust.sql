@@ -230,11 +230,12 @@ INSERT INTO calls SELECT 'tr_staff', format(s, :'tk') FROM unnest(ARRAY['SELECT 
 	'SELECT oms.get_timeline(%1$L)', 'SELECT oms.escalate(%1$L, ''a'', ''r'')', 'SELECT oms.escalate(%1$L, ''a'', ''r'', ''B'')', 'SELECT oms.reassign(%1$L, ''a'', ''B'', ''r'')', 'SELECT oms.skip_stage(%1$L, ''a'', ''r'')',
 	'SELECT oms.stage_failed(%1$L, ''a'', ''no'', retryable => false); SELECT oms.retry_stage(%1$L, ''a'', ''r'')', 'SELECT oms.cancel_ticket(%1$L, ''r'')', 'SELECT oms.comment(%1$L, ''c'')',
 	'SELECT oms.verify_timeline()', 'SELECT oms.verify_timeline(%1$L)', 'SELECT oms.rotate_tracking_number(%1$L)', 'SELECT oms.get_workflow(''Loan'')', 'SELECT oms.validate_workflow(''{}'')',
-	'SELECT oms.open_ticket(''Loan'')']) s;
+	'SELECT oms.open_ticket(''Loan'')', 'SELECT oms.proof(%1$L)', 'SELECT oms.verify_seals()', 'SELECT * FROM oms.check()', 'SELECT * FROM oms.check(%1$L)']) s;
 INSERT INTO calls SELECT 'tr_admin', format(s, :'tk') FROM unnest(ARRAY['SELECT oms.create_workflow(''{"name":"New","stages":[{"id":"a","owner":"A"},{"id":"b","owner":"B","when":"$.x > 1"}]}'')',
 	'SELECT oms.create_workflow(''{"name":"Loan","stages":[{"id":"a","owner":"A"}]}'')', 'SELECT oms.retire_workflow(''Loan'')', 'SELECT oms.set_owner(''A'', ''group'', ''Boss'', NULL, ''{tr_agent,tr_other}'')',
 	'SELECT oms.grant_access(''tr_nobody'', ''admin'')', 'SELECT oms.revoke_access(''tr_agent'')', 'SELECT oms.erase(%1$L, ''{data}'', ''r'')', 'SELECT oms.erase(%1$L, ''{n,applicant}'', ''r'')',
-	'SELECT oms.erase_applicant(''Jane'', ''r'')', 'SELECT oms.tick()', 'SELECT oms.activate()', 'SELECT oms.repair_guards()']) s;
+	'SELECT oms.erase_applicant(''Jane'', ''r'')', 'SELECT oms.tick()', 'SELECT oms.activate()', 'SELECT oms.repair_guards()',
+	'SELECT oms.seal()', 'SELECT oms.seal(true); SELECT oms.proof(%1$L); SELECT oms.verify_seals()']) s;
 SELECT is(t.hostile(role, sql), 'fine', 'hostile path: ' || role || ': ' || sql) FROM calls;
 SELECT is(t.hostile('postgres', sql), 'fine', 'hostile path: superuser: ' || sql) FROM calls WHERE role NOT IN ('tr_citizen', 'tr_portal');
 -- With guards that have to be repaired, and a view that is updated.
@@ -285,6 +286,12 @@ SELECT t.lend(:'tk') \g /dev/null
 SELECT t.lend_more(:'tk') \g /dev/null
 RESET SESSION AUTHORIZATION;
 SELECT is(t.last(:'tk'), 'tr_agent/tr_nobody/postgres', 'a definer function cannot name another user: it is kept apart from what it claims');
+SET LOCAL SESSION AUTHORIZATION tr_nobody;
+SET LOCAL ROLE tr_idle;
+SELECT t.lend(:'tk') \g /dev/null
+RESET SESSION AUTHORIZATION;
+SELECT is(t.last(:'tk'), 'tr_agent/tr_nobody/who else', 'after SET ROLE, through a definer function');
+SELECT matches((SELECT client FROM oms.timeline WHERE ticket_id = :'tk' ORDER BY seq DESC LIMIT 1), '@\[local\] as tr_idle$', '… the role that was set is with the client');
 ALTER FUNCTION t.lend(text) OWNER TO tr_other;
 SELECT is(t.try('tr_agent', format('SELECT t.lend(%L)', :'tk')), '42501', 'membership is judged by the role in force: a member through another''s function is none');
 ALTER FUNCTION t.lend(text) OWNER TO tr_staff;
@@ -460,7 +467,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE;
 END $$;
-SELECT is(t.read_only(role, sql), CASE WHEN sql ~ 'oms\.(track|get_timeline|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors)\(|\* FROM oms\.(ticket|stage|timeline|worker)'
+SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors)\(|\* FROM oms\.(ticket|stage|timeline|worker)'
 	THEN 'ZZ001' ELSE '25006' END, 'read-only: ' || sql) FROM calls WHERE sql !~ 'repair_guards|activate';
 SELECT is(t.read_only('tr_admin', sql), '25006', 'read-only: ' || sql) FROM unnest(ARRAY['SELECT oms.repair_guards()', 'SELECT oms.activate()']) sql;
 
@@ -500,15 +507,18 @@ WHERE a IS NOT NULL;
 SELECT matches(t.limited('oms.max_definition_size', '1kB', 'tr_admin', format('SELECT oms.create_workflow(%L)', jsonb_build_object('name', 'Long', 'description', repeat('x', 2000), 'stages', '[{"id":"a","owner":"A"}]'::jsonb))),
 	'^(22023|OM004) .*too large', 'size: oms.max_definition_size');
 
+SELECT is(t.try('tr_agent', format('SELECT oms.claim(''A'', lease => %L)', i)), '22023', 'no lease of ' || i) FROM unnest(ARRAY['0', '-1 second', '367 days', '13 months', '1000000 years', '178000000 years']) i;
+SELECT is(t.try('tr_agent', format('SELECT oms.claim(''A'', qty => %s)', n)), '22023', 'no claim of ' || n) FROM unnest(ARRAY[0, -1, 10001, 2147483647]) n;
+
 -- ---------------------------------------------------------------------------
 -- Erasure
 -- ---------------------------------------------------------------------------
--- Where a word stands in any column of any table of oms.
+-- Where a word stands in any column of any table of oms, and of its views but those of check(), which show nothing else.
 CREATE FUNCTION t.where_is(word text) RETURNS SETOF text LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	name text;
 BEGIN
-	FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('r', 'v', 'm', 'p') ORDER BY relname COLLATE "C" LOOP
+	FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('r', 'v', 'm', 'p') AND relname !~ '^check' ORDER BY relname COLLATE "C" LOOP
 		RETURN QUERY EXECUTE format('SELECT DISTINCT %L FROM oms.%I AS x WHERE strpos(to_jsonb(x)::text, $1) > 0', name, name) USING word;
 	END LOOP;
 END $$;
@@ -531,6 +541,8 @@ SELECT is(oms.erase(:'e1', '{output.a.result}', 'request 2'), 1, 'a key of an ou
 SELECT is(oms.get_ticket(:'e1') #> '{stages,0,output}', '{"ok":true}', 'the rest of it stays');
 SELECT seq AS note_seq FROM oms.timeline WHERE ticket_id = :'e1' AND note = 'CANARY-note' \gset
 SELECT is(oms.erase(:'e1', ARRAY['note.' || :'note_seq'], 'request 3'), 1, 'one note');
+SELECT is(t.try('tr_admin', format('SELECT oms.erase(%L, ''{note.%s}'', ''r'')', e.ticket_id, e.seq)), '22023', 'note.' || e.seq || ' of an event with data is not the data') FROM oms.timeline e WHERE e.ticket_id = :'e2' AND e.payload IS NOT NULL;
+SELECT is((SELECT count(*) FROM oms.timeline WHERE ticket_id = :'e2' AND payload::text LIKE '%CANARY%'), 2::bigint, '… which is still there');
 SELECT is((SELECT count(*) FROM t.where_is('CANARY-note')), 0::bigint, '… is gone');
 SELECT is((SELECT count(*) FROM t.where_is('CANARY-reason')), 2::bigint - 1, '… the others stay');
 SELECT is(t.try('tr_admin', format('SELECT oms.erase(%L, ARRAY[%L], ''r'')', :'e1', p)), '22023', 'names nothing: ' || p)
@@ -538,7 +550,8 @@ FROM unnest(ARRAY['name', 'deep.ssn', 'no.such', 'note.' || :'note_seq', 'note.0
 SELECT is(t.try('tr_admin', format('SELECT oms.erase(%L, ''{list,no such}'', ''r'')', :'e1')), '22023', 'all paths or none');
 SELECT is(oms.get_ticket(:'e1') #>> '{data,list,1}', 'CANARY-list', '… so it is still there');
 SELECT is(oms.erase(:'e1', '{notes}', 'request 4'), 1, 'all notes');
-SELECT is((SELECT count(*) FROM t.where_is(w)), 0::bigint, w || ' is gone') FROM unnest(ARRAY['CANARY-note', 'CANARY-public', 'CANARY-reason', 'CANARY-error', 'request 3']) w;
+SELECT is((SELECT count(*) FROM t.where_is(w)), 0::bigint, w || ' is gone') FROM unnest(ARRAY['CANARY-note', 'CANARY-public', 'CANARY-reason', 'CANARY-error']) w;
+SELECT is((SELECT count(*) FROM oms.timeline WHERE ticket_id = :'e1' AND status = 'erased' AND note LIKE 'request _'), 4::bigint, 'the reasons of erasures stay: they say why the others are gone');
 SELECT is(oms.erase(:'e1', '{data,output.a,applicant}', 'request 5'), 3, 'what is left');
 SELECT is((SELECT oms.get_ticket(:'e1') - 'history') ->> 'applicant', NULL, 'no applicant');
 SELECT is((SELECT count(*) FROM oms.timeline WHERE ticket_id = :'e1' AND to_jsonb(timeline)::text LIKE '%CANARY%'), 0::bigint, 'nothing of the ticket is left in its timeline');

@@ -40,6 +40,16 @@ my %args = (
 # Functions that work on a standby, with what they return there; undef: the same as on the primary.
 my %reads = (
 	'breached(timestamp with time zone, timestamp with time zone, integer)' => [ q{oms.breached('2026-01-01', '2026-01-02', 60)}, 't' ],
+	'business_add(text, timestamp with time zone, integer)' => [ q{oms.business_add('office', '2026-03-02 12:00+00', 60)} ],
+	'business_time(text, timestamp with time zone, timestamp with time zone)' => [ q{oms.business_time('office', '2026-03-02 00:00+00', '2026-03-03 00:00+00')} ],
+	'check(oms.ticket_id)' => ["oms.check('$ticket')"],
+	'check_everything()' => ['oms.check_everything()'],
+	'check_piece(bytea)' => [ q{oms.check_piece('\\x01'::bytea)} ],
+	'check_piece(text)' => [ q{oms.check_piece('a'::text)} ],
+	'check_ticket(oms.ticket_id)' => ["oms.check_ticket('$ticket')"],
+	'proof(oms.ticket_id, boolean)' => ["oms.proof('$ticket')"],
+	'us_federal_holidays(integer)' => ['oms.us_federal_holidays(2026)'],
+	'verify_seals()' => ['oms.verify_seals()'],
 	'dispatch_channel(text)' => [ q{oms.dispatch_channel('IRS_Bot')}, 'oms_dispatch.IRS_Bot' ],
 	'get_ticket(oms.ticket_id)' => ["oms.get_ticket('$ticket')"],
 	'get_timeline(text)' => ["oms.get_timeline('$ticket'::text)"],

@@ -1,0 +1,153 @@
+/*
+ * calendar_api.c
+ *		create_calendar, business_time, business_add, us_federal_holidays.
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/timestamp.h"
+
+#include "api/args.h"
+#include "clock.h"
+#include "engine/definition.h"
+#include "engine/holidays.h"
+#include "errors.h"
+#include "guc.h"
+#include "store/calendar.h"
+
+PG_FUNCTION_INFO_V1(oms_create_calendar);
+PG_FUNCTION_INFO_V1(oms_business_time);
+PG_FUNCTION_INFO_V1(oms_business_add);
+PG_FUNCTION_INFO_V1(oms_us_federal_holidays);
+
+/*
+ * Raise the first problem of a definition that has one.
+ */
+static void
+check_or_error(Jsonb *definition)
+{
+	List	   *problems = NIL;
+	OmsProblem *problem;
+
+	if (oms_calendar_compile(definition, &problems) != NULL)
+		return;
+	problem = linitial(problems);
+	ereport(ERROR,
+			(errcode(OMS_ERR_INVALID_DEFINITION),
+			 errmsg("%s", problem->problem),
+			 errdetail("%s", problem->path),
+			 problem->hint == NULL ? 0 : errhint("%s", problem->hint)));
+}
+
+/*
+ * create_calendar(name text, definition jsonb) → int, the version that is current now.
+ */
+Datum
+oms_create_calendar(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	char	   *name = oms_arg_name(fcinfo, 0, "name");
+	Jsonb	   *definition;
+	int			version;
+
+	oms_arg_required(fcinfo, 1, "definition");
+	definition = PG_GETARG_JSONB_P(1);
+	oms_check_size(definition, "definition", oms_max_definition_size, "oms.max_definition_size");
+	oms_call_begin(&call, "oms.create_calendar()");
+	check_or_error(definition);
+	version = oms_store_create_calendar(name, definition, call.actor.role, oms_clock_now());
+	oms_call_end(&call);
+	PG_RETURN_INT32(version);
+}
+
+static const OmsCalendar *
+arg_calendar(FunctionCallInfo fcinfo, int n)
+{
+	char	   *name = oms_arg_name(fcinfo, n, "calendar");
+	const OmsCalendar *calendar = oms_store_calendar(name);
+
+	if (calendar == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown calendar: \"%s\"", name)));
+	return calendar;
+}
+
+static TimestampTz
+arg_instant(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	TimestampTz at;
+
+	oms_arg_required(fcinfo, n, what);
+	at = PG_GETARG_TIMESTAMPTZ(n);
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be finite", what)));
+	return at;
+}
+
+/*
+ * business_time(calendar text, "from" timestamptz, "to" timestamptz) → interval without days.
+ */
+Datum
+oms_business_time(PG_FUNCTION_ARGS)
+{
+	const OmsCalendar *calendar = arg_calendar(fcinfo, 0);
+	TimestampTz from = arg_instant(fcinfo, 1, "from");
+	TimestampTz to = arg_instant(fcinfo, 2, "to");
+	Interval   *result = (Interval *) palloc0(sizeof(Interval));
+
+	result->time = oms_calendar_measure(calendar, from, to);
+	PG_RETURN_INTERVAL_P(result);
+}
+
+/*
+ * business_add(calendar text, start timestamptz, mins int) → timestamptz.
+ */
+Datum
+oms_business_add(PG_FUNCTION_ARGS)
+{
+	const OmsCalendar *calendar = arg_calendar(fcinfo, 0);
+	TimestampTz start = arg_instant(fcinfo, 1, "start");
+	int64		mins;
+
+	oms_arg_required(fcinfo, 2, "mins");
+	mins = PG_GETARG_INT32(2);
+	if (mins < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("mins must not be negative")));
+	PG_RETURN_TIMESTAMPTZ(oms_calendar_add(calendar, start, mins * SECS_PER_MINUTE * USECS_PER_SEC));
+}
+
+/*
+ * us_federal_holidays(year int) → SETOF date, ascending.
+ */
+Datum
+oms_us_federal_holidays(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			dates[OMS_US_MAX_HOLIDAYS];
+	int			year;
+	int			count;
+
+	oms_arg_required(fcinfo, 0, "year");
+	year = PG_GETARG_INT32(0);
+	if (year < OMS_US_FIRST_YEAR || year > OMS_US_LAST_YEAR)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("year must be from %d to %d", OMS_US_FIRST_YEAR, OMS_US_LAST_YEAR)));
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	count = oms_federal_holidays(year, dates);
+	for (int i = 0; i < count; i++)
+	{
+		Datum		value = DateADTGetDatum(dates[i]);
+		bool		isnull = false;
+
+		tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
+	}
+	return (Datum) 0;
+}

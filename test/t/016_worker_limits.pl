@@ -1,0 +1,99 @@
+# What keeps a worker from working: no slot, no place, another version. It says so, and goes on when it can.
+use strict;
+use warnings FATAL => 'all';
+
+use OmsNode;
+use Test::More;
+
+# One slot is for the launcher of logical replication, one for ours.
+my $node = OmsNode->make('limits', conf => "max_worker_processes = 3\noms.max_databases = 3\n", extension => 0);
+my $log = $node->log_position;
+
+$node->sql("CREATE DATABASE $_") foreach qw(one two);
+$node->install('one', 'lease', 'plain');
+isnt($node->worker_up('one'), '', 'the one slot is taken');
+$node->install('two', 'lease', 'plain');
+ok($node->log_shows($log, qr/oms: no free slot for a worker/), 'the log says that there is no slot for another');
+ok(scalar($node->log_lines($log, qr/HINT:.*max_worker_processes/)), '… and what to raise');
+ok($node->becomes($node->status_of('two', 'state'), 'no slot', undef, 'one'), '… so does the status');
+my $ticket = $node->lease('50 milliseconds', undef, 'two');
+ok($node->fired($node->lease('1500 milliseconds', undef, 'one'), undef, 'one'), 'the one that has a worker is served');
+is($node->sql("SELECT status FROM oms.stage WHERE ticket_id = '$ticket'", 'two'), 'in_progress', '… the other waits');
+is(scalar($node->log_lines($log, qr/oms: no free slot/)), 1, '… and the log is not filled with it');
+is($node->sql("SELECT oms.tick()", 'two'), '1', '… but it can be done by hand');
+$ticket = $node->lease('50 milliseconds', undef, 'two');
+my $event = $node->sql(q{SELECT oms.open_ticket('plain')}, 'two');
+my $listener = $node->listener('two', 'oms_dispatch');
+$node->sql('DROP EXTENSION oms CASCADE', 'one');
+isnt($node->worker_up('two'), '', 'as soon as there is room the other gets its worker');
+ok($node->fired($ticket, undef, 'two'), '… what was due is done');
+ok($listener->hears($event), '… what was to be said is said');
+$listener->quit;
+
+# ---- versions ----
+
+$log = $node->log_position;
+$node->sql(q{UPDATE pg_extension SET extversion = '0.9' WHERE extname = 'oms'}, 'two');
+is($node->code('SELECT oms.version()', 'two'), '55000', 'SQL objects of another version: oms.version() raises an error')
+  or diag('oms.version() ended with ' . $node->code('SELECT oms.version()', 'two'));
+kill 'TERM', $node->worker_up('two');
+ok($node->becomes($node->status_of('two', 'state'), 'wrong version', undef, 'two'), '… the status says so');
+my ($line) = $node->log_lines($log, qr/LOG:  oms: the library is version 1\.0/);
+like($line, qr/database "two" are of version 0\.9/, '… so does the log');
+ok(scalar($node->log_lines($log, qr/HINT:.*ALTER EXTENSION oms UPDATE/)), '… and what to do');
+$ticket = $node->lease('50 milliseconds', undef, 'two');
+$listener = $node->listener('two', 'oms_dispatch');
+$event = $node->sql(q{SELECT oms.open_ticket('plain')}, 'two');
+my @events = $listener->wait_events(1, 2);
+is(scalar(@events), 1, '… events go with the transaction');
+is($node->sql("SELECT status FROM oms.stage WHERE ticket_id = '$ticket'", 'two'), 'in_progress', '… no timer fires');
+is(scalar($node->log_lines($log, qr/oms: the library is version/)), 1, '… and the log is not filled with it');
+$listener->quit;
+# the launcher hears of what is done to extensions
+$node->sql(q{UPDATE pg_extension SET extversion = '1.0' WHERE extname = 'oms'; CREATE EXTENSION pg_trgm}, 'two')
+  if $node->sql(q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'});
+$node->sql(q{UPDATE pg_extension SET extversion = '1.0' WHERE extname = 'oms'; CREATE SCHEMA elsewhere;
+	ALTER DATABASE two SET oms.worker = on}, 'two');
+isnt($node->worker_up('two'), '', 'the right version again: the worker comes');
+ok($node->fired($ticket, undef, 'two'), '… and does what was left');
+
+# ---- places ----
+
+$node->append_conf('postgresql.conf', 'max_worker_processes = 16');
+$node->restart;
+$log = $node->log_position;
+$node->worker_up('two');
+$node->sql("CREATE DATABASE $_") foreach qw(three four five);
+$node->install($_, 'lease', 'plain') foreach qw(three four);
+isnt($node->worker_up($_), '', "a place for $_") foreach qw(three four);
+$node->install('five', 'lease', 'plain');
+is($node->sql('SELECT count(*) FROM oms.worker_status', 'five'), '3', 'all places are taken');
+$listener = $node->listener('five', 'oms_dispatch');
+$node->sql(q{SELECT oms.open_ticket('plain')}, 'five');
+is(scalar($listener->wait_events(1, 2)), 1, 'without a place events go with the transaction');
+my $session = $node->session('five');
+$session->start("CALL oms.wait_for_work('Lessee', '10 seconds')");
+$node->sql(q{SELECT oms.open_ticket('lease')}, 'five');
+cmp_ok($node->until(sub { $session->ended }, 5) // 99, '<', 1, '… and wait_for_work looks by itself');
+$session->finish;
+ok($node->log_shows($log, qr/oms: no place.* for a worker/), '… the log says so');
+ok(scalar($node->log_lines($log, qr/HINT:.*oms\.max_databases/)), '… and what to raise');
+$_->quit foreach $session, $listener;
+$node->sql('DROP DATABASE four');
+isnt($node->worker_up('five'), '', 'a place that is given back is used');
+is($node->trouble($log), '', 'no trouble in the log');
+
+# ---- no slot even for the launcher ----
+
+$node->append_conf('postgresql.conf', "max_worker_processes = 0");
+$node->restart;
+$ticket = $node->lease('10 milliseconds', undef, 'two');
+is($node->sql(q{SELECT pg_sleep(0.02); SELECT oms.tick()}, 'two') =~ s/\s//gr, '1', 'without any slot everything works by hand');
+is($node->workers, '', '… nobody else does it');
+$listener = $node->listener('two', 'oms_dispatch');
+$node->sql(q{SELECT oms.open_ticket('plain')}, 'two');
+is(scalar($listener->wait_events(1, 2)), 1, '… events come all the same');
+$listener->quit;
+
+$node->stop;
+done_testing();
