@@ -1541,35 +1541,38 @@ COMMENT ON VIEW oms.check_all IS 'for oms.check(): all kinds of findings';
 
 -- Hash joins only: without statistics, as after a restore, the planner takes these sets for small ones, and
 -- its other joins then compare each row with each.
+-- The bodies of these three are texts on purpose: with parsed bodies pg_upgrade would restore the views
+-- with the functions, before the operator class that their GROUP BY needs.
 CREATE FUNCTION oms.check_everything() RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)
 	LANGUAGE sql STABLE
-	SET jit = off SET enable_nestloop = off SET enable_mergejoin = off SET work_mem = '32MB'
-	BEGIN ATOMIC
+	SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off SET enable_mergejoin = off SET work_mem = '32MB'
+	AS $$
 		SELECT c.kind, c.ticket, c.detail FROM oms.check_all AS c;
-	END;
+	$$;
 COMMENT ON FUNCTION oms.check_everything() IS 'for oms.check(): what is wrong anywhere';
 
 CREATE FUNCTION oms.check_ticket(ticket oms.ticket_id) RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)
 	LANGUAGE sql STABLE
-	SET jit = off SET enable_nestloop = off SET enable_mergejoin = off
-	BEGIN ATOMIC
+	SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off SET enable_mergejoin = off
+	AS $$
 		SELECT c.kind, c.ticket, c.detail FROM oms.check_guards AS c
 		UNION ALL
 		SELECT c.kind, c.ticket, c.detail FROM oms.check_all AS c WHERE c.ticket = check_ticket.ticket
 		UNION ALL
 		SELECT 'orphans', check_ticket.ticket, 'no such ticket'
 		WHERE NOT EXISTS (SELECT FROM oms.ticket AS t WHERE t.ticket_id = check_ticket.ticket);
-	END;
+	$$;
 COMMENT ON FUNCTION oms.check_ticket(oms.ticket_id) IS 'for oms.check(): what is wrong with a ticket';
 
 CREATE FUNCTION oms.check(ticket oms.ticket_id DEFAULT NULL)
 	RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)
 	LANGUAGE sql STABLE ROWS 10
-	BEGIN ATOMIC
+	SET search_path = pg_catalog, pg_temp
+	AS $$
 		SELECT c.kind, c.ticket, c.detail FROM oms.check_everything() AS c WHERE "check".ticket IS NULL
 		UNION ALL
 		SELECT c.kind, c.ticket, c.detail FROM oms.check_ticket("check".ticket) AS c WHERE "check".ticket IS NOT NULL;
-	END;
+	$$;
 COMMENT ON FUNCTION oms.check(oms.ticket_id) IS 'every invariant of a ticket, or with NULL of everything, worked out by an independent model in SQL; no rows if all is well. kind: guards, chain, counters, fold, moves, dispatch, stuck, breach, timers, orphans. NULL reads every row of every table, several times; locks nothing';
 
 --------------------------------------------------------------------------------------------------
