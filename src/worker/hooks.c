@@ -57,9 +57,9 @@ renew_worker(Oid dboid)
 	if (database == NULL)
 		return;
 	SpinLockAcquire(&database->mutex);
-	if (database->latch != NULL)
+	if (database->latch != NULL || database->state == OMS_WORKER_STARTING)
 		pg_atomic_write_u32(&database->leave, 1);
-	else if (database->state != OMS_WORKER_STARTING)
+	else
 		database->state = OMS_WORKER_UNKNOWN;
 	database->next_start = 0;
 	database->failed_starts = 0;

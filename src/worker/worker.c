@@ -17,6 +17,9 @@
  *	- settings of the database that would hurt (read-only, timeouts, search_path, time zone) do not
  *	  reach it: it sets its own.
  *	- library and SQL objects of different versions: it says so and does nothing.
+ *
+ * It does not wait for its commits to reach the disk: what a crash takes back of them happens again,
+ * a firing because the timer is still armed, a sending because the horizon still stands lower.
  */
 #include "postgres.h"
 
@@ -85,6 +88,7 @@ static TimestampTz last_send = 0;
 static TimestampTz stuck_since = 0;
 static int64 send_cost = 0;		/* of a batch of events lately, microseconds of CPU */
 static bool at_home = false;	/* see identity.c */
+static bool more_timers = false;	/* the last round was not the end */
 static bool careful = false;	/* one stage per transaction */
 static bool sent_since_horizon = false;
 static uint64 coming_horizon = 0;	/* to be saved when read_pos has reached horizon_pos */
@@ -149,7 +153,8 @@ oms_worker_next_transaction(void)
 	end_work();
 	leave_if_asked();
 	/* a long announcement must not make timers late */
-	while ((TimestampTz) pg_atomic_read_u64(&place->nearest) <= oms_clock_now() && fire_timers())
+	while ((more_timers || (TimestampTz) pg_atomic_read_u64(&place->nearest) <= oms_clock_now()) &&
+		   fire_timers())
 		CHECK_FOR_INTERRUPTS();
 	while (!begin_work(&gone))
 	{
@@ -198,7 +203,12 @@ forget_worker(int code, Datum arg)
 static void
 leave(OmsWorkerState state)
 {
-	oms_shared_set_state(place, state);
+	SpinLockAcquire(&place->mutex);
+	/* somebody has asked for another look while this one was looking with old eyes */
+	if (pg_atomic_exchange_u32(&place->leave, 0) != 0 && state != OMS_WORKER_UNWANTED)
+		state = OMS_WORKER_UNKNOWN;
+	place->state = state;
+	SpinLockRelease(&place->mutex);
 	proc_exit(0);
 }
 
@@ -388,6 +398,7 @@ fire_timers(void)
 		retry_tick = after(oms_clock_steady(), BUSY_MS);
 		if (gone)
 			leave(OMS_WORKER_UNKNOWN);
+		more_timers = false;
 		return false;
 	}
 	tick.actor.role = GetUserNameFromId(GetUserId(), false);
@@ -412,6 +423,7 @@ fire_timers(void)
 		more = true;
 	}
 	PG_END_TRY();
+	more_timers = more;
 	return more;
 }
 
@@ -700,7 +712,7 @@ own_settings(void)
 		{"idle_in_transaction_session_timeout", "0"},
 		{"row_security", "off"},
 		{"session_replication_role", "origin"},
-		{"synchronous_commit", "local"},
+		{"synchronous_commit", "off"},
 		{"jit", "off"},
 		{"TimeZone", "UTC"},
 		{"DateStyle", "ISO, MDY"},
