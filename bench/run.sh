@@ -6,6 +6,11 @@
 #   bench/run.sh calls             time of each call, one client, beside the floor
 #   bench/run.sh graph             time per stage of tickets with 50, 500 and 4,096 stages
 #
+# and the worker, not part of "all": see worker.md
+#   bench/run.sh events            whole tickets with events off, by the worker, by the transactions
+#   bench/run.sh latency           from the commit of a completion to the listener
+#   bench/run.sh timers            a million timers
+#
 #   SECS=10 RUNS=5 bench/run.sh    longer runs (default 5 s), more of them (default 3)
 #   CLIENTS="1 4" SYNC=off bench/run.sh ticket
 #
@@ -26,15 +31,22 @@ fi
 enter_run
 trap stop_servers EXIT
 trap 'exit 130' INT TERM HUP
+: "${EVENT_CLIENTS:=${CLIENTS:-16 64}}"
 : "${SECS:=5}" "${RUNS:=3}" "${CLIENTS:=1 4 16}" "${SYNC:=on off}"
 # shellcheck source=bench/ticket.sh
 . bench/ticket.sh
 # shellcheck source=bench/graph.sh
 . bench/graph.sh
+# shellcheck source=bench/events.sh
+. bench/events.sh
+# shellcheck source=bench/latency.sh
+. bench/latency.sh
+# shellcheck source=bench/timers.sh
+. bench/timers.sh
 
 # Commits reach the disk here; no checkpoint falls into a run.
 start_server bench 'fsync = on' 'full_page_writes = on' 'shared_buffers = 512MB' 'max_wal_size = 16GB' \
-  'checkpoint_timeout = 1h' 'max_connections = 60' 'jit = off'
+  'checkpoint_timeout = 1h' 'max_connections = 200' 'jit = off'
 
 sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
 
@@ -48,7 +60,7 @@ psql -XqAt -c "SELECT 'PostgreSQL ' || current_setting('server_version')"
 [ $# -gt 0 ] || set -- ticket calls graph
 for what in "$@"; do
   case $what in
-    ticket | calls | graph) "bench_$what" ;;
-    *) die "no benchmark \"$what\": ticket, calls or graph" ;;
+    ticket | calls | graph | events | latency | timers) "bench_$what" ;;
+    *) die "no benchmark \"$what\": ticket, calls, graph, events, latency or timers" ;;
   esac
 done

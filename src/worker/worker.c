@@ -66,6 +66,7 @@
 #define HORIZON_MS		1000	/* between two savings of the horizon */
 #define STUCK_MS		1000	/* patience with a commit that is not published */
 #define PREPARED_MS		5000	/* between two looks for prepared transactions that ended */
+#define FIRST_SEAL_MS	60000	/* from the start of the worker, when there is more urgent work */
 #define SWEEP_MS		60000	/* between two looks at the tables with nothing to do */
 #define HOME_MS			5000	/* between two looks whether the data is at home here, while it is not */
 #define CLOCK_MS		5000	/* between two looks at the clock while a timer is armed: it may be set */
@@ -608,7 +609,7 @@ pass_stuck_place(TimestampTz now, int sent)
 }
 
 /*
- * Seal what changed, at the start and then on a schedule.
+ * Seal what changed, a minute after the start and then on a schedule.
  */
 static int
 step_seal(void)
@@ -623,8 +624,10 @@ seal_now_and_then(TimestampTz now)
 {
 	if (oms_seal_interval == 0 || next_seal > now)
 		return;
-	guarded(step_seal);
-	next_seal = now + (int64) oms_seal_interval * USECS_PER_SEC;
+	if (next_seal != 0)
+		guarded(step_seal);
+	next_seal = next_seal == 0 ? after(now, Min(FIRST_SEAL_MS, oms_seal_interval * 1000L))
+		: now + (int64) oms_seal_interval * USECS_PER_SEC;
 }
 
 static int
