@@ -16,7 +16,7 @@ typedef enum OmsLevel
 
 extern bool oms_has_level(OmsLevel level);
 extern bool oms_acts_for(const char *owner);
-extern void oms_refuse_ticket(OmsTicketId id) pg_attribute_noreturn();
+extern void oms_refuse_ticket(OmsTicketId id) __attribute__((noreturn));
 extern void oms_require_part(const OmsTicket *ticket);
 extern void oms_require_owner(const char *owner);
 extern void oms_require_stage(const OmsTicket *ticket, const OmsStage *stage);
