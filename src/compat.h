@@ -86,4 +86,11 @@
 #include "varatt.h"
 #endif
 
+/* 17 can end transactions that last too long; the worker's must not be */
+#if PG_VERSION_NUM >= 170000
+#define OMS_TRANSACTION_TIMEOUT	{"transaction_timeout", "0"},
+#else
+#define OMS_TRANSACTION_TIMEOUT
+#endif
+
 #endif							/* OMS_COMPAT_H */

@@ -163,6 +163,7 @@ static uint64 waiters = 0;		/* bit per bucket of sessions to be woken */
 static OmsDatabase *place = NULL;	/* of this database, once it was looked up */
 static uint64 reserved_pos = 0;
 static int	nreserved = 0;
+static bool overflow_announced = false;
 
 static uint8
 word_number(const char *word)
@@ -192,6 +193,27 @@ forget_all(void)
 }
 
 /*
+ * From before the commit until the tables have been asked for, the worker must not take it that all
+ * was sent.
+ */
+static void
+announce_overflow(void)
+{
+	if (!too_many || overflow_announced)
+		return;
+	pg_atomic_fetch_add_u32(&place->overflowing, 1);
+	overflow_announced = true;
+}
+
+static void
+end_overflow(void)
+{
+	if (overflow_announced)
+		pg_atomic_fetch_sub_u32(&place->overflowing, 1);
+	overflow_announced = false;
+}
+
+/*
  * Take places in the ring for everything pending; without room the worker must announce from the
  * tables, which is asked for after the commit.
  */
@@ -200,6 +222,7 @@ reserve(void)
 {
 	uint64		pos;
 
+	announce_overflow();
 	if (npending == 0 || too_many)
 		return;
 	SpinLockAcquire(&place->mutex);
@@ -212,6 +235,7 @@ reserve(void)
 	else
 		too_many = true;
 	SpinLockRelease(&place->mutex);
+	announce_overflow();
 	reserved_pos = pos;
 }
 
@@ -246,6 +270,7 @@ publish(void)
 	pg_memory_barrier();
 	if (too_many || (nreserved > 0 && pg_atomic_read_u64(&place->read_pos) > reserved_pos))
 		pg_atomic_write_u32(&place->resync, 1);
+	end_overflow();
 	if ((nreserved > 0 || too_many) && pg_atomic_read_u32(&place->sleeping))
 		oms_shared_wake_worker(place);
 }
@@ -253,6 +278,7 @@ publish(void)
 static void
 void_places(void)
 {
+	end_overflow();
 	for (int i = 0; i < nreserved; i++)
 		pg_atomic_write_u64(&ring_entry(reserved_pos + i)->tag,
 							OMS_RING_TAG(reserved_pos + i, OMS_RING_VOID));

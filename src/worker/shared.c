@@ -49,6 +49,7 @@ init_database(OmsDatabase *database)
 	pg_atomic_init_u32(&database->sleeping, 0);
 	pg_atomic_init_u32(&database->resync, 0);
 	pg_atomic_init_u32(&database->leave, 0);
+	pg_atomic_init_u32(&database->overflowing, 0);
 	pg_atomic_init_u64(&database->prepared_xid, 0);
 	pg_atomic_init_u64(&database->write_pos, 0);
 	pg_atomic_init_u64(&database->read_pos, 0);

@@ -99,6 +99,7 @@ typedef struct OmsDatabase
 	pg_atomic_uint32 leave;		/* the worker is to go */
 	pg_atomic_uint64 prepared_xid;	/* the last transaction that was prepared; 0: none */
 
+	pg_atomic_uint32 overflowing;	/* commits under way whose events the ring does not hold */
 	pg_atomic_uint64 write_pos; /* next position to give out */
 	pg_atomic_uint64 read_pos;	/* next position to send */
 	OmsRingEntry ring[OMS_RING_SIZE];

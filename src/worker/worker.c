@@ -326,17 +326,16 @@ note_bad_timer(const OmsTick *tick, const char *error)
  * the next of the others is to be tried, 0 if there is none.
  */
 static TimestampTz
-next_bad_timer(void)
+next_bad_timer(TimestampTz started)
 {
 	HASH_SEQ_STATUS all;
 	BadTimer   *bad;
-	TimestampTz now = oms_clock_steady();
 	TimestampTz next = 0;
 
 	hash_seq_init(&all, bad_timers);
 	while ((bad = hash_seq_search(&all)) != NULL)
 	{
-		if (bad->retry_at <= now)
+		if (bad->retry_at <= started)
 		{
 			hide_bad_timer(&bad->key);
 			hash_search(bad_timers, &bad->key, HASH_REMOVE, NULL);
@@ -370,12 +369,12 @@ timer_failed(const OmsTick *tick)
  * is not overwritten.
  */
 static void
-rearm(TimestampTz now, int locked)
+rearm(TimestampTz now, TimestampTz started, int locked)
 {
 	PopActiveSnapshot();
 	PushActiveSnapshot(GetLatestSnapshot());
 	oms_shared_arm(place, oms_store_next_timer(now));
-	retry_tick = next_bad_timer();
+	retry_tick = next_bad_timer(started);
 	if (locked > 0 && (retry_tick == 0 || retry_tick > after(oms_clock_steady(), LOCKED_MS)))
 		retry_tick = after(oms_clock_steady(), LOCKED_MS);
 }
@@ -387,6 +386,7 @@ static bool
 fire_timers(void)
 {
 	OmsTick		tick = {.database = place, .skip = is_bad, .limit = careful ? 1 : TICK_BATCH};
+	TimestampTz started = oms_clock_steady();
 	TimestampTz now = oms_clock_now();
 	MemoryContext old = CurrentMemoryContext;
 	bool		gone;
@@ -410,7 +410,7 @@ fire_timers(void)
 		if (!more)
 		{
 			careful = false;
-			rearm(now, tick.locked);
+			rearm(now, started, tick.locked);
 		}
 		end_work();
 		place->stats.timers_fired += tick.fired;
@@ -554,6 +554,9 @@ step_capture_horizon(void)
 {
 	coming_horizon = oms_store_horizon();
 	horizon_pos = pg_atomic_read_u64(&place->write_pos);
+	/* a commit that the ring could not hold may be seen already, and ask for the tables only in a moment */
+	if (pg_atomic_read_u32(&place->overflowing) != 0)
+		coming_horizon = 0;
 	end_work();
 	return 0;
 }
@@ -574,7 +577,13 @@ step_save_horizon(void)
 static void
 keep_horizon(TimestampTz now)
 {
-	if (coming_horizon != 0 && pg_atomic_read_u64(&place->read_pos) >= horizon_pos)
+	if (pg_atomic_read_u32(&place->resync) != 0)
+	{
+		/* something has yet to be sent from the tables: what is below the horizon never would be */
+		coming_horizon = 0;
+		sent_since_horizon = true;
+	}
+	else if (coming_horizon != 0 && pg_atomic_read_u64(&place->read_pos) >= horizon_pos)
 		guarded(step_save_horizon);
 	else if (coming_horizon == 0 && sent_since_horizon &&
 			 TimestampDifferenceExceeds(last_horizon, now, HORIZON_MS))
@@ -582,7 +591,10 @@ keep_horizon(TimestampTz now)
 		last_horizon = now;
 		sent_since_horizon = false;
 		guarded(step_capture_horizon);
-		if (pg_atomic_read_u64(&place->read_pos) >= horizon_pos)
+		if (coming_horizon == 0)
+			sent_since_horizon = true;
+		else if (pg_atomic_read_u64(&place->read_pos) >= horizon_pos &&
+				 pg_atomic_read_u32(&place->resync) == 0)
 			guarded(step_save_horizon);
 	}
 }
@@ -712,6 +724,7 @@ own_settings(void)
 		{"search_path", "pg_catalog, pg_temp"},
 		{"lock_timeout", "0"},
 		{"statement_timeout", "0"},
+		OMS_TRANSACTION_TIMEOUT
 		{"idle_in_transaction_session_timeout", "0"},
 		{"row_security", "off"},
 		{"session_replication_role", "origin"},

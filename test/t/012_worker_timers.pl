@@ -102,7 +102,15 @@ is($node->trouble($log), '', 'no trouble in the log so far');
 
 # ---- damaged tickets ----
 
-sub spoil  { $node->tamper("UPDATE oms.ticket_state SET finished = '\\x' WHERE $_[0]") }
+# Stages whose leases end soon, of tickets that are damaged from the start, in a table
+sub spoilt
+{
+	my ($table, $number) = @_;
+	$node->tamper("BEGIN; SELECT count(*) FROM oms.open_tickets('lease', array_fill('{}'::jsonb, '{$number}'));
+		CREATE TABLE $table AS SELECT ticket FROM oms.claim('Lessee', qty => $number, lease => '300 milliseconds');
+		UPDATE oms.ticket_state SET finished = '\\x' WHERE ticket_id IN (SELECT ticket FROM $table); COMMIT");
+	return $node->sql("SELECT min(ticket::text) FROM $table");
+}
 sub repair { $node->tamper("UPDATE oms.ticket_state SET finished = '\\x00' WHERE $_[0]") }
 
 sub errors { return scalar $node->log_lines($log, qr/ERROR/) }
@@ -126,8 +134,7 @@ sub is_at_rest
 
 is($node->sql("SELECT finished FROM oms.ticket_state WHERE ticket_id = '$ticket'"), '\\x00', 'this is how a sound ticket looks');
 $log = $node->log_position;
-$ticket = $node->lease('300 milliseconds');
-spoil("ticket_id = '$ticket'");
+$ticket = spoilt('one', 1);
 ok($node->fired($node->lease('400 milliseconds'), 3), 'a timer that raises an error does not stop the others');
 ok($node->becomes("SELECT ticket_id, stage_no, error FROM oms.worker_errors", "$ticket|1|stored state of ticket $ticket is damaged"),
 	'… it is shown');
@@ -141,9 +148,7 @@ is_at_rest('… the worker is at rest');
 
 # More than there is room to show
 $log = $node->log_position;
-$node->sql(q{SELECT count(*) FROM oms.open_tickets('lease', array_fill('{}'::jsonb, '{40}'));
-	CREATE TABLE many AS SELECT ticket FROM oms.claim('Lessee', qty => 40, lease => '500 milliseconds')});
-spoil('ticket_id IN (SELECT ticket FROM many)');
+spoilt('many', 40);
 ok($node->fired($node->lease('1 second'), 5), '40 bad ones do not stop the others');
 ok($node->fired($node->lease('200 milliseconds'), 5), '… nor later');
 is(errors(), 40, '… each is logged once');

@@ -1,0 +1,45 @@
+# Events that can only be found in the tables, while those are damaged: they wait, whatever else is sent meanwhile,
+# and come when the tables are mended.
+use strict;
+use warnings FATAL => 'all';
+
+use OmsNode;
+use Test::More;
+
+my $node = OmsNode->make('horizon');
+
+sub tamper_workflow
+{
+	my ($sql) = @_;
+	$node->sql("UPDATE pg_trigger SET tgenabled = '$_->[0]' WHERE tgname ~ '^guard' AND tgrelid = 'oms.workflow'::regclass; $_->[1]")
+	  foreach [ 'D', '' ], [ 'D', $sql ], [ 'A', '' ];
+	return;
+}
+
+# Not told yet, and lost from shared memory in a crash
+my $worker = $node->worker_up;
+kill 'STOP', $worker;
+$node->sql(q{SELECT oms.open_ticket('chain')});
+my $unsent = $node->sql(q{SELECT oms.open_ticket('plain')});
+tamper_workflow(q{CREATE TABLE kept AS SELECT definition FROM oms.workflow WHERE name = 'chain';
+	UPDATE oms.workflow SET definition = '{}' WHERE name = 'chain'});
+kill 'KILL', $worker;
+$node->gone($worker);
+$node->worker_up('postgres', $worker);
+ok($node->becomes($node->status_of('postgres', 'errors > 0')), 'the worker cannot announce from the tables');
+
+# The ring works, and the horizon would move on
+my $listener = $node->listener('postgres', 'oms_dispatch');
+my $horizon = $node->sql('SELECT horizon FROM oms.worker_state');
+foreach (1 .. 3)
+{
+	ok($listener->hears($node->sql(q{SELECT oms.open_ticket('plain')})), 'events go on meanwhile');
+	$node->sql('SELECT pg_sleep(1.1)');
+}
+is($node->sql('SELECT horizon FROM oms.worker_state'), $horizon, '… but the worker does not take it that all was sent');
+tamper_workflow(q{UPDATE oms.workflow SET definition = (TABLE kept) WHERE name = 'chain'});
+ok($listener->hears($unsent, undef, 30), '… and what was to be announced is, when that is possible');
+
+$listener->quit;
+$node->stop;
+done_testing();
