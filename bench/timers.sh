@@ -40,7 +40,8 @@ timers_setup() {
   start=$(date +%s.%N)
   open_many Far "$SIZE"
   timers_row "tickets opened" "$SIZE in $(awk "BEGIN {printf \"%.0f\", $(date +%s.%N) - $start}") s"
-  sql -d timers -c 'VACUUM ANALYZE' -c CHECKPOINT
+  # Not seal_leaf: once it was analyzed while empty, the first seal is planned as a scan of it per ticket.
+  sql -d timers -c 'VACUUM ANALYZE oms.ticket_state, oms.stage_state, oms.timeline' -c CHECKPOINT
   # What the worker would do at its start, in one go and with nothing else meanwhile.
   start=$(date +%s.%N)
   sql -d timers -c 'SELECT oms.seal()' >/dev/null
