@@ -166,8 +166,10 @@ CREATE TABLE oms.ticket_state (
 	data_seq	int NOT NULL,			-- event that carries the data
 	n_active	int NOT NULL,			-- stages queued, in progress or on hold
 	n_failed	int NOT NULL,
+	n_holds		int NOT NULL,			-- holds of the whole ticket
 	status		"char" NOT NULL,		-- o open, h on hold, d done, f failed, x cancelled
 	odd_rows	bool NOT NULL,			-- some waiting stage has a row in stage_state
+	has_clock	bool NOT NULL,			-- so has the ticket itself, as stage 0
 	finished	bytea NOT NULL,			-- bit set of the stages done or skipped
 	started		bytea NOT NULL,			-- bit set of the stages that are not waiting
 	head		bytea NOT NULL,			-- hash of the last event
@@ -179,7 +181,10 @@ COMMENT ON TABLE oms.ticket_state IS 'one row per ticket; read it through the vi
 CREATE INDEX ticket_state_open ON oms.ticket_state (opened_by) WHERE status IN ('o', 'h', 'f');
 CREATE INDEX ticket_state_applicant ON oms.ticket_state (applicant) WHERE applicant IS NOT NULL;
 
--- One row per stage of a ticket from the moment it is first queued (or skipped).
+-- One row per stage of a ticket from the moment it is first queued (or skipped).  Stage 0 is the ticket itself,
+-- if it has a clock of its own or is held until some time.
+--
+-- The clock is a stopwatch: what it has consumed, and since when it runs.  due_at is worked out from these.
 CREATE TABLE oms.stage_state (
 	ticket_id	oms.ticket_id NOT NULL,
 	token		bigint NOT NULL,		-- the last one given out in this cycle, 0: none
@@ -192,16 +197,31 @@ CREATE TABLE oms.stage_state (
 	due_at		timestamptz,
 	breached_at	timestamptz,			-- when the breach was recorded
 	timer_at	timestamptz,			-- nothing happens by itself before then
+	running_since timestamptz,			-- the clock; NULL: it stands, or there is none
+	paused_at	timestamptz,			-- since when it stands, or stood at the end
+	held_at		timestamptz,			-- on hold since then
+	resume_at	timestamptz,			-- the first of its own holds ends by itself then
+	limit_us	bigint,					-- open time that the clock allows; NULL: no clock
+	consumed_us	bigint NOT NULL,		-- open time used up before running_since
+	held_us		bigint NOT NULL,		-- time on hold before held_at
+	lease_us	bigint,					-- length of a lease; NULL: a person has none
 	priority	int NOT NULL,
 	attempt		int NOT NULL,
 	cycle		int NOT NULL,
 	level		int NOT NULL,			-- escalations of this cycle
 	output_seq	int NOT NULL,			-- event that carries the output, 0: {}
+	consumed_days int NOT NULL,			-- open dates used up before running_since
+	calendar_id	int NOT NULL,			-- version of the calendar by which the clock runs, 0: always open
+	warned		int NOT NULL,			-- thresholds of warnAt that have passed in this cycle
 	stage_no	smallint NOT NULL,
+	back_to		smallint NOT NULL,		-- sent back: waits for that stage too, 0: none
 	status		"char" NOT NULL,		-- w waiting, q queued, p in progress, h on hold, d done,
-										-- s skipped, f failed, x cancelled
+										-- s skipped, f failed, x cancelled; t the ticket
+	held_from	"char",					-- status to which it returns from on hold
 	owner		text COLLATE "C" NOT NULL,
 	worker		text,
+	delegated_by text,					-- worker to whom it comes back
+	steps		int[],					-- how often each escalation step has fired in this cycle
 	PRIMARY KEY (ticket_id, stage_no)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON TABLE oms.stage_state IS 'one row per stage of a ticket once it is queued; read it through the view oms.stage';
@@ -210,6 +230,43 @@ CREATE INDEX stage_state_queue ON oms.stage_state (owner, priority DESC, ready_a
 	WHERE status = 'q';
 -- All timers: what happens next by itself.
 CREATE INDEX stage_state_timer ON oms.stage_state (timer_at) WHERE timer_at IS NOT NULL;
+-- What a worker has.
+CREATE INDEX stage_state_worker ON oms.stage_state (worker) WHERE status IN ('p', 'h') AND worker IS NOT NULL;
+
+-- One row per cycle of a stage that was sent back or reopened: the row of stage_state as it was then, append-only.
+CREATE TABLE oms.stage_past (LIKE oms.stage_state, PRIMARY KEY (ticket_id, stage_no, cycle));
+COMMENT ON TABLE oms.stage_past IS 'one row per cycle of a stage that another cycle followed, as it was then';
+
+-- One row per hold of a stage (0: of the whole ticket), lifted or not.
+CREATE TABLE oms.hold (
+	ticket_id	oms.ticket_id NOT NULL,
+	held_at		timestamptz NOT NULL,
+	until		timestamptz,			-- ends by itself then
+	lifted_at	timestamptz,
+	seq			int NOT NULL,			-- event that put it on hold
+	stage_no	smallint NOT NULL,
+	stops_clock	bool NOT NULL,
+	reason		text NOT NULL,
+	waiting_on	text,
+	label		text,					-- what citizens are told
+	PRIMARY KEY (ticket_id, seq)
+);
+COMMENT ON TABLE oms.hold IS 'one row per hold of a stage or ticket, lifted or not';
+
+-- One row per piece of a clock that has ended before the cycle has: what explain_clock adds up, append-only.
+CREATE TABLE oms.clock_segment (
+	ticket_id	oms.ticket_id NOT NULL,
+	started_at	timestamptz NOT NULL,
+	ended_at	timestamptz NOT NULL,
+	open_us		bigint NOT NULL,		-- open time in it; 0 while the clock stood
+	seq			int NOT NULL,			-- event that ended it
+	cycle		int NOT NULL,
+	calendar_id	int NOT NULL,			-- 0: always open
+	stage_no	smallint NOT NULL,
+	ran			bool NOT NULL,			-- false: it stood
+	PRIMARY KEY (ticket_id, seq)
+);
+COMMENT ON TABLE oms.clock_segment IS 'one row per piece of a clock between holds and changes of its calendar';
 
 -- One row per event, append-only.  The data of a ticket and the outputs of its stages live here, in
 -- the event that brought them, and nowhere else.
@@ -264,9 +321,30 @@ COMMENT ON TABLE oms.owner IS 'registered owners; oms.set_owner() writes it';
 CREATE TABLE oms.owner_member (
 	owner		text COLLATE "C" NOT NULL,
 	member		text NOT NULL,			-- name of a role
+	last_assigned timestamptz,			-- for round_robin
 	PRIMARY KEY (owner, member)
 );
 COMMENT ON TABLE oms.owner_member IS 'roles that are members of an owner; oms.set_owner() writes it';
+
+-- One row per absence of a person.
+CREATE TABLE oms.absence (
+	person		text COLLATE "C" NOT NULL,
+	from_at		timestamptz NOT NULL,
+	to_at		timestamptz NOT NULL,	-- back from then on
+	delegate	text,					-- who gets the work meanwhile
+	PRIMARY KEY (person, from_at)
+);
+COMMENT ON TABLE oms.absence IS 'when persons are away and who stands in; oms.set_absence() writes it';
+
+-- One row per reason in the catalogue of holds.
+CREATE TABLE oms.hold_reason (
+	code		text COLLATE "C" PRIMARY KEY,
+	stops_clock	bool NOT NULL,
+	waiting_on	text,					-- applicant, or anybody else
+	max_per_ticket int,					-- NULL: any number
+	public_label text
+);
+COMMENT ON TABLE oms.hold_reason IS 'reasons for holds and what they mean; oms.set_hold_reason() writes it';
 
 -- One row from the first create_workflow on: where the data is at work.  A copy elsewhere does not match.
 CREATE TABLE oms.home (
@@ -349,10 +427,15 @@ SELECT pg_catalog.pg_extension_config_dump('oms.workflow_stage', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.ticket_number', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.ticket_state', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.stage_state', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.stage_past', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.hold', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.clock_segment', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.timeline', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.idempotency', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.owner', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.owner_member', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.absence', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.hold_reason', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.home', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.secret', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.tracking', '');
@@ -380,9 +463,10 @@ COMMENT ON FUNCTION oms.ticket_status("char") IS 'the word for a stored ticket s
 CREATE VIEW oms.ticket WITH (security_barrier) AS
 	SELECT t.ticket_id, w.name AS workflow, w.version, oms.ticket_status(t.status) AS status,
 		t.priority, t.applicant, COALESCE(e.payload, '{}') AS data, t.opened_at, t.closed_at,
-		t.opened_by, t.last_at, t.seq AS last_seq, t.head
+		t.opened_by, c.due_at, c.breached_at, t.last_at, t.seq AS last_seq, t.head
 	FROM oms.ticket_state AS t
 	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
+	LEFT JOIN oms.stage_state AS c ON c.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND c.stage_no = 0
 	LEFT JOIN oms.timeline AS e ON e.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND e.seq = t.data_seq;
 COMMENT ON VIEW oms.ticket IS 'one row per ticket; an UPDATE of status (to cancelled) or priority is recorded, DELETE is refused';
 
@@ -394,7 +478,7 @@ CREATE VIEW oms.stage WITH (security_barrier) AS
 		COALESCE(s.owner, w.owner) AS owner, s.worker,
 		COALESCE(s.attempt, 1) AS attempt, COALESCE(s.cycle, 1) AS cycle,
 		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
-		s.due_at, s.lease_until, s.breached_at, s.timer_at,
+		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
 		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
 		w.stage_no, w.label
 	FROM oms.ticket_state AS t
@@ -452,14 +536,17 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 			'opened_at', t.opened_at,
 			'opened_by', t.opened_by,
 			'closed_at', t.closed_at,
+			'due_at', t.due_at,
 			'stage', (SELECT COALESCE(pg_catalog.jsonb_agg(s.stage ORDER BY s.stage_no), '[]')
 				FROM oms.stage AS s WHERE s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id
 				AND s.status IN ('queued', 'in_progress', 'on_hold', 'failed')),
 			'stages', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
-					'worker', s.worker, 'attempt', s.attempt, 'cycle', s.cycle, 'level', s.level,
+					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
+					'cycle', s.cycle, 'level', s.level,
 					'queued_at', s.queued_at, 'started_at', s.started_at,
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
+					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)
 				FROM oms.stage AS s WHERE s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id),
 			'history', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
@@ -616,9 +703,59 @@ CREATE FUNCTION oms.escalate(ticket oms.ticket_id, stage text, reason text, reas
 	AS 'MODULE_PATHNAME', 'oms_escalate' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.escalate(oms.ticket_id, text, text, text) IS 'records an escalation and alerts; returns the level reached, from 1. reassign_to: the stage goes to that owner as well. OM002, OM003, OM005 (only with reassign_to)';
 
+--------------------------------------------------------------------------------------------------
+-- api: people
+--------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION oms.start_stage(ticket oms.ticket_id, stage text) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_start_stage' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.start_stage(oms.ticket_id, text) IS 'queues a manual stage whose dependencies are finished; its conditions are not asked. OM002, OM003, OM005';
+
+CREATE FUNCTION oms.assign(ticket oms.ticket_id, stage text, worker text, note text DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_assign' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.assign(oms.ticket_id, text, text, text) IS 'gives a queued stage, or one that somebody else has, to a worker, without a lease; the old token is void. OM002, OM003, OM005, 22023 the worker is away, 42501 the workflow wants another person (notSameAs)';
+
+CREATE FUNCTION oms.delegate(ticket oms.ticket_id, stage text, "to" text, note text DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_delegate' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.delegate(oms.ticket_id, text, text, text) IS 'lets another worker do a stage that somebody has, until resolve() gives it back; if delegated again, it still comes back to the first. Errors as assign()';
+
+CREATE FUNCTION oms.resolve(ticket oms.ticket_id, stage text, note text DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_resolve_delegation' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.resolve(oms.ticket_id, text, text) IS 'gives a delegated stage back to the one who delegated it. OM002, OM003, OM005';
+
+CREATE FUNCTION oms.hold(ticket oms.ticket_id, stage text, reason text, until timestamptz DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_hold' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.hold(oms.ticket_id, text, text, timestamptz) IS 'puts a stage on hold, or with stage NULL the whole ticket; several holds add up. reason: a code of set_hold_reason(), or free text, which stops the clock; until: ends by itself then. OM002, OM003, OM005 (also more often than the reason allows), 22023 until is not in the future';
+
+CREATE FUNCTION oms.resume(ticket oms.ticket_id, stage text, reason text DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_resume' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.resume(oms.ticket_id, text, text) IS 'lifts the holds of a stage, or with stage NULL those of the whole ticket; with a reason only those for it. Goes on when the last one is gone. OM002, OM003, OM005';
+
+CREATE FUNCTION oms.send_back(ticket oms.ticket_id, stage text, to_stage text, reason text) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_send_back' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.send_back(oms.ticket_id, text, text, text) IS 'rework: to_stage (done or skipped) is queued again as the next cycle; it, stage and everything after to_stage lose their state and wait. Other branches keep what they have. OM002, OM003, OM005';
+
+CREATE FUNCTION oms.reopen(ticket oms.ticket_id, stage text, reason text) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_reopen' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.reopen(oms.ticket_id, text, text) IS 'queues a done, skipped or cancelled stage again as the next cycle, also of a closed ticket; everything after it waits again, and what was cancelled with the ticket goes on. OM002, OM003, OM005';
+
+CREATE FUNCTION oms.attach(ticket oms.ticket_id, name text, url text, sha256 text, stage text DEFAULT NULL,
+		public bool DEFAULT false) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_attach' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.attach(oms.ticket_id, text, text, text, text, bool) IS 'records a document that is kept elsewhere; citizens see its name and URL only if public. sha256: 64 hexadecimal digits. OM002, OM003, 22023';
+
+CREATE FUNCTION oms.set_hold_reason(code text, stops_clock bool DEFAULT true, waiting_on text DEFAULT NULL,
+		max_per_ticket int DEFAULT NULL, public_label text DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_set_hold_reason' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.set_hold_reason(text, bool, text, int, text) IS 'registers or changes a reason for hold(). waiting_on: applicant (who is told "action needed") or anybody else; max_per_ticket: NULL any number; public_label: what the applicant is told. Holds keep what was registered when they began. 22023';
+
+CREATE FUNCTION oms.set_absence(person text, "from" timestamptz, "to" timestamptz, delegate text DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_set_absence' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a person (an owner or a member of one) is away in [from, to) and gets no new work; delegate stands in. Takes the place of the absences that it overlaps. 22023';
+
 CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (breach, end of a lease, end of a back-off) and returns how many fired; leaves tickets that another session is just changing for the next call';
+COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, end of a hold, of a lease, of a back-off) and returns how many fired; leaves tickets that another session is just changing for the next call';
 
 COMMENT ON FUNCTION oms.verify_timeline(oms.ticket_id) IS 'works out the hash chain of a ticket anew (NULL: of every ticket) and returns what does not fit; no rows if all is well. OM002 unknown ticket';
 
@@ -734,6 +871,25 @@ ALTER TABLE oms.workflow_stage ENABLE ALWAYS TRIGGER guard_row;
 ALTER TABLE oms.idempotency ENABLE ALWAYS TRIGGER guard;
 ALTER TABLE oms.idempotency ENABLE ALWAYS TRIGGER guard_row;
 
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.stage_past
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Finished cycles never change.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.stage_past
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Finished cycles never change.');
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.hold
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Use oms.hold() and oms.resume().');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.hold
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Use oms.hold() and oms.resume().');
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.clock_segment
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('What a clock has measured never changes.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.clock_segment
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('What a clock has measured never changes.');
+ALTER TABLE oms.stage_past ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.stage_past ENABLE ALWAYS TRIGGER guard_row;
+ALTER TABLE oms.hold ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.hold ENABLE ALWAYS TRIGGER guard_row;
+ALTER TABLE oms.clock_segment ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.clock_segment ENABLE ALWAYS TRIGGER guard_row;
+
 CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.seals
 	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
 CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.seals
@@ -768,9 +924,11 @@ CREATE TABLE oms.calendar (
 	current		bool NOT NULL DEFAULT true,
 	created_by	text NOT NULL,
 	created_at	timestamptz NOT NULL,
+	left_by		bigint,					-- transaction that made the next version, until no clock runs by this one
 	UNIQUE (name, version)
 );
 CREATE UNIQUE INDEX calendar_current ON oms.calendar (name) WHERE current;
+CREATE INDEX calendar_left ON oms.calendar (calendar_id) WHERE left_by IS NOT NULL;
 COMMENT ON TABLE oms.calendar IS 'one row per version of a calendar';
 
 SELECT pg_catalog.pg_extension_config_dump('oms.calendar_number', '');
@@ -948,6 +1106,12 @@ CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, column
 	('workflow_stage', 'guard_row', 27, 'A', 'guard', NULL),
 	('idempotency', 'guard', 58, 'A', 'guard', NULL),
 	('idempotency', 'guard_row', 27, 'A', 'guard', NULL),
+	('stage_past', 'guard', 58, 'A', 'guard', NULL),
+	('stage_past', 'guard_row', 27, 'A', 'guard', NULL),
+	('hold', 'guard', 58, 'A', 'guard', NULL),
+	('hold', 'guard_row', 27, 'A', 'guard', NULL),
+	('clock_segment', 'guard', 58, 'A', 'guard', NULL),
+	('clock_segment', 'guard_row', 27, 'A', 'guard', NULL),
 	('seals', 'guard', 58, 'A', 'guard', NULL),
 	('seals', 'guard_row', 27, 'A', 'guard', NULL),
 	('seal_leaf', 'guard', 58, 'A', 'guard', NULL),
@@ -956,6 +1120,8 @@ CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, column
 	('ticket', 'record', 89, 'O', 'update_ticket', NULL),
 	('owner', NULL, NULL, NULL, NULL, NULL),
 	('owner_member', NULL, NULL, NULL, NULL, NULL),
+	('absence', NULL, NULL, NULL, NULL, NULL),
+	('hold_reason', NULL, NULL, NULL, NULL, NULL),
 	('home', NULL, NULL, NULL, NULL, NULL),
 	('secret', NULL, NULL, NULL, NULL, NULL),
 	('tracking', NULL, NULL, NULL, NULL, NULL),
@@ -1094,7 +1260,7 @@ CREATE VIEW oms.check_counters (kind, ticket, detail) AS
 			pg_catalog.count(*) FILTER (WHERE r.status IN ('d', 's')) AS n_finished,
 			pg_catalog.count(*) FILTER (WHERE r.status <> 'w') AS n_started,
 			pg_catalog.count(*) FILTER (WHERE r.status = 'x' AND r.queued_at IS NULL) AS n_unsure
-		FROM oms.stage_state AS r GROUP BY r.ticket_id
+		FROM oms.stage_state AS r WHERE r.stage_no > 0 GROUP BY r.ticket_id
 	) AS s ON s.ticket_id = t.ticket_id
 	LEFT JOIN (
 		SELECT g.workflow_id, (pg_catalog.count(*) + 7) / 8 AS bytes FROM oms.check_graph AS g GROUP BY g.workflow_id
@@ -1136,7 +1302,7 @@ CREATE VIEW oms.check_counters (kind, ticket, detail) AS
 			'not as in the set of started stages'),
 		(r.status IN ('q', 'p', 'h') AND r.priority <> t.priority,
 			pg_catalog.format('priority %s, that of the ticket is %s', r.priority, t.priority))) AS p (found, problem)
-	WHERE p.found;
+	WHERE p.found AND r.stage_no > 0;
 COMMENT ON VIEW oms.check_counters IS 'for oms.check(): counters, sets and status of a ticket against the rows of its stages';
 
 -- ---- fold ----
@@ -1511,7 +1677,12 @@ CREATE VIEW oms.check_orphans (kind, ticket, detail) AS
 	FROM oms.stage_state AS s
 	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
 	LEFT JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = s.stage_no
-	WHERE g.stage_no IS NULL
+	WHERE g.stage_no IS NULL AND s.stage_no > 0
+	UNION ALL
+	SELECT 'orphans', s.ticket_id, 'the clock of a ticket that has none'
+	FROM oms.stage_state AS s
+	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
+	WHERE s.stage_no = 0 AND (NOT t.has_clock OR s.status <> 't')
 	UNION ALL
 	SELECT 'orphans', i.ticket_id, pg_catalog.format('idempotency key %s of %s', i.key,
 		CASE WHEN t.ticket_id IS NULL THEN 'an unknown ticket' ELSE 'another workflow' END)
@@ -1585,7 +1756,7 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
 -- row types too, or somebody could build on them and block an update
-REVOKE ALL ON TYPE oms.calendar, oms.check_all, oms.check_breach, oms.check_chain,
+REVOKE ALL ON TYPE oms.absence, oms.calendar, oms.clock_segment, oms.hold, oms.hold_reason, oms.stage_past, oms.check_all, oms.check_breach, oms.check_chain,
 	oms.check_counters, oms.check_cycle, oms.check_dispatch, oms.check_edge, oms.check_fold,
 	oms.check_graph, oms.check_guard, oms.check_guards, oms.check_move, oms.check_moves,
 	oms.check_orphans, oms.check_row, oms.check_step, oms.check_stuck, oms.check_ticket_move,

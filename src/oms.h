@@ -16,6 +16,9 @@
 
 #include "types/ticket_id.h"
 
+struct OmsCalendar;
+struct OmsLookup;
+
 #define OMS_VERSION				"1.0"
 
 #define OMS_MAX_STAGES			4096
@@ -25,7 +28,10 @@
 #define OMS_HASH_LEN			32
 #define OMS_SALT_LEN			16
 
-/* The ticket itself, where a stage number is asked for */
+/*
+ * The ticket itself, where a stage number is asked for.  If it has a clock, that is a stage of this
+ * number: one that nobody works on.
+ */
 #define OMS_NO_STAGE			0
 
 /* ---- workflow ---- */
@@ -82,6 +88,9 @@ typedef struct OmsStageDef
 	OmsEscalationStep *steps;
 
 	int			not_same_as;	/* stage number, 0: none */
+	int			nothers;		/* all stages that another has to do: the one named, and those that
+								 * name this one */
+	int		   *others;
 	bool		manual;
 } OmsStageDef;
 
@@ -116,7 +125,8 @@ typedef enum OmsStageStatus
 	OMS_STAGE_DONE = 'd',
 	OMS_SKIPPED = 's',
 	OMS_STAGE_FAILED = 'f',
-	OMS_STAGE_CANCELLED = 'x'
+	OMS_STAGE_CANCELLED = 'x',
+	OMS_TICKET_CLOCK = 't'		/* stage 0: the clock of the ticket */
 } OmsStageStatus;
 
 /* Stored in ticket_state.status */
@@ -140,6 +150,15 @@ typedef enum OmsVerb
 	OMS_FAIL,
 	OMS_SKIP,
 	OMS_RETRY,
+	OMS_START,
+	OMS_ASSIGN,
+	OMS_DELEGATE,
+	OMS_RESOLVE,
+	OMS_HOLD,
+	OMS_RESUME,
+	OMS_SEND_BACK,
+	OMS_SEND_BACK_TO,
+	OMS_REOPEN,
 	OMS_REASSIGN,
 	OMS_ESCALATE,
 	OMS_ESCALATE_TO,
@@ -157,19 +176,34 @@ typedef enum OmsEventKind
 	OMS_EV_RELEASED,
 	OMS_EV_LEASE_EXPIRED,
 	OMS_EV_RETRY,
+	OMS_EV_ASSIGNED,
+	OMS_EV_UNASSIGNED,
 	OMS_EV_REASSIGNED,
+	OMS_EV_DELEGATED,
+	OMS_EV_RESOLVED,
+	OMS_EV_ON_HOLD,
+	OMS_EV_HOLD_LIFTED,
+	OMS_EV_RESUMED,
+	OMS_EV_SENT_BACK,
+	OMS_EV_REOPENED,
 	OMS_EV_DONE,
 	OMS_EV_SKIPPED,
 	OMS_EV_FAILED,
 	OMS_EV_CANCELLED,
+	OMS_EV_CLOCK_CHANGED,
+	OMS_EV_WARNING,
 	OMS_EV_BREACHED,
 	OMS_EV_ESCALATED,
+	OMS_EV_UNROUTED,
+	OMS_EV_ATTACHED,
 	OMS_EV_COMMENT,
 	OMS_EV_CHANGED,
 	OMS_EV_ERASED,
 	OMS_EV_TICKET_DONE,
 	OMS_EV_TICKET_CANCELLED,
-	OMS_EV_TICKET_FAILED
+	OMS_EV_TICKET_FAILED,
+	OMS_EV_TICKET_HELD,
+	OMS_EV_TICKET_RESUMED
 } OmsEventKind;
 
 /* A timestamp that is not there; stored as NULL */
@@ -177,13 +211,18 @@ typedef enum OmsEventKind
 
 /* ---- a ticket in the middle of a change ---- */
 
+/* A length of time that is not there; stored as NULL */
+#define OMS_NO_LENGTH	(-1)
+
 /* One row of stage_state */
 typedef struct OmsStage
 {
 	int			no;
 	char		status;			/* OmsStageStatus */
+	char		held_from;		/* OmsStageStatus to which it returns from on hold; else 0 */
 	const char *owner;
 	const char *worker;			/* NULL: nobody has it, or never said a name */
+	const char *delegated_by;	/* worker to whom it comes back; else NULL */
 	int			priority;
 	int			attempt;		/* from 1, within the cycle */
 	int			cycle;			/* from 1 */
@@ -199,6 +238,21 @@ typedef struct OmsStage
 	TimestampTz due_at;
 	TimestampTz breached_at;	/* when that was recorded */
 	TimestampTz timer_at;		/* nothing happens by itself before then */
+	TimestampTz held_at;		/* on hold since then */
+	TimestampTz resume_at;		/* the first of its own holds ends by itself then */
+	int64		held_us;		/* time on hold before held_at */
+	int64		lease_us;		/* length of its lease, OMS_NO_LENGTH: none */
+	int			back_to;		/* sent back: waits for that stage too, 0: none */
+
+	/* the clock (engine/stopwatch.c) and what it has set off (engine/alarm.c) */
+	const struct OmsCalendar *calendar; /* NULL: always open */
+	TimestampTz running_since;	/* OMS_NEVER: it stands, or there is none */
+	TimestampTz paused_at;		/* since when it stands, or stood at the end */
+	int64		limit_us;		/* open time that it allows, OMS_NO_LENGTH: no clock */
+	int64		consumed_us;	/* open time used up before running_since */
+	int			consumed_days;	/* open dates used up before running_since */
+	int			warned;			/* thresholds that have passed */
+	int		   *steps;			/* how often each escalation step has fired; NULL: none has */
 
 	bool		stored;			/* has a row at tid */
 	bool		changed;		/* differs from that row */
@@ -223,6 +277,39 @@ typedef struct OmsEvent
 	struct OmsEvent *next;
 } OmsEvent;
 
+/* One hold of a stage or ticket; a row of oms.hold */
+typedef struct OmsHold
+{
+	int			seq;			/* event that put it on hold */
+	int			stage;			/* OMS_NO_STAGE: the ticket */
+	bool		stops_clock;
+	const char *reason;
+	const char *waiting_on;		/* NULL: not said */
+	const char *label;			/* what citizens are told, NULL: nothing */
+	TimestampTz held_at;
+	TimestampTz until;			/* ends by itself then */
+	TimestampTz lifted_at;		/* OMS_NEVER: it holds */
+
+	bool		stored;
+	bool		changed;
+	ItemPointerData tid;
+	struct OmsHold *next;
+} OmsHold;
+
+/* One piece of a clock that has ended; a row of oms.clock_segment */
+typedef struct OmsSegment
+{
+	int			seq;			/* event that ended it */
+	int			stage;
+	int			cycle;
+	const struct OmsCalendar *calendar;
+	TimestampTz started_at;
+	TimestampTz ended_at;
+	int64		open_us;
+	bool		ran;			/* false: the clock stood */
+	struct OmsSegment *next;
+} OmsSegment;
+
 /* One event for listeners */
 typedef enum OmsChannel
 {
@@ -239,6 +326,7 @@ typedef struct OmsBell
 	const char *word;			/* kind of an alert, status of a status */
 	int			number;			/* attempt of a dispatch, level of an alert */
 	bool		untraced;		/* no event of the timeline goes with it */
+	TimestampTz due;			/* of an alert that a clock set off: when it was due */
 	struct OmsBell *next;
 } OmsBell;
 
@@ -253,7 +341,9 @@ typedef struct OmsTicket
 	int			data_seq;		/* event that carries the data */
 	int			n_active;		/* stages queued, in progress or on hold */
 	int			n_failed;
+	int			n_holds;		/* holds of the whole ticket */
 	bool		odd_rows;		/* some waiting stage has a row */
+	bool		has_clock;		/* it has a row as stage 0 */
 	TimestampTz opened_at;
 	TimestampTz closed_at;
 	TimestampTz last_at;		/* time of the last event */
@@ -269,11 +359,15 @@ typedef struct OmsTicket
 
 	bool		stored;
 	ItemPointerData tid;
-	OmsStage   *(*fetch) (struct OmsTicket *ticket, int no);	/* reads the row of a stage; NULL if
-																 * there is none */
+	const struct OmsLookup *lookup; /* what the engine may ask for; NULL: a ticket just to look at */
 	OmsStage   *stages;			/* loaded or made */
+	OmsStage   *clock;			/* stage 0, loaded or made */
 	OmsStage  **by_no;			/* the same by number - 1, once they are many */
 	int			nstages;
+	bool		holds_loaded;
+	OmsHold    *holds;
+	OmsSegment *segments;		/* to be appended */
+	OmsStage   *past;			/* cycles that ended by another one, to be appended */
 	OmsEvent   *events;
 	OmsEvent   *last_event;
 	OmsBell    *bells;

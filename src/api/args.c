@@ -187,3 +187,20 @@ oms_arg_stage(FunctionCallInfo fcinfo, int n, const OmsTicket *ticket)
 
 	return oms_stage_number(ticket, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
 }
+
+/*
+ * Lock the ticket of arguments 0 and 1 and load the stage they name.  An agent must be a member of its
+ * owner; staff may touch every stage.
+ */
+OmsStage *
+oms_arg_lock_stage(FunctionCallInfo fcinfo, OmsTicket **ticket)
+{
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+	OmsStage   *stage;
+
+	oms_arg_required(fcinfo, 1, "stage");
+	*ticket = oms_store_lock(id);
+	stage = oms_store_stage(*ticket, oms_arg_stage(fcinfo, 1, *ticket));
+	oms_require_stage(*ticket, stage);
+	return stage;
+}

@@ -171,10 +171,29 @@ must_still_be(const Change *change, const char *status)
  * The verb that leads from one state to another by an UPDATE, applied; an illegal move is refused.
  */
 static void
-move_stage(OmsTicket *ticket, OmsStage *stage, const char *to, const char *worker)
+move_stage(OmsTicket *ticket, OmsStage *stage, const char *to, const char *worker, const char *doer)
 {
 	if (strcmp(to, "queued") == 0 && stage->status == OMS_STAGE_FAILED)
+	{
+		oms_require(ticket, stage, OMS_RETRY, NULL);
 		oms_decide_retry(ticket, stage, NOTE);
+	}
+	else if (strcmp(to, "on_hold") == 0)
+	{
+		OmsHold		terms = {.reason = NOTE, .stops_clock = true, .until = OMS_NEVER};
+
+		oms_require(ticket, stage, OMS_HOLD, NULL);
+		oms_decide_hold(ticket, stage, &terms);
+	}
+	else if (stage->held_from != 0 && strcmp(to, oms_stage_status_name(stage->held_from)) == 0)
+	{
+		oms_require(ticket, stage, OMS_RESUME, NULL);
+		if (ticket->n_holds > 0)
+			ereport(ERROR,
+					(errcode(OMS_ERR_WRONG_STATE),
+					 errmsg("a stage cannot go on while its ticket is on hold")));
+		oms_decide_resume(ticket, stage, NULL);
+	}
 	else if (strcmp(to, "queued") == 0)
 	{
 		oms_require(ticket, stage, OMS_RELEASE, NULL);
@@ -183,13 +202,14 @@ move_stage(OmsTicket *ticket, OmsStage *stage, const char *to, const char *worke
 	else if (strcmp(to, "in_progress") == 0)
 	{
 		oms_require(ticket, stage, OMS_CLAIM_STAGE, NULL);
-		oms_decide_claim(ticket, stage, worker, OMS_NEVER);
+		oms_require_other_hands(ticket, stage, worker);
+		oms_decide_claim(ticket, stage, worker, OMS_NO_LENGTH);
 	}
 	else if (strcmp(to, "done") == 0)
 	{
 		oms_require(ticket, stage, OMS_FINISH, NULL);
 		oms_store_conditions(ticket, stage, stage, NULL);
-		oms_decide_finish(ticket, stage, NULL);
+		oms_decide_finish(ticket, stage, NULL, doer);
 	}
 	else if (strcmp(to, "skipped") == 0)
 	{
@@ -250,7 +270,8 @@ oms_update_stage(PG_FUNCTION_ARGS)
 	}
 	if (strcmp(status, get_text(&change, change.before, "status")) != 0 &&
 		strcmp(status, oms_stage_status_name(stage->status)) != 0)
-		move_stage(ticket, stage, status, worker != NULL ? worker : call.actor.role);
+		move_stage(ticket, stage, status, worker != NULL ? worker : call.actor.role,
+				   call.actor.role);
 	if (ticket->events != NULL)
 		oms_store_apply(ticket, &call.actor);
 	else if (worker == NULL ? stage->worker != NULL

@@ -39,23 +39,6 @@ PG_FUNCTION_INFO_V1(oms_escalate);
 /* Most stages that one call can claim */
 #define MAX_CLAIM	10000
 
-/*
- * Lock the ticket of arguments 0 and 1 and load the stage they name.  An agent must be a member of its
- * owner; staff may touch every stage.
- */
-static OmsStage *
-lock_stage(FunctionCallInfo fcinfo, OmsTicket **ticket)
-{
-	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
-	OmsStage   *stage;
-
-	oms_arg_required(fcinfo, 1, "stage");
-	*ticket = oms_store_lock(id);
-	stage = oms_store_stage(*ticket, oms_arg_stage(fcinfo, 1, *ticket));
-	oms_require_stage(*ticket, stage);
-	return stage;
-}
-
 /* ---- taking work ---- */
 
 typedef struct ClaimState
@@ -90,11 +73,19 @@ static bool
 claim_one(void *context, OmsTicket *ticket, OmsStage *stage)
 {
 	ClaimState *state = context;
+	char	   *owner = pstrdup(stage->owner);
 
-	oms_decide_claim(ticket, stage, state->worker, ticket->now + state->lease);
-	return_claimed(state->result, ticket, stage);
-	oms_store_apply(ticket, &state->call->actor);
-	return --state->left > 0;
+	oms_catch_up(ticket, stage);
+	if (stage->status == OMS_QUEUED && strcmp(stage->owner, owner) == 0 &&
+		oms_same_hands(ticket, stage, state->worker) == 0)
+	{
+		oms_decide_claim(ticket, stage, state->worker, state->lease);
+		return_claimed(state->result, ticket, stage);
+		state->left--;
+	}
+	if (ticket->events != NULL)
+		oms_store_apply(ticket, &state->call->actor);
+	return state->left > 0;
 }
 
 /*
@@ -142,14 +133,18 @@ oms_claim_stage(PG_FUNCTION_ARGS)
 	int64		token;
 
 	oms_call_begin(&call, "oms.claim_stage()");
-	stage = lock_stage(fcinfo, &ticket);
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	oms_catch_up(ticket, stage);
 	if (worker != NULL && stage->status == OMS_IN_PROGRESS && stage->worker != NULL &&
 		strcmp(stage->worker, worker) == 0)
 		token = stage->token;
 	else
 	{
+		if (worker == NULL)
+			worker = pstrdup(call.actor.role);
 		oms_require(ticket, stage, OMS_CLAIM_STAGE, NULL);
-		token = oms_decide_claim(ticket, stage, worker != NULL ? worker : call.actor.role, OMS_NEVER);
+		oms_require_other_hands(ticket, stage, worker);
+		token = oms_decide_claim(ticket, stage, worker, OMS_NO_LENGTH);
 		oms_store_apply(ticket, &call.actor);
 	}
 	oms_call_end(&call);
@@ -171,9 +166,9 @@ oms_heartbeat(PG_FUNCTION_ARGS)
 	oms_arg_required(fcinfo, 2, "token");
 	token = PG_GETARG_INT64(2);
 	oms_call_begin(&call, "oms.heartbeat()");
-	stage = lock_stage(fcinfo, &ticket);
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_HEARTBEAT, &token);
-	oms_decide_heartbeat(ticket, stage, ticket->now + lease);
+	oms_decide_heartbeat(ticket, stage, lease);
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_TIMESTAMPTZ(stage->lease_until);
@@ -191,7 +186,7 @@ oms_release(PG_FUNCTION_ARGS)
 	char	   *note = oms_arg_note_or_null(fcinfo, 2, "note");
 
 	oms_call_begin(&call, "oms.release()");
-	stage = lock_stage(fcinfo, &ticket);
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_RELEASE, NULL);
 	oms_decide_release(ticket, stage, note);
 	oms_store_apply(ticket, &call.actor);
@@ -243,7 +238,8 @@ done_before(const OmsTicket *ticket, const OmsStage *stage, Jsonb *output, const
  * done) if it was finished before with the same output.
  */
 static bool
-finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const int64 *token, List **queued)
+finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const int64 *token, const char *doer,
+	   List **queued)
 {
 	*queued = NIL;
 	output = normal_output(output);
@@ -252,8 +248,9 @@ finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const int64 *token, Li
 	if (done_before(ticket, stage, output, token))
 		return false;
 	oms_require(ticket, stage, OMS_FINISH, token);
+	oms_require_other_hands(ticket, stage, stage->worker != NULL ? stage->worker : doer);
 	oms_store_conditions(ticket, stage, stage, output);
-	*queued = oms_decide_finish(ticket, stage, output);
+	*queued = oms_decide_finish(ticket, stage, output, doer);
 	return true;
 }
 
@@ -283,8 +280,8 @@ oms_stage_done(PG_FUNCTION_ARGS)
 	List	   *queued;
 
 	oms_call_begin(&call, "oms.stage_done()");
-	stage = lock_stage(fcinfo, &ticket);
-	if (finish(ticket, stage, output, PG_ARGISNULL(3) ? NULL : &token, &queued))
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	if (finish(ticket, stage, output, PG_ARGISNULL(3) ? NULL : &token, call.actor.role, &queued))
 		oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_DATUM(stage_ids(ticket->graph, queued));
@@ -450,7 +447,7 @@ finish_items(const OmsCall *call, const DoneItem *items, int count)
 
 		oms_require_stage(ticket, stage);
 		finished += finish(ticket, stage, item->output, item->has_token ? &item->token : NULL,
-						   &queued);
+						   call->actor.role, &queued);
 	}
 	if (finished > 0)
 		oms_store_apply(ticket, &call->actor);
@@ -505,7 +502,7 @@ oms_stage_failed(PG_FUNCTION_ARGS)
 
 	oms_arg_required(fcinfo, 4, "retryable");
 	oms_call_begin(&call, "oms.stage_failed()");
-	stage = lock_stage(fcinfo, &ticket);
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_FAIL, PG_ARGISNULL(3) ? NULL : &token);
 	oms_decide_fail(ticket, stage, error, PG_GETARG_BOOL(4));
 	oms_store_apply(ticket, &call.actor);
@@ -527,7 +524,7 @@ oms_skip_stage(PG_FUNCTION_ARGS)
 	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
 
 	oms_call_begin(&call, "oms.skip_stage()");
-	stage = lock_stage(fcinfo, &ticket);
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_SKIP, NULL);
 	oms_store_conditions(ticket, stage, NULL, NULL);
 	oms_decide_skip(ticket, stage, reason);
@@ -548,7 +545,7 @@ oms_retry_stage(PG_FUNCTION_ARGS)
 	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
 
 	oms_call_begin(&call, "oms.retry_stage()");
-	stage = lock_stage(fcinfo, &ticket);
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_RETRY, NULL);
 	oms_decide_retry(ticket, stage, reason);
 	oms_store_apply(ticket, &call.actor);
@@ -569,7 +566,7 @@ oms_reassign(PG_FUNCTION_ARGS)
 	char	   *reason = oms_arg_note(fcinfo, 3, "reason");
 
 	oms_call_begin(&call, "oms.reassign()");
-	stage = lock_stage(fcinfo, &ticket);
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_REASSIGN, NULL);
 	oms_decide_reassign(ticket, stage, owner, reason);
 	oms_store_apply(ticket, &call.actor);
@@ -591,7 +588,7 @@ oms_escalate(PG_FUNCTION_ARGS)
 	int			level;
 
 	oms_call_begin(&call, "oms.escalate()");
-	stage = lock_stage(fcinfo, &ticket);
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, reassign_to == NULL ? OMS_ESCALATE : OMS_ESCALATE_TO, NULL);
 	level = oms_decide_escalate(ticket, stage, reason, reassign_to);
 	oms_store_apply(ticket, &call.actor);

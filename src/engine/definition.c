@@ -1452,6 +1452,39 @@ prefix_of_name(const char *name)
 }
 
 /*
+ * Stages that another worker has to do are known to both.
+ */
+static void
+link_others(OmsGraph *graph)
+{
+	for (int i = 0; i < graph->nstages; i++)
+		if (graph->stages[i].not_same_as != 0)
+		{
+			graph->stages[i].nothers++;
+			oms_graph_stage(graph, graph->stages[i].not_same_as)->nothers++;
+		}
+	for (int i = 0; i < graph->nstages; i++)
+	{
+		OmsStageDef *stage = &graph->stages[i];
+
+		if (stage->nothers > 0)
+			stage->others = (int *) palloc(sizeof(int) * stage->nothers);
+		stage->nothers = 0;
+	}
+	for (int i = 0; i < graph->nstages; i++)
+	{
+		OmsStageDef *stage = &graph->stages[i];
+		OmsStageDef *other;
+
+		if (stage->not_same_as == 0)
+			continue;
+		other = oms_graph_stage(graph, stage->not_same_as);
+		stage->others[stage->nothers++] = stage->not_same_as;
+		other->others[other->nothers++] = i + 1;
+	}
+}
+
+/*
  * Give each stage the list of those that depend on it, in definition order: count, then fill.
  */
 static void
@@ -1549,6 +1582,7 @@ oms_definition_compile(Jsonb *definition, List **problems)
 	if (graph->prefix == NULL)
 		graph->prefix = prefix_of_name(graph->name);
 	link_dependants(graph);
+	link_others(graph);
 	mark_conditions(graph);
 	oms_graph_masks(graph);
 	collect_refs(graph);

@@ -27,19 +27,34 @@ static const struct
 	[OMS_EV_RELEASED] = {"released", NULL},
 	[OMS_EV_LEASE_EXPIRED] = {"lease_expired", NULL},
 	[OMS_EV_RETRY] = {"retry", NULL},
+	[OMS_EV_ASSIGNED] = {"assigned", NULL},
+	[OMS_EV_UNASSIGNED] = {"unassigned", NULL},
 	[OMS_EV_REASSIGNED] = {"reassigned", NULL},
+	[OMS_EV_DELEGATED] = {"delegated", NULL},
+	[OMS_EV_RESOLVED] = {"resolved", NULL},
+	[OMS_EV_ON_HOLD] = {"on_hold", "action needed"},
+	[OMS_EV_HOLD_LIFTED] = {"hold_lifted", NULL},
+	[OMS_EV_RESUMED] = {"resumed", NULL},
+	[OMS_EV_SENT_BACK] = {"sent_back", "returned"},
+	[OMS_EV_REOPENED] = {"reopened", "returned"},
 	[OMS_EV_DONE] = {"done", "done"},
 	[OMS_EV_SKIPPED] = {"skipped", NULL},
 	[OMS_EV_FAILED] = {"failed", NULL},
 	[OMS_EV_CANCELLED] = {"cancelled", NULL},
+	[OMS_EV_CLOCK_CHANGED] = {"clock_changed", NULL},
+	[OMS_EV_WARNING] = {"warning", NULL},
 	[OMS_EV_BREACHED] = {"breached", NULL},
 	[OMS_EV_ESCALATED] = {"escalated", NULL},
+	[OMS_EV_UNROUTED] = {"unrouted", NULL},
+	[OMS_EV_ATTACHED] = {"attached", NULL},
 	[OMS_EV_COMMENT] = {"comment", NULL},
 	[OMS_EV_CHANGED] = {"changed", NULL},
 	[OMS_EV_ERASED] = {"erased", NULL},
 	[OMS_EV_TICKET_DONE] = {"ticket_done", "closed"},
 	[OMS_EV_TICKET_CANCELLED] = {"ticket_cancelled", "cancelled"},
-	[OMS_EV_TICKET_FAILED] = {"ticket_failed", NULL}
+	[OMS_EV_TICKET_FAILED] = {"ticket_failed", NULL},
+	[OMS_EV_TICKET_HELD] = {"ticket_held", NULL},
+	[OMS_EV_TICKET_RESUMED] = {"ticket_resumed", NULL}
 };
 
 const char *
@@ -61,19 +76,19 @@ oms_event_citizen_status(const char *status)
 }
 
 /*
- * Append an event about a stage, or about the ticket if stage is NULL.  The note is kept by
- * reference.  A change of what citizens see rings the status bell.
+ * Append an event about a stage, or about the ticket if stage is NULL (or the ticket's clock).  The
+ * note is kept by reference.  What citizens see rings the status bell.
  */
 OmsEvent *
-oms_event_add(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage, const char *note)
+oms_event_add_shown(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage, const char *note, bool shown)
 {
 	OmsEvent   *event = palloc0(sizeof(OmsEvent));
 
 	event->kind = kind;
 	event->seq = ++ticket->seq;
 	event->note = note;
-	event->public = event_words[kind].citizen != NULL;
-	if (stage != NULL)
+	event->public = shown;
+	if (stage != NULL && stage->no != OMS_NO_STAGE)
 	{
 		event->stage = stage->no;
 		event->cycle = stage->cycle;
@@ -91,6 +106,13 @@ oms_event_add(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage, const char 
 	if (event->public)
 		oms_bell_status(ticket, stage, event_words[kind].citizen);
 	return event;
+}
+
+/* The same, shown to citizens if there is a word for it */
+OmsEvent *
+oms_event_add(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage, const char *note)
+{
+	return oms_event_add_shown(ticket, kind, stage, note, event_words[kind].citizen != NULL);
 }
 
 static OmsBell *

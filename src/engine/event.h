@@ -11,6 +11,8 @@ extern const char *oms_event_status(OmsEventKind kind);
 extern const char *oms_event_citizen_status(const char *status);
 extern OmsEvent *oms_event_add(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage,
 							   const char *note);
+extern OmsEvent *oms_event_add_shown(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage,
+									 const char *note, bool shown);
 extern void oms_bell_dispatch(OmsTicket *ticket, const OmsStage *stage);
 extern void oms_bell_alert(OmsTicket *ticket, const OmsStage *stage, const char *kind);
 extern void oms_bell_status(OmsTicket *ticket, const OmsStage *stage, const char *status);

@@ -27,9 +27,18 @@ static const struct
 	[OMS_FAIL] = {"stage_failed",		"-++-----"},
 	[OMS_SKIP] = {"skip_stage",			"++++--+-"},
 	[OMS_RETRY] = {"retry_stage",		"------+-"},
-	[OMS_REASSIGN] = {"reassign",		"-++---+-"},
+	[OMS_START] = {"start_stage",		"+-------"},
+	[OMS_ASSIGN] = {"assign",			"-++-----"},
+	[OMS_DELEGATE] = {"delegate",		"--+-----"},
+	[OMS_RESOLVE] = {"resolve",			"--+-----"},
+	[OMS_HOLD] = {"hold",				"-+++----"},
+	[OMS_RESUME] = {"resume",			"---+----"},
+	[OMS_SEND_BACK] = {"send_back",		"+++++++-"},
+	[OMS_SEND_BACK_TO] = {"send_back to it", "----++--"},
+	[OMS_REOPEN] = {"reopen",			"----++-+"},
+	[OMS_REASSIGN] = {"reassign",		"-+++--+-"},
 	[OMS_ESCALATE] = {"escalate",		"++++++++"},
-	[OMS_ESCALATE_TO] = {"escalate with reassign_to", "-++---+-"},
+	[OMS_ESCALATE_TO] = {"escalate with reassign_to", "-+++--+-"},
 	[OMS_EXPIRE] = {"lease expiry",		"--+-----"},
 	[OMS_CANCEL] = {"cancel_ticket",	"++++--+-"},
 	[OMS_COMMENT] = {"comment",			"++++++++"}
@@ -70,6 +79,8 @@ oms_stage_status_name(char status)
 			return "failed";
 		case OMS_STAGE_CANCELLED:
 			return "cancelled";
+		case OMS_TICKET_CLOCK:
+			break;
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),

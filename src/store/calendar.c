@@ -29,6 +29,7 @@ typedef enum CalendarColumn
 	CALENDAR_CURRENT,
 	CALENDAR_CREATED_BY,
 	CALENDAR_CREATED_AT,
+	CALENDAR_LEFT_BY,
 	CALENDAR_COLUMNS
 } CalendarColumn;
 
@@ -54,7 +55,9 @@ static OmsStatement select_same = {
 };
 
 static OmsStatement unset_current = {
-	.sql = "UPDATE oms.calendar SET current = false WHERE name OPERATOR(pg_catalog.=) $1 AND current",
+	.sql = "UPDATE oms.calendar SET current = false, left_by ="
+	" pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8"
+	" WHERE name OPERATOR(pg_catalog.=) $1 AND current",
 	.nargs = 1,
 	.types = {TEXTOID}
 };
@@ -161,6 +164,25 @@ oms_store_calendar(const char *name)
 	oms_scan_begin(&scan, "calendar", "calendar_current", CALENDAR_COLUMNS, AccessShareLock);
 	if (oms_scan_next(&scan))
 		calendar_id = DatumGetInt32(scan.slot->tts_values[CALENDAR_ID]);
+	oms_scan_end(&scan);
+	return calendar_id == 0 ? NULL : oms_store_calendar_by_id(calendar_id);
+}
+
+const OmsCalendar *
+oms_store_next_calendar(const OmsCalendar *calendar, TimestampTz *since)
+{
+	OmsScan		scan;
+	int			calendar_id = 0;
+
+	scan.nkeys = 0;
+	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(calendar->name));
+	oms_scan_key(&scan, int4eq, InvalidOid, Int32GetDatum(calendar->version + 1));
+	oms_scan_begin(&scan, "calendar", "calendar_name_version_key", CALENDAR_COLUMNS, AccessShareLock);
+	if (oms_scan_next(&scan))
+	{
+		calendar_id = DatumGetInt32(scan.slot->tts_values[CALENDAR_ID]);
+		*since = DatumGetTimestampTz(scan.slot->tts_values[CALENDAR_CREATED_AT]);
+	}
 	oms_scan_end(&scan);
 	return calendar_id == 0 ? NULL : oms_store_calendar_by_id(calendar_id);
 }

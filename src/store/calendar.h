@@ -18,6 +18,11 @@ extern const OmsCalendar *oms_store_calendar(const char *name);
  */
 extern const OmsCalendar *oms_store_calendar_by_id(int calendar_id);
 
+/*
+ * The version that follows, and when it was made; NULL if there is none.
+ */
+extern const OmsCalendar *oms_store_next_calendar(const OmsCalendar *calendar, TimestampTz *since);
+
 extern int	oms_store_create_calendar(const char *name, Jsonb *definition, const char *actor,
 									  TimestampTz now);
 

@@ -65,6 +65,34 @@ drop_payload(TupleTableSlot *row, const uint8 *salt)
 }
 
 /*
+ * A hold keeps a copy of its reason, the note of its event.
+ */
+static void
+erase_hold(OmsTicketId ticket, int seq)
+{
+	OmsScan		scan;
+	OmsWriter	writer;
+
+	oms_scan_key_ticket(&scan, ticket);
+	oms_scan_key(&scan, int4eq, InvalidOid, Int32GetDatum(seq));
+	oms_scan_begin(&scan, "hold", "hold_pkey", HOLD_COLUMNS, RowExclusiveLock);
+	if (oms_scan_next(&scan))
+	{
+		ItemPointerData tid = scan.slot->tts_tid;
+		TupleTableSlot *row;
+
+		oms_writer_begin(&writer, "hold", HOLD_COLUMNS);
+		row = oms_writer_row(&writer);
+		memcpy(row->tts_values, scan.slot->tts_values, sizeof(Datum) * HOLD_COLUMNS);
+		memcpy(row->tts_isnull, scan.slot->tts_isnull, sizeof(bool) * HOLD_COLUMNS);
+		row->tts_values[HOLD_REASON] = CStringGetTextDatum("erased");
+		oms_writer_update(&writer, &tid, row);
+		oms_writer_end(&writer);
+	}
+	oms_scan_end(&scan);
+}
+
+/*
  * Rewrite the current event of a scan without note and payload.  The two never stand in one event, so
  * the salt can go with either.  False if there is nothing to erase.
  */
@@ -88,6 +116,8 @@ erase_current(OmsScan *scan)
 	row->tts_isnull[TIMELINE_SALT] = true;
 	oms_writer_update(&writer, &tid, row);
 	oms_writer_end(&writer);
+	erase_hold(DatumGetTicketId(scan->slot->tts_values[TIMELINE_TICKET_ID]),
+			   DatumGetInt32(scan->slot->tts_values[TIMELINE_SEQ]));
 	return true;
 }
 

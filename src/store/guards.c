@@ -70,7 +70,7 @@ oms_store_repair_guards(Oid table)
 /* ---- commands that would get past the guards ---- */
 
 static const char *const guarded[] = {"workflow", "workflow_stage", "ticket_state", "stage_state",
-"timeline", "idempotency", "calendar", "home", "secret", "seals", "seal_leaf", NULL};
+"stage_past", "hold", "clock_segment", "timeline", "idempotency", "calendar", "home", "secret", "seals", "seal_leaf", NULL};
 
 static bool
 is_guarded(Oid relation)

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
@@ -18,8 +19,11 @@
 
 #include "clock.h"
 #include "engine/condition.h"
+#include "engine/lookup.h"
 #include "errors.h"
 #include "store/access.h"
+#include "store/calendar.h"
+#include "store/owner.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/tables.h"
@@ -67,7 +71,9 @@ ticket_from_row(const TupleTableSlot *slot)
 	ticket->data_seq = oms_slot_int(slot, TICKET_DATA_SEQ);
 	ticket->n_active = oms_slot_int(slot, TICKET_N_ACTIVE);
 	ticket->n_failed = oms_slot_int(slot, TICKET_N_FAILED);
+	ticket->n_holds = oms_slot_int(slot, TICKET_N_HOLDS);
 	ticket->odd_rows = DatumGetBool(slot->tts_values[TICKET_ODD_ROWS]);
+	ticket->has_clock = DatumGetBool(slot->tts_values[TICKET_HAS_CLOCK]);
 	ticket->opened_at = oms_slot_time(slot, TICKET_OPENED_AT);
 	ticket->closed_at = oms_slot_time(slot, TICKET_CLOSED_AT);
 	ticket->last_at = oms_slot_time(slot, TICKET_LAST_AT);
@@ -91,6 +97,19 @@ fresh_snapshot(void)
 }
 
 static OmsStage *fetch_stage(OmsTicket *ticket, int no);
+static const OmsCalendar *current_calendar(const char *name);
+
+static const OmsLookup lookup = {
+	.stage = fetch_stage,
+	.all_stages = oms_store_stages,
+	.holds = oms_store_holds,
+	.calendar = current_calendar,
+	.next_calendar = oms_store_next_calendar,
+	.owner = oms_store_owner,
+	.candidates = oms_store_candidates,
+	.was_assigned = oms_store_was_assigned,
+	.is_away = oms_store_is_away
+};
 
 /*
  * Lock and load; NULL if the ticket is not there, or is locked and wait says not to wait.
@@ -113,7 +132,7 @@ lock_ticket(OmsTicketId id, LockWaitPolicy wait)
 
 	fresh_snapshot();
 	ticket->now = Max(oms_clock_now(), ticket->last_at);
-	ticket->fetch = fetch_stage;
+	ticket->lookup = &lookup;
 	return ticket;
 }
 
@@ -187,6 +206,7 @@ oms_store_new(const OmsGraph *graph, OmsTicketId id, TimestampTz now)
 
 	ticket->id = id;
 	ticket->graph = graph;
+	ticket->lookup = &lookup;
 	ticket->status = OMS_TICKET_OPEN;
 	ticket->opened_at = ticket->now = ticket->last_at = now;
 	ticket->closed_at = OMS_NEVER;
@@ -199,13 +219,46 @@ oms_store_new(const OmsGraph *graph, OmsTicketId id, TimestampTz now)
 
 /* ---- stages ---- */
 
+static int *
+read_steps(const TupleTableSlot *slot, OmsTicketId id, int count)
+{
+	ArrayType  *array;
+	int		   *steps = palloc(sizeof(int) * Max(count, 1));
+
+	if (slot->tts_isnull[STAGE_STEPS])
+		return NULL;
+	array = DatumGetArrayTypeP(slot->tts_values[STAGE_STEPS]);
+	if (ARR_NDIM(array) > 1 || ARR_HASNULL(array) ||
+		ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) != count)
+		damaged(id);
+	memcpy(steps, ARR_DATA_PTR(array), sizeof(int) * count);
+	return steps;
+}
+
+static void
+read_clock(const OmsTicket *ticket, const TupleTableSlot *slot, OmsStage *stage)
+{
+	int			calendar_id = oms_slot_int(slot, STAGE_CALENDAR_ID);
+
+	stage->calendar = calendar_id == 0 ? NULL : oms_store_calendar_by_id(calendar_id);
+	stage->running_since = oms_slot_time(slot, STAGE_RUNNING_SINCE);
+	stage->paused_at = oms_slot_time(slot, STAGE_PAUSED_AT);
+	stage->limit_us = oms_slot_length(slot, STAGE_LIMIT_US);
+	stage->consumed_us = DatumGetInt64(slot->tts_values[STAGE_CONSUMED_US]);
+	stage->consumed_days = oms_slot_int(slot, STAGE_CONSUMED_DAYS);
+	stage->warned = oms_slot_int(slot, STAGE_WARNED);
+	if (stage->no != OMS_NO_STAGE)
+		stage->steps = read_steps(slot, ticket->id, oms_graph_stage(ticket->graph, stage->no)->nsteps);
+}
+
 static OmsStage *
 stage_from_row(OmsTicket *ticket, const TupleTableSlot *slot)
 {
 	OmsStage   *stage = palloc0(sizeof(OmsStage));
 
 	stage->no = DatumGetInt16(slot->tts_values[STAGE_NO]);
-	if (stage->no < 1 || stage->no > ticket->graph->nstages)
+	if (stage->no < 0 || stage->no > ticket->graph->nstages ||
+		(stage->no == OMS_NO_STAGE && !ticket->has_clock))
 		damaged(ticket->id);
 	stage->status = DatumGetChar(slot->tts_values[STAGE_STATUS]);
 	stage->owner = oms_slot_text(slot, STAGE_OWNER);
@@ -225,6 +278,15 @@ stage_from_row(OmsTicket *ticket, const TupleTableSlot *slot)
 	stage->due_at = oms_slot_time(slot, STAGE_DUE_AT);
 	stage->breached_at = oms_slot_time(slot, STAGE_BREACHED_AT);
 	stage->timer_at = oms_slot_time(slot, STAGE_TIMER_AT);
+	stage->held_at = oms_slot_time(slot, STAGE_HELD_AT);
+	stage->resume_at = oms_slot_time(slot, STAGE_RESUME_AT);
+	stage->held_us = DatumGetInt64(slot->tts_values[STAGE_HELD_US]);
+	stage->lease_us = oms_slot_length(slot, STAGE_LEASE_US);
+	stage->back_to = DatumGetInt16(slot->tts_values[STAGE_BACK_TO]);
+	stage->held_from = slot->tts_isnull[STAGE_HELD_FROM] ? 0
+		: DatumGetChar(slot->tts_values[STAGE_HELD_FROM]);
+	stage->delegated_by = oms_slot_text(slot, STAGE_DELEGATED_BY);
+	read_clock(ticket, slot, stage);
 	stage->stored = true;
 	stage->tid = slot->tts_tid;
 	oms_ticket_add(ticket, stage);
@@ -250,16 +312,17 @@ fetch_stage(OmsTicket *ticket, int no)
 }
 
 /*
- * One stage of a ticket; made up as waiting if it has no row.
+ * One stage of a ticket; made up as waiting if it has no row.  Number 0 is the ticket's clock, NULL
+ * if it has none.
  */
 OmsStage *
 oms_store_stage(OmsTicket *ticket, int no)
 {
 	OmsStage   *stage = oms_ticket_find(ticket, no);
 
-	if (stage == NULL && oms_set_has(ticket->started, no))
+	if (stage == NULL && (no == OMS_NO_STAGE || oms_set_has(ticket->started, no)))
 		stage = fetch_stage(ticket, no);
-	return stage != NULL ? stage : oms_ticket_stage(ticket, no);
+	return stage != NULL || no == OMS_NO_STAGE ? stage : oms_ticket_stage(ticket, no);
 }
 
 /*
@@ -284,21 +347,80 @@ oms_store_seems_queued(OmsTicketId id, int no)
 }
 
 /*
- * Every stage that has a row.
+ * Load every stage that has a row and is not loaded yet.
  */
 void
 oms_store_stages(OmsTicket *ticket)
 {
 	OmsScan		scan;
 
-	ticket->stages = NULL;
-	ticket->by_no = NULL;
-	ticket->nstages = 0;
 	oms_scan_key_ticket(&scan, ticket->id);
 	oms_scan_begin(&scan, "stage_state", "stage_state_pkey", STAGE_COLUMNS, RowExclusiveLock);
 	while (oms_scan_next(&scan))
-		stage_from_row(ticket, scan.slot);
+		if (oms_ticket_find(ticket, DatumGetInt16(scan.slot->tts_values[STAGE_NO])) == NULL)
+			stage_from_row(ticket, scan.slot);
 	oms_scan_end(&scan);
+}
+
+/* ---- holds ---- */
+
+static OmsHold *
+hold_from_row(const TupleTableSlot *slot)
+{
+	OmsHold    *hold = palloc0(sizeof(OmsHold));
+
+	hold->seq = oms_slot_int(slot, HOLD_SEQ);
+	hold->stage = DatumGetInt16(slot->tts_values[HOLD_STAGE_NO]);
+	hold->stops_clock = DatumGetBool(slot->tts_values[HOLD_STOPS_CLOCK]);
+	hold->reason = oms_slot_text(slot, HOLD_REASON);
+	hold->waiting_on = oms_slot_text(slot, HOLD_WAITING_ON);
+	hold->label = oms_slot_text(slot, HOLD_LABEL);
+	hold->held_at = oms_slot_time(slot, HOLD_HELD_AT);
+	hold->until = oms_slot_time(slot, HOLD_UNTIL);
+	hold->lifted_at = oms_slot_time(slot, HOLD_LIFTED_AT);
+	hold->stored = true;
+	hold->tid = slot->tts_tid;
+	return hold;
+}
+
+/*
+ * All holds of a ticket and its stages, lifted or not, oldest first.  Read once.
+ */
+void
+oms_store_holds(OmsTicket *ticket)
+{
+	OmsScan		scan;
+	OmsHold   **last = &ticket->holds;
+
+	if (ticket->holds_loaded)
+		return;
+	ticket->holds_loaded = true;
+	oms_scan_key_ticket(&scan, ticket->id);
+	oms_scan_begin(&scan, "hold", "hold_pkey", HOLD_COLUMNS, AccessShareLock);
+	while (oms_scan_next(&scan))
+	{
+		*last = hold_from_row(scan.slot);
+		last = &(*last)->next;
+	}
+	oms_scan_end(&scan);
+}
+
+/* ---- calendars ---- */
+
+/*
+ * The calendar by which a clock starts to run.
+ */
+static const OmsCalendar *
+current_calendar(const char *name)
+{
+	const OmsCalendar *calendar = oms_store_calendar(name);
+
+	if (calendar == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("calendar \"%s\" does not exist", name),
+				 errhint("The workflow needs it: oms.create_calendar() makes it.")));
+	return calendar;
 }
 
 /* ---- data and outputs ---- */
@@ -384,21 +506,14 @@ oms_store_inputs(OmsTicket *ticket, const OmsStage *stage)
 	return JsonbValueToJsonb(push_outputs(&state, ticket, def->deps, def->ndeps, NULL, NULL));
 }
 
-/*
- * Load what the engine needs to judge the conditions of the stages that come after "stage": the data,
- * and {"stages": {id: output}} of all that is done and named by a condition.  "finishing" is the same stage with its new
- * output, or NULL if it is being skipped.
- */
-void
-oms_store_conditions(OmsTicket *ticket, const OmsStage *stage, const OmsStage *finishing,
-					 Jsonb *output)
+/* The data, and the outputs of all that is done and named by a condition */
+static void
+load_conditions(OmsTicket *ticket, const OmsStage *finishing, Jsonb *output)
 {
 	const OmsGraph *graph = ticket->graph;
 	JsonbParseState *state = NULL;
 	JsonbValue	key = {.type = jbvString, .val.string = {.val = "stages", .len = 6}};
 
-	if (!oms_graph_stage(graph, stage->no)->asks_conditions)
-		return;
 	oms_store_data(ticket);
 	ticket->outputs = oms_condition_no_outputs();
 	if (!graph->uses_stages)
@@ -408,4 +523,27 @@ oms_store_conditions(OmsTicket *ticket, const OmsStage *stage, const OmsStage *f
 	pushJsonbValue(&state, WJB_KEY, &key);
 	push_outputs(&state, ticket, graph->refs, graph->nrefs, finishing, output);
 	ticket->outputs = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/*
+ * Load what the engine needs to judge the conditions of the stages that come after "stage": the data,
+ * and {"stages": {id: output}} of all that is done and named by a condition.  "finishing" is the same
+ * stage with its new output, or NULL if it is being skipped.
+ */
+void
+oms_store_conditions(OmsTicket *ticket, const OmsStage *stage, const OmsStage *finishing,
+					 Jsonb *output)
+{
+	/* after rework, more than the dependants may start */
+	if (ticket->odd_rows || oms_graph_stage(ticket->graph, stage->no)->asks_conditions)
+		load_conditions(ticket, finishing, output);
+}
+
+/*
+ * The same for stages anywhere in the graph.
+ */
+void
+oms_store_all_conditions(OmsTicket *ticket)
+{
+	load_conditions(ticket, NULL, NULL);
 }

@@ -1,14 +1,34 @@
 /*
  * owner.h
- *		The registry of owners.
+ *		The registry of owners, who is away, and what holds mean.
  */
-#ifndef OMS_OWNER_H
-#define OMS_OWNER_H
+#ifndef OMS_STORE_OWNER_H
+#define OMS_STORE_OWNER_H
 
-#include "postgres.h"
+#include "engine/lookup.h"
 
 extern const char *oms_store_owner_kind(const char *owner);
+extern void oms_store_owner(const char *name, OmsOwner *owner);
 extern void oms_store_set_owner(const char *name, const char *kind, const char *supervisor,
 								const char *calendar, const char *assignment, Datum members);
 
-#endif							/* OMS_OWNER_H */
+extern List *oms_store_candidates(const char *owner, TimestampTz now);
+extern void oms_store_was_assigned(const char *owner, const char *worker, TimestampTz now);
+
+extern bool oms_store_is_away(const char *person, TimestampTz now, const char **delegate);
+extern void oms_store_set_absence(const char *person, TimestampTz from, TimestampTz to,
+								  const char *delegate);
+
+/* A reason in the catalogue of holds */
+typedef struct OmsHoldReason
+{
+	bool		stops_clock;
+	const char *waiting_on;		/* NULL: not said */
+	int			max_per_ticket; /* 0: any number */
+	const char *label;			/* NULL: none */
+} OmsHoldReason;
+
+extern bool oms_store_hold_reason(const char *code, OmsHoldReason *reason);
+extern void oms_store_set_hold_reason(const char *code, const OmsHoldReason *reason);
+
+#endif							/* OMS_STORE_OWNER_H */

@@ -27,6 +27,14 @@ oms_slot_set_time(TupleTableSlot *slot, int column, TimestampTz time)
 		oms_slot_set(slot, column, TimestampTzGetDatum(time));
 }
 
+/* OMS_NO_LENGTH leaves the column NULL */
+static inline void
+oms_slot_set_length(TupleTableSlot *slot, int column, int64 usecs)
+{
+	if (usecs != OMS_NO_LENGTH)
+		oms_slot_set(slot, column, Int64GetDatum(usecs));
+}
+
 /* NULL leaves the column NULL */
 static inline void
 oms_slot_set_text(TupleTableSlot *slot, int column, const char *text)
@@ -59,6 +67,12 @@ static inline TimestampTz
 oms_slot_time(const TupleTableSlot *slot, int column)
 {
 	return slot->tts_isnull[column] ? OMS_NEVER : DatumGetTimestampTz(slot->tts_values[column]);
+}
+
+static inline int64
+oms_slot_length(const TupleTableSlot *slot, int column)
+{
+	return slot->tts_isnull[column] ? OMS_NO_LENGTH : DatumGetInt64(slot->tts_values[column]);
 }
 
 static inline int

@@ -17,11 +17,13 @@ extern OmsTicket *oms_store_read_if_there(OmsTicketId id);
 extern OmsTicket *oms_store_new(const OmsGraph *graph, OmsTicketId id, TimestampTz now);
 extern OmsStage *oms_store_stage(OmsTicket *ticket, int no);
 extern void oms_store_stages(OmsTicket *ticket);
+extern void oms_store_holds(OmsTicket *ticket);
 extern bool oms_store_seems_queued(OmsTicketId id, int no);
 extern Jsonb *oms_store_payload(const OmsTicket *ticket, int seq);
 extern Jsonb *oms_store_data(OmsTicket *ticket);
 extern void oms_store_conditions(OmsTicket *ticket, const OmsStage *stage,
 								 const OmsStage *finishing, Jsonb *output);
+extern void oms_store_all_conditions(OmsTicket *ticket);
 extern Jsonb *oms_store_inputs(OmsTicket *ticket, const OmsStage *stage);
 
 /* ---- workflow.c ---- */

@@ -103,7 +103,9 @@ send_event(const OmsOutboxEvent *event)
 {
 	static const char *const queues[] = {"queued", "released", "lease_expired", "retry", "reassigned",
 	"resumed", "sent_back", "reopened", NULL};
-	static const char *const alerts[] = {"breached", "warning", "escalated", "failed", NULL};
+	static const char *const alerts[] = {"breached", "warning", "escalated", "failed", "unrouted",
+	"unassigned", NULL};
+	static const char *const stops[] = {"cancelled", "on_hold", NULL};
 	OmsBell		bell = {.stage = event->stage, .owner = event->owner};
 
 	if (event->stage != OMS_NO_STAGE && event->stage_status == OMS_QUEUED && !event->pausing &&
@@ -120,8 +122,13 @@ send_event(const OmsOutboxEvent *event)
 		bell.number = event->level;
 		oms_bell_send(event->ticket, event->graph, &bell);
 	}
-	bell.word = strcmp(event->status, "cancelled") == 0 ? "cancelled"
-		: event->public ? oms_event_citizen_status(event->status) : NULL;
+	if (is_one_of(event->status, stops) && event->stage != OMS_NO_STAGE)
+	{
+		bell.channel = OMS_STATUS;
+		bell.word = event->status;
+		oms_bell_send(event->ticket, event->graph, &bell);
+	}
+	bell.word = event->public ? oms_event_citizen_status(event->status) : NULL;
 	if (bell.word != NULL)
 	{
 		bell.channel = OMS_STATUS;

@@ -138,7 +138,7 @@ oms_bell_send(OmsTicketId ticket, const OmsGraph *graph, const OmsBell *bell)
 static const char *const words[] =
 {
 	"", "received", "in progress", "done", "closed", "cancelled", "returned", "action needed",
-	"on_hold", "breached", "escalated", "failed", "warning", "unrouted"
+	"on_hold", "breached", "escalated", "failed", "warning", "unrouted", "unassigned"
 };
 
 typedef struct Pending
@@ -432,6 +432,8 @@ add_timer(const OmsTicket *ticket)
 	for (const OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
 		if (stage->written && stage->timer_at != OMS_NEVER)
 			nearest = Min(nearest, stage->timer_at);
+	if (ticket->clock != NULL && ticket->clock->written && ticket->clock->timer_at != OMS_NEVER)
+		nearest = Min(nearest, ticket->clock->timer_at);
 	if (nearest == DT_NOEND)
 		return;
 	if (timers != NULL && timers->level == level)

@@ -102,7 +102,7 @@ static bool fire_timers(void);
 /* ---- transactions ---- */
 
 static const char *const tables[] = {"workflow", "workflow_stage", "ticket_state", "stage_state",
-"timeline", "worker_state"};
+"stage_past", "hold", "clock_segment", "calendar", "owner", "owner_member", "absence", "timeline", "worker_state"};
 
 /*
  * Begin a transaction in which the tables are there and nobody is in our way.  False (and no

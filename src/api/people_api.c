@@ -1,0 +1,453 @@
+/*
+ * people_api.c
+ *		What people do to stages and tickets: hold and resume, assign and delegate, send back and reopen,
+ *		start by hand, attach; and who is away.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+
+#include "api/args.h"
+#include "clock.h"
+#include "engine/lifecycle.h"
+#include "errors.h"
+#include "store/access.h"
+#include "store/owner.h"
+
+PG_FUNCTION_INFO_V1(oms_start_stage);
+PG_FUNCTION_INFO_V1(oms_assign);
+PG_FUNCTION_INFO_V1(oms_delegate);
+PG_FUNCTION_INFO_V1(oms_resolve_delegation);
+PG_FUNCTION_INFO_V1(oms_hold);
+PG_FUNCTION_INFO_V1(oms_resume);
+PG_FUNCTION_INFO_V1(oms_send_back);
+PG_FUNCTION_INFO_V1(oms_reopen);
+PG_FUNCTION_INFO_V1(oms_attach);
+PG_FUNCTION_INFO_V1(oms_set_hold_reason);
+PG_FUNCTION_INFO_V1(oms_set_absence);
+
+/* Bytes of the name and of the URL of an attachment */
+#define MAX_URL		2000
+
+static void
+wrong_state(const OmsTicket *ticket, const char *what, const char *why)
+{
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	ereport(ERROR,
+			(errcode(OMS_ERR_WRONG_STATE),
+			 errmsg("%s is not possible for ticket %s: %s", what,
+					oms_ticket_id_to_text(ticket->id, number), why)));
+}
+
+static void
+require_open(const OmsTicket *ticket, const char *what)
+{
+	if (ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED)
+		wrong_state(ticket, what, psprintf("the ticket is %s", oms_ticket_status_name(ticket->status)));
+}
+
+/* ---- by hand ---- */
+
+/*
+ * start_stage(ticket, stage text)
+ */
+Datum
+oms_start_stage(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	const OmsStageDef *def;
+
+	oms_call_begin(&call, "oms.start_stage()");
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_START, NULL);
+	def = oms_graph_stage(ticket->graph, stage->no);
+	if (!def->manual)
+		wrong_state(ticket, "start_stage",
+					psprintf("stage \"%s\" is not manual, it starts when its dependencies are finished", def->id));
+	if (!oms_graph_met(def, ticket->finished))
+		wrong_state(ticket, "start_stage", psprintf("the dependencies of stage \"%s\" are not finished", def->id));
+	oms_decide_start(ticket, stage);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/* ---- who does it ---- */
+
+/*
+ * The absent get no new work.
+ */
+static void
+require_there(const char *worker, TimestampTz now)
+{
+	const char *delegate;
+
+	if (oms_store_is_away(worker, now, &delegate))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is away", worker),
+				 delegate != NULL ? errhint("\"%s\" stands in.", delegate)
+				 : errhint("oms.set_absence() says until when.")));
+}
+
+/*
+ * assign(ticket, stage text, worker text, note text)
+ */
+Datum
+oms_assign(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *worker = oms_arg_name(fcinfo, 2, "worker");
+	char	   *note = oms_arg_note_or_null(fcinfo, 3, "note");
+
+	oms_call_begin(&call, "oms.assign()");
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_ASSIGN, NULL);
+	require_there(worker, ticket->now);
+	oms_require_other_hands(ticket, stage, worker);
+	oms_decide_assign(ticket, stage, worker, note);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * delegate(ticket, stage text, "to" text, note text)
+ */
+Datum
+oms_delegate(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *to = oms_arg_name(fcinfo, 2, "to");
+	char	   *note = oms_arg_note_or_null(fcinfo, 3, "note");
+
+	oms_call_begin(&call, "oms.delegate()");
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_DELEGATE, NULL);
+	require_there(to, ticket->now);
+	oms_require_other_hands(ticket, stage, to);
+	oms_decide_delegate(ticket, stage, to, note);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * resolve(ticket, stage text, note text)
+ */
+Datum
+oms_resolve_delegation(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *note = oms_arg_note_or_null(fcinfo, 2, "note");
+
+	oms_call_begin(&call, "oms.resolve()");
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_RESOLVE, NULL);
+	if (stage->delegated_by == NULL)
+		wrong_state(ticket, "resolve",
+					psprintf("stage \"%s\" is not delegated", oms_graph_stage(ticket->graph, stage->no)->id));
+	oms_decide_resolve(ticket, stage, note);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/* ---- hold and resume ---- */
+
+/*
+ * What a hold for this reason means: as the catalogue says, and else it stops the clock.
+ */
+static void
+read_terms(FunctionCallInfo fcinfo, OmsHold *terms, OmsHoldReason *reason)
+{
+	memset(terms, 0, sizeof(OmsHold));
+	memset(reason, 0, sizeof(OmsHoldReason));
+	terms->reason = oms_arg_note(fcinfo, 2, "reason");
+	terms->until = PG_ARGISNULL(3) ? OMS_NEVER : PG_GETARG_TIMESTAMPTZ(3);
+	if (!PG_ARGISNULL(3) && TIMESTAMP_NOT_FINITE(terms->until))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("until must be finite"),
+				 errhint("Leave it out for a hold without end.")));
+	if (!oms_store_hold_reason(terms->reason, reason))
+		reason->stops_clock = true;
+	terms->stops_clock = reason->stops_clock;
+	terms->waiting_on = reason->waiting_on;
+	terms->label = reason->label;
+}
+
+static void
+check_terms(OmsTicket *ticket, const OmsHold *terms, const OmsHoldReason *reason)
+{
+	if (terms->until != OMS_NEVER && terms->until <= ticket->now)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("until must be in the future")));
+	if (reason->max_per_ticket > 0 && oms_count_holds(ticket, terms->reason) >= reason->max_per_ticket)
+		wrong_state(ticket, "hold", psprintf("reason \"%s\" is allowed %d times for a ticket", terms->reason,
+											 reason->max_per_ticket));
+}
+
+/*
+ * hold(ticket, stage text, reason text, until timestamptz); stage NULL: the whole ticket.
+ */
+Datum
+oms_hold(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsHold		terms;
+	OmsHoldReason reason;
+
+	oms_call_begin(&call, "oms.hold()");
+	if (PG_ARGISNULL(1))
+	{
+		ticket = oms_store_lock(oms_arg_ticket(fcinfo, 0));
+		read_terms(fcinfo, &terms, &reason);
+		require_open(ticket, "hold");
+		check_terms(ticket, &terms, &reason);
+		oms_store_stages(ticket);
+		oms_decide_hold_ticket(ticket, &terms);
+	}
+	else
+	{
+		OmsStage   *stage = oms_arg_lock_stage(fcinfo, &ticket);
+
+		read_terms(fcinfo, &terms, &reason);
+		oms_require(ticket, stage, OMS_HOLD, NULL);
+		check_terms(ticket, &terms, &reason);
+		oms_decide_hold(ticket, stage, &terms);
+	}
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+static void
+nothing_lifted(const OmsTicket *ticket, const char *what, const char *reason)
+{
+	ereport(ERROR,
+			(errcode(OMS_ERR_WRONG_STATE),
+			 reason == NULL ? errmsg("%s has no hold of its own", what)
+			 : errmsg("%s is not on hold for reason \"%s\"", what, reason),
+			 ticket->n_holds > 0 ? errhint("The whole ticket is on hold: resume it with NULL as the stage.") : 0));
+}
+
+/*
+ * resume(ticket, stage text, reason text)
+ */
+Datum
+oms_resume(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	char	   *reason = oms_arg_note_or_null(fcinfo, 2, "reason");
+
+	oms_call_begin(&call, "oms.resume()");
+	if (PG_ARGISNULL(1))
+	{
+		ticket = oms_store_lock(oms_arg_ticket(fcinfo, 0));
+		if (ticket->has_clock)
+			oms_catch_up(ticket, oms_store_stage(ticket, OMS_NO_STAGE));
+		if (ticket->status != OMS_TICKET_HELD)
+			wrong_state(ticket, "resume", psprintf("the ticket is %s", oms_ticket_status_name(ticket->status)));
+		if (oms_decide_resume_ticket(ticket, reason) == 0)
+			nothing_lifted(ticket, "the ticket", reason);
+	}
+	else
+	{
+		OmsStage   *stage = oms_arg_lock_stage(fcinfo, &ticket);
+
+		oms_require(ticket, stage, OMS_RESUME, NULL);
+		if (oms_decide_resume(ticket, stage, reason) == 0)
+			nothing_lifted(ticket, psprintf("stage \"%s\"", oms_graph_stage(ticket->graph, stage->no)->id), reason);
+	}
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/* ---- going back ---- */
+
+/*
+ * send_back(ticket, stage text, to_stage text, reason text)
+ */
+Datum
+oms_send_back(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	OmsStage   *to_stage;
+	char	   *reason = oms_arg_note(fcinfo, 3, "reason");
+
+	oms_arg_required(fcinfo, 2, "to_stage");
+	oms_call_begin(&call, "oms.send_back()");
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	require_open(ticket, "send_back");
+	to_stage = oms_store_stage(ticket, oms_arg_stage(fcinfo, 2, ticket));
+	oms_require(ticket, stage, OMS_SEND_BACK, NULL);
+	oms_require(ticket, to_stage, OMS_SEND_BACK_TO, NULL);
+	oms_store_stages(ticket);
+	oms_decide_send_back(ticket, stage, to_stage, reason);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * reopen(ticket, stage text, reason text)
+ */
+Datum
+oms_reopen(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
+
+	oms_call_begin(&call, "oms.reopen()");
+	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_REOPEN, NULL);
+	oms_store_stages(ticket);
+	oms_store_all_conditions(ticket);
+	oms_decide_reopen(ticket, stage, reason);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/* ---- documents ---- */
+
+/*
+ * A SHA-256 in hexadecimal, as it is kept: in lower case.
+ */
+static char *
+arg_sha256(FunctionCallInfo fcinfo, int n)
+{
+	char	   *sha256;
+
+	oms_arg_required(fcinfo, n, "sha256");
+	sha256 = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	for (char *p = sha256; *p != '\0'; p++)
+		*p = pg_ascii_tolower((unsigned char) *p);
+	if (strlen(sha256) != 64 || strspn(sha256, "0123456789abcdef") != 64)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("sha256 must be 64 hexadecimal digits")));
+	return sha256;
+}
+
+static char *
+arg_url(FunctionCallInfo fcinfo, int n)
+{
+	char	   *url = oms_arg_note(fcinfo, n, "url");
+
+	if (strlen(url) > MAX_URL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("url is too long"),
+				 errdetail("It has %d bytes, at most %d are possible.", (int) strlen(url), MAX_URL)));
+	for (const char *p = url; *p != '\0'; p++)
+		if ((unsigned char) *p <= 0x20 || *p == 0x7f)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("url must not contain blanks or control characters")));
+	return url;
+}
+
+/*
+ * attach(ticket, name text, url text, sha256 text, stage text, public bool)
+ */
+Datum
+oms_attach(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+	OmsTicket  *ticket;
+	char	   *name = oms_arg_name(fcinfo, 1, "name");
+	char	   *url = arg_url(fcinfo, 2);
+	char	   *sha256 = arg_sha256(fcinfo, 3);
+	StringInfoData what;
+
+	oms_arg_required(fcinfo, 5, "public");
+	initStringInfo(&what);
+	appendStringInfoString(&what, "{\"name\": ");
+	escape_json(&what, name);
+	appendStringInfoString(&what, ", \"url\": ");
+	escape_json(&what, url);
+	appendStringInfo(&what, ", \"sha256\": \"%s\"}", sha256);
+
+	oms_call_begin(&call, "oms.attach()");
+	ticket = oms_store_lock(id);
+	oms_decide_attach(ticket, PG_ARGISNULL(4) ? OMS_NO_STAGE : oms_arg_stage(fcinfo, 4, ticket),
+					  what.data, PG_GETARG_BOOL(5));
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/* ---- catalogues ---- */
+
+/*
+ * set_hold_reason(code text, stops_clock bool, waiting_on text, max_per_ticket int, public_label text)
+ */
+Datum
+oms_set_hold_reason(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsHoldReason reason = {0};
+	char	   *code = oms_arg_name(fcinfo, 0, "code");
+
+	oms_arg_required(fcinfo, 1, "stops_clock");
+	reason.stops_clock = PG_GETARG_BOOL(1);
+	reason.waiting_on = oms_arg_name_or_null(fcinfo, 2, "waiting_on");
+	reason.max_per_ticket = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3);
+	if (!PG_ARGISNULL(3) && reason.max_per_ticket < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_per_ticket must be positive")));
+	reason.label = oms_arg_name_or_null(fcinfo, 4, "public_label");
+	oms_call_begin(&call, "oms.set_hold_reason()");
+	oms_store_set_hold_reason(code, &reason);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * set_absence(person text, "from" timestamptz, "to" timestamptz, delegate text)
+ */
+Datum
+oms_set_absence(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	char	   *person = oms_arg_name(fcinfo, 0, "person");
+	char	   *delegate = oms_arg_name_or_null(fcinfo, 3, "delegate");
+
+	oms_arg_required(fcinfo, 1, "from");
+	oms_arg_required(fcinfo, 2, "to");
+	if (PG_GETARG_TIMESTAMPTZ(2) <= PG_GETARG_TIMESTAMPTZ(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"to\" must be later than \"from\"")));
+	if (delegate != NULL && strcmp(delegate, person) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" cannot stand in for itself", person)));
+	oms_call_begin(&call, "oms.set_absence()");
+	oms_store_set_absence(person, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2), delegate);
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}

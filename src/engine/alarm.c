@@ -1,0 +1,429 @@
+/*
+ * alarm.c
+ *		What happens by itself: warnings, breaches, escalation steps, changed calendars, holds that run
+ *		out, leases, pauses before a retry.
+ *
+ * An alarm is nothing stored: it follows from the stage, its clock and the definition when it is due.
+ * Whoever looks at a stage later than an alarm was due makes up for it first, in the order in which
+ * the alarms were due and with the clock as it stood then; so it does not matter how late the worker
+ * is, and each alarm fires once in a cycle.
+ *
+ * Of the alerts for what was missed in between only those of the last moment are sent.
+ */
+#include "postgres.h"
+
+#include "common/int.h"
+#include "miscadmin.h"
+
+#include "engine/calendar.h"
+#include "engine/event.h"
+#include "engine/graph.h"
+#include "engine/lifecycle.h"
+#include "engine/lookup.h"
+#include "engine/moves.h"
+#include "engine/stopwatch.h"
+
+/* Alarms made up for in one go.  A step that repeats every minute for ever may have missed more; the rest follows. */
+#define MAX_ALARMS	1000
+
+/* In the order in which they fire at one instant */
+typedef enum AlarmKind
+{
+	ALARM_NONE,
+	ALARM_WARNING,
+	ALARM_BREACH,
+	ALARM_STEP,
+	ALARM_CALENDAR,
+	ALARM_RESUME,
+	ALARM_LEASE,
+	ALARM_ANNOUNCE
+} AlarmKind;
+
+typedef struct Alarm
+{
+	AlarmKind	kind;
+	TimestampTz at;
+	int			step;			/* index, of an escalation step */
+	const OmsCalendar *calendar;	/* that counts from then on */
+} Alarm;
+
+static bool
+consider(Alarm *first, AlarmKind kind, TimestampTz at)
+{
+	if (at == OMS_NEVER || (first->kind != ALARM_NONE && first->at <= at))
+		return false;
+	first->kind = kind;
+	first->at = at;
+	return true;
+}
+
+/* ---- when ---- */
+
+/* A share of a length of time; what no clock will ever show is as good as the greatest length */
+static int64
+share(int64 whole, int percent)
+{
+	int64		result;
+
+	if (pg_mul_s64_overflow(whole / 100, percent, &result) ||
+		pg_add_s64_overflow(result, whole % 100 * percent / 100, &result))
+		return PG_INT64_MAX;
+	return result;
+}
+
+/*
+ * When the clock shows so much, if that is within the calendar's reach.
+ */
+static TimestampTz
+shows(const OmsStage *stage, int64 usecs)
+{
+	/* ten thousand years are beyond every timestamp that a clock is asked for */
+	return usecs > INT64CONST(10000) * 366 * USECS_PER_DAY ? OMS_NEVER : oms_watch_shows(stage, usecs);
+}
+
+/*
+ * When the next occurrence of a step is due; OMS_NEVER if it has none.
+ */
+static TimestampTz
+step_at(const OmsStageDef *def, const OmsStage *stage, int i)
+{
+	const OmsEscalationStep *step = &def->steps[i];
+	int			fired = stage->steps == NULL ? 0 : stage->steps[i];
+	int64		target;
+	TimestampTz at;
+
+	if (fired > 0 && (step->every_mins == 0 || (step->max_times > 0 && fired >= step->max_times)))
+		return OMS_NEVER;
+	target = step->unit == OMS_AT_PERCENT ? share(stage->limit_us, step->at)
+		: stage->limit_us + step->at * USECS_PER_MINUTE;
+	if (pg_add_s64_overflow(target, fired * (step->every_mins * USECS_PER_MINUTE), &target))
+		return OMS_NEVER;
+	at = shows(stage, target);
+	/* at the due time itself the stage has not missed it yet */
+	return at != OMS_NEVER && target == stage->limit_us && stage->breached_at == OMS_NEVER ? at + 1 : at;
+}
+
+/*
+ * What the running clock sets off next.
+ */
+static void
+find_clock_alarm(const OmsTicket *ticket, const OmsStage *stage, Alarm *first)
+{
+	const OmsStageDef *def = stage->no == OMS_NO_STAGE ? NULL : oms_graph_stage(ticket->graph, stage->no);
+
+	if (stage->running_since == OMS_NEVER)
+		return;
+	if (def != NULL && stage->warned < def->nwarn)
+		consider(first, ALARM_WARNING, shows(stage, share(stage->limit_us, def->warn_at[stage->warned])));
+	/* a breach is strictly later than the due time */
+	if (stage->breached_at == OMS_NEVER)
+		consider(first, ALARM_BREACH, stage->due_at + 1);
+	for (int i = 0; def != NULL && i < def->nsteps; i++)
+		if (consider(first, ALARM_STEP, step_at(def, stage, i)))
+			first->step = i;
+}
+
+/*
+ * A later version of the calendar, as soon as there is one.
+ */
+static void
+find_calendar(const OmsTicket *ticket, const OmsStage *stage, Alarm *first)
+{
+	TimestampTz since = OMS_NEVER;
+	const OmsCalendar *next;
+
+	if (stage->calendar == NULL || (stage->running_since == OMS_NEVER && stage->paused_at == OMS_NEVER))
+		return;
+	next = ticket->lookup->next_calendar(stage->calendar, &since);
+	if (next != NULL &&
+		consider(first, ALARM_CALENDAR, Max(since, Max(stage->running_since, stage->paused_at))))
+		first->calendar = next;
+}
+
+static void
+find_other_alarm(const OmsStage *stage, Alarm *first)
+{
+	switch ((OmsStageStatus) stage->status)
+	{
+		case OMS_QUEUED:
+			consider(first, ALARM_ANNOUNCE, stage->announce_at);
+			break;
+		case OMS_IN_PROGRESS:
+			consider(first, ALARM_LEASE, stage->lease_until);
+			break;
+		case OMS_STAGE_HELD:
+		case OMS_TICKET_CLOCK:
+			consider(first, ALARM_RESUME, stage->resume_at);
+			break;
+		default:
+			break;
+	}
+}
+
+/* What has ended may have a clock that stood, and no alarms */
+static bool
+has_ended(const OmsStage *stage)
+{
+	return stage->finished_at != OMS_NEVER || stage->status == OMS_WAITING;
+}
+
+/*
+ * When something happens to the stage next by itself; OMS_NEVER: nothing will.
+ */
+TimestampTz
+oms_next_alarm(const OmsTicket *ticket, const OmsStage *stage)
+{
+	Alarm		first = {ALARM_NONE};
+
+	if (has_ended(stage))
+		return OMS_NEVER;
+	find_clock_alarm(ticket, stage, &first);
+	find_other_alarm(stage, &first);
+	return first.kind == ALARM_NONE ? OMS_NEVER : first.at;
+}
+
+/* ---- what ---- */
+
+static void
+alert(OmsTicket *ticket, OmsStage *stage, const char *kind, TimestampTz due)
+{
+	oms_bell_alert(ticket, stage, kind);
+	ticket->last_bell->due = due;
+}
+
+static void
+fire_warning(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+{
+	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
+
+	oms_event_add(ticket, OMS_EV_WARNING, stage,
+				  psprintf("%d%% of the time limit at %s", def->warn_at[stage->warned], oms_time_text(at)));
+	stage->warned++;
+	alert(ticket, stage, "warning", at);
+}
+
+static void
+fire_breach(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+{
+	stage->breached_at = ticket->now;
+	oms_event_add(ticket, OMS_EV_BREACHED, stage, psprintf("was due %s", oms_time_text(stage->due_at)));
+	alert(ticket, stage, "breached", at);
+}
+
+/*
+ * Who is above the owner of a stage: its supervisor, else the owner of the workflow; NULL: nobody.
+ */
+const char *
+oms_supervisor(const OmsTicket *ticket, const OmsStage *stage)
+{
+	OmsOwner	owner;
+
+	ticket->lookup->owner(stage->owner, &owner);
+	return owner.supervisor != NULL ? owner.supervisor : ticket->graph->owner;
+}
+
+/*
+ * Alert for an escalation that was just recorded.  told NULL: there is nobody to tell, and that must
+ * not be silent.
+ */
+void
+oms_tell(OmsTicket *ticket, OmsStage *stage, const char *told)
+{
+	oms_bell_alert(ticket, stage, "escalated");
+	if (told != NULL)
+		return;
+	oms_event_add(ticket, OMS_EV_UNROUTED, stage,
+				  psprintf("%s has no supervisor, and the workflow no owner", stage->owner));
+	oms_bell_alert(ticket, stage, "unrouted");
+}
+
+static void
+count_step(const OmsStageDef *def, OmsStage *stage, int i)
+{
+	int		   *steps = palloc0(sizeof(int) * def->nsteps);
+
+	if (stage->steps != NULL)
+		memcpy(steps, stage->steps, sizeof(int) * def->nsteps);
+	steps[i]++;
+	stage->steps = steps;
+}
+
+static void
+fire_step(OmsTicket *ticket, OmsStage *stage, int i, TimestampTz at)
+{
+	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
+	const OmsEscalationStep *step = &def->steps[i];
+	const char *told = step->notify != NULL && strcmp(step->notify, "supervisor") == 0
+		? oms_supervisor(ticket, stage) : step->notify;
+	OmsBell    *before = ticket->last_bell;
+	char	   *note = psprintf(step->unit == OMS_AT_PERCENT ? "step at %d%% of the time limit, %s%s%s"
+								: "step %d minutes after the due time, %s%s%s",
+								step->at, oms_time_text(at), told == NULL ? "" : ", for ",
+								told == NULL ? "" : told);
+
+	count_step(def, stage, i);
+	stage->level++;
+	oms_event_add(ticket, OMS_EV_ESCALATED, stage, note);
+	oms_tell(ticket, stage, step->notify == NULL ? "" : told);
+	for (OmsBell *bell = before == NULL ? ticket->bells : before->next; bell != NULL; bell = bell->next)
+		bell->due = at;
+	if (step->reassign_to != NULL && strcmp(step->reassign_to, stage->owner) != 0 &&
+		oms_verb_allowed(OMS_REASSIGN, stage->status))
+		oms_decide_reassign(ticket, stage, step->reassign_to, note);
+}
+
+static void
+fire_calendar(OmsTicket *ticket, OmsStage *stage, const OmsCalendar *calendar, TimestampTz at)
+{
+	TimestampTz was_due = stage->due_at;
+	OmsEvent   *event;
+
+	if (stage->running_since == OMS_NEVER)
+	{
+		oms_watch_switch(ticket, stage, calendar, at);
+		return;
+	}
+	event = oms_event_add(ticket, OMS_EV_CLOCK_CHANGED, stage, NULL);
+	oms_watch_switch(ticket, stage, calendar, at);
+	event->note = psprintf("calendar %s, version %d, from %s on: due %s, was %s", calendar->name,
+						   calendar->version, oms_time_text(at), oms_time_text(stage->due_at),
+						   oms_time_text(was_due));
+}
+
+/* A lease that ran out is an attempt */
+static void
+fire_lease(OmsTicket *ticket, OmsStage *stage)
+{
+	oms_event_add(ticket, OMS_EV_LEASE_EXPIRED, stage, NULL);
+	if (stage->attempt < oms_graph_stage(ticket->graph, stage->no)->max_attempts)
+	{
+		stage->attempt++;
+		oms_queue_again(ticket, stage, stage->queued_at);
+	}
+	else
+		oms_fail_for_good(ticket, stage, "no attempts left");
+	oms_settle(ticket);
+}
+
+/* The pause before a retry is over */
+static void
+fire_announce(OmsTicket *ticket, OmsStage *stage)
+{
+	int			seq = ticket->seq;
+
+	stage->announce_at = OMS_NEVER;
+	oms_offer(ticket, stage);
+	ticket->last_bell->untraced = ticket->seq == seq;
+}
+
+static void
+fire(OmsTicket *ticket, OmsStage *stage, const Alarm *alarm)
+{
+	switch (alarm->kind)
+	{
+		case ALARM_NONE:
+			return;
+		case ALARM_WARNING:
+			fire_warning(ticket, stage, alarm->at);
+			break;
+		case ALARM_BREACH:
+			fire_breach(ticket, stage, alarm->at);
+			break;
+		case ALARM_STEP:
+			fire_step(ticket, stage, alarm->step, alarm->at);
+			break;
+		case ALARM_CALENDAR:
+			fire_calendar(ticket, stage, alarm->calendar, alarm->at);
+			break;
+		case ALARM_RESUME:
+			oms_holds_run_out(ticket, stage, alarm->at);
+			break;
+		case ALARM_LEASE:
+			fire_lease(ticket, stage);
+			break;
+		case ALARM_ANNOUNCE:
+			fire_announce(ticket, stage);
+			break;
+	}
+	oms_touch(ticket, stage);
+}
+
+/* ---- alerts ---- */
+
+/*
+ * Of the alerts that clocks set off since then, keep those of the last moment.
+ */
+static void
+mute_older(OmsTicket *ticket, OmsBell *since)
+{
+	OmsBell   **link = since == NULL ? &ticket->bells : &since->next;
+	TimestampTz last = 0;
+	OmsBell    *kept = since;
+
+	for (OmsBell *bell = *link; bell != NULL; bell = bell->next)
+		last = bell->due == 0 ? last : last == 0 ? bell->due : Max(last, bell->due);
+	while (*link != NULL)
+	{
+		OmsBell    *bell = *link;
+
+		if (bell->channel == OMS_ALERT && bell->due != 0 && bell->due < last)
+			*link = bell->next;
+		else
+		{
+			kept = bell;
+			link = &bell->next;
+		}
+	}
+	ticket->last_bell = kept;
+}
+
+/*
+ * Fire what is due, in the order in which it was due.  Returns how many fired.
+ */
+static int
+fire_due(OmsTicket *ticket, OmsStage *stage, bool timers)
+{
+	OmsBell    *before = ticket->last_bell;
+	int			fired;
+
+	for (fired = 0; fired < MAX_ALARMS; fired++)
+	{
+		Alarm		first = {ALARM_NONE};
+
+		CHECK_FOR_INTERRUPTS();
+		if (has_ended(stage))
+			break;
+		find_clock_alarm(ticket, stage, &first);
+		find_calendar(ticket, stage, &first);
+		if (timers || stage->status == OMS_STAGE_HELD || stage->status == OMS_TICKET_CLOCK)
+			find_other_alarm(stage, &first);
+		if (first.kind == ALARM_NONE || first.at > ticket->now)
+			break;
+		fire(ticket, stage, &first);
+	}
+	mute_older(ticket, before);
+	return fired;
+}
+
+/*
+ * Let the clock of a stage (or the ticket) speak before something else is done.  Leases and pauses
+ * before a retry are left to their timers: who comes back in time before those has not lost the stage.
+ */
+void
+oms_catch_up(OmsTicket *ticket, OmsStage *stage)
+{
+	fire_due(ticket, stage, false);
+}
+
+/*
+ * Fire everything that is due, in the order in which it was due.  Returns how many fired; 0 if the
+ * timer was armed too early, which only arms it anew.
+ */
+int
+oms_decide_timers(OmsTicket *ticket, OmsStage *stage)
+{
+	int			fired = fire_due(ticket, stage, true);
+
+	oms_touch(ticket, stage);
+	return fired;
+}

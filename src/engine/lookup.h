@@ -1,0 +1,45 @@
+/*
+ * lookup.h
+ *		What the engine may ask for while it decides.
+ *
+ * A change mostly needs what was loaded with the ticket.  The rest is fetched when a rule comes to it,
+ * through these functions, which the store sets for every ticket that is locked or opened; a test can set others.
+ */
+#ifndef OMS_LOOKUP_H
+#define OMS_LOOKUP_H
+
+#include "nodes/pg_list.h"
+
+#include "engine/calendar.h"
+#include "oms.h"
+
+/* An owner as far as rules depend on it */
+typedef struct OmsOwner
+{
+	const char *supervisor;		/* NULL: nobody */
+	bool		person;			/* one person, who may be away */
+	bool		assigns;		/* its work is handed out to its members */
+} OmsOwner;
+
+typedef struct OmsLookup
+{
+	/* the row of a stage, added to the ticket; NULL if there is none */
+	OmsStage   *(*stage) (OmsTicket *ticket, int no);
+	/* every row that is not loaded yet */
+	void		(*all_stages) (OmsTicket *ticket);
+	/* ticket->holds */
+	void		(*holds) (OmsTicket *ticket);
+	/* the current version of a calendar; an error if there is none */
+	const OmsCalendar *(*calendar) (const char *name);
+	/* the version after this one and since when it counts; NULL: it is the current one */
+	const OmsCalendar *(*next_calendar) (const OmsCalendar *calendar, TimestampTz *since);
+	void		(*owner) (const char *name, OmsOwner *owner);
+	/* who may be given the work of an owner now, best first (char *) */
+	List	   *(*candidates) (const char *owner, TimestampTz now);
+	/* the candidate has got it */
+	void		(*was_assigned) (const char *owner, const char *worker, TimestampTz now);
+	/* is the person away, and who stands in? *delegate NULL: nobody */
+	bool		(*is_away) (const char *person, TimestampTz now, const char **delegate);
+} OmsLookup;
+
+#endif							/* OMS_LOOKUP_H */

@@ -1,0 +1,629 @@
+/*
+ * moves.c
+ *		How a stage gets from one state to another, and what follows for its ticket.
+ *
+ * Invariants:
+ *	- started holds exactly the stages that are not waiting, finished those done or skipped;
+ *	- a stage that has not started has no row unless ticket->odd_rows, in which case the store is asked
+ *	  for it (lookup->stage) before one is made up;
+ *	- n_active counts the stages queued, in progress or on hold; n_failed the failed ones;
+ *	- n_holds counts the holds of the whole ticket: while there are any, every active stage is on hold.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "engine/condition.h"
+#include "engine/event.h"
+#include "engine/lifecycle.h"
+#include "engine/lookup.h"
+#include "engine/moves.h"
+#include "engine/stopwatch.h"
+#include "errors.h"
+
+/* From so many stages on a ticket in memory has an array of them */
+#define MANY_STAGES	16
+
+/*
+ * A stage that was loaded or made before, or NULL.
+ */
+OmsStage *
+oms_ticket_find(const OmsTicket *ticket, int no)
+{
+	if (no == OMS_NO_STAGE)
+		return ticket->clock;
+	if (ticket->by_no != NULL)
+		return ticket->by_no[no - 1];
+	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
+		if (stage->no == no)
+			return stage;
+	return NULL;
+}
+
+/*
+ * Add a stage that is not there yet.
+ */
+void
+oms_ticket_add(OmsTicket *ticket, OmsStage *stage)
+{
+	if (stage->no == OMS_NO_STAGE)
+	{
+		ticket->clock = stage;
+		return;
+	}
+	stage->next = ticket->stages;
+	ticket->stages = stage;
+	if (++ticket->nstages == MANY_STAGES)
+	{
+		ticket->by_no = palloc0(sizeof(OmsStage *) * ticket->graph->nstages);
+		for (OmsStage *s = ticket->stages; s != NULL; s = s->next)
+			ticket->by_no[s->no - 1] = s;
+	}
+	else if (ticket->by_no != NULL)
+		ticket->by_no[stage->no - 1] = stage;
+}
+
+/* As a stage is before it starts in a cycle */
+static void
+clear_stage(const OmsTicket *ticket, OmsStage *stage)
+{
+	stage->owner = stage->no == OMS_NO_STAGE ? "" : oms_graph_stage(ticket->graph, stage->no)->owner;
+	stage->worker = stage->delegated_by = NULL;
+	stage->priority = ticket->priority;
+	stage->attempt = 1;
+	stage->level = stage->output_seq = stage->back_to = stage->held_from = 0;
+	stage->token = stage->held_us = 0;
+	stage->lease_us = OMS_NO_LENGTH;
+	stage->queued_at = stage->ready_at = stage->announce_at = OMS_NEVER;
+	stage->started_at = stage->finished_at = stage->lease_until = OMS_NEVER;
+	stage->timer_at = stage->held_at = stage->resume_at = OMS_NEVER;
+	oms_watch_clear(stage);
+}
+
+static OmsStage *
+new_stage(OmsTicket *ticket, int no)
+{
+	OmsStage   *stage = palloc0(sizeof(OmsStage));
+
+	stage->no = no;
+	stage->status = no == OMS_NO_STAGE ? OMS_TICKET_CLOCK
+		: ticket->status == OMS_TICKET_CANCELLED ? OMS_STAGE_CANCELLED : OMS_WAITING;
+	stage->cycle = 1;
+	clear_stage(ticket, stage);
+	oms_ticket_add(ticket, stage);
+	return stage;
+}
+
+/*
+ * The ticket's own clock, made if it has none.
+ */
+OmsStage *
+oms_ticket_clock(OmsTicket *ticket)
+{
+	OmsStage   *clock = ticket->clock;
+
+	if (clock == NULL && ticket->has_clock)
+		clock = ticket->lookup->stage(ticket, OMS_NO_STAGE);
+	if (clock == NULL)
+		clock = new_stage(ticket, OMS_NO_STAGE);
+	ticket->has_clock = true;
+	return clock;
+}
+
+/*
+ * A stage that has not started, of a loaded ticket: one without a row is made up as waiting (or as
+ * cancelled with its ticket, which leaves waiting stages without a row).
+ */
+OmsStage *
+oms_ticket_stage(OmsTicket *ticket, int no)
+{
+	OmsStage   *stage = oms_ticket_find(ticket, no);
+
+	if (stage == NULL && ticket->odd_rows && ticket->lookup != NULL)
+		stage = ticket->lookup->stage(ticket, no);
+	return stage != NULL ? stage : new_stage(ticket, no);
+}
+
+/*
+ * A stage that has started, of a ticket to be changed.
+ */
+OmsStage *
+oms_started_stage(OmsTicket *ticket, int no)
+{
+	OmsStage   *stage = oms_ticket_find(ticket, no);
+
+	return stage != NULL ? stage : ticket->lookup->stage(ticket, no);
+}
+
+/* Without odd rows there is nothing to look for */
+static OmsStage *
+unstarted_stage(OmsTicket *ticket, int no)
+{
+	return ticket->odd_rows ? oms_ticket_stage(ticket, no) : new_stage(ticket, no);
+}
+
+/*
+ * Has the worker with the last token lost the stage, though nobody else has taken it?
+ */
+static bool
+is_vacant(const OmsStage *stage)
+{
+	return stage->status == OMS_QUEUED || stage->status == OMS_WAITING ||
+		(stage->status == OMS_STAGE_HELD && stage->held_from == OMS_QUEUED);
+}
+
+static bool
+is_closed(const OmsTicket *ticket)
+{
+	return ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED;
+}
+
+/*
+ * May the verb be applied?  In a closed ticket only what may be said of a cancelled stage.  Who has a
+ * stage that is on hold may finish it, by the token.
+ */
+static bool
+is_allowed(const OmsTicket *ticket, const OmsStage *stage, OmsVerb verb, const int64 *token)
+{
+	if (verb == OMS_FINISH && stage->status == OMS_STAGE_HELD)
+		return token != NULL && !is_vacant(stage);
+	return oms_verb_allowed(verb, stage->status) &&
+		(!is_closed(ticket) || oms_verb_allowed(verb, OMS_STAGE_CANCELLED));
+}
+
+/*
+ * Let everything happen that was due before, then raise an error unless the verb may be applied.  A
+ * token that is given must be the current one; whoever held the stage once learns that it is gone
+ * (OM006) before the state is looked at.
+ */
+void
+oms_require(OmsTicket *ticket, OmsStage *stage, OmsVerb verb, const int64 *token)
+{
+	const char *id = oms_graph_stage(ticket->graph, stage->no)->id;
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+	bool		allowed;
+
+	oms_catch_up(ticket, stage);
+	allowed = is_allowed(ticket, stage, verb, token);
+	if (token != NULL && (allowed || stage->token != 0) &&
+		(stage->token != *token || is_vacant(stage)))
+		ereport(ERROR,
+				(errcode(OMS_ERR_STALE_TOKEN),
+				 errmsg("token " INT64_FORMAT " of stage \"%s\" of ticket %s is not the current one",
+						*token, id, oms_ticket_id_to_text(ticket->id, number)),
+				 errhint("The stage was taken away from this worker: drop the work and claim anew.")));
+	if (!allowed)
+		ereport(ERROR,
+				(errcode(verb == OMS_CLAIM_STAGE && stage->status == OMS_IN_PROGRESS
+						 ? OMS_ERR_ALREADY_CLAIMED : OMS_ERR_WRONG_STATE),
+				 errmsg("%s is not possible for stage \"%s\" of ticket %s: the stage is %s",
+						oms_verb_name(verb), id, oms_ticket_id_to_text(ticket->id, number),
+						oms_stage_status_name(stage->status)),
+				 is_closed(ticket) ? errdetail("The ticket is %s.", oms_ticket_status_name(ticket->status)) : 0));
+}
+
+/*
+ * Has somebody else to do this stage, because the worker did one that it must not be the same as (or
+ * is just doing it)?  Returns the number of that stage, 0: none.
+ */
+int
+oms_same_hands(OmsTicket *ticket, const OmsStage *stage, const char *worker)
+{
+	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
+
+	for (int i = 0; i < def->nothers; i++)
+	{
+		const OmsStage *other = oms_set_has(ticket->started, def->others[i])
+			? oms_started_stage(ticket, def->others[i]) : NULL;
+
+		if (other != NULL && other->worker != NULL && other->status != OMS_SKIPPED &&
+			strcmp(other->worker, worker) == 0)
+			return other->no;
+	}
+	return 0;
+}
+
+/*
+ * Raise an error if somebody else has to do this stage.
+ */
+void
+oms_require_other_hands(OmsTicket *ticket, const OmsStage *stage, const char *worker)
+{
+	int			other = oms_same_hands(ticket, stage, worker);
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	if (other != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("worker \"%s\" cannot do stage \"%s\" of ticket %s", worker,
+						oms_graph_stage(ticket->graph, stage->no)->id,
+						oms_ticket_id_to_text(ticket->id, number)),
+				 errdetail("The same worker has stage \"%s\", and the workflow wants two persons.",
+						   oms_graph_stage(ticket->graph, other)->id)));
+}
+
+/* The stage differs from its row; work out anew when something happens to it by itself */
+void
+oms_touch(OmsTicket *ticket, OmsStage *stage)
+{
+	stage->timer_at = oms_next_alarm(ticket, stage);
+	stage->changed = true;
+}
+
+/* The ticket ends: its clock stops, and nothing holds it any more */
+static void
+close_ticket(OmsTicket *ticket, OmsTicketStatus status)
+{
+	ticket->status = status;
+	ticket->closed_at = ticket->now;
+	if (ticket->n_holds > 0)
+		oms_drop_holds(ticket, OMS_NO_STAGE);
+	if (ticket->has_clock)
+	{
+		OmsStage   *clock = oms_ticket_clock(ticket);
+
+		oms_watch_stop(clock, ticket->now);
+		clock->finished_at = ticket->now;
+		clock->resume_at = OMS_NEVER;
+		oms_touch(ticket, clock);
+	}
+}
+
+/*
+ * The ticket was cancelled.
+ */
+void
+oms_cancel_ticket_now(OmsTicket *ticket, const char *reason)
+{
+	if (ticket->has_clock)
+		oms_catch_up(ticket, oms_ticket_clock(ticket));
+	close_ticket(ticket, OMS_TICKET_CANCELLED);
+	oms_event_add(ticket, OMS_EV_TICKET_CANCELLED, NULL, reason);
+}
+
+/*
+ * Bring the ticket's own state in line with its stages; the last step of every change.
+ *
+ * With nothing active and nothing failed, whatever has not started waits for a manual stage that
+ * nobody started, and a ticket does not wait for those.
+ */
+void
+oms_settle(OmsTicket *ticket)
+{
+	if (is_closed(ticket))
+		return;
+	if (ticket->n_active == 0 && ticket->n_failed == 0)
+	{
+		if (ticket->has_clock)
+			oms_catch_up(ticket, oms_ticket_clock(ticket));
+		close_ticket(ticket, OMS_TICKET_DONE);
+		oms_event_add(ticket, OMS_EV_TICKET_DONE, NULL, NULL);
+	}
+	else if (ticket->n_holds > 0)
+		return;
+	else if (ticket->n_active > 0)
+		ticket->status = OMS_TICKET_OPEN;
+	else if (ticket->status != OMS_TICKET_FAILED)
+	{
+		oms_event_add(ticket, OMS_EV_TICKET_FAILED, NULL, NULL);
+		ticket->status = OMS_TICKET_FAILED;
+	}
+}
+
+static bool
+is_active(const OmsStage *stage)
+{
+	return stage->status == OMS_QUEUED || stage->status == OMS_IN_PROGRESS ||
+		stage->status == OMS_STAGE_HELD;
+}
+
+static bool
+is_finished(char status)
+{
+	return status == OMS_STAGE_DONE || status == OMS_SKIPPED;
+}
+
+/*
+ * Move a stage to another state and keep the ticket's counters and sets in step.  A stage that ends
+ * takes its clock and its holds along.
+ */
+void
+oms_move(OmsTicket *ticket, OmsStage *stage, OmsStageStatus status)
+{
+	bool		ends = is_finished(status) || status == OMS_STAGE_CANCELLED;
+
+	ticket->n_active -= is_active(stage);
+	ticket->n_failed -= stage->status == OMS_STAGE_FAILED;
+	if (stage->status == OMS_STAGE_HELD && status != OMS_STAGE_HELD)
+		oms_end_holds(ticket, stage, ticket->now);
+	stage->status = status;
+	ticket->n_active += is_active(stage);
+	ticket->n_failed += status == OMS_STAGE_FAILED;
+
+	if (status != OMS_WAITING)
+		oms_set_add(ticket->started, stage->no);
+	if (is_finished(status))
+		oms_set_add(ticket->finished, stage->no);
+	if (status != OMS_IN_PROGRESS)
+		stage->lease_until = OMS_NEVER;
+	if (status != OMS_QUEUED)
+		stage->announce_at = OMS_NEVER;
+	if (ends)
+	{
+		oms_watch_stop(stage, ticket->now);
+		stage->finished_at = ticket->now;
+		stage->delegated_by = NULL;
+	}
+	oms_touch(ticket, stage);
+}
+
+/*
+ * The present cycle of a stage is history, and it waits in the next one, as if it had never started.
+ */
+void
+oms_new_cycle(OmsTicket *ticket, OmsStage *stage)
+{
+	OmsStage   *past = palloc(sizeof(OmsStage));
+
+	*past = *stage;
+	oms_watch_stop(past, ticket->now);
+	past->timer_at = OMS_NEVER;
+	past->next = ticket->past;
+	ticket->past = past;
+
+	oms_move(ticket, stage, OMS_WAITING);
+	oms_set_remove(ticket->started, stage->no);
+	oms_set_remove(ticket->finished, stage->no);
+	ticket->odd_rows = true;
+	clear_stage(ticket, stage);
+	stage->cycle++;
+}
+
+/* The same for the ticket's clock */
+void
+oms_new_cycle_of_clock(OmsTicket *ticket, OmsStage *clock)
+{
+	OmsStage   *past = palloc(sizeof(OmsStage));
+
+	*past = *clock;
+	past->next = ticket->past;
+	ticket->past = past;
+	clear_stage(ticket, clock);
+	clock->cycle++;
+}
+
+/* ---- who gets a queued stage ---- */
+
+/*
+ * A person has the stage from now on, without a lease; the number of the event is the new token.
+ */
+void
+oms_give_to(OmsTicket *ticket, OmsStage *stage, OmsEventKind kind, const char *worker,
+			const char *note)
+{
+	if (stage->status != OMS_IN_PROGRESS)
+		stage->started_at = ticket->now;
+	stage->worker = worker;
+	stage->lease_us = OMS_NO_LENGTH;
+	stage->lease_until = OMS_NEVER;
+	oms_move(ticket, stage, OMS_IN_PROGRESS);
+	stage->token = oms_event_add(ticket, kind, stage, note)->seq;
+}
+
+/* Nobody is there to do the stage: it stays in the queue, and somebody has to know */
+static void
+nobody_there(OmsTicket *ticket, OmsStage *stage, const char *note)
+{
+	oms_event_add(ticket, OMS_EV_UNASSIGNED, stage, note);
+	oms_bell_alert(ticket, stage, "unassigned");
+	oms_bell_dispatch(ticket, stage);
+}
+
+/*
+ * Hand a stage out to a member of its owner.
+ */
+static void
+hand_out(OmsTicket *ticket, OmsStage *stage)
+{
+	ListCell   *cell;
+
+	foreach(cell, ticket->lookup->candidates(stage->owner, ticket->now))
+	{
+		const char *worker = lfirst(cell);
+
+		if (oms_same_hands(ticket, stage, worker) != 0)
+			continue;
+		oms_bell_dispatch(ticket, stage);
+		oms_give_to(ticket, stage, OMS_EV_ASSIGNED, worker, NULL);
+		ticket->lookup->was_assigned(stage->owner, worker, ticket->now);
+		return;
+	}
+	nobody_there(ticket, stage, psprintf("no member of %s is there", stage->owner));
+}
+
+/* Stand-ins of stand-ins that are asked */
+#define MAX_STAND_INS	5
+
+/*
+ * Offer a stage to a person, or to whoever stands in while that person is away.
+ */
+static void
+offer_to_person(OmsTicket *ticket, OmsStage *stage)
+{
+	const char *person = stage->owner;
+	const char *stand_in;
+
+	for (int i = 0; ticket->lookup->is_away(person, ticket->now, &stand_in); i++)
+	{
+		if (stand_in == NULL || i == MAX_STAND_INS)
+		{
+			nobody_there(ticket, stage, psprintf("%s is away, and nobody stands in", stage->owner));
+			return;
+		}
+		person = stand_in;
+	}
+	if (strcmp(person, stage->owner) != 0)
+	{
+		char	   *note = psprintf("%s is away", stage->owner);
+
+		stage->owner = person;
+		oms_event_add(ticket, OMS_EV_REASSIGNED, stage, note);
+	}
+	oms_bell_dispatch(ticket, stage);
+}
+
+/*
+ * Offer a queued stage: to a member of its owner if the work of that is handed out, else to whoever
+ * claims it.
+ */
+void
+oms_offer(OmsTicket *ticket, OmsStage *stage)
+{
+	OmsOwner	owner;
+
+	if (ticket->n_holds > 0)
+	{
+		oms_hold_with_ticket(ticket, stage);
+		return;
+	}
+	ticket->lookup->owner(stage->owner, &owner);
+	if (owner.assigns)
+		hand_out(ticket, stage);
+	else if (owner.person)
+		offer_to_person(ticket, stage);
+	else
+		oms_bell_dispatch(ticket, stage);
+}
+
+/* ---- queueing ---- */
+
+/*
+ * Queue a stage whose dependencies are met, for the first time in this cycle: its clock starts.
+ */
+void
+oms_queue_first(OmsTicket *ticket, int no, const char *note)
+{
+	OmsStage   *stage = unstarted_stage(ticket, no);
+
+	stage->queued_at = stage->ready_at = ticket->now;
+	stage->back_to = 0;
+	oms_watch_start(ticket, stage, ticket->now, ticket->n_holds == 0 || !oms_ticket_stops_clocks(ticket));
+	oms_move(ticket, stage, OMS_QUEUED);
+	oms_event_add(ticket, OMS_EV_QUEUED, stage, note);
+	oms_offer(ticket, stage);
+}
+
+/*
+ * Queue a stage again within its cycle, at its old place unless it has to wait until ready_at.
+ */
+void
+oms_queue_again(OmsTicket *ticket, OmsStage *stage, TimestampTz ready_at)
+{
+	stage->worker = NULL;
+	stage->delegated_by = NULL;
+	stage->started_at = OMS_NEVER;
+	stage->ready_at = ready_at;
+	stage->announce_at = ready_at > ticket->now ? ready_at : OMS_NEVER;
+	oms_move(ticket, stage, OMS_QUEUED);
+	if (stage->announce_at == OMS_NEVER)
+		oms_offer(ticket, stage);
+	else if (ticket->n_holds > 0)
+		oms_hold_with_ticket(ticket, stage);
+}
+
+/*
+ * A stage whose dependencies are met: queue it, or skip it if a condition is known to be false.
+ * True if it was skipped, so that its dependants are to be looked at in turn.
+ */
+bool
+oms_start_or_skip(OmsTicket *ticket, int no, List **queued)
+{
+	const OmsStageDef *def = oms_graph_stage(ticket->graph, no);
+	OmsStage   *stage;
+
+	if ((def->min_amount == NULL && def->when == NULL) ||
+		!oms_condition_false(def, ticket->data, ticket->outputs))
+	{
+		oms_queue_first(ticket, no, NULL);
+		*queued = lappend_int(*queued, no);
+		return false;
+	}
+	stage = unstarted_stage(ticket, no);
+	oms_move(ticket, stage, OMS_SKIPPED);
+	oms_event_add(ticket, OMS_EV_SKIPPED, stage, "condition is false");
+	return true;
+}
+
+/*
+ * A stage that was sent back, but does not come after the stage it was sent back to, waits for that
+ * one as well.
+ */
+static bool
+waits_for_rework(OmsTicket *ticket, int no)
+{
+	OmsStage   *stage = ticket->odd_rows ? oms_ticket_stage(ticket, no) : NULL;
+
+	return stage != NULL && stage->back_to != 0 && !oms_set_has(ticket->finished, stage->back_to);
+}
+
+static bool
+can_start(OmsTicket *ticket, int no)
+{
+	const OmsStageDef *def = oms_graph_stage(ticket->graph, no);
+
+	return !def->manual && !oms_set_has(ticket->started, no) &&
+		oms_graph_met(def, ticket->finished) && !waits_for_rework(ticket, no);
+}
+
+/*
+ * Stages that wait for the rework of this one without coming after it.
+ */
+static int
+start_sent_back(OmsTicket *ticket, int no, int *work, int nwork, List **queued)
+{
+	ticket->lookup->all_stages(ticket);
+	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
+		if (stage->back_to == no && can_start(ticket, stage->no) &&
+			oms_start_or_skip(ticket, stage->no, queued))
+			work[nwork++] = stage->no;
+	return nwork;
+}
+
+/*
+ * Start everything that can start now that the stages in work[0..nwork) are finished (work has room
+ * for every stage of the graph).  Looks at their dependants only: what a finished stage costs is its
+ * own out-degree.  Returns the stages queued, in definition order.
+ */
+List *
+oms_resolve(OmsTicket *ticket, int *work, int nwork)
+{
+	List	   *queued = NIL;
+
+	for (int head = 0; head < nwork; head++)
+	{
+		const OmsStageDef *def = oms_graph_stage(ticket->graph, work[head]);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < def->ndependants; i++)
+		{
+			int			no = def->dependants[i];
+
+			if (can_start(ticket, no) && oms_start_or_skip(ticket, no, &queued))
+				work[nwork++] = no;
+		}
+		if (ticket->odd_rows)
+			nwork = start_sent_back(ticket, work[head], work, nwork, &queued);
+	}
+	list_sort(queued, list_int_cmp);
+	return queued;
+}
+
+List *
+oms_resolve_after(OmsTicket *ticket, int no)
+{
+	int		   *work = palloc(sizeof(int) * ticket->graph->nstages);
+
+	work[0] = no;
+	return oms_resolve(ticket, work, 1);
+}
+

@@ -1,0 +1,43 @@
+/*
+ * moves.h
+ *		How a stage gets from one state to another; for the files of the engine alone.
+ */
+#ifndef OMS_MOVES_H
+#define OMS_MOVES_H
+
+#include "nodes/pg_list.h"
+
+#include "engine/decide.h"
+
+extern void oms_touch(OmsTicket *ticket, OmsStage *stage);
+extern void oms_move(OmsTicket *ticket, OmsStage *stage, OmsStageStatus status);
+extern void oms_queue_first(OmsTicket *ticket, int no, const char *note);
+extern void oms_queue_again(OmsTicket *ticket, OmsStage *stage, TimestampTz ready_at);
+extern void oms_offer(OmsTicket *ticket, OmsStage *stage);
+extern List *oms_resolve(OmsTicket *ticket, int *work, int nwork);
+extern List *oms_resolve_after(OmsTicket *ticket, int no);
+extern bool oms_start_or_skip(OmsTicket *ticket, int no, List **queued);
+extern void oms_settle(OmsTicket *ticket);
+extern void oms_new_cycle(OmsTicket *ticket, OmsStage *stage);
+extern void oms_new_cycle_of_clock(OmsTicket *ticket, OmsStage *clock);
+extern OmsStage *oms_ticket_clock(OmsTicket *ticket);
+extern void oms_give_to(OmsTicket *ticket, OmsStage *stage, OmsEventKind kind, const char *worker,
+						const char *note);
+extern void oms_cancel_ticket_now(OmsTicket *ticket, const char *reason);
+extern OmsStage *oms_started_stage(OmsTicket *ticket, int no);
+extern void oms_fail_for_good(OmsTicket *ticket, OmsStage *stage, const char *error);
+
+/* ---- alarm.c ---- */
+extern void oms_catch_up(OmsTicket *ticket, OmsStage *stage);
+extern TimestampTz oms_next_alarm(const OmsTicket *ticket, const OmsStage *stage);
+extern void oms_tell(OmsTicket *ticket, OmsStage *stage, const char *told);
+extern const char *oms_supervisor(const OmsTicket *ticket, const OmsStage *stage);
+
+/* ---- hold.c ---- */
+extern void oms_hold_with_ticket(OmsTicket *ticket, OmsStage *stage);
+extern bool oms_ticket_stops_clocks(OmsTicket *ticket);
+extern void oms_drop_holds(OmsTicket *ticket, int no);
+extern void oms_end_holds(OmsTicket *ticket, OmsStage *stage, TimestampTz at);
+extern void oms_holds_run_out(OmsTicket *ticket, OmsStage *stage, TimestampTz at);
+
+#endif							/* OMS_MOVES_H */

@@ -1,0 +1,20 @@
+/*
+ * stopwatch.h
+ *		The clock of a stage, and of a ticket as a whole.
+ */
+#ifndef OMS_STOPWATCH_H
+#define OMS_STOPWATCH_H
+
+#include "oms.h"
+
+extern bool oms_watch_has_clock(const OmsTicket *ticket, int no);
+extern void oms_watch_start(OmsTicket *ticket, OmsStage *stage, TimestampTz at, bool running);
+extern void oms_watch_pause(OmsTicket *ticket, OmsStage *stage, TimestampTz at);
+extern void oms_watch_resume(OmsTicket *ticket, OmsStage *stage, TimestampTz at);
+extern void oms_watch_stop(OmsStage *stage, TimestampTz at);
+extern void oms_watch_clear(OmsStage *stage);
+extern void oms_watch_switch(OmsTicket *ticket, OmsStage *stage,
+							 const struct OmsCalendar *calendar, TimestampTz at);
+extern TimestampTz oms_watch_shows(const OmsStage *stage, int64 usecs);
+
+#endif							/* OMS_STOPWATCH_H */
