@@ -958,6 +958,18 @@ ALTER TABLE oms.calendar ENABLE ALWAYS TRIGGER guard;
 ALTER TABLE oms.calendar ENABLE ALWAYS TRIGGER guard_row;
 
 --------------------------------------------------------------------------------------------------
+-- api: diagrams
+--------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION oms.diagram(workflow text, version int DEFAULT NULL, format text DEFAULT 'mermaid') RETURNS text
+	AS 'MODULE_PATHNAME', 'oms_diagram_of_workflow' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION oms.diagram(text, int, text) IS 'a version of a workflow as a picture, for Mermaid or Graphviz (format dot); version NULL: the current one, and then a text that names no workflow may be a ticket number. OM001 unknown workflow or version, OM002 unknown ticket, 22023 unknown format';
+
+CREATE FUNCTION oms.diagram(ticket oms.ticket_id, format text DEFAULT 'mermaid') RETURNS text
+	AS 'MODULE_PATHNAME', 'oms_diagram_of_ticket' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION oms.diagram(oms.ticket_id, text) IS 'the workflow of a ticket as a picture, each stage with its state, also as a colour, and its present owner. OM002 unknown ticket, 22023 unknown format';
+
+--------------------------------------------------------------------------------------------------
 -- api: check
 --
 -- Every invariant once more, in plain SQL and from the contract alone: nothing here calls the engine, so

@@ -227,6 +227,7 @@ static const struct
 	{"create_calendar", D},
 	{"create_workflow", D},
 	{"delegate", S | D},
+	{"diagram", S | D},
 	{"disable_cron", D},
 	{"dispatch_channel", ALL},
 	{"enable_cron", D},

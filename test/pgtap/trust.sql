@@ -230,7 +230,7 @@ INSERT INTO calls SELECT 'tr_staff', format(s, :'tk') FROM unnest(ARRAY['SELECT 
 	'SELECT oms.get_timeline(%1$L)', 'SELECT oms.escalate(%1$L, ''a'', ''r'')', 'SELECT oms.escalate(%1$L, ''a'', ''r'', ''B'')', 'SELECT oms.reassign(%1$L, ''a'', ''B'', ''r'')', 'SELECT oms.skip_stage(%1$L, ''a'', ''r'')',
 	'SELECT oms.stage_failed(%1$L, ''a'', ''no'', retryable => false); SELECT oms.retry_stage(%1$L, ''a'', ''r'')', 'SELECT oms.cancel_ticket(%1$L, ''r'')', 'SELECT oms.comment(%1$L, ''c'')',
 	'SELECT oms.verify_timeline()', 'SELECT oms.verify_timeline(%1$L)', 'SELECT oms.rotate_tracking_number(%1$L)', 'SELECT oms.get_workflow(''Loan'')', 'SELECT oms.validate_workflow(''{}'')',
-	'SELECT oms.open_ticket(''Loan'')', 'SELECT oms.proof(%1$L)', 'SELECT oms.verify_seals()', 'SELECT * FROM oms.check()', 'SELECT * FROM oms.check(%1$L)']) s;
+	'SELECT oms.open_ticket(''Loan'')', 'SELECT oms.proof(%1$L)', 'SELECT oms.verify_seals()', 'SELECT * FROM oms.check()', 'SELECT * FROM oms.check(%1$L)', 'SELECT oms.diagram(''Loan'')', 'SELECT oms.diagram(%1$L::oms.ticket_id, ''dot'')']) s;
 INSERT INTO calls SELECT 'tr_admin', format(s, :'tk') FROM unnest(ARRAY['SELECT oms.create_workflow(''{"name":"New","stages":[{"id":"a","owner":"A"},{"id":"b","owner":"B","when":"$.x > 1"}]}'')',
 	'SELECT oms.create_workflow(''{"name":"Loan","stages":[{"id":"a","owner":"A"}]}'')', 'SELECT oms.retire_workflow(''Loan'')', 'SELECT oms.set_owner(''A'', ''group'', ''Boss'', NULL, ''{tr_agent,tr_other}'')',
 	'SELECT oms.grant_access(''tr_nobody'', ''admin'')', 'SELECT oms.revoke_access(''tr_agent'')', 'SELECT oms.erase(%1$L, ''{data}'', ''r'')', 'SELECT oms.erase(%1$L, ''{n,applicant}'', ''r'')',
@@ -467,7 +467,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE;
 END $$;
-SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors)\(|\* FROM oms\.(ticket|stage|timeline|worker)'
+SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|diagram|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors)\(|\* FROM oms\.(ticket|stage|timeline|worker)'
 	THEN 'ZZ001' ELSE '25006' END, 'read-only: ' || sql) FROM calls WHERE sql !~ 'repair_guards|activate';
 SELECT is(t.read_only('tr_admin', sql), '25006', 'read-only: ' || sql) FROM unnest(ARRAY['SELECT oms.repair_guards()', 'SELECT oms.activate()']) sql;
 
