@@ -109,6 +109,7 @@ typedef struct OmsGraph
 	bool		uses_stages;	/* some condition uses $stages */
 	int			nrefs;			/* stages whose outputs conditions name, by number */
 	int		   *refs;
+	struct List *calendars;		/* names that it or its stages give (char *), each once */
 } OmsGraph;
 
 #define oms_graph_stage(graph, no)	(&(graph)->stages[(no) - 1])

@@ -16,6 +16,8 @@
 #include "errors.h"
 #include "guc.h"
 #include "store/calendar.h"
+#include "store/identity.h"
+#include "worker/tick.h"
 
 PG_FUNCTION_INFO_V1(oms_create_calendar);
 PG_FUNCTION_INFO_V1(oms_business_time);
@@ -58,6 +60,8 @@ oms_create_calendar(PG_FUNCTION_ARGS)
 	oms_call_begin(&call, "oms.create_calendar()");
 	check_or_error(definition);
 	version = oms_store_create_calendar(name, definition, call.actor.role, oms_clock_now());
+	if (oms_store_at_home())
+		oms_tick_calendars(&call.actor);
 	oms_call_end(&call);
 	PG_RETURN_INT32(version);
 }

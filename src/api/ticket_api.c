@@ -41,6 +41,7 @@ static const OmsGraph *
 graph_for_opening(const char *name)
 {
 	OmsWorkflow workflow;
+	const OmsGraph *graph;
 
 	if (!oms_store_workflow(name, &workflow))
 		ereport(ERROR,
@@ -51,7 +52,9 @@ graph_for_opening(const char *name)
 				(errcode(OMS_ERR_UNKNOWN_WORKFLOW),
 				 errmsg("workflow \"%s\" is retired", name),
 				 errhint("oms.create_workflow() brings it back.")));
-	return oms_store_graph(workflow.id);
+	graph = oms_store_graph(workflow.id);
+	oms_store_require_calendars(graph);
+	return graph;
 }
 
 /*

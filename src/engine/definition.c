@@ -1451,6 +1451,30 @@ prefix_of_name(const char *name)
 	return len > 0 ? prefix : "T";
 }
 
+static void
+add_calendar(OmsGraph *graph, const char *name)
+{
+	ListCell   *cell;
+
+	if (name == NULL)
+		return;
+	foreach(cell, graph->calendars)
+		if (strcmp(lfirst(cell), name) == 0)
+			return;
+	graph->calendars = lappend(graph->calendars, unconstify(char *, name));
+}
+
+/*
+ * The calendars that must be there when a ticket is opened.
+ */
+static void
+list_calendars(OmsGraph *graph)
+{
+	add_calendar(graph, graph->calendar);
+	for (int i = 0; i < graph->nstages; i++)
+		add_calendar(graph, graph->stages[i].calendar);
+}
+
 /*
  * Stages that another worker has to do are known to both.
  */
@@ -1583,6 +1607,7 @@ oms_definition_compile(Jsonb *definition, List **problems)
 		graph->prefix = prefix_of_name(graph->name);
 	link_dependants(graph);
 	link_others(graph);
+	list_calendars(graph);
 	mark_conditions(graph);
 	oms_graph_masks(graph);
 	collect_refs(graph);

@@ -156,6 +156,10 @@ oms_hold_with_ticket(OmsTicket *ticket, OmsStage *stage)
 	for (const OmsHold *hold = ticket->holds; hold != NULL; hold = hold->next)
 		if (holds_now(hold, OMS_NO_STAGE) && (first == NULL || hold->stops_clock > first->stops_clock))
 			first = hold;
+	if (first == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the hold of a ticket that is on hold is missing")));
 	oms_event_add_shown(ticket, OMS_EV_ON_HOLD, stage, first->reason, waits_for_applicant(first));
 	put_on_hold(ticket, stage, first);
 }

@@ -88,8 +88,8 @@ ticket_from_row(const TupleTableSlot *slot)
 }
 
 /* See what this transaction has done so far, and what was committed while it waited for a lock */
-static void
-fresh_snapshot(void)
+void
+oms_store_fresh_snapshot(void)
 {
 	PopActiveSnapshot();
 	CommandCounterIncrement();
@@ -121,7 +121,7 @@ lock_ticket(OmsTicketId id, LockWaitPolicy wait)
 	OmsTicket  *ticket = NULL;
 	bool		gone;
 
-	fresh_snapshot();
+	oms_store_fresh_snapshot();
 	oms_scan_key_ticket(&scan, id);
 	oms_scan_begin(&scan, "ticket_state", "ticket_state_pkey", TICKET_COLUMNS, RowExclusiveLock);
 	if (oms_scan_next(&scan) && oms_scan_lock(&scan, wait, &gone))
@@ -130,7 +130,7 @@ lock_ticket(OmsTicketId id, LockWaitPolicy wait)
 	if (ticket == NULL)
 		return NULL;
 
-	fresh_snapshot();
+	oms_store_fresh_snapshot();
 	ticket->now = Max(oms_clock_now(), ticket->last_at);
 	ticket->lookup = &lookup;
 	return ticket;
@@ -336,7 +336,7 @@ oms_store_seems_queued(OmsTicketId id, int no)
 	OmsScan		scan;
 	bool		queued;
 
-	fresh_snapshot();
+	oms_store_fresh_snapshot();
 	oms_scan_key_ticket(&scan, id);
 	oms_scan_key(&scan, int2eq, InvalidOid, Int16GetDatum(no));
 	oms_scan_begin(&scan, "stage_state", "stage_state_pkey", STAGE_COLUMNS, AccessShareLock);
@@ -406,6 +406,19 @@ oms_store_holds(OmsTicket *ticket)
 }
 
 /* ---- calendars ---- */
+
+/*
+ * Raise an error unless every calendar is there that clocks of a ticket will need; better now than in
+ * the middle.
+ */
+void
+oms_store_require_calendars(const OmsGraph *graph)
+{
+	ListCell   *cell;
+
+	foreach(cell, graph->calendars)
+		current_calendar(lfirst(cell));
+}
 
 /*
  * The calendar by which a clock starts to run.

@@ -13,6 +13,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "store/calendar.h"
+#include "store/spi.h"
 #include "store/store.h"
 #include "store/tables.h"
 
@@ -128,6 +130,92 @@ oms_store_visit_due(TimestampTz now, OmsSkip skip, OmsVisitor visit, void *conte
 	oms_scan_end(&scan);
 	MemoryContextDelete(step);
 	return locked;
+}
+
+/* ---- calendars that were left ---- */
+
+/*
+ * Clocks run by one version of a calendar until somebody looks at them.  Whoever makes a new version
+ * looks at all that nobody else has locked; what is left, and what was started meanwhile by sessions that
+ * did not see the new version yet, is swept up by the worker and by tick().
+ */
+static OmsStatement select_left = {
+	.sql = "SELECT FROM oms.calendar WHERE left_by IS NOT NULL LIMIT 1"
+};
+
+static OmsStatement forget_left = {
+	.sql = "UPDATE oms.calendar SET left_by = NULL"
+	" WHERE left_by OPERATOR(pg_catalog.<) pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())"
+	"::pg_catalog.text::pg_catalog.int8"
+	" OR left_by OPERATOR(pg_catalog.>=) pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())"
+	"::pg_catalog.text::pg_catalog.int8"
+};
+
+static bool
+calendars_left(void)
+{
+	bool		found;
+
+	SPI_connect();
+	found = oms_sql(&select_left, NULL, NULL) > 0;
+	SPI_finish();
+	return found;
+}
+
+/*
+ * Everything is over that was under way when they were left, and no clock runs by them.  Numbers from
+ * the future came with a dump of another server.
+ */
+static void
+forget_calendars(void)
+{
+	SPI_connect();
+	oms_sql(&forget_left, NULL, NULL);
+	SPI_finish();
+}
+
+/*
+ * Let every running clock go on by the current version of its calendar.  "visit" catches a stage up
+ * and writes it.  Cheap if no calendar was left lately.
+ */
+void
+oms_store_visit_left(OmsVisitor visit, void *context)
+{
+	OmsScan		scan;
+	int			missed = 0;
+	MemoryContext step;
+	MemoryContext old;
+	TimestampTz since;
+
+	if (!calendars_left())
+		return;
+	oms_store_fresh_snapshot();
+	step = AllocSetContextCreate(CurrentMemoryContext, "oms calendars left", ALLOCSET_DEFAULT_SIZES);
+	scan.nkeys = 0;
+	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, RowExclusiveLock);
+	while (oms_scan_next(&scan))
+	{
+		int			calendar_id = DatumGetInt32(scan.slot->tts_values[STAGE_CALENDAR_ID]);
+		OmsTicket  *ticket;
+		OmsStage   *stage;
+
+		if (calendar_id == 0)
+			continue;
+		old = MemoryContextSwitchTo(step);
+		if (oms_store_next_calendar(oms_store_calendar_by_id(calendar_id), &since) != NULL)
+		{
+			stage = lock_current(&scan, &ticket);
+			missed += stage == NULL;
+			if (stage != NULL)
+				visit(context, ticket, stage);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(step);
+	}
+	oms_scan_end(&scan);
+	MemoryContextDelete(step);
+	if (missed == 0)
+		forget_calendars();
 }
 
 /*

@@ -10,6 +10,7 @@
 #include "store/timeline.h"
 
 /* ---- load.c ---- */
+extern void oms_store_fresh_snapshot(void);
 extern OmsTicket *oms_store_lock(OmsTicketId id);
 extern OmsTicket *oms_store_try_lock(OmsTicketId id);
 extern OmsTicket *oms_store_read(OmsTicketId id);
@@ -23,6 +24,7 @@ extern Jsonb *oms_store_payload(const OmsTicket *ticket, int seq);
 extern Jsonb *oms_store_data(OmsTicket *ticket);
 extern void oms_store_conditions(OmsTicket *ticket, const OmsStage *stage,
 								 const OmsStage *finishing, Jsonb *output);
+extern void oms_store_require_calendars(const OmsGraph *graph);
 extern void oms_store_all_conditions(OmsTicket *ticket);
 extern Jsonb *oms_store_inputs(OmsTicket *ticket, const OmsStage *stage);
 
@@ -52,6 +54,7 @@ extern void oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor
 extern bool oms_store_has_work(const char *owner, TimestampTz now, TimestampTz *next);
 typedef bool (*OmsSkip) (void *context, OmsTicketId ticket, int stage_no);
 extern int	oms_store_visit_due(TimestampTz now, OmsSkip skip, OmsVisitor visit, void *context);
+extern void oms_store_visit_left(OmsVisitor visit, void *context);
 extern TimestampTz oms_store_next_timer(TimestampTz after);
 
 /* ---- verify.c ---- */

@@ -56,6 +56,26 @@ fire(void *context, OmsTicket *ticket, OmsStage *stage)
 	return tick->limit == 0 || tick->visited < tick->limit;
 }
 
+static bool
+follow(void *context, OmsTicket *ticket, OmsStage *stage)
+{
+	const OmsActor *actor = context;
+
+	oms_catch_up(ticket, stage);
+	if (ticket->events != NULL)
+		oms_store_apply(ticket, actor);
+	return true;
+}
+
+/*
+ * Let clocks go on by the current versions of their calendars.
+ */
+void
+oms_tick_calendars(const OmsActor *actor)
+{
+	oms_store_visit_left(follow, unconstify(OmsActor *, actor));
+}
+
 /*
  * Fire what is due now, oldest first, in the current transaction.  The caller has set database, skip,
  * actor and limit and everything else to zero.
@@ -79,7 +99,10 @@ oms_tick(PG_FUNCTION_ARGS)
 	oms_call_begin(&call, "oms.tick()");
 	tick.actor = call.actor;
 	if (oms_store_at_home())
+	{
+		oms_tick_calendars(&call.actor);
 		oms_tick_run(&tick, oms_clock_now());
+	}
 	else
 		ereport(WARNING,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -22,6 +22,7 @@ typedef struct OmsTick
 	int			stage;
 } OmsTick;
 
+extern void oms_tick_calendars(const OmsActor *actor);
 extern void oms_tick_run(OmsTick *tick, TimestampTz now);
 
 #endif							/* OMS_TICK_H */

@@ -642,6 +642,19 @@ seal_now_and_then(TimestampTz now)
 		: now + (int64) oms_seal_interval * USECS_PER_SEC;
 }
 
+/*
+ * Clocks that nobody has looked at since their calendar changed.
+ */
+static int
+step_calendars(void)
+{
+	OmsActor	actor = {.role = GetUserNameFromId(GetUserId(), false)};
+
+	oms_tick_calendars(&actor);
+	end_work();
+	return 0;
+}
+
 static int
 step_prepared(void)
 {
@@ -857,6 +870,8 @@ work(void)
 	if (nearest <= oms_clock_now() || (retry_tick != 0 && retry_tick <= now) || next_sweep <= now)
 	{
 		pgstat_report_activity(STATE_RUNNING, "firing timers");
+		if (next_sweep <= now)
+			guarded(step_calendars);
 		while (fire_timers())
 		{
 			CHECK_FOR_INTERRUPTS();
