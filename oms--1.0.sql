@@ -744,6 +744,109 @@ CREATE FUNCTION oms.attach(ticket oms.ticket_id, name text, url text, sha256 tex
 	AS 'MODULE_PATHNAME', 'oms_attach' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.attach(oms.ticket_id, text, text, text, text, bool) IS 'records a document that is kept elsewhere; citizens see its name and URL only if public. sha256: 64 hexadecimal digits. OM002, OM003, 22023';
 
+CREATE FUNCTION oms.clock() RETURNS timestamptz
+	AS 'MODULE_PATHNAME', 'oms_clock' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.clock() IS 'the time by which everything here goes: that of the server, or oms.now where a superuser has set it';
+
+CREATE FUNCTION oms.explain_clock(ticket oms.ticket_id, stage text DEFAULT NULL)
+	RETURNS TABLE ("from" timestamptz, "to" timestamptz, open_time interval, consumed interval, reason text)
+	AS 'MODULE_PATHNAME', 'oms_explain_clock' LANGUAGE C VOLATILE ROWS 5;
+COMMENT ON FUNCTION oms.explain_clock(oms.ticket_id, text) IS 'the pieces that the clock of a stage in its current cycle (stage NULL: of the ticket) is made of, up to now: from, to, the open time in it, the sum so far, and why it ran or stood. No rows without a clock. OM002, OM003';
+
+-- One row per stage that is not finished.
+CREATE FUNCTION oms.explain(ticket oms.ticket_id)
+	RETURNS TABLE (stage text, status text, owner text, since timestamptz, until timestamptz, why text)
+	LANGUAGE sql VOLATILE ROWS 5
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT oms.known_ticket("explain".ticket);
+		SELECT s.stage, s.status, s.owner,
+			CASE s.status WHEN 'queued' THEN s.queued_at WHEN 'in_progress' THEN s.started_at
+				WHEN 'on_hold' THEN s.held_at WHEN 'failed' THEN l.at END,
+			CASE s.status WHEN 'queued' THEN CASE WHEN s.ready_at > oms.clock() THEN s.ready_at END
+				WHEN 'in_progress' THEN s.lease_until WHEN 'on_hold' THEN h.until END,
+			CASE s.status
+				WHEN 'waiting' THEN CASE
+					WHEN d.names IS NOT NULL THEN 'waits for ' || d.how || d.names
+					WHEN (g.def ->> 'manual')::bool THEN 'waits for somebody to start it'
+					ELSE 'waits for rework' END
+				WHEN 'queued' THEN CASE WHEN s.ready_at > oms.clock() THEN 'pauses before attempt ' || s.attempt
+					ELSE 'queued for ' || s.owner END || ', ' || CASE m.members WHEN 0 THEN 'which has no members'
+					WHEN 1 THEN 'which has 1 member' ELSE 'which has ' || m.members || ' members' END
+				WHEN 'in_progress' THEN COALESCE(s.worker, 'somebody') || ' has it'
+					|| COALESCE(', by delegation of ' || s.delegated_by, '')
+					|| COALESCE(', until ' || (s.lease_until AT TIME ZONE 'UTC')::timestamp(0) || ' UTC unless it says it is alive', '')
+				WHEN 'on_hold' THEN 'on hold: ' || COALESCE(h.reasons, '')
+				WHEN 'failed' THEN 'failed: ' || COALESCE(l.note, 'the reason was erased') END
+		FROM oms.stage AS s
+		JOIN oms.ticket AS t ON t.ticket_id = s.ticket_id
+		JOIN oms.workflow AS w ON w.name = t.workflow AND w.version = t.version
+		CROSS JOIN LATERAL (SELECT w.definition -> 'stages' -> (s.stage_no - 1) AS def) AS g
+		LEFT JOIN LATERAL (
+			SELECT string_agg(x.stage, ', ' ORDER BY x.stage_no) AS names,
+				CASE WHEN g.def ->> 'join' IS NULL OR g.def ->> 'join' = 'all' THEN ''
+					WHEN g.def ->> 'join' = 'any' THEN 'one of '
+					ELSE (g.def ->> 'join') || ' of ' END AS how
+			FROM jsonb_array_elements_text(g.def -> 'dependsOn') AS n (stage)
+			JOIN oms.stage AS x ON x.ticket_id = s.ticket_id AND x.stage = n.stage
+			WHERE x.status NOT IN ('done', 'skipped') AND s.status = 'waiting'
+		) AS d ON true
+		LEFT JOIN LATERAL (
+			SELECT count(*) AS members FROM oms.owner_member AS o WHERE o.owner = s.owner
+		) AS m ON true
+		LEFT JOIN LATERAL (
+			SELECT string_agg(y.reason || COALESCE(' until ' || (y.until AT TIME ZONE 'UTC')::timestamp(0) || ' UTC', ''), ', '
+					ORDER BY y.seq) AS reasons, min(y.until) AS until
+			FROM oms.hold AS y
+			WHERE y.ticket_id = s.ticket_id AND y.stage_no IN (0, s.stage_no) AND y.lifted_at IS NULL
+		) AS h ON true
+		LEFT JOIN LATERAL (
+			SELECT e.at, e.note FROM oms.timeline AS e
+			WHERE e.ticket_id = s.ticket_id AND e.stage = s.stage AND e.status = 'failed' AND s.status = 'failed'
+			ORDER BY e.seq DESC LIMIT 1
+		) AS l ON true
+		WHERE s.ticket_id = "explain".ticket AND s.status NOT IN ('done', 'skipped', 'cancelled')
+			AND t.closed_at IS NULL
+		ORDER BY s.stage_no;
+	$$;
+COMMENT ON FUNCTION oms.explain(oms.ticket_id) IS 'why each unfinished stage of an open ticket is where it is, in words, with since when and until when; none for a closed ticket. OM002';
+
+-- By the tables and not the views, so that the indexes of queues and workers serve it.
+CREATE FUNCTION oms.my_work(worker text, qty int DEFAULT 100)
+	RETURNS TABLE (ticket oms.ticket_id, stage text, status text, owner text, workflow text, priority int, label text,
+		queued_at timestamptz, started_at timestamptz, due_at timestamptz, delegated_by text)
+	LANGUAGE sql VOLATILE SECURITY DEFINER ROWS 20
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT q.ticket_id, d.stage, oms.stage_status(q.status), q.owner, w.name, q.priority, d.label, q.queued_at,
+			q.started_at, q.due_at, q.delegated_by
+		FROM (
+			SELECT 1 AS part, s.* FROM oms.stage_state AS s
+			WHERE s.worker = my_work.worker AND s.status IN ('p', 'h')
+			UNION ALL
+			SELECT 2, c.*
+			FROM (SELECT my_work.worker COLLATE "C" AS owner
+				UNION SELECT m.owner FROM oms.owner_member AS m WHERE m.member = my_work.worker) AS o
+			CROSS JOIN LATERAL (SELECT s.* FROM oms.stage_state AS s
+				WHERE s.owner = o.owner AND s.status = 'q'
+				ORDER BY s.priority DESC, s.ready_at, s.ticket_id, s.stage_no LIMIT my_work.qty) AS c
+		) AS q
+		JOIN oms.ticket_state AS t ON t.ticket_id = q.ticket_id
+		JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
+		JOIN oms.workflow_stage AS d ON d.workflow_id = t.workflow_id AND d.stage_no = q.stage_no
+		ORDER BY q.part, q.priority DESC, q.due_at NULLS LAST, q.ready_at, q.ticket_id, q.stage_no
+		LIMIT my_work.qty;
+	$$;
+COMMENT ON FUNCTION oms.my_work(text, int) IS 'the inbox of a worker: what it has (in progress, on hold), then what it may claim, as an owner or a member of one; at most qty rows';
+
+-- One row per document that was attached and not erased.
+CREATE VIEW oms.attachment WITH (security_barrier) AS
+	SELECT e.ticket_id, e.seq, e.at, e.stage, e.actor, e.public, e.note::jsonb ->> 'name' AS name,
+		e.note::jsonb ->> 'url' AS url, e.note::jsonb ->> 'sha256' AS sha256
+	FROM oms.timeline AS e
+	WHERE e.status = 'attached' AND e.note IS NOT NULL;
+COMMENT ON VIEW oms.attachment IS 'one row per document that was attached to a ticket and not erased';
+
 CREATE FUNCTION oms.set_hold_reason(code text, stops_clock bool DEFAULT true, waiting_on text DEFAULT NULL,
 		max_per_ticket int DEFAULT NULL, public_label text DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_set_hold_reason' LANGUAGE C VOLATILE;
@@ -1768,7 +1871,7 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
 -- row types too, or somebody could build on them and block an update
-REVOKE ALL ON TYPE oms.absence, oms.calendar, oms.clock_segment, oms.hold, oms.hold_reason, oms.stage_past, oms.check_all, oms.check_breach, oms.check_chain,
+REVOKE ALL ON TYPE oms.absence, oms.attachment, oms.calendar, oms.clock_segment, oms.hold, oms.hold_reason, oms.stage_past, oms.check_all, oms.check_breach, oms.check_chain,
 	oms.check_counters, oms.check_cycle, oms.check_dispatch, oms.check_edge, oms.check_fold,
 	oms.check_graph, oms.check_guard, oms.check_guards, oms.check_move, oms.check_moves,
 	oms.check_orphans, oms.check_row, oms.check_step, oms.check_stuck, oms.check_ticket_move,

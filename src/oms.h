@@ -360,7 +360,7 @@ typedef struct OmsTicket
 
 	bool		stored;
 	ItemPointerData tid;
-	const struct OmsLookup *lookup; /* what the engine may ask for; NULL: a ticket just to look at */
+	const struct OmsLookup *lookup; /* what the engine may ask for */
 	OmsStage   *stages;			/* loaded or made */
 	OmsStage   *clock;			/* stage 0, loaded or made */
 	OmsStage  **by_no;			/* the same by number - 1, once they are many */

@@ -11,6 +11,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "api/args.h"
@@ -37,15 +38,41 @@ to_the_minute(TimestampTz time)
 	return time - ((time % USECS_PER_MINUTE) + USECS_PER_MINUTE) % USECS_PER_MINUTE;
 }
 
+static char *
+member_text(Jsonb *object, const char *key)
+{
+	JsonbValue	buffer;
+	JsonbValue *value = getKeyJsonValueFromContainer(&object->root, key, strlen(key), &buffer);
+
+	return value == NULL || value->type != jbvString ? pstrdup("")
+		: pnstrdup(value->val.string.val, value->val.string.len);
+}
+
+/*
+ * An attachment in words; NULL if it was erased.
+ */
+static const char *
+document_text(const char *note)
+{
+	Jsonb	   *document;
+
+	if (note == NULL)
+		return NULL;
+	document = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(note)));
+	return psprintf("%s %s", member_text(document, "name"), member_text(document, "url"));
+}
+
 /*
  * What a citizen is shown of an event; false if nothing.
  */
 static bool
-public_event(const TupleTableSlot *slot, const OmsGraph *graph, OmsPublicEvent *event)
+public_event(const TupleTableSlot *slot, const OmsTicket *ticket, OmsPublicEvent *event)
 {
+	const OmsGraph *graph = ticket->graph;
 	const char *status = oms_slot_text(slot, TIMELINE_STATUS);
 	const char *stage = oms_slot_text(slot, TIMELINE_STAGE);
 	bool		comment = strcmp(status, "comment") == 0;
+	bool		attached = strcmp(status, "attached") == 0;
 	int			no = stage == NULL ? 0 : oms_graph_find(graph, stage, strlen(stage));
 
 	if (!DatumGetBool(slot->tts_values[TIMELINE_PUBLIC]))
@@ -53,8 +80,10 @@ public_event(const TupleTableSlot *slot, const OmsGraph *graph, OmsPublicEvent *
 	event->time = to_the_minute(DatumGetTimestampTz(slot->tts_values[TIMELINE_AT]));
 	event->stage = no == 0 ? NULL : oms_public_label(oms_graph_stage(graph, no));
 	event->owner = no == 0 ? NULL : oms_graph_stage(graph, no)->public_owner;
-	event->status = comment ? status : oms_event_citizen_status(status);
-	event->note = comment ? oms_slot_text(slot, TIMELINE_NOTE) : NULL;
+	event->status = comment || attached ? status : oms_event_citizen_status(status);
+	event->note = comment ? oms_slot_text(slot, TIMELINE_NOTE)
+		: attached ? document_text(oms_slot_text(slot, TIMELINE_NOTE))
+		: strcmp(status, "on_hold") == 0 ? oms_public_hold_label(ticket, oms_slot_int(slot, TIMELINE_SEQ)) : NULL;
 	return event->status != NULL;
 }
 
@@ -75,12 +104,15 @@ put_row(ReturnSetInfo *result, const OmsPublicEvent *event)
 }
 
 /*
- * Return the timeline of a ticket; graph is given for the citizen's view and NULL for that of staff.
+ * Return the timeline of a ticket; ticket is given for the citizen's view and NULL for that of staff.
  */
 static void
-return_timeline(ReturnSetInfo *result, OmsTicketId id, const OmsGraph *graph)
+return_timeline(ReturnSetInfo *result, OmsTicketId id, OmsTicket *ticket)
 {
 	OmsScan		scan;
+
+	if (ticket != NULL)
+		oms_store_holds(ticket);
 
 	oms_scan_key_ticket(&scan, id);
 	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, AccessShareLock);
@@ -88,7 +120,7 @@ return_timeline(ReturnSetInfo *result, OmsTicketId id, const OmsGraph *graph)
 	{
 		OmsPublicEvent event;
 
-		if (graph == NULL)
+		if (ticket == NULL)
 		{
 			event.time = DatumGetTimestampTz(scan.slot->tts_values[TIMELINE_AT]);
 			event.stage = oms_slot_text(scan.slot, TIMELINE_STAGE);
@@ -97,7 +129,7 @@ return_timeline(ReturnSetInfo *result, OmsTicketId id, const OmsGraph *graph)
 			event.note = oms_slot_text(scan.slot, TIMELINE_NOTE);
 			put_row(result, &event);
 		}
-		else if (public_event(scan.slot, graph, &event))
+		else if (public_event(scan.slot, ticket, &event))
 			put_row(result, &event);
 	}
 	oms_scan_end(&scan);
@@ -151,7 +183,7 @@ return_by_number(ReturnSetInfo *result, OmsTicketId id)
 	ticket = oms_store_read_if_there(id);
 	if (ticket != NULL && ticket->opened_by != NULL &&
 		strcmp(ticket->opened_by, GetUserNameFromId(GetUserId(), false)) == 0)
-		return_timeline(result, id, ticket->graph);
+		return_timeline(result, id, ticket);
 }
 
 /*
@@ -185,7 +217,7 @@ oms_get_timeline_of_text(PG_FUNCTION_ARGS)
 		OmsTicket  *ticket = find_tracked(VARDATA_ANY(number), VARSIZE_ANY_EXHDR(number));
 
 		if (ticket != NULL)
-			return_timeline(result, ticket->id, ticket->graph);
+			return_timeline(result, ticket->id, ticket);
 	}
 	oms_look_end();
 	return (Datum) 0;
@@ -231,6 +263,7 @@ oms_track(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	}
 	oms_store_stages(ticket);
+	oms_store_holds(ticket);
 	oms_public_begin(&view, ticket, oms_clock_now());
 	oms_scan_key_ticket(&scan, ticket->id);
 	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, AccessShareLock);
@@ -238,7 +271,7 @@ oms_track(PG_FUNCTION_ARGS)
 	{
 		OmsPublicEvent event;
 
-		if (public_event(scan.slot, ticket->graph, &event))
+		if (public_event(scan.slot, ticket, &event))
 			oms_public_add(&view, &event);
 	}
 	oms_scan_end(&scan);

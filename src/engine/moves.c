@@ -119,7 +119,7 @@ oms_ticket_stage(OmsTicket *ticket, int no)
 {
 	OmsStage   *stage = oms_ticket_find(ticket, no);
 
-	if (stage == NULL && ticket->odd_rows && ticket->lookup != NULL)
+	if (stage == NULL && ticket->odd_rows)
 		stage = ticket->lookup->stage(ticket, no);
 	return stage != NULL ? stage : new_stage(ticket, no);
 }

@@ -2,7 +2,7 @@
  * public.c
  *		What a citizen is told about a ticket, as JSON.
  *
- * Pure: the ticket and all its stages that have a row are loaded.
+ * Pure: the ticket, its holds and all its stages that have a row are loaded.
  */
 #include "postgres.h"
 
@@ -10,7 +10,9 @@
 
 #include "engine/decide.h"
 #include "engine/event.h"
+#include "engine/lookup.h"
 #include "engine/public.h"
+#include "engine/stopwatch.h"
 
 const char *
 oms_public_label(const OmsStageDef *stage)
@@ -44,6 +46,34 @@ put_text(OmsPublicView *view, const char *key, const char *text)
 }
 
 /* ---- states in the words of citizens ---- */
+
+/*
+ * Does a stage on hold wait for the applicant?
+ */
+static bool
+waits_for_applicant(const OmsTicket *ticket, int no)
+{
+	for (const OmsHold *hold = ticket->holds; hold != NULL; hold = hold->next)
+		if (hold->lifted_at == OMS_NEVER && (hold->stage == no || hold->stage == OMS_NO_STAGE) &&
+			hold->waiting_on != NULL && strcmp(hold->waiting_on, "applicant") == 0)
+			return true;
+	return false;
+}
+
+/*
+ * What an applicant was told when a stage was put on hold by that event: the label of its hold, or of
+ * the last one of the whole ticket before.
+ */
+const char *
+oms_public_hold_label(const OmsTicket *ticket, int seq)
+{
+	const char *label = NULL;
+
+	for (const OmsHold *hold = ticket->holds; hold != NULL && hold->seq <= seq; hold = hold->next)
+		if (hold->seq == seq || hold->stage == OMS_NO_STAGE)
+			label = hold->label;
+	return label;
+}
 
 static const char *
 ticket_word(const OmsTicket *ticket)
@@ -81,6 +111,8 @@ stage_word(const OmsTicket *ticket, int no)
 			return NULL;
 		case OMS_STAGE_CANCELLED:
 			return "cancelled";
+		case OMS_STAGE_HELD:
+			return waits_for_applicant(ticket, no) ? "action needed" : "in progress";
 		default:
 			return "in progress";
 	}
@@ -108,13 +140,43 @@ put_stages(OmsPublicView *view)
 /* ---- when it may be over ---- */
 
 /*
+ * When a stage is done if it takes its time limit: when its clock is due, or what is left of that from
+ * now on while it stands, or all of it from when the stages before it are done.
+ */
+static TimestampTz
+stage_end(const OmsTicket *ticket, int no, const OmsStage *stage, TimestampTz ready, TimestampTz now)
+{
+	const OmsStageDef *def = oms_graph_stage(ticket->graph, no);
+	const char *name = def->calendar != NULL ? def->calendar : ticket->graph->calendar;
+	const OmsCalendar *calendar;
+
+	if (stage != NULL && stage->due_at != OMS_NEVER)
+		return stage->due_at;
+	if (stage != NULL && stage->paused_at != OMS_NEVER)
+		return oms_calendar_add(stage->calendar, now, stage->limit_us - stage->consumed_us);
+	calendar = name == NULL ? NULL : ticket->lookup->calendar(name);
+	return def->sla_days > 0 ? oms_calendar_nth_open_date_end(calendar, ready, def->sla_days)
+		: oms_calendar_add(calendar, ready, def->sla_mins * USECS_PER_MINUTE);
+}
+
+/*
+ * When the ticket's own clock is due, or would be if it went on now.
+ */
+static TimestampTz
+clock_end(const OmsStage *clock, TimestampTz now)
+{
+	return clock->due_at != OMS_NEVER ? clock->due_at
+		: oms_calendar_add(clock->calendar, now, clock->limit_us - clock->consumed_us);
+}
+
+/*
  * When the last stage is expected to be done if every one takes its time limit: the longest way
  * through what is not finished.  Stages are settled in the order in which their dependencies allow,
  * which the definition need not have, so go round until nothing changes; each round settles at least
  * one more level of the graph.  OMS_NEVER if no unfinished stage has a limit.
  */
 static TimestampTz
-longest_way(const OmsTicket *ticket)
+longest_way(const OmsTicket *ticket, TimestampTz now)
 {
 	const OmsGraph *graph = ticket->graph;
 	TimestampTz *end = palloc(sizeof(TimestampTz) * graph->nstages);
@@ -144,11 +206,11 @@ longest_way(const OmsTicket *ticket)
 			end[no - 1] = stage->finished_at;
 		else if (!finished && !(def->manual && !oms_set_has(ticket->started, no)))
 		{
-			if (stage != NULL && stage->due_at != OMS_NEVER)
-				end[no - 1] = stage->due_at;
-			else if (def->sla_mins >= 0)
-				end[no - 1] += def->sla_mins * USECS_PER_MINUTE;
-			any = any || def->sla_mins >= 0;
+			if (oms_watch_has_clock(ticket, no))
+			{
+				end[no - 1] = stage_end(ticket, no, stage, end[no - 1], now);
+				any = true;
+			}
 			last = Max(last, end[no - 1]);
 		}
 		for (int i = 0; i < def->ndependants; i++)
@@ -170,8 +232,8 @@ expected_by(const OmsTicket *ticket, TimestampTz now)
 
 	if (ticket->closed_at != OMS_NEVER)
 		return NULL;
-	expected = ticket->graph->sla_mins >= 0
-		? ticket->opened_at + ticket->graph->sla_mins * USECS_PER_MINUTE : longest_way(ticket);
+	expected = ticket->clock != NULL && ticket->clock->limit_us != OMS_NO_LENGTH
+		? clock_end(ticket->clock, now) : longest_way(ticket, now);
 	if (expected == OMS_NEVER)
 		return NULL;
 	if (expected < now)

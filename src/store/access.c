@@ -223,6 +223,7 @@ static const struct
 	{"check_ticket", S | D},
 	{"claim", A | S | D},
 	{"claim_stage", A | S | D},
+	{"clock", M | S | D},
 	{"comment", P | S | D},
 	{"create_calendar", D},
 	{"create_workflow", D},
@@ -234,6 +235,8 @@ static const struct
 	{"erase", D},
 	{"erase_applicant", D},
 	{"escalate", S | D},
+	{"explain", S | D},
+	{"explain_clock", S | D},
 	{"get_ticket", S | D},
 	{"get_timeline", C | P | S | D},
 	{"get_workflow", S | D},
@@ -241,6 +244,7 @@ static const struct
 	{"heartbeat", A | S | D},
 	{"hold", S | D},
 	{"known_ticket", S | D},
+	{"my_work", S | D},
 	{"next_stages", A | S | D},
 	{"open_ticket", P | S | D},
 	{"open_tickets", P | S | D},
@@ -299,6 +303,7 @@ static const struct
 }			relations[] =
 {
 	{"absence", S | D},
+	{"attachment", S | D},
 	{"calendar", S | D},
 	{"check_all", S | D},
 	{"check_breach", S | D},

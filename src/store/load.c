@@ -58,6 +58,21 @@ get_set(const TupleTableSlot *slot, int column, const OmsGraph *graph, OmsTicket
 	return set;
 }
 
+static OmsStage *fetch_stage(OmsTicket *ticket, int no);
+static const OmsCalendar *current_calendar(const char *name);
+
+static const OmsLookup lookup = {
+	.stage = fetch_stage,
+	.all_stages = oms_store_stages,
+	.holds = oms_store_holds,
+	.calendar = current_calendar,
+	.next_calendar = oms_store_next_calendar,
+	.owner = oms_store_owner,
+	.candidates = oms_store_candidates,
+	.was_assigned = oms_store_was_assigned,
+	.is_away = oms_store_is_away
+};
+
 static OmsTicket *
 ticket_from_row(const TupleTableSlot *slot)
 {
@@ -65,6 +80,7 @@ ticket_from_row(const TupleTableSlot *slot)
 
 	ticket->id = DatumGetTicketId(slot->tts_values[TICKET_ID]);
 	ticket->graph = oms_store_graph(oms_slot_int(slot, TICKET_WORKFLOW_ID));
+	ticket->lookup = &lookup;
 	ticket->status = DatumGetChar(slot->tts_values[TICKET_STATUS]);
 	ticket->priority = oms_slot_int(slot, TICKET_PRIORITY);
 	ticket->seq = oms_slot_int(slot, TICKET_SEQ);
@@ -96,21 +112,6 @@ oms_store_fresh_snapshot(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
-static OmsStage *fetch_stage(OmsTicket *ticket, int no);
-static const OmsCalendar *current_calendar(const char *name);
-
-static const OmsLookup lookup = {
-	.stage = fetch_stage,
-	.all_stages = oms_store_stages,
-	.holds = oms_store_holds,
-	.calendar = current_calendar,
-	.next_calendar = oms_store_next_calendar,
-	.owner = oms_store_owner,
-	.candidates = oms_store_candidates,
-	.was_assigned = oms_store_was_assigned,
-	.is_away = oms_store_is_away
-};
-
 /*
  * Lock and load; NULL if the ticket is not there, or is locked and wait says not to wait.
  */
@@ -132,7 +133,6 @@ lock_ticket(OmsTicketId id, LockWaitPolicy wait)
 
 	oms_store_fresh_snapshot();
 	ticket->now = Max(oms_clock_now(), ticket->last_at);
-	ticket->lookup = &lookup;
 	return ticket;
 }
 

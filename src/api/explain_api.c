@@ -1,0 +1,158 @@
+/*
+ * explain_api.c
+ *		How the figure of a clock comes about, so that a person can check it with a pencil.
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "api/args.h"
+#include "clock.h"
+#include "engine/calendar.h"
+#include "store/calendar.h"
+#include "store/slot.h"
+#include "store/tables.h"
+
+PG_FUNCTION_INFO_V1(oms_explain_clock);
+PG_FUNCTION_INFO_V1(oms_clock);
+
+/*
+ * clock() → timestamptz: the time by which everything here goes.
+ */
+Datum
+oms_clock(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(oms_clock_now());
+}
+
+/* ---- explain_clock ---- */
+
+typedef struct Explanation
+{
+	ReturnSetInfo *result;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	int64		consumed;
+	TimestampTz until;			/* end of the last segment */
+} Explanation;
+
+static Datum
+interval_datum(int64 usecs)
+{
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	interval->time = usecs;
+	return PointerGetDatum(interval);
+}
+
+static const char *
+why_it_ran(const OmsCalendar *calendar)
+{
+	return calendar == NULL ? "runs, always open"
+		: psprintf("runs by calendar %s, version %d", calendar->name, calendar->version);
+}
+
+/*
+ * The holds that stopped the clock in a piece of time.
+ */
+static const char *
+why_it_stood(const Explanation *e, TimestampTz from, TimestampTz to)
+{
+	StringInfoData text;
+	const char *separator = "on hold: ";
+
+	initStringInfo(&text);
+	for (const OmsHold *hold = e->ticket->holds; hold != NULL; hold = hold->next)
+	{
+		if (!hold->stops_clock || (hold->stage != e->stage->no && hold->stage != OMS_NO_STAGE) ||
+			hold->held_at > to || (hold->lifted_at != OMS_NEVER && hold->lifted_at <= from))
+			continue;
+		appendStringInfo(&text, "%s%s", separator, hold->reason);
+		separator = ", ";
+	}
+	return text.len > 0 ? text.data : "on hold";
+}
+
+static void
+put_segment(Explanation *e, TimestampTz from, TimestampTz to, int64 open_us, bool ran,
+			const OmsCalendar *calendar)
+{
+	Datum		values[5];
+	bool		nulls[5] = {false};
+
+	e->consumed += open_us;
+	e->until = to;
+	values[0] = TimestampTzGetDatum(from);
+	values[1] = TimestampTzGetDatum(to);
+	values[2] = interval_datum(open_us);
+	values[3] = interval_datum(e->consumed);
+	values[4] = CStringGetTextDatum(ran ? why_it_ran(calendar) : why_it_stood(e, from, to));
+	tuplestore_putvalues(e->result->setResult, e->result->setDesc, values, nulls);
+}
+
+/*
+ * The pieces that have ended.
+ */
+static void
+put_stored_segments(Explanation *e)
+{
+	OmsScan		scan;
+
+	oms_scan_key_ticket(&scan, e->ticket->id);
+	oms_scan_begin(&scan, "clock_segment", "clock_segment_pkey", SEGMENT_COLUMNS, AccessShareLock);
+	while (oms_scan_next(&scan))
+	{
+		int			calendar_id = oms_slot_int(scan.slot, SEGMENT_CALENDAR_ID);
+
+		if (DatumGetInt16(scan.slot->tts_values[SEGMENT_STAGE_NO]) == e->stage->no &&
+			oms_slot_int(scan.slot, SEGMENT_CYCLE) == e->stage->cycle)
+			put_segment(e, oms_slot_time(scan.slot, SEGMENT_STARTED_AT),
+						oms_slot_time(scan.slot, SEGMENT_ENDED_AT),
+						DatumGetInt64(scan.slot->tts_values[SEGMENT_OPEN_US]),
+						DatumGetBool(scan.slot->tts_values[SEGMENT_RAN]),
+						calendar_id == 0 ? NULL : oms_store_calendar_by_id(calendar_id));
+	}
+	oms_scan_end(&scan);
+}
+
+/*
+ * The piece that goes on until now, or until the end of the cycle.
+ */
+static void
+put_last_segment(Explanation *e, TimestampTz now)
+{
+	const OmsStage *stage = e->stage;
+	TimestampTz to = stage->finished_at != OMS_NEVER ? stage->finished_at : Max(now, e->until);
+	bool		ran = stage->paused_at == OMS_NEVER;
+
+	put_segment(e, e->until, to, ran ? oms_calendar_measure(stage->calendar, e->until, to) : 0, ran,
+				stage->calendar);
+}
+
+/*
+ * explain_clock(ticket, stage text) → TABLE("from", "to", open_time, consumed, reason); stage NULL:
+ * the ticket's own clock.
+ */
+Datum
+oms_explain_clock(PG_FUNCTION_ARGS)
+{
+	Explanation e = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+
+	InitMaterializedSRF(fcinfo, 0);
+	oms_look_begin();
+	e.ticket = oms_store_read(id);
+	e.stage = oms_store_stage(e.ticket, PG_ARGISNULL(1) ? OMS_NO_STAGE : oms_arg_stage(fcinfo, 1, e.ticket));
+	if (e.stage != NULL && e.stage->limit_us != OMS_NO_LENGTH)
+	{
+		oms_store_holds(e.ticket);
+		e.until = e.stage->queued_at;
+		put_stored_segments(&e);
+		put_last_segment(&e, oms_clock_now());
+	}
+	oms_look_end();
+	return (Datum) 0;
+}
