@@ -14,6 +14,7 @@
 #include "engine/definition.h"
 #include "errors.h"
 #include "guc.h"
+#include "store/calendar.h"
 #include "store/identity.h"
 #include "worker/hooks.h"
 
@@ -80,6 +81,22 @@ compile_or_error(Jsonb *definition)
 }
 
 /*
+ * Calendars may be made later, but no ticket can be opened before.
+ */
+static void
+warn_of_missing_calendars(const OmsGraph *graph)
+{
+	ListCell   *cell;
+
+	foreach(cell, graph->calendars)
+		if (oms_store_calendar(lfirst(cell)) == NULL)
+			ereport(WARNING,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("calendar \"%s\" does not exist yet", (char *) lfirst(cell)),
+					 errhint("Tickets can be opened when oms.create_calendar() has made it.")));
+}
+
+/*
  * create_workflow(definition jsonb) → int, the version that is current now.
  */
 Datum
@@ -98,6 +115,7 @@ oms_create_workflow(PG_FUNCTION_ARGS)
 	if (oms_store_settle(oms_clock_now()))
 		oms_hooks_renew_worker();
 	version = oms_store_create_workflow(graph, definition, call.actor.role, oms_clock_now());
+	warn_of_missing_calendars(graph);
 	oms_call_end(&call);
 	PG_RETURN_INT32(version);
 }

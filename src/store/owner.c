@@ -84,8 +84,9 @@ oms_store_owner(const char *name, OmsOwner *owner)
 
 /*
  * The members of an owner, in the order in which they are to be asked.  The owner's row is locked
- * first, so that two who hand out at the same time do not both take the same one; being a lock after
- * that of a ticket, and the last one that is taken, it waits for nobody who waits for us.
+ * first, so that two who hand out at the same time do not both take the same one.  It comes after the
+ * lock of the ticket; sessions that change several tickets of several owners in one transaction can
+ * thus meet in a circle, which the server's deadlock check ends.
  */
 static OmsStatement lock_owner = {
 	.sql = "SELECT FROM oms.owner WHERE name OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
