@@ -1073,6 +1073,101 @@ CREATE FUNCTION oms.diagram(ticket oms.ticket_id, format text DEFAULT 'mermaid')
 COMMENT ON FUNCTION oms.diagram(oms.ticket_id, text) IS 'the workflow of a ticket as a picture, each stage with its state, also as a colour, and its present owner. OM002 unknown ticket, 22023 unknown format';
 
 --------------------------------------------------------------------------------------------------
+-- api: help
+--------------------------------------------------------------------------------------------------
+
+-- What people do, in this order, and with which functions.
+CREATE VIEW oms.help_task (position, task, function) AS VALUES
+	(1, 'workflows', 'create_workflow'),
+	(2, 'workflows', 'validate_workflow'),
+	(3, 'workflows', 'get_workflow'),
+	(4, 'workflows', 'retire_workflow'),
+	(5, 'workflows', 'diagram'),
+	(6, 'workflows', 'next_stages'),
+	(7, 'tickets', 'open_ticket'),
+	(8, 'tickets', 'open_tickets'),
+	(9, 'tickets', 'get_ticket'),
+	(10, 'tickets', 'get_timeline'),
+	(11, 'tickets', 'next_stages'),
+	(12, 'tickets', 'cancel_ticket'),
+	(13, 'tickets', 'reopen'),
+	(14, 'tickets', 'comment'),
+	(15, 'tickets', 'attach'),
+	(16, 'tickets', 'explain'),
+	(17, 'tickets', 'diagram'),
+	(18, 'citizens', 'track'),
+	(19, 'citizens', 'tracking_number'),
+	(20, 'citizens', 'rotate_tracking_number'),
+	(21, 'citizens', 'get_timeline'),
+	(22, 'work', 'claim'),
+	(23, 'work', 'claim_stage'),
+	(24, 'work', 'heartbeat'),
+	(25, 'work', 'release'),
+	(26, 'work', 'stage_done'),
+	(27, 'work', 'stages_done'),
+	(28, 'work', 'stage_failed'),
+	(29, 'work', 'wait_for_work'),
+	(30, 'people', 'my_work'),
+	(31, 'people', 'assign'),
+	(32, 'people', 'delegate'),
+	(33, 'people', 'resolve'),
+	(34, 'people', 'reassign'),
+	(35, 'people', 'escalate'),
+	(36, 'people', 'hold'),
+	(37, 'people', 'resume'),
+	(38, 'people', 'start_stage'),
+	(39, 'people', 'skip_stage'),
+	(40, 'people', 'retry_stage'),
+	(41, 'people', 'send_back'),
+	(42, 'clocks', 'create_calendar'),
+	(43, 'clocks', 'business_time'),
+	(44, 'clocks', 'business_add'),
+	(45, 'clocks', 'us_federal_holidays'),
+	(46, 'clocks', 'explain_clock'),
+	(47, 'clocks', 'breached'),
+	(48, 'clocks', 'tick'),
+	(49, 'clocks', 'clock'),
+	(50, 'owners and rights', 'set_owner'),
+	(51, 'owners and rights', 'set_absence'),
+	(52, 'owners and rights', 'set_hold_reason'),
+	(53, 'owners and rights', 'grant_access'),
+	(54, 'owners and rights', 'revoke_access'),
+	(55, 'evidence', 'verify_timeline'),
+	(56, 'evidence', 'check'),
+	(57, 'evidence', 'seal'),
+	(58, 'evidence', 'verify_seals'),
+	(59, 'evidence', 'proof'),
+	(60, 'evidence', 'erase'),
+	(61, 'evidence', 'erase_applicant'),
+	(62, 'the server', 'version'),
+	(63, 'the server', 'worker_status'),
+	(64, 'the server', 'worker_errors'),
+	(65, 'the server', 'enable_cron'),
+	(66, 'the server', 'disable_cron'),
+	(67, 'the server', 'activate'),
+	(68, 'the server', 'repair_guards'),
+	(69, 'the server', 'dispatch_channel'),
+	(70, 'the server', 'help');
+COMMENT ON VIEW oms.help_task IS 'for oms.help(): functions by task';
+
+CREATE FUNCTION oms.help(task text DEFAULT NULL) RETURNS TABLE (task text, call text, what text)
+	LANGUAGE sql STABLE ROWS 60
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT h.task, format('%s(%s)', h.function, (
+				SELECT string_agg(CASE WHEN a.no > p.pronargs - p.pronargdefaults THEN format('[%s]', a.name) ELSE a.name END,
+					', ' ORDER BY a.no)
+				FROM unnest(p.proargnames[1:p.pronargs]) WITH ORDINALITY AS a (name, no))),
+			obj_description(p.oid, 'pg_proc')
+		FROM oms.help_task AS h
+		JOIN pg_proc AS p ON p.proname = h.function AND p.pronamespace = 'oms'::regnamespace
+		WHERE (help.task IS NULL OR h.task = help.task OR h.function = help.task)
+			AND has_function_privilege(p.oid, 'EXECUTE')
+		ORDER BY h.position, p.oid;
+	$$;
+COMMENT ON FUNCTION oms.help(text) IS 'the functions that the caller may use, by task, with their arguments ([optional]) and what they do; task: one of the tasks, or the name of a function';
+
+--------------------------------------------------------------------------------------------------
 -- api: check
 --
 -- Every invariant once more, in plain SQL and from the contract alone: nothing here calls the engine, so
@@ -1875,7 +1970,7 @@ REVOKE ALL ON TYPE oms.absence, oms.attachment, oms.calendar, oms.clock_segment,
 	oms.check_counters, oms.check_cycle, oms.check_dispatch, oms.check_edge, oms.check_fold,
 	oms.check_graph, oms.check_guard, oms.check_guards, oms.check_move, oms.check_moves,
 	oms.check_orphans, oms.check_row, oms.check_step, oms.check_stuck, oms.check_ticket_move,
-	oms.check_timers, oms.home, oms.idempotency, oms.owner, oms.owner_member, oms.seal_leaf,
+	oms.check_timers, oms.help_task, oms.home, oms.idempotency, oms.owner, oms.owner_member, oms.seal_leaf,
 	oms.seal_state, oms.seals, oms.secret, oms.stage, oms.stage_state, oms.ticket, oms.ticket_state,
 	oms.timeline, oms.tracking, oms.tracking_miss, oms.worker_errors, oms.worker_state,
 	oms.worker_status, oms.workflow, oms.workflow_stage FROM PUBLIC;
