@@ -760,53 +760,62 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 		SELECT oms.known_ticket("explain".ticket);
+		WITH own AS MATERIALIZED (
+			SELECT s.*, oms.clock() AS now FROM oms.stage AS s WHERE s.ticket_id = "explain".ticket
+		), defined AS MATERIALIZED (
+			SELECT d.no, d.def
+			FROM oms.ticket AS t
+			JOIN oms.workflow AS w ON w.name = t.workflow AND w.version = t.version
+			CROSS JOIN LATERAL jsonb_array_elements(w.definition -> 'stages') WITH ORDINALITY AS d (def, no)
+			WHERE t.ticket_id = "explain".ticket AND t.closed_at IS NULL
+		), dependency AS (
+			SELECT d.no, string_agg(x.stage, ', ' ORDER BY x.stage_no) AS names
+			FROM defined AS d
+			CROSS JOIN LATERAL jsonb_array_elements_text(d.def -> 'dependsOn') AS n (stage)
+			JOIN own AS x ON x.stage = n.stage
+			WHERE x.status NOT IN ('done', 'skipped')
+			GROUP BY d.no
+		), member AS (
+			SELECT o.owner, count(*) AS members FROM oms.owner_member AS o GROUP BY o.owner
+		), held AS (
+			SELECT h.stage_no, h.until, h.seq,
+				h.reason || COALESCE(' until ' || (h.until AT TIME ZONE 'UTC')::timestamp(0) || ' UTC', '') AS reason
+			FROM oms.hold AS h WHERE h.ticket_id = "explain".ticket AND h.lifted_at IS NULL
+		), failure AS (
+			SELECT DISTINCT ON (e.stage) e.stage, e.at, e.note
+			FROM oms.timeline AS e WHERE e.ticket_id = "explain".ticket AND e.status = 'failed'
+			ORDER BY e.stage, e.seq DESC
+		)
 		SELECT s.stage, s.status, s.owner,
 			CASE s.status WHEN 'queued' THEN s.queued_at WHEN 'in_progress' THEN s.started_at
-				WHEN 'on_hold' THEN s.held_at WHEN 'failed' THEN l.at END,
-			CASE s.status WHEN 'queued' THEN CASE WHEN s.ready_at > oms.clock() THEN s.ready_at END
+				WHEN 'on_hold' THEN s.held_at WHEN 'failed' THEN f.at END,
+			CASE s.status WHEN 'queued' THEN CASE WHEN s.ready_at > s.now THEN s.ready_at END
 				WHEN 'in_progress' THEN s.lease_until WHEN 'on_hold' THEN h.until END,
 			CASE s.status
 				WHEN 'waiting' THEN CASE
-					WHEN d.names IS NOT NULL THEN 'waits for ' || d.how || d.names
-					WHEN (g.def ->> 'manual')::bool THEN 'waits for somebody to start it'
+					WHEN g.names IS NOT NULL THEN 'waits for ' || CASE COALESCE(d.def ->> 'join', 'all')
+						WHEN 'all' THEN '' WHEN 'any' THEN 'one of ' ELSE (d.def ->> 'join') || ' of ' END || g.names
+					WHEN (d.def ->> 'manual')::bool THEN 'waits for somebody to start it'
 					ELSE 'waits for rework' END
-				WHEN 'queued' THEN CASE WHEN s.ready_at > oms.clock() THEN 'pauses before attempt ' || s.attempt
-					ELSE 'queued for ' || s.owner END || ', ' || CASE m.members WHEN 0 THEN 'which has no members'
-					WHEN 1 THEN 'which has 1 member' ELSE 'which has ' || m.members || ' members' END
+				WHEN 'queued' THEN CASE WHEN s.ready_at > s.now THEN 'pauses before attempt ' || s.attempt
+					ELSE 'queued for ' || s.owner END || ', ' || CASE COALESCE(m.members, 0)
+					WHEN 0 THEN 'which has no members' WHEN 1 THEN 'which has 1 member'
+					ELSE 'which has ' || m.members || ' members' END
 				WHEN 'in_progress' THEN COALESCE(s.worker, 'somebody') || ' has it'
 					|| COALESCE(', by delegation of ' || s.delegated_by, '')
 					|| COALESCE(', until ' || (s.lease_until AT TIME ZONE 'UTC')::timestamp(0) || ' UTC unless it says it is alive', '')
 				WHEN 'on_hold' THEN 'on hold: ' || COALESCE(h.reasons, '')
-				WHEN 'failed' THEN 'failed: ' || COALESCE(l.note, 'the reason was erased') END
-		FROM oms.stage AS s
-		JOIN oms.ticket AS t ON t.ticket_id = s.ticket_id
-		JOIN oms.workflow AS w ON w.name = t.workflow AND w.version = t.version
-		CROSS JOIN LATERAL (SELECT w.definition -> 'stages' -> (s.stage_no - 1) AS def) AS g
+				WHEN 'failed' THEN 'failed: ' || COALESCE(f.note, 'the reason was erased') END
+		FROM own AS s
+		JOIN defined AS d ON d.no = s.stage_no
+		LEFT JOIN dependency AS g ON g.no = s.stage_no
+		LEFT JOIN member AS m ON m.owner = s.owner
+		LEFT JOIN failure AS f ON f.stage = s.stage AND s.status = 'failed'
 		LEFT JOIN LATERAL (
-			SELECT string_agg(x.stage, ', ' ORDER BY x.stage_no) AS names,
-				CASE WHEN g.def ->> 'join' IS NULL OR g.def ->> 'join' = 'all' THEN ''
-					WHEN g.def ->> 'join' = 'any' THEN 'one of '
-					ELSE (g.def ->> 'join') || ' of ' END AS how
-			FROM jsonb_array_elements_text(g.def -> 'dependsOn') AS n (stage)
-			JOIN oms.stage AS x ON x.ticket_id = s.ticket_id AND x.stage = n.stage
-			WHERE x.status NOT IN ('done', 'skipped') AND s.status = 'waiting'
-		) AS d ON true
-		LEFT JOIN LATERAL (
-			SELECT count(*) AS members FROM oms.owner_member AS o WHERE o.owner = s.owner
-		) AS m ON true
-		LEFT JOIN LATERAL (
-			SELECT string_agg(y.reason || COALESCE(' until ' || (y.until AT TIME ZONE 'UTC')::timestamp(0) || ' UTC', ''), ', '
-					ORDER BY y.seq) AS reasons, min(y.until) AS until
-			FROM oms.hold AS y
-			WHERE y.ticket_id = s.ticket_id AND y.stage_no IN (0, s.stage_no) AND y.lifted_at IS NULL
+			SELECT string_agg(y.reason, ', ' ORDER BY y.seq) AS reasons, min(y.until) AS until
+			FROM held AS y WHERE y.stage_no IN (0, s.stage_no) AND s.status = 'on_hold'
 		) AS h ON true
-		LEFT JOIN LATERAL (
-			SELECT e.at, e.note FROM oms.timeline AS e
-			WHERE e.ticket_id = s.ticket_id AND e.stage = s.stage AND e.status = 'failed' AND s.status = 'failed'
-			ORDER BY e.seq DESC LIMIT 1
-		) AS l ON true
-		WHERE s.ticket_id = "explain".ticket AND s.status NOT IN ('done', 'skipped', 'cancelled')
-			AND t.closed_at IS NULL
+		WHERE s.status NOT IN ('done', 'skipped', 'cancelled')
 		ORDER BY s.stage_no;
 	$$;
 COMMENT ON FUNCTION oms.explain(oms.ticket_id) IS 'why each unfinished stage of an open ticket is where it is, in words, with since when and until when; none for a closed ticket. OM002';

@@ -86,6 +86,13 @@
 #include "varatt.h"
 #endif
 
+/* 17 moved the number of the transaction that is under way in this session */
+#if PG_VERSION_NUM >= 170000
+#define oms_local_xid()	(MyProc->vxid.lxid)
+#else
+#define oms_local_xid()	(MyProc->lxid)
+#endif
+
 /* 17 can end transactions that last too long; the worker's must not be */
 #if PG_VERSION_NUM >= 170000
 #define OMS_TRANSACTION_TIMEOUT	{"transaction_timeout", "0"},

@@ -361,7 +361,8 @@ typedef struct OmsTicket
 	bool		stored;
 	ItemPointerData tid;
 	const struct OmsLookup *lookup; /* what the engine may ask for */
-	OmsStage   *stages;			/* loaded or made */
+	OmsStage   *stages;			/* loaded or made, in that order */
+	OmsStage   *last_stage;
 	OmsStage   *clock;			/* stage 0, loaded or made */
 	OmsStage  **by_no;			/* the same by number - 1, once they are many */
 	int			nstages;

@@ -201,6 +201,8 @@ oms_arg_lock_stage(FunctionCallInfo fcinfo, OmsTicket **ticket)
 	oms_arg_required(fcinfo, 1, "stage");
 	*ticket = oms_store_lock(id);
 	stage = oms_store_stage(*ticket, oms_arg_stage(fcinfo, 1, *ticket));
+	/* whose it is may just have changed */
+	oms_catch_up(*ticket, stage);
 	oms_require_stage(*ticket, stage);
 	return stage;
 }

@@ -95,7 +95,8 @@ erase_data(Erasure *erasure, const char *path)
 }
 
 /*
- * Erase from the output of a stage; what is left goes into an event of its own.
+ * Erase from the output of a stage; what is left goes into an event of its own.  Outputs of its earlier
+ * cycles go as a whole: nothing needs them any more.
  */
 static bool
 erase_output(Erasure *erasure, const char *path)
@@ -106,8 +107,10 @@ erase_output(Erasure *erasure, const char *path)
 	Jsonb	   *output = stage->output_seq == 0 ? NULL : oms_store_payload(ticket, stage->output_seq);
 	Jsonb	   *left = output == NULL ? NULL : without(output, path[len] == '.' ? path + len + 1 : "");
 
+	bool		erased = oms_store_erase_past_outputs(ticket, stage->no);
+
 	if (left == NULL)
-		return false;
+		return erased;
 	oms_store_erase_event(ticket, stage->output_seq);
 	oms_decide_replace_output(ticket, stage, left);
 	return true;

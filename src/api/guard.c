@@ -208,6 +208,7 @@ move_stage(OmsTicket *ticket, OmsStage *stage, const char *to, const char *worke
 	else if (strcmp(to, "done") == 0)
 	{
 		oms_require(ticket, stage, OMS_FINISH, NULL);
+		oms_require_other_hands(ticket, stage, stage->worker != NULL ? stage->worker : doer);
 		oms_store_conditions(ticket, stage, stage, NULL);
 		oms_decide_finish(ticket, stage, NULL, doer);
 	}
@@ -310,6 +311,7 @@ oms_update_ticket(PG_FUNCTION_ARGS)
 	ticket = lock_changed(&change);
 	must_still_be(&change, oms_ticket_status_name(ticket->status));
 	oms_store_stages(ticket);
+	oms_catch_up_all(ticket);
 	if (priority != ticket->priority)
 		oms_decide_priority(ticket, priority);
 	if (strcmp(status, oms_ticket_status_name(ticket->status)) != 0)

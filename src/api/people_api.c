@@ -216,9 +216,10 @@ oms_hold(PG_FUNCTION_ARGS)
 	{
 		ticket = oms_store_lock(oms_arg_ticket(fcinfo, 0));
 		read_terms(fcinfo, &terms, &reason);
+		oms_store_stages(ticket);
+		oms_catch_up_all(ticket);
 		require_open(ticket, "hold");
 		check_terms(ticket, &terms, &reason);
-		oms_store_stages(ticket);
 		oms_decide_hold_ticket(ticket, &terms);
 	}
 	else
@@ -259,8 +260,8 @@ oms_resume(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 	{
 		ticket = oms_store_lock(oms_arg_ticket(fcinfo, 0));
-		if (ticket->has_clock)
-			oms_catch_up(ticket, oms_store_stage(ticket, OMS_NO_STAGE));
+		oms_store_stages(ticket);
+		oms_catch_up_all(ticket);
 		if (ticket->status != OMS_TICKET_HELD)
 			wrong_state(ticket, "resume", psprintf("the ticket is %s", oms_ticket_status_name(ticket->status)));
 		if (oms_decide_resume_ticket(ticket, reason) == 0)
@@ -438,10 +439,10 @@ oms_set_absence(PG_FUNCTION_ARGS)
 
 	oms_arg_required(fcinfo, 1, "from");
 	oms_arg_required(fcinfo, 2, "to");
-	if (PG_GETARG_TIMESTAMPTZ(2) <= PG_GETARG_TIMESTAMPTZ(1))
+	if (PG_GETARG_TIMESTAMPTZ(2) < PG_GETARG_TIMESTAMPTZ(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"to\" must be later than \"from\"")));
+				 errmsg("\"to\" must not be earlier than \"from\"")));
 	if (delegate != NULL && strcmp(delegate, person) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -134,7 +134,6 @@ oms_claim_stage(PG_FUNCTION_ARGS)
 
 	oms_call_begin(&call, "oms.claim_stage()");
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
-	oms_catch_up(ticket, stage);
 	if (worker != NULL && stage->status == OMS_IN_PROGRESS && stage->worker != NULL &&
 		strcmp(stage->worker, worker) == 0)
 		token = stage->token;
@@ -445,6 +444,7 @@ finish_items(const OmsCall *call, const DoneItem *items, int count)
 											oms_stage_number(ticket, item->stage, item->stage_len));
 		List	   *queued;
 
+		oms_catch_up(ticket, stage);
 		oms_require_stage(ticket, stage);
 		finished += finish(ticket, stage, item->output, item->has_token ? &item->token : NULL,
 						   call->actor.role, &queued);

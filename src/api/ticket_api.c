@@ -287,12 +287,13 @@ oms_cancel_ticket(PG_FUNCTION_ARGS)
 
 	oms_call_begin(&call, "oms.cancel_ticket()");
 	ticket = oms_store_lock(id);
+	oms_store_stages(ticket);
+	oms_catch_up_all(ticket);
 	if (ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED)
 		ereport(ERROR,
 				(errcode(OMS_ERR_WRONG_STATE),
 				 errmsg("cancel_ticket is not possible for ticket %s: the ticket is %s",
 						oms_ticket_id_to_text(id, number), oms_ticket_status_name(ticket->status))));
-	oms_store_stages(ticket);
 	oms_decide_cancel(ticket, reason);
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);

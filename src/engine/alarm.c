@@ -377,11 +377,44 @@ mute_older(OmsTicket *ticket, OmsBell *since)
 	ticket->last_bell = kept;
 }
 
+/* ---- in order ---- */
+
 /*
- * Fire what is due, in the order in which it was due.  Returns how many fired.
+ * Leases and pauses before a retry are left to their timers: who comes back in time before those has
+ * not lost the stage.
+ */
+static bool
+is_left_to_timer(const OmsStage *stage)
+{
+	return stage->status != OMS_STAGE_HELD && stage->status != OMS_TICKET_CLOCK;
+}
+
+/*
+ * What is due first of a stage, if that is earlier than *first; true if it is.
+ */
+static bool
+find_earlier(const OmsTicket *ticket, const OmsStage *stage, bool timers, Alarm *first)
+{
+	Alarm		own = {ALARM_NONE};
+
+	if (has_ended(stage))
+		return false;
+	find_clock_alarm(ticket, stage, &own);
+	find_calendar(ticket, stage, &own);
+	if (timers || !is_left_to_timer(stage))
+		find_other_alarm(stage, &own);
+	if (own.kind == ALARM_NONE || (first->kind != ALARM_NONE && first->at <= own.at))
+		return false;
+	*first = own;
+	return true;
+}
+
+/*
+ * Fire what was due by then, in the order in which it was due.  Returns how many fired.  with_ticket:
+ * holds of the whole ticket that have run out meanwhile take part, since they change the stage.
  */
 static int
-fire_due(OmsTicket *ticket, OmsStage *stage, bool timers)
+fire_due(OmsTicket *ticket, OmsStage *stage, bool timers, TimestampTz by, bool with_ticket)
 {
 	OmsBell    *before = ticket->last_bell;
 	int			fired;
@@ -389,30 +422,64 @@ fire_due(OmsTicket *ticket, OmsStage *stage, bool timers)
 	for (fired = 0; fired < MAX_ALARMS; fired++)
 	{
 		Alarm		first = {ALARM_NONE};
+		OmsStage   *whose = stage;
 
 		CHECK_FOR_INTERRUPTS();
-		if (has_ended(stage))
+		find_earlier(ticket, stage, timers, &first);
+		if (with_ticket && ticket->n_holds > 0 && ticket->has_clock &&
+			find_earlier(ticket, oms_ticket_clock(ticket), timers, &first))
+			whose = oms_ticket_clock(ticket);
+		if (first.kind == ALARM_NONE || first.at > by)
 			break;
-		find_clock_alarm(ticket, stage, &first);
-		find_calendar(ticket, stage, &first);
-		if (timers || stage->status == OMS_STAGE_HELD || stage->status == OMS_TICKET_CLOCK)
-			find_other_alarm(stage, &first);
-		if (first.kind == ALARM_NONE || first.at > ticket->now)
-			break;
-		fire(ticket, stage, &first);
+		fire(ticket, whose, &first);
 	}
 	mute_older(ticket, before);
 	return fired;
 }
 
 /*
- * Let the clock of a stage (or the ticket) speak before something else is done.  Leases and pauses
- * before a retry are left to their timers: who comes back in time before those has not lost the stage.
+ * Let a stage alone catch up with what was due by then.
+ */
+void
+oms_catch_up_alone(OmsTicket *ticket, OmsStage *stage, TimestampTz by)
+{
+	fire_due(ticket, stage, false, by, false);
+}
+
+/*
+ * Let the ticket and all its stages speak before something is done to all of them.  Needs every stage
+ * that has a row.
+ */
+void
+oms_catch_up_all(OmsTicket *ticket)
+{
+	OmsBell    *before = ticket->last_bell;
+
+	for (int fired = 0; fired < MAX_ALARMS; fired++)
+	{
+		Alarm		first = {ALARM_NONE};
+		OmsStage   *whose = NULL;
+
+		CHECK_FOR_INTERRUPTS();
+		for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
+			if (find_earlier(ticket, stage, false, &first))
+				whose = stage;
+		if (ticket->has_clock && find_earlier(ticket, oms_ticket_clock(ticket), false, &first))
+			whose = oms_ticket_clock(ticket);
+		if (whose == NULL || first.at > ticket->now)
+			break;
+		fire(ticket, whose, &first);
+	}
+	mute_older(ticket, before);
+}
+
+/*
+ * Let the clock of a stage (or the ticket) speak before something else is done.
  */
 void
 oms_catch_up(OmsTicket *ticket, OmsStage *stage)
 {
-	fire_due(ticket, stage, false);
+	fire_due(ticket, stage, false, ticket->now, true);
 }
 
 /*
@@ -422,7 +489,7 @@ oms_catch_up(OmsTicket *ticket, OmsStage *stage)
 int
 oms_decide_timers(OmsTicket *ticket, OmsStage *stage)
 {
-	int			fired = fire_due(ticket, stage, true);
+	int			fired = fire_due(ticket, stage, true, ticket->now, true);
 
 	oms_touch(ticket, stage);
 	return fired;

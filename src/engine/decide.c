@@ -128,7 +128,7 @@ void
 oms_decide_release(OmsTicket *ticket, OmsStage *stage, const char *note)
 {
 	oms_event_add(ticket, OMS_EV_RELEASED, stage, note);
-	oms_queue_again(ticket, stage, stage->queued_at);
+	oms_put_back(ticket, stage);
 	oms_settle(ticket);
 }
 
@@ -265,7 +265,6 @@ oms_decide_cancel(OmsTicket *ticket, const char *reason)
 {
 	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
 	{
-		oms_catch_up(ticket, stage);
 		if (!oms_verb_allowed(OMS_CANCEL, stage->status))
 			continue;
 		if (stage->status != OMS_WAITING)

@@ -15,6 +15,7 @@ extern void oms_ticket_add(OmsTicket *ticket, OmsStage *stage);
 extern OmsStage *oms_ticket_stage(OmsTicket *ticket, int no);
 extern void oms_require(OmsTicket *ticket, OmsStage *stage, OmsVerb verb, const int64 *token);
 extern void oms_catch_up(OmsTicket *ticket, OmsStage *stage);
+extern void oms_catch_up_all(OmsTicket *ticket);
 extern int	oms_same_hands(OmsTicket *ticket, const OmsStage *stage, const char *worker);
 extern void oms_require_other_hands(OmsTicket *ticket, const OmsStage *stage, const char *worker);
 

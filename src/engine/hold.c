@@ -165,15 +165,13 @@ oms_hold_with_ticket(OmsTicket *ticket, OmsStage *stage)
 }
 
 /*
- * The whole ticket waits.  Needs every active stage.
+ * The whole ticket waits.  Needs every stage that has a row, caught up.
  */
 void
 oms_decide_hold_ticket(OmsTicket *ticket, const OmsHold *terms)
 {
 	OmsHold    *hold;
 
-	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
-		oms_catch_up(ticket, stage);
 	oms_event_add(ticket, OMS_EV_TICKET_HELD, NULL, terms->reason);
 	hold = add_hold(ticket, OMS_NO_STAGE, terms);
 	ticket->n_holds++;
@@ -340,6 +338,12 @@ oms_holds_run_out(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 {
 	char	   *note = psprintf("held until %s", oms_time_text(at));
 
+	if (stage->no == OMS_NO_STAGE)
+	{
+		ticket->lookup->all_stages(ticket);
+		for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
+			oms_catch_up_alone(ticket, other, at);
+	}
 	lift_holds(ticket, stage->no, NULL, at, at);
 	if (stage->no == OMS_NO_STAGE)
 		after_lifting_ticket(ticket, at, note);

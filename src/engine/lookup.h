@@ -13,6 +13,9 @@
 #include "engine/calendar.h"
 #include "oms.h"
 
+/* Stand-ins of stand-ins that are asked */
+#define OMS_MAX_STAND_INS	5
+
 /* An owner as far as rules depend on it */
 typedef struct OmsOwner
 {
@@ -20,6 +23,16 @@ typedef struct OmsOwner
 	bool		person;			/* one person, who may be away */
 	bool		assigns;		/* its work is handed out to its members */
 } OmsOwner;
+
+/* One who may be given the work of an owner */
+typedef struct OmsCandidate
+{
+	const char *member;			/* whose turn it is */
+	const char *person;			/* who gets it: the member, or who stands in */
+	TimestampTz last_assigned;	/* when the member had a turn, OMS_NEVER: not yet */
+	int64		load;			/* stages that the person has, if that counts */
+	bool		off_duty;		/* the person's own calendar is closed */
+} OmsCandidate;
 
 typedef struct OmsLookup
 {
@@ -34,10 +47,12 @@ typedef struct OmsLookup
 	/* the version after this one and since when it counts; NULL: it is the current one */
 	const OmsCalendar *(*next_calendar) (const OmsCalendar *calendar, TimestampTz *since);
 	void		(*owner) (const char *name, OmsOwner *owner);
-	/* who may be given the work of an owner now, best first (char *) */
+	/* who may be given the work of an owner now, best first (OmsCandidate *) */
 	List	   *(*candidates) (const char *owner, TimestampTz now);
-	/* the candidate has got it */
-	void		(*was_assigned) (const char *owner, const char *worker, TimestampTz now);
+	/* it is that one's turn; false if another session is just giving it work */
+	bool		(*take_turn) (const char *owner, const OmsCandidate *candidate, TimestampTz now);
+	/* the candidate has got it, and counts as loaded from now on */
+	void		(*was_assigned) (const OmsCandidate *candidate);
 	/* is the person away, and who stands in? *delegate NULL: nobody */
 	bool		(*is_away) (const char *person, TimestampTz now, const char **delegate);
 } OmsLookup;

@@ -51,8 +51,11 @@ oms_ticket_add(OmsTicket *ticket, OmsStage *stage)
 		ticket->clock = stage;
 		return;
 	}
-	stage->next = ticket->stages;
-	ticket->stages = stage;
+	if (ticket->last_stage == NULL)
+		ticket->stages = stage;
+	else
+		ticket->last_stage->next = stage;
+	ticket->last_stage = stage;
 	if (++ticket->nstages == MANY_STAGES)
 	{
 		ticket->by_no = palloc0(sizeof(OmsStage *) * ticket->graph->nstages);
@@ -275,10 +278,24 @@ close_ticket(OmsTicket *ticket, OmsTicketStatus status)
 void
 oms_cancel_ticket_now(OmsTicket *ticket, const char *reason)
 {
-	if (ticket->has_clock)
-		oms_catch_up(ticket, oms_ticket_clock(ticket));
 	close_ticket(ticket, OMS_TICKET_CANCELLED);
 	oms_event_add(ticket, OMS_EV_TICKET_CANCELLED, NULL, reason);
+}
+
+/*
+ * Has a stage that had begun yet to be done again?  It may be a manual one that nobody has started
+ * again: a ticket does not wait for those, unless somebody started it once.
+ */
+static bool
+rework_is_left(OmsTicket *ticket)
+{
+	if (!ticket->odd_rows)
+		return false;
+	ticket->lookup->all_stages(ticket);
+	for (const OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
+		if (stage->status == OMS_WAITING && stage->cycle > 1)
+			return true;
+	return false;
 }
 
 /*
@@ -290,18 +307,20 @@ oms_cancel_ticket_now(OmsTicket *ticket, const char *reason)
 void
 oms_settle(OmsTicket *ticket)
 {
+	bool		over = ticket->n_active == 0 && ticket->n_failed == 0 && !rework_is_left(ticket);
+
+	if (over && !is_closed(ticket) && ticket->has_clock)
+		oms_catch_up(ticket, oms_ticket_clock(ticket));
 	if (is_closed(ticket))
 		return;
-	if (ticket->n_active == 0 && ticket->n_failed == 0)
+	if (over)
 	{
-		if (ticket->has_clock)
-			oms_catch_up(ticket, oms_ticket_clock(ticket));
 		close_ticket(ticket, OMS_TICKET_DONE);
 		oms_event_add(ticket, OMS_EV_TICKET_DONE, NULL, NULL);
 	}
 	else if (ticket->n_holds > 0)
 		return;
-	else if (ticket->n_active > 0)
+	else if (ticket->n_active > 0 || ticket->n_failed == 0)
 		ticket->status = OMS_TICKET_OPEN;
 	else if (ticket->status != OMS_TICKET_FAILED)
 	{
@@ -425,24 +444,30 @@ nobody_there(OmsTicket *ticket, OmsStage *stage, const char *note)
 static void
 hand_out(OmsTicket *ticket, OmsStage *stage)
 {
+	const OmsCandidate *chosen = NULL;
+	bool		taken = false;
 	ListCell   *cell;
 
+	/* somebody who is just being given other work is passed over while there are others */
 	foreach(cell, ticket->lookup->candidates(stage->owner, ticket->now))
 	{
-		const char *worker = lfirst(cell);
+		const OmsCandidate *candidate = lfirst(cell);
 
-		if (oms_same_hands(ticket, stage, worker) != 0)
+		if (taken || oms_same_hands(ticket, stage, candidate->person) != 0)
 			continue;
-		oms_bell_dispatch(ticket, stage);
-		oms_give_to(ticket, stage, OMS_EV_ASSIGNED, worker, NULL);
-		ticket->lookup->was_assigned(stage->owner, worker, ticket->now);
+		taken = ticket->lookup->take_turn(stage->owner, candidate, ticket->now);
+		if (taken || chosen == NULL)
+			chosen = candidate;
+	}
+	if (chosen == NULL)
+	{
+		nobody_there(ticket, stage, psprintf("no member of %s is there", stage->owner));
 		return;
 	}
-	nobody_there(ticket, stage, psprintf("no member of %s is there", stage->owner));
+	ticket->lookup->was_assigned(chosen);
+	oms_bell_dispatch(ticket, stage);
+	oms_give_to(ticket, stage, OMS_EV_ASSIGNED, chosen->person, NULL);
 }
-
-/* Stand-ins of stand-ins that are asked */
-#define MAX_STAND_INS	5
 
 /*
  * Offer a stage to a person, or to whoever stands in while that person is away.
@@ -455,7 +480,7 @@ offer_to_person(OmsTicket *ticket, OmsStage *stage)
 
 	for (int i = 0; ticket->lookup->is_away(person, ticket->now, &stand_in); i++)
 	{
-		if (stand_in == NULL || i == MAX_STAND_INS)
+		if (stand_in == NULL || i == OMS_MAX_STAND_INS)
 		{
 			nobody_there(ticket, stage, psprintf("%s is away, and nobody stands in", stage->owner));
 			return;
@@ -529,6 +554,20 @@ oms_queue_again(OmsTicket *ticket, OmsStage *stage, TimestampTz ready_at)
 		oms_offer(ticket, stage);
 	else if (ticket->n_holds > 0)
 		oms_hold_with_ticket(ticket, stage);
+}
+
+/*
+ * Somebody gave the stage back: to the queue, where anybody else may take it, and not to the next one
+ * in turn, who may be the same.
+ */
+void
+oms_put_back(OmsTicket *ticket, OmsStage *stage)
+{
+	stage->worker = stage->delegated_by = NULL;
+	stage->started_at = OMS_NEVER;
+	stage->ready_at = stage->queued_at;
+	oms_move(ticket, stage, OMS_QUEUED);
+	oms_bell_dispatch(ticket, stage);
 }
 
 /*

@@ -13,6 +13,7 @@ extern void oms_touch(OmsTicket *ticket, OmsStage *stage);
 extern void oms_move(OmsTicket *ticket, OmsStage *stage, OmsStageStatus status);
 extern void oms_queue_first(OmsTicket *ticket, int no, const char *note);
 extern void oms_queue_again(OmsTicket *ticket, OmsStage *stage, TimestampTz ready_at);
+extern void oms_put_back(OmsTicket *ticket, OmsStage *stage);
 extern void oms_offer(OmsTicket *ticket, OmsStage *stage);
 extern List *oms_resolve(OmsTicket *ticket, int *work, int nwork);
 extern List *oms_resolve_after(OmsTicket *ticket, int no);
@@ -28,7 +29,7 @@ extern OmsStage *oms_started_stage(OmsTicket *ticket, int no);
 extern void oms_fail_for_good(OmsTicket *ticket, OmsStage *stage, const char *error);
 
 /* ---- alarm.c ---- */
-extern void oms_catch_up(OmsTicket *ticket, OmsStage *stage);
+extern void oms_catch_up_alone(OmsTicket *ticket, OmsStage *stage, TimestampTz by);
 extern TimestampTz oms_next_alarm(const OmsTicket *ticket, const OmsStage *stage);
 extern void oms_tell(OmsTicket *ticket, OmsStage *stage, const char *told);
 extern const char *oms_supervisor(const OmsTicket *ticket, const OmsStage *stage);

@@ -52,9 +52,11 @@ has_begun(const OmsTicket *ticket, const OmsStage *stage)
 static void
 go_back(OmsTicket *ticket, OmsStage *stage, OmsEventKind kind, const char *note, bool shown)
 {
-	bool		active = stage->status == OMS_QUEUED || stage->status == OMS_IN_PROGRESS ||
-		stage->status == OMS_STAGE_HELD;
+	bool		active;
 
+	oms_catch_up_alone(ticket, stage, ticket->now);
+	active = stage->status == OMS_QUEUED || stage->status == OMS_IN_PROGRESS ||
+		stage->status == OMS_STAGE_HELD;
 	oms_event_add_shown(ticket, kind, stage, note, shown);
 	if (active && !shown)
 		oms_bell_status(ticket, stage, "returned");
@@ -93,7 +95,7 @@ open_again(OmsTicket *ticket)
 		return;
 	ticket->status = OMS_TICKET_OPEN;
 	ticket->closed_at = OMS_NEVER;
-	if (oms_watch_has_clock(ticket, OMS_NO_STAGE))
+	if (ticket->has_clock)
 	{
 		OmsStage   *clock = oms_ticket_clock(ticket);
 
@@ -106,7 +108,8 @@ open_again(OmsTicket *ticket)
 
 /*
  * A finished stage is queued again, also of a closed ticket; what comes after it waits.  Of a cancelled
- * ticket everything that was cancelled goes on where it can.  Needs every stage that has a row, and
+ * ticket everything that was cancelled goes on where it can, and a stage of it whose dependencies are not
+ * finished waits.  Needs every stage that has a row, and
  * what conditions ask for.
  */
 void
@@ -123,7 +126,8 @@ oms_decide_reopen(OmsTicket *ticket, OmsStage *stage, const char *reason)
 		if (other != stage && has_begun(ticket, other) &&
 			(oms_set_has(after, other->no) || other->status == OMS_STAGE_CANCELLED))
 			go_back(ticket, other, OMS_EV_REOPENED, reason, false);
-	oms_queue_first(ticket, stage->no, NULL);
+	if (!cancelled || oms_graph_met(oms_graph_stage(graph, stage->no), ticket->finished))
+		oms_queue_first(ticket, stage->no, NULL);
 	if (cancelled)
 	{
 		int		   *work = palloc(sizeof(int) * graph->nstages);

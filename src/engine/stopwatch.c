@@ -163,6 +163,18 @@ oms_watch_pause(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 		stage->due_at = OMS_NEVER;
 }
 
+/* A clock that stood has not noticed that its calendar changed */
+static void
+follow_calendar(const OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+{
+	const OmsCalendar *next;
+	TimestampTz since;
+
+	while (stage->calendar != NULL &&
+		   (next = ticket->lookup->next_calendar(stage->calendar, &since)) != NULL && since <= at)
+		stage->calendar = next;
+}
+
 /*
  * The clock runs again.  Does nothing if it does not stand.
  */
@@ -172,6 +184,7 @@ oms_watch_resume(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 	if (stage->paused_at == OMS_NEVER)
 		return;
 	add_segment(ticket, stage, stage->paused_at, at, 0, false);
+	follow_calendar(ticket, stage, at);
 	run(ticket, stage, at);
 }
 

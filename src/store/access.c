@@ -138,10 +138,26 @@ oms_require_part(const OmsTicket *ticket)
 	oms_refuse_ticket(ticket->id);
 }
 
+/*
+ * Was the stage given to the role in force by name?  Who stands in for a member need not be one.
+ */
+static bool
+was_given(const OmsStage *stage)
+{
+	Oid			role = stage->worker == NULL || stage->lease_us != OMS_NO_LENGTH ||
+		(stage->status != OMS_IN_PROGRESS && stage->status != OMS_STAGE_HELD)
+		? InvalidOid : get_role_oid(stage->worker, true);
+
+	return OidIsValid(role) && has_privs_of_role(GetUserId(), role);
+}
+
+/*
+ * Raise an error unless the caller is staff, a member of the stage's owner, or has the stage.
+ */
 void
 oms_require_stage(const OmsTicket *ticket, const OmsStage *stage)
 {
-	if (oms_has_level(OMS_LEVEL_STAFF) || oms_acts_for(stage->owner))
+	if (oms_has_level(OMS_LEVEL_STAFF) || oms_acts_for(stage->owner) || was_given(stage))
 		return;
 	oms_require_part(ticket);
 	ereport(ERROR,

@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "engine/calendar.h"
+#include "store/owner.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/tables.h"
@@ -266,6 +267,7 @@ oms_store_apply_many(OmsTicket **tickets, int ntickets, const OmsActor *actor)
 	for (int i = 0; i < ntickets; i++)
 		write_rare(tickets[i]);
 	write_tickets(tickets, ntickets);
+	oms_store_given_written();
 	for (int i = 0; i < ntickets; i++)
 		oms_bells_ring(tickets[i]);
 }

@@ -176,6 +176,29 @@ oms_store_erase_events(const OmsTicket *ticket, bool payloads)
 }
 
 /*
+ * Erase the outputs of the earlier cycles of a stage; false if there are none.
+ */
+bool
+oms_store_erase_past_outputs(const OmsTicket *ticket, int no)
+{
+	OmsScan		scan;
+	bool		erased = false;
+
+	oms_scan_key_ticket(&scan, ticket->id);
+	oms_scan_key(&scan, int2eq, InvalidOid, Int16GetDatum(no));
+	oms_scan_begin(&scan, "stage_past", "stage_past_pkey", STAGE_COLUMNS, AccessShareLock);
+	while (oms_scan_next(&scan))
+	{
+		int			seq = oms_slot_int(scan.slot, STAGE_OUTPUT_SEQ);
+
+		if (seq != 0 && oms_store_erase_event(ticket, seq))
+			erased = true;
+	}
+	oms_scan_end(&scan);
+	return erased;
+}
+
+/*
  * Forget the digest of the request that opened a ticket: data could be guessed with it.
  */
 void

@@ -9,6 +9,7 @@
 
 #include "store/store.h"
 
+extern bool oms_store_erase_past_outputs(const OmsTicket *ticket, int no);
 extern bool oms_store_erase_note(const OmsTicket *ticket, int seq);
 extern bool oms_store_erase_event(const OmsTicket *ticket, int seq);
 extern int	oms_store_erase_events(const OmsTicket *ticket, bool payloads);

@@ -69,6 +69,7 @@ static const OmsLookup lookup = {
 	.next_calendar = oms_store_next_calendar,
 	.owner = oms_store_owner,
 	.candidates = oms_store_candidates,
+	.take_turn = oms_store_take_turn,
 	.was_assigned = oms_store_was_assigned,
 	.is_away = oms_store_is_away
 };

@@ -9,10 +9,15 @@
 
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
 
 #include "store/owner.h"
+#include "compat.h"
 #include "store/calendar.h"
 #include "store/row.h"
 #include "store/slot.h"
@@ -83,37 +88,73 @@ oms_store_owner(const char *name, OmsOwner *owner)
 /* ---- handing out ---- */
 
 /*
- * The members of an owner, in the order in which they are to be asked.  The owner's row is locked
- * first, so that two who hand out at the same time do not both take the same one.  It comes after the
- * lock of the ticket; sessions that change several tickets of several owners in one transaction can
- * thus meet in a circle, which the server's deadlock check ends.
+ * Nothing here waits for another session: whoever hands out has locked a ticket, and one that waits with
+ * that could meet another in a circle.  A member whose row is locked is just being given work; the next
+ * one is taken then.
  */
-static OmsStatement lock_owner = {
-	.sql = "SELECT FROM oms.owner WHERE name OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-	.nargs = 1,
-	.types = {TEXTOID}
-};
-
 static OmsStatement select_members = {
-	.sql = "SELECT m.member FROM oms.owner_member AS m"
-	" JOIN oms.owner AS o ON o.name OPERATOR(pg_catalog.=) m.owner"
-	" WHERE m.owner OPERATOR(pg_catalog.=) $1"
-	" ORDER BY CASE WHEN o.assignment OPERATOR(pg_catalog.=) 'least_loaded' THEN ("
-	"SELECT pg_catalog.count(*) FROM oms.stage_state AS s"
-	" WHERE s.worker OPERATOR(pg_catalog.=) m.member AND s.status IN ('p', 'h')) END"
-	" USING OPERATOR(pg_catalog.<), m.last_assigned USING OPERATOR(pg_catalog.<) NULLS FIRST,"
-	" m.member USING OPERATOR(pg_catalog.<)",
+	.sql = "SELECT m.member, m.last_assigned, o.assignment OPERATOR(pg_catalog.=) 'least_loaded'"
+	" FROM oms.owner_member AS m JOIN oms.owner AS o ON o.name OPERATOR(pg_catalog.=) m.owner"
+	" WHERE m.owner OPERATOR(pg_catalog.=) $1",
 	.nargs = 1,
 	.types = {TEXTOID}
 };
 
-static OmsStatement update_assigned = {
-	.sql = "UPDATE oms.owner_member SET last_assigned = GREATEST($3, last_assigned"
-	" OPERATOR(pg_catalog.+) '1 microsecond'::pg_catalog.interval)"
-	" WHERE owner OPERATOR(pg_catalog.=) $1 AND member OPERATOR(pg_catalog.=) $2",
-	.nargs = 3,
-	.types = {TEXTOID, TEXTOID, TIMESTAMPTZOID}
+static OmsStatement select_load = {
+	.sql = "SELECT pg_catalog.count(*) FROM oms.stage_state"
+	" WHERE worker OPERATOR(pg_catalog.=) $1 AND status IN ('p', 'h')",
+	.nargs = 1,
+	.types = {TEXTOID}
 };
+
+/* The turn is the member's only if nobody else has had it since the members were read */
+static OmsStatement update_turn = {
+	.sql = "UPDATE oms.owner_member AS m SET last_assigned = GREATEST($3, m.last_assigned"
+	" OPERATOR(pg_catalog.+) '1 microsecond'::pg_catalog.interval)"
+	" FROM (SELECT owner, member FROM oms.owner_member WHERE owner OPERATOR(pg_catalog.=) $1"
+	" AND member OPERATOR(pg_catalog.=) $2 AND last_assigned IS NOT DISTINCT FROM $4"
+	" FOR NO KEY UPDATE SKIP LOCKED) AS mine"
+	" WHERE m.owner OPERATOR(pg_catalog.=) mine.owner AND m.member OPERATOR(pg_catalog.=) mine.member",
+	.nargs = 4,
+	.types = {TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
+};
+
+/* Who was given work that is not in the tables yet; forgotten when it is, or with the transaction */
+static List *given = NIL;
+static LocalTransactionId given_in = InvalidLocalTransactionId;
+
+static List *
+given_now(void)
+{
+	if (given_in != oms_local_xid())
+		given = NIL;
+	given_in = oms_local_xid();
+	return given;
+}
+
+/*
+ * What was given is in the tables now.
+ */
+void
+oms_store_given_written(void)
+{
+	given = NIL;
+}
+
+static int64
+load_of(const char *person)
+{
+	Datum		value = CStringGetTextDatum(person);
+	int64		load = 0;
+	bool		isnull;
+	ListCell   *cell;
+
+	if (oms_sql(&select_load, &value, NULL) > 0)
+		load = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	foreach(cell, given_now())
+		load += strcmp(lfirst(cell), person) == 0;
+	return load;
+}
 
 /*
  * Is it a person whose own calendar is closed now?
@@ -143,13 +184,62 @@ who_is_there(const char *member, TimestampTz now)
 {
 	const char *delegate;
 
-	for (int i = 0; i < 5 && member != NULL; i++)
+	for (int i = 0; i < OMS_MAX_STAND_INS && member != NULL; i++)
 	{
 		if (!oms_store_is_away(member, now, &delegate))
 			return member;
 		member = delegate;
 	}
 	return NULL;
+}
+
+static int
+compare_candidates(const ListCell *a, const ListCell *b)
+{
+	const OmsCandidate *x = lfirst(a);
+	const OmsCandidate *y = lfirst(b);
+
+	if (x->off_duty != y->off_duty)
+		return x->off_duty ? 1 : -1;
+	if (x->load != y->load)
+		return x->load < y->load ? -1 : 1;
+	if (x->last_assigned != y->last_assigned)
+		return x->last_assigned < y->last_assigned ? -1 : 1;
+	return strcmp(x->member, y->member);
+}
+
+/*
+ * A row of select_members; NULL if neither the member nor anybody in its place is there.
+ */
+static OmsCandidate *
+read_candidate(HeapTuple row, TupleDesc desc, TimestampTz now)
+{
+	OmsCandidate *candidate = palloc0(sizeof(OmsCandidate));
+	bool		isnull;
+	Datum		last_assigned;
+
+	candidate->member = SPI_getvalue(row, desc, 1);
+	candidate->person = who_is_there(candidate->member, now);
+	if (candidate->person == NULL)
+		return NULL;
+	last_assigned = SPI_getbinval(row, desc, 2, &isnull);
+	candidate->last_assigned = isnull ? OMS_NEVER : DatumGetTimestampTz(last_assigned);
+	if (DatumGetBool(SPI_getbinval(row, desc, 3, &isnull)))
+		candidate->load = load_of(candidate->person);
+	candidate->off_duty = is_off_duty(candidate->person, now);
+	return candidate;
+}
+
+/* Into the caller's memory */
+static OmsCandidate *
+copy_candidate(const OmsCandidate *candidate)
+{
+	OmsCandidate *copy = palloc(sizeof(OmsCandidate));
+
+	*copy = *candidate;
+	copy->member = pstrdup(candidate->member);
+	copy->person = pstrdup(candidate->person);
+	return copy;
 }
 
 /*
@@ -161,57 +251,60 @@ oms_store_candidates(const char *owner, TimestampTz now)
 {
 	Datum		value = CStringGetTextDatum(owner);
 	MemoryContext caller = CurrentMemoryContext;
-	List	   *members = NIL;
-	List	   *ready = NIL;
-	List	   *off_duty = NIL;
-	ListCell   *cell;
+	List	   *candidates = NIL;
+	SPITupleTable *rows;
 	uint64		count;
 
 	SPI_connect();
-	oms_sql(&lock_owner, &value, NULL);
 	count = oms_sql(&select_members, &value, NULL);
+	rows = SPI_tuptable;
 	for (uint64 i = 0; i < count; i++)
 	{
-		char	   *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		OmsCandidate *candidate = read_candidate(rows->vals[i], rows->tupdesc, now);
 		MemoryContext old = MemoryContextSwitchTo(caller);
 
-		members = lappend(members, pstrdup(name));
+		CHECK_FOR_INTERRUPTS();
+		if (candidate != NULL)
+			candidates = lappend(candidates, copy_candidate(candidate));
 		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
-	foreach(cell, members)
-	{
-		const char *person = who_is_there(lfirst(cell), now);
-
-		if (person == NULL)
-			continue;
-		if (is_off_duty(person, now))
-			off_duty = lappend(off_duty, unconstify(char *, person));
-		else
-			ready = lappend(ready, unconstify(char *, person));
-	}
-	return list_concat(ready, off_duty);
+	list_sort(candidates, compare_candidates);
+	return candidates;
 }
 
 /*
- * A member's turn is over.
+ * Note that a member has had its turn; false if another session is just giving it work, or has since
+ * the members were read.
  */
-void
-oms_store_was_assigned(const char *owner, const char *worker, TimestampTz now)
+bool
+oms_store_take_turn(const char *owner, const OmsCandidate *candidate, TimestampTz now)
 {
-	Datum		values[3] = {CStringGetTextDatum(owner), CStringGetTextDatum(worker),
-	TimestampTzGetDatum(now)};
+	Datum		values[4] = {CStringGetTextDatum(owner), CStringGetTextDatum(candidate->member),
+	TimestampTzGetDatum(now), TimestampTzGetDatum(candidate->last_assigned)};
+	bool		taken;
 
 	SPI_connect();
-	oms_sql(&update_assigned, values, NULL);
+	taken = oms_sql(&update_turn, values, candidate->last_assigned == OMS_NEVER ? "   n" : NULL) > 0;
 	SPI_finish();
+	return taken;
+}
+
+void
+oms_store_was_assigned(const OmsCandidate *candidate)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+
+	given = lappend(given_now(), pstrdup(candidate->person));
+	MemoryContextSwitchTo(old);
 }
 
 /* ---- absences ---- */
 
 static OmsStatement delete_absence = {
 	.sql = "DELETE FROM oms.absence WHERE person OPERATOR(pg_catalog.=) $1"
-	" AND from_at OPERATOR(pg_catalog.<) $3 AND to_at OPERATOR(pg_catalog.>) $2",
+	" AND from_at OPERATOR(pg_catalog.<=) $3 AND to_at OPERATOR(pg_catalog.>) $2"
+	" AND (from_at OPERATOR(pg_catalog.<) $3 OR from_at OPERATOR(pg_catalog.=) $2)",
 	.nargs = 3,
 	.types = {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 };
@@ -247,8 +340,8 @@ oms_store_is_away(const char *person, TimestampTz now, const char **delegate)
 }
 
 /*
- * Note when a person is away, in place of every absence that this one overlaps.  to not later than
- * from: the person is there after all.
+ * Note when a person is away, in place of every absence that this one overlaps.  to the same as from:
+ * the person is there after all, and nothing takes the place of the absence around that moment.
  */
 void
 oms_store_set_absence(const char *person, TimestampTz from, TimestampTz to, const char *delegate)
@@ -258,7 +351,8 @@ oms_store_set_absence(const char *person, TimestampTz from, TimestampTz to, cons
 
 	SPI_connect();
 	oms_sql(&delete_absence, values, NULL);
-	oms_sql(&insert_absence, values, delegate == NULL ? "   n" : NULL);
+	if (to > from)
+		oms_sql(&insert_absence, values, delegate == NULL ? "   n" : NULL);
 	SPI_finish();
 }
 

@@ -13,7 +13,9 @@ extern void oms_store_set_owner(const char *name, const char *kind, const char *
 								const char *calendar, const char *assignment, Datum members);
 
 extern List *oms_store_candidates(const char *owner, TimestampTz now);
-extern void oms_store_was_assigned(const char *owner, const char *worker, TimestampTz now);
+extern bool oms_store_take_turn(const char *owner, const OmsCandidate *candidate, TimestampTz now);
+extern void oms_store_was_assigned(const OmsCandidate *candidate);
+extern void oms_store_given_written(void);
 
 extern bool oms_store_is_away(const char *person, TimestampTz now, const char **delegate);
 extern void oms_store_set_absence(const char *person, TimestampTz from, TimestampTz to,

@@ -108,8 +108,11 @@ send_event(const OmsOutboxEvent *event)
 	static const char *const stops[] = {"cancelled", "on_hold", NULL};
 	OmsBell		bell = {.stage = event->stage, .owner = event->owner};
 
-	if (event->stage != OMS_NO_STAGE && event->stage_status == OMS_QUEUED && !event->pausing &&
-		is_one_of(event->status, queues))
+	bool		claimable = event->stage_status == OMS_QUEUED && !event->pausing &&
+		is_one_of(event->status, queues);
+	bool		handed_out = event->stage_status == OMS_IN_PROGRESS && strcmp(event->status, "assigned") == 0;
+
+	if (event->stage != OMS_NO_STAGE && (claimable || handed_out))
 	{
 		bell.channel = OMS_DISPATCH;
 		bell.number = event->attempt;
