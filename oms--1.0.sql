@@ -812,7 +812,8 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 		LEFT JOIN member AS m ON m.owner = s.owner
 		LEFT JOIN failure AS f ON f.stage = s.stage AND s.status = 'failed'
 		LEFT JOIN LATERAL (
-			SELECT string_agg(y.reason, ', ' ORDER BY y.seq) AS reasons, min(y.until) AS until
+			SELECT string_agg(y.reason, ', ' ORDER BY y.seq) AS reasons,
+				CASE WHEN count(*) = count(y.until) THEN max(y.until) END AS until
 			FROM held AS y WHERE y.stage_no IN (0, s.stage_no) AND s.status = 'on_hold'
 		) AS h ON true
 		WHERE s.status NOT IN ('done', 'skipped', 'cancelled')
@@ -820,33 +821,11 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 	$$;
 COMMENT ON FUNCTION oms.explain(oms.ticket_id) IS 'why each unfinished stage of an open ticket is where it is, in words, with since when and until when; none for a closed ticket. OM002';
 
--- By the tables and not the views, so that the indexes of queues and workers serve it.
 CREATE FUNCTION oms.my_work(worker text, qty int DEFAULT 100)
 	RETURNS TABLE (ticket oms.ticket_id, stage text, status text, owner text, workflow text, priority int, label text,
 		queued_at timestamptz, started_at timestamptz, due_at timestamptz, delegated_by text)
-	LANGUAGE sql VOLATILE SECURITY DEFINER ROWS 20
-	SET search_path = pg_catalog, pg_temp
-	AS $$
-		SELECT q.ticket_id, d.stage, oms.stage_status(q.status), q.owner, w.name, q.priority, d.label, q.queued_at,
-			q.started_at, q.due_at, q.delegated_by
-		FROM (
-			SELECT 1 AS part, s.* FROM oms.stage_state AS s
-			WHERE s.worker = my_work.worker AND s.status IN ('p', 'h')
-			UNION ALL
-			SELECT 2, c.*
-			FROM (SELECT my_work.worker COLLATE "C" AS owner
-				UNION SELECT m.owner FROM oms.owner_member AS m WHERE m.member = my_work.worker) AS o
-			CROSS JOIN LATERAL (SELECT s.* FROM oms.stage_state AS s
-				WHERE s.owner = o.owner AND s.status = 'q'
-				ORDER BY s.priority DESC, s.ready_at, s.ticket_id, s.stage_no LIMIT my_work.qty) AS c
-		) AS q
-		JOIN oms.ticket_state AS t ON t.ticket_id = q.ticket_id
-		JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
-		JOIN oms.workflow_stage AS d ON d.workflow_id = t.workflow_id AND d.stage_no = q.stage_no
-		ORDER BY q.part, q.priority DESC, q.due_at NULLS LAST, q.ready_at, q.ticket_id, q.stage_no
-		LIMIT my_work.qty;
-	$$;
-COMMENT ON FUNCTION oms.my_work(text, int) IS 'the inbox of a worker: what it has (in progress, on hold), then what it may claim, as an owner or a member of one; at most qty rows';
+	AS 'MODULE_PATHNAME', 'oms_my_work' LANGUAGE C VOLATILE ROWS 20;
+COMMENT ON FUNCTION oms.my_work(text, int) IS 'the inbox of a worker: what it has (in progress, on hold), then what it may claim, as an owner or a member of one; at most qty (1 to 10000) rows. 22023';
 
 -- One row per document that was attached and not erased.
 CREATE VIEW oms.attachment WITH (security_barrier) AS

@@ -12,6 +12,7 @@
 #include "api/args.h"
 #include "clock.h"
 #include "store/access.h"
+#include "store/calendar.h"
 #include "store/guards.h"
 #include "store/identity.h"
 #include "store/owner.h"
@@ -105,6 +106,10 @@ oms_set_owner(PG_FUNCTION_ARGS)
 	require_one_of(assignment, "assignment", assignments);
 	require_roles(PG_GETARG_ARRAYTYPE_P(4));
 	oms_call_begin(&call, "oms.set_owner()");
+	if (calendar != NULL && oms_store_calendar(calendar) == NULL)
+		ereport(WARNING,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("calendar \"%s\" does not exist yet", calendar)));
 	oms_store_set_owner(name, kind, supervisor, calendar, assignment, PG_GETARG_DATUM(4));
 	oms_call_end(&call);
 	PG_RETURN_VOID();

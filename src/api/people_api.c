@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/timestamp.h"
@@ -14,6 +15,7 @@
 #include "engine/lifecycle.h"
 #include "errors.h"
 #include "store/access.h"
+#include "store/inbox.h"
 #include "store/owner.h"
 
 PG_FUNCTION_INFO_V1(oms_start_stage);
@@ -27,9 +29,12 @@ PG_FUNCTION_INFO_V1(oms_reopen);
 PG_FUNCTION_INFO_V1(oms_attach);
 PG_FUNCTION_INFO_V1(oms_set_hold_reason);
 PG_FUNCTION_INFO_V1(oms_set_absence);
+PG_FUNCTION_INFO_V1(oms_my_work);
 
 /* Bytes of the name and of the URL of an attachment */
 #define MAX_URL		2000
+/* Most rows of an inbox */
+#define MAX_INBOX	10000
 
 static void
 wrong_state(const OmsTicket *ticket, const char *what, const char *why)
@@ -398,6 +403,29 @@ oms_attach(PG_FUNCTION_ARGS)
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_VOID();
+}
+
+/* ---- the inbox ---- */
+
+/*
+ * my_work(worker text, qty int) → what the worker has, then what it may take.
+ */
+Datum
+oms_my_work(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *worker = oms_arg_name(fcinfo, 0, "worker");
+
+	oms_arg_required(fcinfo, 1, "qty");
+	if (PG_GETARG_INT32(1) < 1 || PG_GETARG_INT32(1) > MAX_INBOX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("qty must be from 1 to %d", MAX_INBOX)));
+	InitMaterializedSRF(fcinfo, 0);
+	oms_look_begin();
+	oms_store_inbox(worker, PG_GETARG_INT32(1), result->setResult);
+	oms_look_end();
+	return (Datum) 0;
 }
 
 /* ---- catalogues ---- */

@@ -100,7 +100,7 @@ step_at(const OmsStageDef *def, const OmsStage *stage, int i)
 		return OMS_NEVER;
 	at = shows(stage, target);
 	/* at the due time itself the stage has not missed it yet */
-	return at != OMS_NEVER && target == stage->limit_us && stage->breached_at == OMS_NEVER ? at + 1 : at;
+	return at != OMS_NEVER && target == stage->limit_us ? at + 1 : at;
 }
 
 /*
