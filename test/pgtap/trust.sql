@@ -36,6 +36,7 @@ SELECT oms.grant_access('tr_citizen', 'citizen'), oms.grant_access('tr_portal', 
 GRANT USAGE ON SCHEMA oms TO tr_reader;
 SELECT oms.create_workflow('{"name":"Loan","stages":[{"id":"a","owner":"A","slaMins":60},{"id":"b","owner":"B","dependsOn":["a"]}]}') \g /dev/null
 SELECT oms.create_workflow('{"name":"Secret affairs","stages":[{"id":"hush","owner":"Z"}]}') \g /dev/null
+SELECT oms.create_workflow('{"name":"By hand","prefix":"BH","stages":[{"id":"a","owner":"A"},{"id":"m","owner":"A","manual":true}]}') \g /dev/null
 SELECT oms.set_owner('A', members => '{tr_agent,tr_team}'), oms.set_owner('B', members => '{tr_other}') \g /dev/null
 
 CREATE SCHEMA t;
@@ -145,7 +146,7 @@ RESET oms.dispatch;
 
 BEGIN;
 SELECT oms.open_ticket('Loan', '{"n":1}', 'key one', 0, 'Jane')::text AS tk, oms.open_ticket('Loan', '{"n":2}')::text AS other,
-	oms.open_ticket('Secret affairs', '{"n":3}')::text AS hidden \gset
+	oms.open_ticket('Secret affairs', '{"n":3}')::text AS hidden, oms.open_ticket('By hand')::text AS manual \gset
 SET LOCAL ROLE tr_portal;
 SELECT oms.open_ticket('Loan', '{"mine":true}')::text AS mine \gset
 SET LOCAL ROLE tr_portal2;
@@ -218,19 +219,34 @@ FROM unnest(ARRAY['SELECT 1 OPERATOR(evil.=) 1', 'SELECT 1 = 1', 'SELECT count(*
 SELECT is(t.hostile('tr_agent', 'SELECT pg_catalog.count(*) FROM pg_catalog.pg_am'), 'fine', 'and full names get past them');
 CREATE TEMP TABLE calls (role text, sql text);
 INSERT INTO calls SELECT 'tr_citizen', format(s, :'tracking', :'tk') FROM unnest(ARRAY['SELECT oms.track(%1$L)', 'SELECT oms.get_timeline(%1$L)',
-	'SELECT oms.get_timeline(%2$L)', 'SELECT oms.track(''%2$s-000000000'')', 'SELECT oms.track(''garbage'')', 'SELECT oms.version()']) s;
+	'SELECT oms.get_timeline(%2$L)', 'SELECT oms.track(''%2$s-000000000'')', 'SELECT oms.track(''garbage'')', 'SELECT oms.version()', 'SELECT * FROM oms.help()']) s;
 INSERT INTO calls SELECT 'tr_portal', format(s, :'mine') FROM unnest(ARRAY['SELECT oms.open_ticket(''Loan'')', 'SELECT oms.open_ticket(''Loan'', ''{"k":1}'', ''a key'', 3, ''Joe'')',
 	'SELECT oms.open_tickets(''Loan'', ''{"{}","{}"}'')', 'SELECT oms.tracking_number(%1$L)', 'SELECT oms.comment(%1$L, ''hello'', public => true)', 'SELECT oms.get_timeline(%1$L)']) s;
 INSERT INTO calls SELECT 'tr_agent', format(s, :'tk') FROM unnest(ARRAY['SELECT oms.claim(''A'')', 'SELECT oms.claim_stage(%1$L, ''a''); SELECT oms.release(%1$L, ''a'', ''why'')',
 	'SELECT oms.claim_stage(%1$L, ''a''); SELECT oms.heartbeat(%1$L, ''a'', 3)', 'SELECT oms.stage_done(%1$L, ''a'', ''{"o":1}'')', 'SELECT oms.stages_done(''[{"ticket":"%1$s","stage":"a"}]'')',
 	'SELECT oms.stage_failed(%1$L, ''a'', ''no'')', 'SELECT oms.stage_failed(%1$L, ''a'', ''no'', retryable => false)', 'SELECT oms.next_stages(%1$L)',
 	'SELECT oms.next_stages(''{"name":"N","stages":[{"id":"b","owner":"B","when":"$.x > 1","minAmount":3}]}'', ''{}'', ''{"x":1}'')']) s;
-INSERT INTO calls SELECT 'tr_monitor', s FROM unnest(ARRAY['SELECT * FROM oms.worker_status', 'SELECT * FROM oms.worker_errors', 'SELECT oms.worker_status()']) s;
+INSERT INTO calls SELECT 'tr_monitor', s FROM unnest(ARRAY['SELECT * FROM oms.worker_status', 'SELECT * FROM oms.worker_errors', 'SELECT oms.worker_status()', 'SELECT oms.clock()']) s;
 INSERT INTO calls SELECT 'tr_staff', format(s, :'tk') FROM unnest(ARRAY['SELECT oms.get_ticket(%1$L)', 'SELECT * FROM oms.ticket', 'SELECT * FROM oms.stage', 'SELECT * FROM oms.timeline',
 	'SELECT oms.get_timeline(%1$L)', 'SELECT oms.escalate(%1$L, ''a'', ''r'')', 'SELECT oms.escalate(%1$L, ''a'', ''r'', ''B'')', 'SELECT oms.reassign(%1$L, ''a'', ''B'', ''r'')', 'SELECT oms.skip_stage(%1$L, ''a'', ''r'')',
 	'SELECT oms.stage_failed(%1$L, ''a'', ''no'', retryable => false); SELECT oms.retry_stage(%1$L, ''a'', ''r'')', 'SELECT oms.cancel_ticket(%1$L, ''r'')', 'SELECT oms.comment(%1$L, ''c'')',
 	'SELECT oms.verify_timeline()', 'SELECT oms.verify_timeline(%1$L)', 'SELECT oms.rotate_tracking_number(%1$L)', 'SELECT oms.get_workflow(''Loan'')', 'SELECT oms.validate_workflow(''{}'')',
 	'SELECT oms.open_ticket(''Loan'')', 'SELECT oms.proof(%1$L)', 'SELECT oms.verify_seals()', 'SELECT * FROM oms.check()', 'SELECT * FROM oms.check(%1$L)', 'SELECT oms.diagram(''Loan'')', 'SELECT oms.diagram(%1$L::oms.ticket_id, ''dot'')']) s;
+INSERT INTO calls SELECT 'tr_staff', format(s, :'tk', :'manual') FROM unnest(ARRAY['SELECT oms.assign(%1$L, ''a'', ''w'', ''why'')', 'SELECT oms.attach(%1$L, ''n'', ''https://x.example/n'', pg_catalog.repeat(''0'', 64), ''a'', true); SELECT * FROM oms.attachment',
+	'SELECT oms.claim_stage(%1$L, ''a'', ''w''); SELECT oms.delegate(%1$L, ''a'', ''x'', ''why'')', 'SELECT oms.claim_stage(%1$L, ''a'', ''w''); SELECT oms.delegate(%1$L, ''a'', ''x''); SELECT oms.resolve(%1$L, ''a'', ''why'')',
+	'SELECT * FROM oms.explain(%1$L)', 'SELECT * FROM oms.explain_clock(%1$L)', 'SELECT * FROM oms.explain_clock(%1$L, ''a'')', 'SELECT oms.hold(%1$L, ''a'', ''r'', ''2100-01-01 00:00+00'')',
+	'SELECT oms.hold(%1$L, NULL, ''r''); SELECT * FROM oms.explain(%1$L); SELECT * FROM oms.explain_clock(%1$L, ''a''); SELECT oms.resume(%1$L, NULL, ''r'')', 'SELECT oms.hold(%1$L, ''a'', ''r''); SELECT oms.resume(%1$L, ''a'')',
+	'SELECT * FROM oms.my_work(''A'')', 'SELECT * FROM oms.my_work(''tr_agent'', 1)', 'SELECT oms.stage_done(%1$L, ''a''); SELECT oms.send_back(%1$L, ''b'', ''a'', ''r'')',
+	'SELECT oms.stage_done(%1$L, ''a''); SELECT oms.reopen(%1$L, ''a'', ''r'')', 'SELECT oms.cancel_ticket(%1$L, ''r''); SELECT oms.reopen(%1$L, ''a'', ''r'')', 'SELECT oms.set_absence(''w'', ''2100-01-01 00:00+00'', ''2100-02-01 00:00+00'', ''x'')',
+	'SELECT oms.start_stage(%2$L, ''m'')', 'SELECT * FROM oms.hold, oms.hold_reason, oms.absence, oms.stage_past, oms.clock_segment']) s;
+INSERT INTO calls SELECT 'tr_admin', s FROM unnest(ARRAY['SELECT oms.set_hold_reason(''r'', true, ''applicant'', 2, ''l'')',
+	-- work that is handed out, to members and to who stands in; a person who is away
+	'SELECT oms.set_owner(''A'', ''group'', ''Boss'', NULL, ''{tr_agent,tr_other}'', ''round_robin''); SELECT oms.open_tickets(''Loan'', ''{"{}","{}"}'')',
+	'SELECT oms.set_owner(''A'', ''group'', ''Boss'', NULL, ''{tr_agent,tr_other}'', ''least_loaded''); SELECT oms.set_absence(''tr_agent'', ''2000-01-01 00:00+00'', ''2100-01-01 00:00+00'', ''x''); SELECT oms.open_tickets(''Loan'', ''{"{}","{}"}'')',
+	'SELECT oms.set_owner(''A'', ''person''); SELECT oms.set_absence(''A'', ''2000-01-01 00:00+00'', ''2100-01-01 00:00+00'', ''x''); SELECT oms.open_ticket(''Loan'')',
+	-- clocks by a calendar, which then changes
+	'SELECT oms.create_calendar(''c'', ''{"timezone":"UTC","hours":{"mon":["09:00-17:00"]}}''); SELECT oms.create_workflow(''{"name":"Timed","calendar":"c","slaMins":9,"stages":[{"id":"a","owner":"A","slaDays":3}]}''); SELECT oms.open_ticket(''Timed''); SELECT oms.create_calendar(''c'', ''{"timezone":"UTC","hours":{"tue":["09:00-17:00"]}}''); SELECT oms.tick()',
+	'SELECT oms.create_calendar(''c'', ''{"timezone":"UTC","hours":{"mon":["09:00-17:00"]}}''); SELECT oms.business_time(''c'', ''2026-03-02 00:00+00'', ''2026-03-03 00:00+00''), oms.business_add(''c'', ''2026-03-02 00:00+00'', 60)']) s;
 INSERT INTO calls SELECT 'tr_admin', format(s, :'tk') FROM unnest(ARRAY['SELECT oms.create_workflow(''{"name":"New","stages":[{"id":"a","owner":"A"},{"id":"b","owner":"B","when":"$.x > 1"}]}'')',
 	'SELECT oms.create_workflow(''{"name":"Loan","stages":[{"id":"a","owner":"A"}]}'')', 'SELECT oms.retire_workflow(''Loan'')', 'SELECT oms.set_owner(''A'', ''group'', ''Boss'', NULL, ''{tr_agent,tr_other}'')',
 	'SELECT oms.grant_access(''tr_nobody'', ''admin'')', 'SELECT oms.revoke_access(''tr_agent'')', 'SELECT oms.erase(%1$L, ''{data}'', ''r'')', 'SELECT oms.erase(%1$L, ''{n,applicant}'', ''r'')',
@@ -316,6 +332,10 @@ SELECT is(t.try('tr_idle', format('SELECT oms.next_stages(%L)', v)), '42501', 'n
 SELECT is(t.try('tr_agent', format('SELECT oms.next_stages(%L)', :'hidden')), '42501', 'next_stages of another workflow');
 -- All or nothing: one's own item does not go through with another's.
 SELECT is(t.try('tr_agent', format('SELECT oms.stages_done(''[{"ticket":"%s","stage":"a"},{"ticket":"%s","stage":"b"}]'')', :'tk', :'other')), '42501', 'in bulk, with one that is another''s');
+-- What only staff may do, not for their own work either; and what only administrators may.
+SELECT is(t.try(r, sql), '42501', r || ' is not staff: ' || sql) FROM calls, unnest(ARRAY['tr_agent', 'tr_citizen', 'tr_portal', 'tr_monitor', 'tr_nobody']) r
+WHERE role = 'tr_staff' AND sql ~ 'oms\.(assign|attach|delegate|resolve|explain|explain_clock|hold|resume|my_work|send_back|reopen|set_absence|start_stage)\M';
+SELECT is(t.try('tr_staff', sql), '42501', 'tr_staff is not admin: ' || sql) FROM calls WHERE role = 'tr_admin' AND sql ~ 'oms\.(set_|create_)';
 SELECT is(t.image(), before, 'nothing has changed') FROM image;
 SELECT is(t.rows('tr_agent', format('SELECT * FROM oms.next_stages(%L)', :'tk')), '[{"next_stages": "a"}]', 'a member sees what is next');
 -- A stage that goes to another owner, and a membership that ends.
@@ -467,7 +487,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE;
 END $$;
-SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|diagram|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors)\(|\* FROM oms\.(ticket|stage|timeline|worker)'
+SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|diagram|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors|clock|explain|explain_clock|my_work|help)\(|\* FROM oms\.(ticket|stage|timeline|worker|hold\M)'
 	THEN 'ZZ001' ELSE '25006' END, 'read-only: ' || sql) FROM calls WHERE sql !~ 'repair_guards|activate';
 SELECT is(t.read_only('tr_admin', sql), '25006', 'read-only: ' || sql) FROM unnest(ARRAY['SELECT oms.repair_guards()', 'SELECT oms.activate()']) sql;
 
@@ -585,11 +605,12 @@ SELECT is(t.try('tr_admin', s), c, s) FROM (VALUES ('SELECT oms.erase(''L-2026-7
 -- ---------------------------------------------------------------------------
 -- The catalogue
 -- ---------------------------------------------------------------------------
-SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'oms'::regnamespace AND prosecdef$$, 'no function has rights of its owner');
+-- my_work reads the inner tables by their indexes; it is for staff, who may see all of it.
+SELECT set_eq($$SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'oms'::regnamespace AND prosecdef$$, ARRAY['oms.my_work(text,integer)'], 'no function but the inbox has rights of its owner');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = prolang WHERE pronamespace = 'oms'::regnamespace AND NOT (lanname = 'c' OR lanname = 'sql' AND (prosqlbody IS NOT NULL OR 'search_path=pg_catalog, pg_temp' = ANY (proconfig)))$$,
 	'functions are C, or SQL that is bound, or that has a search_path of its own');
 SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'oms'::regnamespace AND (provolatile <> 'v' OR proparallel <> 'u') AND prokind = 'f'
-	AND proname ~ '^(open_|claim|heartbeat|release|stages?_(done|failed)|skip_|retry_|reassign|escalate|comment|cancel_|erase|tick$|rotate|create_|retire_|set_owner|grant_|revoke_|activate|repair|enable_|disable_|seal$)'$$,
+	AND proname ~ '^(open_|claim|heartbeat|release|stages?_(done|failed)|start_|skip_|retry_|(re)?assign|delegate|resolve|hold$|resume|send_back|reopen|attach$|escalate|comment|cancel_|erase|tick$|rotate|create_|retire_|set_|grant_|revoke_|activate|repair|enable_|disable_|seal$)'$$,
 	'what writes is VOLATILE and PARALLEL UNSAFE');
 SELECT is_empty($$SELECT conname FROM pg_constraint WHERE connamespace = 'oms'::regnamespace AND contype = 'f'$$, 'no foreign keys');
 SELECT is_empty($$SELECT evtname FROM pg_event_trigger$$, 'no event triggers');

@@ -50,6 +50,12 @@ my %reads = (
 	'proof(oms.ticket_id, boolean)' => ["oms.proof('$ticket')"],
 	'us_federal_holidays(integer)' => ['oms.us_federal_holidays(2026)'],
 	'verify_seals()' => ['oms.verify_seals()'],
+	'clock()' => [ 'oms.clock()', qr/^20\d\d-/ ],
+	'explain(oms.ticket_id)' => ["oms.explain('$ticket')"],
+	'explain_clock(oms.ticket_id, text)' => [ q{(SELECT string_agg(c::text, ',') FROM oms.explain_clock(s.ticket_id, s.stage) AS c)
+		FROM oms.stage AS s WHERE s.status = 'done' AND s.due_at IS NOT NULL ORDER BY s.ticket_id, s.stage_no LIMIT 1} ],
+	'help(text)' => [q{oms.help('work')}],
+	'my_work(text, integer)' => [ qq{oms.my_work(worker) FROM oms.stage WHERE ticket_id = '$ticket' AND stage = '$stage'} ],
 	'diagram(text, integer, text)' => [q{oms.diagram('DisasterLoan')}],
 	'diagram(oms.ticket_id, text)' => ["oms.diagram('$ticket'::oms.ticket_id, 'dot')"],
 	'dispatch_channel(text)' => [ q{oms.dispatch_channel('IRS_Bot')}, 'oms_dispatch.IRS_Bot' ],
@@ -76,7 +82,11 @@ my %reads = (
 # What writes; where the arguments' names do not do, the call is here.
 my %writes = (
 	'claim_stage(oms.ticket_id, text, text)' => q{oms.claim_stage(s.ticket_id, s.stage, 'w') FROM oms.stage AS s WHERE status = 'queued' LIMIT 1},
+	'attach(oms.ticket_id, text, text, text, text, boolean)' => qq{oms.attach('$ticket', 'n', 'https://files.example/n', repeat('0', 64))},
 	'create_workflow(jsonb)' => undef,
+	'delegate(oms.ticket_id, text, text, text)' => qq{oms.delegate('$ticket', '$stage', 'w')},
+	'set_absence(text, timestamp with time zone, timestamp with time zone, text)' => q{oms.set_absence('w', '2026-03-02', '2026-03-03')},
+	'set_hold_reason(text, boolean, text, integer, text)' => q{oms.set_hold_reason('r')},
 	'create_workflow again' => q{oms.create_workflow(oms.get_workflow('DisasterLoan'))},
 	'open_ticket(text, jsonb, text, integer, text)' => undef,
 	'open_ticket again' => q{oms.open_ticket('DisasterLoan', '{"amount": 7}', 'streamed')},
