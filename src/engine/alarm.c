@@ -256,9 +256,10 @@ fire_step(OmsTicket *ticket, OmsStage *stage, int i, TimestampTz at)
 	const char *told = step->notify != NULL && strcmp(step->notify, "supervisor") == 0
 		? oms_supervisor(ticket, stage) : step->notify;
 	OmsBell    *before = ticket->last_bell;
+	TimestampTz due = stage->due_at != OMS_NEVER && at == stage->due_at + 1 ? stage->due_at : at;
 	char	   *note = psprintf(step->unit == OMS_AT_PERCENT ? "step at %d%% of the time limit, %s%s%s"
 								: "step %d minutes after the due time, %s%s%s",
-								step->at, oms_time_text(at), told == NULL ? "" : ", for ",
+								step->at, oms_time_text(due), told == NULL ? "" : ", for ",
 								told == NULL ? "" : told);
 
 	count_step(def, stage, i);
