@@ -324,7 +324,7 @@ SELECT is(t.play('Total', $$
 	2024-11-09 15:00-05 > oms.stage_done(TK, 'b')
 	$$, 't.n(TK, ''breached'', NULL)'), '1', 'a hold after the due time does not mend it');
 
-SELECT is(t.play(t.clock('Unknown', '{"slaMins":60,"calendar":"Nowhere"}'), E'2024-11-07 10:00-05 > open', '1') ~ '^22023 .*Nowhere', true,
+SELECT is(t.play(t.clock('Unknown', '{"slaMins":60,"calendar":"Nowhere"}'), E'2024-11-07 10:00-05 > open', '1') ~ 'Nowhere', true,
 	'a calendar that does not exist is an error, not a clock that never stops');
 
 -- ---------------------------------------------------------------------------

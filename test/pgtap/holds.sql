@@ -299,12 +299,6 @@ SELECT is(t.play('H', $$
 	$$, $$t.status(TK)$$), 'in_progress', 'of the length that it had, from the moment the hold ran out');
 SELECT is(t.play('H', $$
 	2026-03-02 10:00+00 > open
-	> TOK := token FROM oms.claim('Desk', 'w', lease => '20 minutes')
-	2026-03-02 10:04+00 > oms.hold(TK, 'a', 'r', '2026-03-02 10:10+00')
-	2026-03-02 10:40+00 > oms.tick()
-	$$, $$t.status(TK), t.n(TK, 'lease_expired')$$), '(queued,1)', 'and expires after that, also if nobody looked meanwhile');
-SELECT is(t.play('H', $$
-	2026-03-02 10:00+00 > open
 	> TOK := token FROM oms.claim('Desk', 'w')
 	2026-03-02 10:04+00 > oms.hold(TK, 'a', 'r')
 	2026-03-02 12:00+00 > oms.resume(TK, 'a')
