@@ -1,0 +1,375 @@
+-- Work of people: assignment by turns and by load, absences, delegation, four eyes, manual stages, remarks and documents,
+-- and who may do all this.
+\unset ECHO
+\set QUIET 1
+\pset format unaligned
+\pset tuples_only true
+\pset pager off
+\set ON_ERROR_ROLLBACK 1
+\set ON_ERROR_STOP true
+
+BEGIN;
+SELECT no_plan();
+\ir include/scene.psql
+SET LOCAL oms.now = '2026-03-02 09:00+00';
+SELECT format('CREATE ROLE people_%s', r) FROM unnest('{ann,bob,cid,dora,staff,agent,portal,citizen,monitor,admin,none}'::text[]) r \gexec
+SELECT oms.grant_access('people_' || l, l) FROM unnest('{staff,agent,portal,citizen,monitor,admin}'::text[]) l \g /dev/null
+SELECT oms.grant_access(('people_' || l)::name, 'agent') FROM unnest('{ann,bob,cid,dora}'::text[]) l \g /dev/null
+
+CREATE FUNCTION t.team(how text, members text DEFAULT 'ann,bob,cid') RETURNS void LANGUAGE sql AS $$
+	SELECT oms.set_owner('Team', 'group', members => ARRAY(SELECT ('people_' || m)::name FROM unnest(string_to_array(nullif(members, ''), ',')) m), assignment => how)
+$$;
+CREATE FUNCTION t.away(who text, stand_in text DEFAULT NULL, back timestamptz DEFAULT '2026-03-09 09:00+00') RETURNS void LANGUAGE sql AS $$
+	SELECT oms.set_absence('people_' || who, '2026-03-02 08:00+00', back, 'people_' || stand_in)
+$$;
+-- Open some tickets one after the other, and say who got them.
+CREATE FUNCTION t.open(n int, wf text DEFAULT 'Team') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	r	text;
+	tk	oms.ticket_id;
+BEGIN
+	FOR i IN 1 .. n LOOP
+		tk := oms.open_ticket(wf);
+		PERFORM set_config('oms.now', (current_setting('oms.now')::timestamptz + interval '1 second')::text, true);
+		r := concat_ws(' ', r, (SELECT coalesce(replace(s.worker, 'people_', ''), s.status) FROM oms.stage s WHERE s.ticket_id = tk AND s.stage = 'a'));
+	END LOOP;
+	RETURN r;
+END $$;
+CREATE FUNCTION t.sorted(words text) RETURNS text LANGUAGE sql AS
+$$ SELECT string_agg(w, ' ' ORDER BY w) FROM unnest(string_to_array(words, ' ')) w $$;
+-- Do something, answer, and take it all back.
+CREATE FUNCTION t.try(script text, question text) RETURNS text LANGUAGE sql AS $$ SELECT t.play('Plain', '2026-03-02 10:00+00 > open' || E'\n' || script, question) $$;
+CREATE FUNCTION t.who(tk oms.ticket_id, st text DEFAULT 'a') RETURNS text LANGUAGE sql VOLATILE AS
+$$ SELECT concat_ws(' ', s.status, replace(s.worker, 'people_', '')) FROM oms.stage s WHERE s.ticket_id = tk AND s.stage = st $$;
+
+SELECT oms.create_workflow('{"name":"Team","stages":[{"id":"a","owner":"Team","slaMins":60},{"id":"b","owner":"Back","dependsOn":["a"]}]}') \g /dev/null
+SELECT oms.create_workflow('{"name":"Plain","stages":[{"id":"a","owner":"Desk","slaMins":60},{"id":"b","owner":"Back","dependsOn":["a"]}]}') \g /dev/null
+
+-- ---------------------------------------------------------------------------
+-- By turns, by load
+-- ---------------------------------------------------------------------------
+SELECT is(t.try('> t.team(''none'')', 't.open(3)'), 'queued queued queued', 'none: everybody takes what they want');
+SELECT is(t.try('> t.team(''round_robin'')', 't.sorted(t.open(3))'), 'ann bob cid', 'round_robin: each in turn');
+SELECT is(t.try('> t.team(''round_robin'')', 't.sorted(t.open(9))'), 'ann ann ann bob bob bob cid cid cid', 'three times');
+SELECT matches(t.try('> t.team(''round_robin'')', 't.open(9)'), '^(\w+ \w+ \w+) \1 \1$', 'in the same order');
+SELECT is(t.try('> t.team(''least_loaded'')', 't.sorted(t.open(6))'), 'ann ann bob bob cid cid', 'least_loaded: as much for each');
+SELECT is(t.try($$
+	> t.team('least_loaded')
+	> t.open(6)
+	> oms.stage_done(s.ticket_id, 'a') FROM oms.stage s WHERE s.worker = 'people_bob'
+	$$, 't.open(2)'), 'bob bob', 'who is done gets the next');
+SELECT is(t.try($$
+	> t.team('round_robin')
+	> t.open(3)
+	> oms.stage_done(s.ticket_id, 'a') FROM oms.stage s WHERE s.worker = 'people_bob'
+	$$, 't.sorted(t.open(3))'), 'ann bob cid', 'but turns are turns');
+SELECT is(t.try($$
+	> t.team('least_loaded')
+	> t.open(1)
+	> oms.assign(TK, 'a', 'people_ann')
+	> oms.assign(oms.open_ticket('Plain'), 'a', 'people_bob')
+	> oms.assign(oms.open_ticket('Plain'), 'a', 'people_cid')
+	> oms.stage_done(s.ticket_id, 'a') FROM oms.stage s WHERE s.owner = 'Team' AND s.stage = 'a'
+	> oms.stage_done(TK, 'a')
+	$$, 't.open(1)'), 'ann', 'work for other owners is load as well');
+SELECT is(t.play('Team', $$
+	2026-03-02 09:00+00 > t.team('round_robin', 'ann')
+	2026-03-02 10:00+00 > open
+	$$, $$t.who(TK), t.due(TK), (SELECT count(*) FROM oms.claim('Team')), t.log(TK) ~ 'queued.*assigned'$$), '("in_progress ann","2026-03-02 11:00",0,t)', 'it has the stage, without a lease, and the clock runs');
+SELECT is(t.play('Team', $$
+	2026-03-02 09:00+00 > t.team('round_robin', 'ann')
+	2026-03-02 10:00+00 > open
+	2026-03-05 10:00+00 > oms.tick()
+	$$, $$t.who(TK), t.n(TK, 'lease_expired')$$), '("in_progress ann",0)', 'for as long as it takes');
+SELECT is(t.play('Team', $$
+	2026-03-02 09:00+00 > t.team('round_robin', 'ann')
+	2026-03-02 10:00+00 > open
+	> TOK := oms.claim_stage(TK, 'a', 'people_ann')
+	> OM007 oms.claim_stage(TK, 'a', 'people_bob')
+	> oms.stage_done(TK, 'a', '{}', TOK)
+	$$, $$t.status(TK)$$), 'done', 'claim_stage gives the worker its token, and others OM007');
+
+-- ---------------------------------------------------------------------------
+-- Absences
+-- ---------------------------------------------------------------------------
+SELECT is(t.try(E'> t.team(''' || how || E''')\n> t.away(''bob'')', 't.sorted(t.open(4))'), 'ann ann cid cid', 'the absent get no new work: ' || how) FROM unnest('{round_robin,least_loaded}'::text[]) how;
+SELECT is(t.try(E'> t.team(''round_robin'', ''ann'')\n> t.away(''ann'', ''dora'')', 't.open(2)'), 'dora dora', 'who stands in gets it');
+SELECT is(t.try(E'> t.team(''round_robin'', ''ann'')\n> t.away(''ann'', ''bob'')\n> t.away(''bob'', ''cid'')\n> t.away(''cid'', ''dora'')', 't.open(1)'), 'dora', 'or who stands in for that one');
+SELECT is(t.try(E'> t.team(''' || how || E''', ''ann'')\n> t.away(''ann'', ''bob'')\n> t.away(''bob'', ''ann'')', 't.open(1)'), 'queued', 'two that stand in for each other: nobody is there') FROM unnest('{round_robin,least_loaded}'::text[]) how;
+SELECT is(t.play('Team', E'2026-03-02 09:00+00 > t.team(''' || how || E''', ''ann,bob'')\n> t.away(''ann'')\n> t.away(''bob'')\n2026-03-02 10:00+00 > open', $$t.who(TK), t.log(TK) <> 'queued', t.due(TK)$$),
+	'(queued,t,"2026-03-02 11:00")', 'nobody left: an event, and it stays queued; ' || how) FROM unnest('{round_robin,least_loaded}'::text[]) how;
+SELECT is(t.play('Team', E'2026-03-02 09:00+00 > t.team(''round_robin'', '''')\n2026-03-02 10:00+00 > open', $$t.who(TK), t.log(TK) <> 'queued'$$), '(queued,t)', 'the same if there are no members');
+SELECT is(t.play('Team', E'2026-03-02 09:00+00 > t.team(''round_robin'', ''ann'')\n> t.away(''ann'')\n2026-03-02 10:00+00 > open', $$(SELECT count(*) FROM oms.claim('Team', 'people_bob'))$$), '1', 'it can be claimed');
+SELECT is(t.play('Team', E'2026-03-02 09:00+00 > t.team(''round_robin'', ''ann'')\n2026-03-02 10:00+00 > open\n> t.away(''ann'', ''bob'')\n2026-03-02 10:00+00 > oms.tick()', $$t.who(TK)$$), 'in_progress ann', 'what somebody has stays');
+SELECT is(t.try(E'> t.team(''round_robin'', ''ann'')\n> t.away(''ann'', NULL, ''2026-03-02 12:00+00'')\n' || at || ' > oms.tick()', 't.open(1)'), who, 'back at 12:00, opened ' || at) FROM (VALUES
+	('2026-03-02 11:59:59.999999+00', 'queued'), ('2026-03-02 12:00+00', 'ann')) v(at, who);
+SELECT is(t.try(E'> oms.set_absence(''people_ann'', ''2026-03-02 11:00+00'', ''2026-03-02 12:00+00'')\n' || at || ' > ' || code || ' oms.assign(TK, ''a'', ''people_ann'')', 't.status(TK)'), status, 'assign at ' || at) FROM (VALUES
+	('2026-03-02 10:59:59.999999+00', '', 'in_progress'), ('2026-03-02 11:00+00', '22023', 'queued'), ('2026-03-02 12:00+00', '', 'in_progress')) v(at, code, status);
+SELECT is(t.code(c), '22023', c) FROM unnest(ARRAY[$$SELECT oms.set_absence('x', '2026-03-02', '2026-03-01')$$, $$SELECT oms.set_absence('', '2026-03-02', '2026-03-03')$$,
+	$$SELECT oms.set_absence(NULL, '2026-03-02', '2026-03-03')$$, $$SELECT oms.set_owner('x', assignment => 'dice')$$, $$SELECT oms.set_owner('x', 'robot')$$]) c;
+
+-- ---------------------------------------------------------------------------
+-- assign, delegate, resolve, release
+-- ---------------------------------------------------------------------------
+SELECT is(t.try(E'> oms.assign(TK, ''a'', ''ann'', ''please'')', 't.who(TK), t.log(TK), t.notes(TK, ''assigned'')'), '("in_progress ann","queued, assigned",please)', 'assign');
+SELECT is(t.try($$
+	> TOK := oms.claim_stage(TK, 'a', 'ann')
+	> oms.assign(TK, 'a', 'bob')
+	> OM006 oms.stage_done(TK, 'a', '{}', TOK)
+	> OM007 oms.claim_stage(TK, 'a', 'ann')
+	> TOK := oms.claim_stage(TK, 'a', 'bob')
+	> oms.stage_done(TK, 'a', '{}', TOK)
+	$$, 't.who(TK), t.states(TK)'), '("done bob","a done, b queued")', 'assigned to another one: a new token');
+SELECT is(t.try($$
+	> TOK := token FROM oms.claim('Desk', 'ann')
+	> oms.assign(TK, 'a', 'bob')
+	> OM006 oms.heartbeat(TK, 'a', TOK)
+	2026-03-02 20:00+00 > oms.tick()
+	$$, 't.who(TK), t.n(TK, ''lease_expired'')'), '("in_progress bob",0)', 'and no lease');
+SELECT is(t.try('> ' || prepare || E'\n> OM005 oms.assign(TK, ''a'', ''ann'')\n> OM005 oms.delegate(TK, ''a'', ''ann'')\n> OM005 oms.resolve(TK, ''a'')\n> OM005 oms.release(TK, ''a'')', '1'), '1', 'none of them after ' || prepare)
+FROM unnest(ARRAY['oms.stage_done(TK, ''a'')', 'oms.skip_stage(TK, ''a'', ''r'')', 'oms.hold(TK, ''a'', ''r'')', 'oms.cancel_ticket(TK, ''r'')', 'oms.stage_failed(TK, ''a'', ''e'', NULL, false)']) prepare;
+SELECT is(t.try(E'> OM005 oms.assign(TK, ''b'', ''ann'')\n> OM003 oms.assign(TK, ''z'', ''ann'')\n> OM003 oms.delegate(TK, ''z'', ''ann'')\n> OM003 oms.resolve(TK, ''z'')\n> 22023 oms.assign(TK, ''a'', '''')\n> 22023 oms.assign(TK, ''a'', NULL)', '1'), '1', 'waiting, unknown, nobody');
+SELECT is(t.try(E'> OM005 oms.delegate(TK, ''a'', ''bob'')\n> OM005 oms.resolve(TK, ''a'')\n> oms.claim_stage(TK, ''a'', ''ann'')\n> OM005 oms.resolve(TK, ''a'')', '1'), '1', 'only what somebody has can be delegated, only what was delegated resolved');
+SELECT is(t.try($$
+	> TOK := oms.claim_stage(TK, 'a', 'ann')
+	2026-03-02 10:10+00 > oms.delegate(TK, 'a', 'bob', 'have a look')
+	> OM006 oms.stage_done(TK, 'a', '{}', TOK)
+	$$, 't.who(TK), t.n(TK, ''delegated''), t.notes(TK, ''delegated''), t.due(TK)'), '("in_progress bob",1,"have a look","2026-03-02 11:00")', 'delegated');
+SELECT is(t.try($$
+	> oms.claim_stage(TK, 'a', 'ann')
+	> oms.delegate(TK, 'a', 'bob')
+	> TOK := oms.claim_stage(TK, 'a', 'bob')
+	> oms.resolve(TK, 'a', 'fine')
+	> OM006 oms.stage_done(TK, 'a', '{}', TOK)
+	> OM005 oms.resolve(TK, 'a')
+	$$, 't.who(TK)'), 'in_progress ann', 'resolved: it comes back');
+SELECT is(t.try($$
+	> oms.claim_stage(TK, 'a', 'ann')
+	> oms.delegate(TK, 'a', 'bob')
+	> oms.delegate(TK, 'a', 'cid')
+	> oms.resolve(TK, 'a')
+	$$, 't.who(TK)'), 'in_progress ann', 'delegated again: it comes back to the first');
+SELECT is(t.try($$
+	> oms.claim_stage(TK, 'a', 'ann')
+	> oms.delegate(TK, 'a', 'bob')
+	> oms.stage_done(TK, 'a')
+	$$, 't.who(TK)'), 'done bob', 'who it was delegated to may finish it');
+SELECT is(t.try($$
+	> oms.claim_stage(TK, 'a', 'ann')
+	> oms.delegate(TK, 'a', 'bob')
+	> $$ || call || $$
+	> oms.claim_stage(TK, 'a', 'cid')
+	> OM005 oms.resolve(TK, 'a')
+	$$, 't.who(TK)'), 'in_progress cid', 'no more delegated after ' || call) FROM unnest(ARRAY['oms.release(TK, ''a'')', 'oms.reassign(TK, ''a'', ''Other'', ''r'')']) call;
+SELECT is(t.try($$
+	> oms.claim_stage(TK, 'a', 'ann')
+	> oms.delegate(TK, 'a', 'bob')
+	> oms.hold(TK, 'a', 'r')
+	2026-03-02 11:00+00 > oms.resume(TK, 'a')
+	> oms.resolve(TK, 'a')
+	$$, 't.who(TK)'), 'in_progress ann', 'a hold does not forget it');
+SELECT is(t.try($$
+	> t.away('bob')
+	> oms.claim_stage(TK, 'a', 'ann')
+	> 22023 oms.delegate(TK, 'a', 'people_bob')
+	> 22023 oms.delegate(TK, 'a', '')
+	$$, 't.who(TK)'), 'in_progress ann', 'not to the absent');
+SELECT is(t.try($$
+	> TOK := oms.claim_stage(TK, 'a', 'ann')
+	> OM007 oms.claim_stage(TK, 'a', 'bob')
+	2026-03-07 10:00+00 > oms.tick()
+	$$, 't.who(TK), oms.claim_stage(TK, ''a'', ''ann'') = TOK'), '("in_progress ann",t)', 'claim_stage: no lease, the same token again');
+SELECT is(t.try($$
+	> oms.claim_stage(TK, 'a', 'ann')
+	2026-03-02 10:10+00 > oms.open_ticket('Plain')
+	> oms.release(TK, 'a', 'lunch')
+	$$, $$(SELECT c.ticket = TK FROM oms.claim('Desk') c), t.log(TK), t.notes(TK, 'released')$$), '(t,"queued, in_progress, released, in_progress",lunch)', 'released: at its old place in the queue');
+
+-- ---------------------------------------------------------------------------
+-- Four eyes
+-- ---------------------------------------------------------------------------
+SELECT oms.create_workflow('{"name":"Eyes","stages":[{"id":"a","owner":"Desk"},{"id":"b","owner":"Back","dependsOn":["a"],"notSameAs":"a"}]}') \g /dev/null
+SELECT oms.create_workflow('{"name":"EyesTeam","stages":[{"id":"b","owner":"Desk"},{"id":"a","owner":"Team","dependsOn":["b"],"notSameAs":"b"}]}') \g /dev/null
+SELECT is(t.play('Eyes', $$
+	2026-03-02 10:00+00 > open
+	> oms.claim_stage(TK, 'a', 'ann')
+	> oms.stage_done(TK, 'a')
+	> 42501 oms.claim_stage(TK, 'b', 'ann')
+	> 42501 oms.assign(TK, 'b', 'ann')
+	> oms.claim_stage(TK, 'b', 'bob')
+	> 42501 oms.assign(TK, 'b', 'ann')
+	> 42501 oms.delegate(TK, 'b', 'ann')
+	> oms.delegate(TK, 'b', 'cid')
+	> oms.stage_done(TK, 'b')
+	$$, 't.states(TK)'), 'a done, b done', 'who did it cannot do the other: claim_stage, assign, delegate');
+SELECT is(t.play('Eyes', $$
+	2026-03-02 10:00+00 > open
+	> oms.claim('Desk', 'ann')
+	> oms.stage_done(TK, 'a')
+	$$, $$(SELECT count(*) FROM oms.claim('Back', 'ann')), (SELECT count(*) FROM oms.claim('Back', 'bob'))$$), '(0,1)', 'claim passes over it');
+SELECT is(t.play('Eyes', $$
+	2026-03-02 10:00+00 > open
+	> oms.claim('Desk', 'ann')
+	> oms.stage_done(TK, 'a')
+	> oms.stage_done(oms.open_ticket('Eyes'), 'a')
+	$$, $$(SELECT count(*) FROM oms.claim('Back', 'ann', 10)), (SELECT count(*) FROM oms.claim('Back', 'bob', 10))$$), '(1,1)', 'and takes the next');
+SELECT is(t.play('Eyes', $$
+	2026-03-02 10:00+00 > open
+	> set_config('role', 'people_staff', true)
+	> oms.stage_done(TK, 'a')
+	> set_config('role', 'postgres', true)
+	$$, $$t.code(format('SET LOCAL ROLE people_staff; SELECT oms.stage_done(%L, %L)', TK, 'b'))$$), '42501', 'stage_done without a claim: the role is who did it') WHERE current_user = 'postgres';
+SELECT is(t.play('Eyes', $$
+	2026-03-02 10:00+00 > open
+	> oms.claim_stage(TK, 'a', 'ann')
+	> oms.assign(TK, 'a', 'bob')
+	> oms.stage_done(TK, 'a')
+	> 42501 oms.claim_stage(TK, 'b', 'bob')
+	> oms.claim_stage(TK, 'b', 'ann')
+	$$, 't.who(TK, ''b'')'), 'in_progress ann', 'who finished it did it');
+SELECT is(t.play('Eyes', $$
+	2026-03-02 10:00+00 > open
+	> oms.claim_stage(TK, 'a', 'ann')
+	> oms.stage_done(TK, 'a')
+	> oms.claim_stage(TK, 'b', 'bob')
+	> oms.send_back(TK, 'b', 'a', 'r')
+	> oms.claim_stage(TK, 'a', 'cid')
+	> oms.stage_done(TK, 'a')
+	> 42501 oms.claim_stage(TK, 'b', 'cid')
+	> oms.claim_stage(TK, 'b', 'bob')
+	$$, 't.who(TK, ''b'')'), 'in_progress bob', 'after rework: who did it this time');
+SELECT is(t.play('Eyes', $$
+	2026-03-02 10:00+00 > open
+	> oms.claim_stage(TK, 'a', 'ann')
+	> oms.skip_stage(TK, 'a', 'r')
+	> oms.claim_stage(TK, 'b', 'ann')
+	$$, 't.who(TK, ''b'')'), 'in_progress ann', 'nobody did what was skipped');
+SELECT is(t.play('Eyes', $$
+	2026-03-02 10:00+00 > open
+	> oms.claim_stage(TK, 'a', 'ann')
+	> oms.stage_done(TK, 'a')
+	> oms.claim_stage(TK, 'b', 'bob')
+	> oms.hold(TK, 'b', 'r')
+	> oms.reassign(TK, 'b', 'Other', 'r')
+	> oms.resume(TK, 'b')
+	> 42501 oms.claim_stage(TK, 'b', 'ann')
+	$$, $$(SELECT count(*) FROM oms.claim('Other', 'ann'))$$), '0', 'for another owner too');
+SELECT is(t.play('EyesTeam', $$
+	2026-03-02 09:00+00 > t.team('$$ || how || $$', 'ann,bob')
+	2026-03-02 10:00+00 > open
+	> oms.claim_stage(TK, 'b', 'people_ann')
+	> oms.stage_done(TK, 'b')
+	$$, 't.who(TK)'), 'in_progress bob', how || ' passes over it') FROM unnest('{round_robin,least_loaded}'::text[]) how;
+SELECT is(t.play('EyesTeam', $$
+	2026-03-02 09:00+00 > t.team('round_robin', 'ann')
+	2026-03-02 10:00+00 > open
+	> oms.claim_stage(TK, 'b', 'people_ann')
+	> oms.stage_done(TK, 'b')
+	$$, 't.who(TK), t.log(TK) <> ''queued'''), '(queued,t)', 'nobody else: it stays queued, with an event');
+SELECT is(t.play('EyesTeam', $$
+	2026-03-02 09:00+00 > t.team('round_robin', 'bob')
+	> t.away('bob', 'ann')
+	2026-03-02 10:00+00 > open
+	> oms.claim_stage(TK, 'b', 'people_ann')
+	> oms.stage_done(TK, 'b')
+	$$, 't.who(TK)'), 'queued', 'not for one who stands in either');
+
+-- ---------------------------------------------------------------------------
+-- Manual stages
+-- ---------------------------------------------------------------------------
+SELECT oms.create_workflow('{"name":"Manual","stages":[{"id":"a","owner":"Desk"},{"id":"m","owner":"Back","dependsOn":["a"],"manual":true,"slaMins":60},{"id":"c","owner":"End","dependsOn":["a"]}]}') \g /dev/null
+SELECT oms.create_workflow('{"name":"ManualFirst","stages":[{"id":"a","owner":"Desk"},{"id":"m","owner":"Back","manual":true,"minAmount":10}]}') \g /dev/null
+SELECT is(t.play('Manual', $$
+	2026-03-02 10:00+00 > open
+	> OM005 oms.start_stage(TK, 'm')
+	> OM005 oms.start_stage(TK, 'a')
+	> OM003 oms.start_stage(TK, 'z')
+	> oms.stage_done(TK, 'a')
+	> OM005 oms.start_stage(TK, 'c')
+	2026-03-02 11:00+00 > oms.start_stage(TK, 'm')
+	> OM005 oms.start_stage(TK, 'm')
+	$$, 't.states(TK), t.due(TK, ''m'')'), '("a done, m queued, c queued","2026-03-02 12:00")', 'started when its dependencies are met, once');
+SELECT is(t.play('Manual', $$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'a')
+	> oms.stage_done(TK, 'c')
+	$$, 't.ticket(TK), t.states(TK)'), '(done,"a done, m waiting, c done")', 'the ticket does not wait for it');
+SELECT is(t.play('Manual', $$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'a')
+	> oms.start_stage(TK, 'm')
+	> oms.stage_done(TK, 'c')
+	$$, 't.ticket(TK)'), 'open', 'but when it was started it does');
+SELECT is(t.play('Manual', $$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'a')
+	> oms.start_stage(TK, 'm')
+	> oms.stage_done(TK, 'c')
+	> oms.stage_done(TK, 'm')
+	$$, 't.ticket(TK)'), 'done', 'until it is done');
+SELECT is(t.play('ManualFirst', E'2026-03-02 10:00+00 > open\n> oms.start_stage(TK, ''m'')', 't.states(TK)', '{"amount":5}'), 'a queued, m queued', 'whoever starts it is not asked for conditions');
+SELECT is(t.play('Manual', $$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'a')
+	> oms.hold(TK, NULL, 'r')
+	> oms.start_stage(TK, 'm')
+	$$, $$(SELECT count(*) FROM oms.claim('Back')), t.due(TK, 'm')$$), '(0,none)', 'started with the ticket on hold: it cannot be claimed') ;
+
+-- ---------------------------------------------------------------------------
+-- Remarks and documents
+-- ---------------------------------------------------------------------------
+SELECT is(t.try(E'> oms.comment(TK, ''inner'', ''a'')\n> oms.comment(TK, ''inner'')\n> oms.comment(TK, ''outer'', ''a'', true)\n> oms.comment(TK, ''all'', NULL, true)', 't.citizen(TK)'),
+	'received, a in progress, a comment (outer), comment (all)', 'citizens see what is public');
+SELECT is(t.try(E'> oms.attach(TK, ''plan.pdf'', ''https://files/1'', repeat(''0a'', 32), ''a'')\n> oms.attach(TK, ''map.pdf'', ''https://files/2'', repeat(''0b'', 32))', 't.citizen(TK)'), 'received, a in progress', 'documents are internal');
+SELECT is(t.try(E'> oms.attach(TK, ''plan.pdf'', ''https://files/1'', repeat(''0a'', 32), ''a'', true)', 't.citizen(TK) ~ ''plan.pdf'' AND t.citizen(TK) ~ ''https://files/1'''), 'true', 'unless they are public');
+SELECT is(t.try(E'> oms.attach(TK, ''plan.pdf'', ''https://files/1'', repeat(''0A'', 32), ''a'')', $$(SELECT concat(e.note, e.payload) ~ 'plan.pdf' AND concat(e.note, e.payload) ~ 'https://files/1' AND concat(e.note, e.payload) ~* repeat('0a', 32)
+	FROM oms.timeline e WHERE e.ticket_id = TK ORDER BY e.seq DESC LIMIT 1)$$), 'true', 'name, URL and digest are in the timeline');
+SELECT is(t.try(format('> %s oms.attach(TK, %s)', code, args), '1'), '1', format('attach(%s) is %s', args, code)) FROM (VALUES
+	('22023', '''x'', ''https://x'', ''aa'''), ('22023', '''x'', ''https://x'', repeat(''zz'', 32)'), ('22023', ''''', ''https://x'', repeat(''aa'', 32)'),
+	('22023', '''x'', '''', repeat(''aa'', 32)'), ('22023', 'NULL, ''https://x'', repeat(''aa'', 32)'), ('22023', '''x'', ''https://x'', NULL'),
+	('OM003', '''x'', ''https://x'', repeat(''aa'', 32), ''z''')) v(code, args);
+SELECT is(t.try(E'> oms.stage_done(TK, ''a'')\n> oms.stage_done(TK, ''b'')\n> oms.comment(TK, ''x'', ''a'', true)\n> oms.attach(TK, ''x'', ''y'', repeat(''aa'', 32), ''b'')', 't.ticket(TK)'), 'done', 'both are possible when all is done');
+SELECT is(t.try(E'> oms.claim_stage(TK, ''a'', ''ann'')\n> oms.delegate(TK, ''a'', ''bob'')\n> oms.resolve(TK, ''a'')\n> oms.assign(TK, ''a'', ''cid'')\n> oms.release(TK, ''a'')\n> oms.reassign(TK, ''a'', ''Other'', ''r'')', 't.citizen(TK)'),
+	'received, a in progress', 'of all the rest citizens see that it is in progress');
+
+-- ---------------------------------------------------------------------------
+-- Rights
+-- ---------------------------------------------------------------------------
+SET LOCAL t.checking = 'off';
+SELECT oms.set_owner('Mine', members => '{people_agent}') \g /dev/null
+SELECT oms.create_workflow('{"name":"Rights","stages":[{"id":"a","owner":"Mine","slaMins":60},{"id":"b","owner":"Theirs"},{"id":"m","owner":"Mine","manual":true},{"id":"c","owner":"Mine","dependsOn":["a","b"]}]}') \g /dev/null
+SELECT is(t.play('Rights', '2026-03-02 10:00+00 > open' || E'\n' || prepare, format($$t.code(format('SET LOCAL ROLE people_%s; SELECT %s', %s))$$, role, replace(c.call, 'TK', '%1$L'), 'TK')),
+	CASE WHEN role IN ('staff', 'admin') THEN '00000' ELSE '42501' END, format('%s: %s', role, c.call))
+FROM (VALUES ('', 'oms.hold(TK, ''''a'''', ''''r'''')'), ('', 'oms.hold(TK, NULL, ''''r'''')'),
+	('> oms.hold(TK, ''a'', ''r'')', 'oms.resume(TK, ''''a'''')'),
+	('', 'oms.assign(TK, ''''a'''', ''''w'''')'), ('> oms.claim_stage(TK, ''a'', ''v'')', 'oms.delegate(TK, ''''a'''', ''''w'''')'),
+	('> oms.claim_stage(TK, ''a'', ''v''), oms.delegate(TK, ''a'', ''w'')', 'oms.resolve(TK, ''''a'''')'),
+	('', 'oms.reassign(TK, ''''a'''', ''''X'''', ''''r'''')'), ('', 'oms.escalate(TK, ''''a'''', ''''r'''')'), ('', 'oms.start_stage(TK, ''''m'''')'),
+	('> oms.stage_done(TK, ''a'')', 'oms.send_back(TK, ''''a'''', ''''a'''', ''''r'''')'), ('> oms.stage_done(TK, ''a'')', 'oms.reopen(TK, ''''a'''', ''''r'''')'),
+	('', 'oms.skip_stage(TK, ''''a'''', ''''r'''')'), ('> oms.stage_failed(TK, ''a'', ''e'', NULL, false)', 'oms.retry_stage(TK, ''''a'''', ''''r'''')'),
+	('', 'oms.cancel_ticket(TK, ''''r'''')'), ('', 'oms.comment(TK, ''''x'''')'), ('', 'oms.attach(TK, ''''x'''', ''''y'''', repeat(''''aa'''', 32))'),
+	('', 'oms.get_ticket(TK)'), ('', 'oms.explain(TK)'), ('', 'oms.explain_clock(TK, ''''a'''')'), ('', 'oms.my_work(''''w'''')'), ('', 'count(*) FROM oms.stage'), ('', 'count(*) FROM oms.ticket'), ('', 'count(*) FROM oms.timeline')) c(prepare, call),
+	unnest('{staff,admin,agent,portal,citizen,monitor,none}'::text[]) role;
+SELECT is(t.play('Rights', '2026-03-02 10:00+00 > open', format($$t.code('SET LOCAL ROLE people_%s; SELECT %s')$$, role, c)), CASE WHEN role = 'admin' THEN '00000' ELSE '42501' END, format('%s: %s', role, c))
+FROM unnest(ARRAY['oms.tick()', 'oms.set_owner(''''x'''')', 'oms.create_calendar(''''x'''', ''''{"timezone":"UTC","hours":{"mon":["09:00-10:00"]}}'''')', 'oms.create_workflow(''''{"name":"x","stages":[{"id":"a","owner":"b"}]}'''')']) c,
+	unnest('{admin,staff,agent,portal,citizen,monitor,none}'::text[]) role;
+SELECT is(t.play('Rights', '2026-03-02 10:00+00 > open', format($$t.code('SET LOCAL ROLE people_%s; SELECT %s')$$, role, c)), '42501', format('%s: %s', role, c))
+FROM unnest(ARRAY['oms.set_hold_reason(''''x'''')', 'oms.set_absence(''''x'''', ''''2026-01-01'''', ''''2026-01-02'''')']) c, unnest('{agent,portal,citizen,monitor,none}'::text[]) role;
+-- Agents, for their owners only
+SELECT is(t.play('Rights', '2026-03-02 10:00+00 > open', format($$t.code(format('SET LOCAL ROLE people_agent; SELECT %s', TK))$$, call)), code, 'agent: ' || call) FROM (VALUES
+	('oms.claim_stage(%1$L, ''''a'''')', '00000'), ('oms.claim_stage(%1$L, ''''b'''')', '42501'), ('oms.claim_stage(%1$L, ''''a''''), oms.release(%1$L, ''''a'''')', '00000'),
+	('oms.stage_done(%1$L, ''''a'''')', '00000'), ('oms.stage_done(%1$L, ''''b'''')', '42501')) v(call, code);
+SELECT is(t.play('Rights', E'2026-03-02 10:00+00 > open\n> oms.reassign(TK, ''a'', ''Theirs'', ''r'')', $$t.code(format('SET LOCAL ROLE people_agent; SELECT oms.claim_stage(%L, %L)', TK, 'a'))$$), '42501', 'reassigned to others: no more');
+SELECT is(t.play('Rights', E'2026-03-02 10:00+00 > open\n> oms.reassign(TK, ''b'', ''Mine'', ''r'')', $$t.code(format('SET LOCAL ROLE people_agent; SELECT oms.claim_stage(%L, %L)', TK, 'b'))$$), '00000', 'reassigned to it: now');
+-- The portal
+SET LOCAL ROLE people_portal;
+SELECT oms.open_ticket('Rights')::text AS own \gset
+RESET ROLE;
+SELECT oms.open_ticket('Rights')::text AS other \gset
+SELECT is(t.code(format('SET LOCAL ROLE people_portal; SELECT oms.comment(%L, ''x'', NULL, %s)', tk, pub::text)), code, format('portal: %s comment on %s', CASE WHEN pub THEN 'public' ELSE 'internal' END, what)) FROM (VALUES
+	(:'own', true, '00000', 'its own'), (:'own', false, '42501', 'its own'), (:'other', true, '42501', 'another')) v(tk, pub, code, what);
+
+RESET ROLE;
+SELECT t.findings();
+SELECT finish();
+ROLLBACK;
