@@ -232,6 +232,11 @@ SELECT is(t.play('P', $$
 	2026-03-02 10:30+00 > oms.resume(TK, 'a')
 	2026-03-02 10:40+00 > oms.resume(TK, NULL)
 	$$, 't.ticket(TK), t.states(TK), t.due(TK)'), '(open,"a queued, b queued, c waiting","2026-03-02 11:30")', 'both gone');
+SELECT is(t.play('P', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 10:10+00 > oms.hold(TK, $$ || what || $$, 'r', '2026-03-02 10:30+00')
+	2026-03-02 15:00+00 > oms.tick()
+	$$, 't.log(TK)'), 'queued, on_hold, resumed, breached', 'one late tick fires what became due after it as well: ' || what) FROM unnest('{NULL,''a''}'::text[]) what;
 -- A stage that becomes ready meanwhile
 SELECT is(t.play('H', $$
 	2026-03-02 10:00+00 > open
