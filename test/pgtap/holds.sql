@@ -236,7 +236,7 @@ SELECT is(t.play('P', $$
 	2026-03-02 10:00+00 > open
 	2026-03-02 10:10+00 > oms.hold(TK, $$ || what || $$, 'r', '2026-03-02 10:30+00')
 	2026-03-02 15:00+00 > oms.tick()
-	$$, 't.log(TK)'), 'queued, on_hold, resumed, breached', 'one late tick fires what became due after it as well: ' || what) FROM unnest('{NULL,''a''}'::text[]) what;
+	$$, 't.log(TK)'), 'queued, on_hold, resumed, breached', 'one late tick fires what became due after it as well: ' || what) FROM unnest(ARRAY['NULL', '''a''']) what;
 -- A stage that becomes ready meanwhile
 SELECT is(t.play('H', $$
 	2026-03-02 10:00+00 > open
