@@ -53,6 +53,8 @@ SELECT is(t.try('> t.team(''round_robin'')', 't.sorted(t.open(3))'), 'ann bob ci
 SELECT is(t.try('> t.team(''round_robin'')', 't.sorted(t.open(9))'), 'ann ann ann bob bob bob cid cid cid', 'three times');
 SELECT matches(t.try('> t.team(''round_robin'')', 't.open(9)'), '^(\w+ \w+ \w+) \1 \1$', 'in the same order');
 SELECT is(t.try('> t.team(''least_loaded'')', 't.sorted(t.open(6))'), 'ann ann bob bob cid cid', 'least_loaded: as much for each');
+SELECT is(t.try(E'> t.team(''' || how || E''')\n> oms.open_tickets(''Team'', array_fill(''{}''::jsonb, ARRAY[6]))', $$(SELECT string_agg(n::text, ',') FROM (SELECT count(*) FROM oms.stage s WHERE s.owner = 'Team' AND s.status = 'in_progress' GROUP BY s.worker) x(n))$$),
+	'2,2,2', how || ': many at once') FROM unnest('{round_robin,least_loaded}'::text[]) how;
 SELECT is(t.try($$
 	> t.team('least_loaded')
 	> t.open(6)

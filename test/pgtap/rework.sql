@@ -95,6 +95,15 @@ SELECT is(t.play('Branch', t.to_d() || $$
 	> oms.stage_done(TK, 'd')
 	> oms.stage_done(TK, 'e')
 	> oms.stage_done(TK, 'f')$$, 't.ticket(TK)'), 'done', 'or skipped, and to the end');
+-- To a stage that comes after the one that calls, skipped before its time: refused or not, the ticket must be able to go on.
+SELECT oms.create_workflow('{"name":"Forward","stages":[{"id":"b","owner":"B"},{"id":"c","owner":"C"},{"id":"d","owner":"D","dependsOn":["b","c"]}]}') \g /dev/null
+SELECT ok((t.play('Forward', $$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'b')
+	> oms.skip_stage(TK, 'd', 'not needed')
+	> t.code(format('SELECT oms.send_back(%L, %L, %L, %L)', TK, 'c', 'd', 'needed after all'))
+	> t.code(format('SELECT oms.send_back(%L, %L, %L, %L)', TK, 'd', 'b', 'b is wrong'))
+	> t.code(format('SELECT oms.stage_done(%L, %L)', TK, 'b'))$$, $$EXISTS (SELECT FROM oms.stage s WHERE s.ticket_id = TK AND s.status = 'queued')$$))::bool, 'forward: no two stages wait for each other');
 -- What it takes away
 SELECT is(t.play('Branch', t.to_d() || $$
 	> oms.hold(TK, 'd', 'r', '2026-03-02 10:30+00')
