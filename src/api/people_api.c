@@ -163,6 +163,7 @@ oms_resolve_delegation(PG_FUNCTION_ARGS)
 	if (stage->delegated_by == NULL)
 		wrong_state(ticket, "resolve",
 					psprintf("stage \"%s\" is not delegated", oms_graph_stage(ticket->graph, stage->no)->id));
+	oms_require_other_hands(ticket, stage, stage->delegated_by);
 	oms_decide_resolve(ticket, stage, note);
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);
@@ -306,6 +307,10 @@ oms_send_back(PG_FUNCTION_ARGS)
 	to_stage = oms_store_stage(ticket, oms_arg_stage(fcinfo, 2, ticket));
 	oms_require(ticket, stage, OMS_SEND_BACK, NULL);
 	oms_require(ticket, to_stage, OMS_SEND_BACK_TO, NULL);
+	if (oms_comes_after(ticket->graph, to_stage->no, stage->no))
+		wrong_state(ticket, "send_back",
+					psprintf("stage \"%s\" comes after stage \"%s\"", oms_graph_stage(ticket->graph, to_stage->no)->id,
+							 oms_graph_stage(ticket->graph, stage->no)->id));
 	oms_store_stages(ticket);
 	oms_decide_send_back(ticket, stage, to_stage, reason);
 	oms_store_apply(ticket, &call.actor);

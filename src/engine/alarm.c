@@ -492,6 +492,11 @@ oms_decide_timers(OmsTicket *ticket, OmsStage *stage)
 {
 	int			fired = fire_due(ticket, stage, true, ticket->now, true);
 
+	/* stages that go on with their ticket may have missed more than their armed timers tell */
+	if (stage->no == OMS_NO_STAGE && fired > 0)
+		for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
+			fired += fire_due(ticket, other, false, ticket->now, false);
+
 	oms_touch(ticket, stage);
 	return fired;
 }

@@ -420,6 +420,21 @@ nth_date(const OmsCalendar *calendar, int date, int n)
 	return date;
 }
 
+int
+oms_calendar_date(const OmsCalendar *calendar, TimestampTz at)
+{
+	return calendar == NULL ? date_of(at) : local_date(calendar, at);
+}
+
+bool
+oms_calendar_date_end(const OmsCalendar *calendar, int date, TimestampTz *end)
+{
+	if (calendar != NULL)
+		return date_end(calendar, date, end);
+	*end = start_of(date + 1);
+	return true;
+}
+
 TimestampTz
 oms_calendar_nth_open_date_end(const OmsCalendar *calendar, TimestampTz start, int n)
 {

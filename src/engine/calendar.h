@@ -93,6 +93,13 @@ extern TimestampTz oms_calendar_nth_open_date_end(const OmsCalendar *calendar, T
 												  int n);
 
 /*
+ * The date that the calendar's wall clock shows, as days since 2000-01-01, and the last closing instant
+ * of a date; false if it holds no open instant.
+ */
+extern int	oms_calendar_date(const OmsCalendar *calendar, TimestampTz at);
+extern bool oms_calendar_date_end(const OmsCalendar *calendar, int date, TimestampTz *end);
+
+/*
  * How many open dates come after the local date of `from`, up to and with the one of `to`.
  */
 extern int	oms_calendar_open_dates(const OmsCalendar *calendar, TimestampTz from, TimestampTz to);

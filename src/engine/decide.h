@@ -55,6 +55,7 @@ extern int	oms_decide_resume(OmsTicket *ticket, OmsStage *stage, const char *rea
 extern int	oms_decide_resume_ticket(OmsTicket *ticket, const char *reason);
 
 /* ---- rework.c ---- */
+extern bool oms_comes_after(const OmsGraph *graph, int later, int earlier);
 extern void oms_decide_send_back(OmsTicket *ticket, OmsStage *stage, OmsStage *to_stage,
 								 const char *reason);
 extern void oms_decide_reopen(OmsTicket *ticket, OmsStage *stage, const char *reason);

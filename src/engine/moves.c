@@ -283,8 +283,8 @@ oms_cancel_ticket_now(OmsTicket *ticket, const char *reason)
 }
 
 /*
- * Has a stage that had begun yet to be done again?  It may be a manual one that nobody has started
- * again: a ticket does not wait for those, unless somebody started it once.
+ * Has a stage that had begun yet to be done again?  A ticket does not wait for a manual one that nobody
+ * has started in this cycle, but it does for what had been done behind it.
  */
 static bool
 rework_is_left(OmsTicket *ticket)
@@ -293,7 +293,8 @@ rework_is_left(OmsTicket *ticket)
 		return false;
 	ticket->lookup->all_stages(ticket);
 	for (const OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
-		if (stage->status == OMS_WAITING && stage->cycle > 1)
+		if (stage->status == OMS_WAITING && stage->cycle > 1 &&
+			!oms_graph_stage(ticket->graph, stage->no)->manual)
 			return true;
 	return false;
 }

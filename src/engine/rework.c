@@ -40,6 +40,15 @@ stages_after(const OmsGraph *graph, int no)
 	return after;
 }
 
+/*
+ * Does a stage come after another, at any distance?
+ */
+bool
+oms_comes_after(const OmsGraph *graph, int later, int earlier)
+{
+	return oms_set_has(stages_after(graph, earlier), later);
+}
+
 static bool
 has_begun(const OmsTicket *ticket, const OmsStage *stage)
 {

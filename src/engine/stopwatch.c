@@ -6,7 +6,8 @@
  * of a calendar, or with slaDays open dates.  The due time is worked out from these whenever the clock
  * starts to run, and is none while it stands; a pause is never added to a deadline.
  *
- * A limit in days ends with the last closing time of a date.  limit_us is then the open time up to
+ * A limit in days ends with the last closing time of a date; a date is used up when it closes while the
+ * clock runs, so what counts of a hold are the closings in it.  limit_us is then the open time up to
  * there, so that warnings and escalation steps are shares of open time like any other.
  *
  * Once breached, the due time stays what it was: it is the promise that was broken.  The stopwatch runs
@@ -54,28 +55,34 @@ oms_watch_has_clock(const OmsTicket *ticket, int no)
 }
 
 /*
- * The end of the first open date that is not over.
+ * Is the date of an instant one that the clock has yet to count: open, not over, and not the one on which
+ * the clock started?
  */
-static TimestampTz
-end_of_date(const OmsCalendar *calendar, TimestampTz at)
+static bool
+date_counts(const OmsStage *stage, TimestampTz at)
 {
-	TimestampTz end = DT_NOBEGIN;
+	int			date = oms_calendar_date(stage->calendar, at);
+	TimestampTz end;
 
-	/* from two dates before, so that the date of "at" itself is among them */
-	for (int n = 1; end <= at; n++)
-		end = oms_calendar_nth_open_date_end(calendar, at - 2 * USECS_PER_DAY, n);
-	return end;
+	return date != oms_calendar_date(stage->calendar, stage->queued_at) &&
+		oms_calendar_date_end(stage->calendar, date, &end) && end > at;
 }
 
 /*
- * When a limit in days is over.  With nothing left of it (it stood on its last date) it ends with the
- * date on which it runs again.
+ * When a limit in days is over, with so many dates left: a date is used up when it closes while the
+ * clock runs.
  */
 static TimestampTz
 days_end(const OmsStage *stage, TimestampTz at, int left)
 {
-	return left > 0 ? oms_calendar_nth_open_date_end(stage->calendar, at, left)
-		: end_of_date(stage->calendar, at);
+	TimestampTz end;
+
+	if (!date_counts(stage, at))
+		return oms_calendar_nth_open_date_end(stage->calendar, at, Max(left, 1));
+	if (left > 1)
+		return oms_calendar_nth_open_date_end(stage->calendar, at, left - 1);
+	oms_calendar_date_end(stage->calendar, oms_calendar_date(stage->calendar, at), &end);
+	return end;
 }
 
 static void
@@ -121,7 +128,8 @@ consume(OmsStage *stage, TimestampTz at)
 	int64		open_us = oms_calendar_measure(stage->calendar, stage->running_since, at);
 
 	stage->consumed_us += open_us;
-	stage->consumed_days += oms_calendar_open_dates(stage->calendar, stage->running_since, at);
+	stage->consumed_days += oms_calendar_open_dates(stage->calendar, stage->running_since, at) +
+		date_counts(stage, stage->running_since) - date_counts(stage, at);
 	stage->running_since = OMS_NEVER;
 	return open_us;
 }

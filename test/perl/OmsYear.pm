@@ -72,6 +72,14 @@ package OmsYear::Calendar
 		return $self->{opens}[$i] + $passed - $self->{before}[$i];
 	}
 
+	# How many open dates had closed by a moment, with all up to and with the date of the start
+	sub closings_until
+	{
+		my ($self, $at, $start) = @_;
+		my ($closed, $not_counted) = (last_below($self->{closing}, $at) + 1, $self->dates_until($start));
+		return $closed > $not_counted ? $closed : $not_counted;
+	}
+
 	# How many open dates there were up to and with the date of a moment
 	sub dates_until
 	{
@@ -130,11 +138,11 @@ package OmsYear::Clock
 
 			if (!defined $limit)
 			{
-				# The N-th open date after that of the start, and as many later as there were on hold
-				my $date = $calendar->dates_until($from) + $self->{days} - $days - 1;
-				$due = $calendar->{closing}[$date];
-				$due = $calendar->{closing}[ ++$date ] while $due < $from;
-				$days += $calendar->dates_until($to) - $calendar->dates_until($from);
+				# The N-th closing after the date of the start, and one more for each that came while it stood
+				my $start = $self->{runs}[0][0];
+				my $before = $calendar->closings_until($from, $start);
+				$due = $calendar->{closing}[ $before + $self->{days} - $days - 1 ];
+				$days += $calendar->closings_until($to, $start) - $before;
 				if ($due < $to)
 				{
 					$breach = $due;
