@@ -2211,16 +2211,18 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 					FROM pg_catalog.jsonb_array_elements(c.escalation) WITH ORDINALITY AS y (step, no)) AS f)
 			THEN pg_catalog.format('its escalation steps have fired %s times, which is not what it shows',
 				COALESCE(c.steps::pg_catalog.text, 'no')) END),
-		-- days: a closing time, as many open dates after the one on which the clock began to run
+		-- days: a closing time, and as many more of them before as are left since it runs, not that of the first day
 		(CASE WHEN c.limit_days > c.consumed_days AND c.running_since IS NOT NULL AND c.breached_seq IS NULL AND (
 				oms.check_open(c.due_calendar, c.due_at - '1 microsecond'::pg_catalog.interval, c.due_at) = 0
 				OR oms.check_open(c.due_calendar, c.due_at, (c.due_date + 1)::pg_catalog.timestamp AT TIME ZONE c.timezone) > 0
 				OR c.limit_days - c.consumed_days <> (
 					SELECT pg_catalog.count(*)
-					FROM pg_catalog.generate_series((c.running_since AT TIME ZONE c.timezone)::pg_catalog.date + 1, c.due_date, '1 day')
+					FROM pg_catalog.generate_series((c.running_since AT TIME ZONE c.timezone)::pg_catalog.date, c.due_date, '1 day')
 						AS d (day)
-					WHERE oms.check_open(c.due_calendar, d.day::pg_catalog.timestamp AT TIME ZONE c.timezone,
-						(d.day::pg_catalog.date + 1)::pg_catalog.timestamp AT TIME ZONE c.timezone) > 0))
+					WHERE d.day::pg_catalog.date <> (c.first_at AT TIME ZONE c.timezone)::pg_catalog.date
+						AND oms.check_open(c.due_calendar,
+							GREATEST(c.running_since, d.day::pg_catalog.timestamp AT TIME ZONE c.timezone),
+							(d.day::pg_catalog.date + 1)::pg_catalog.timestamp AT TIME ZONE c.timezone) > 0))
 			THEN pg_catalog.format('it is due %s, which is not the end of its days', c.due_at) END),
 		(CASE WHEN c.paused_at IS NOT NULL AND NOT c.is_past AND EXISTS (SELECT FROM oms.timeline AS e
 				WHERE e.ticket_id = c.ticket_id AND e.status IN ('warning', 'breached') AND e.at > c.paused_at
