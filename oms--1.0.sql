@@ -230,8 +230,8 @@ CREATE INDEX stage_state_queue ON oms.stage_state (owner, priority DESC, ready_a
 	WHERE status = 'q';
 -- All timers: what happens next by itself.
 CREATE INDEX stage_state_timer ON oms.stage_state (timer_at) WHERE timer_at IS NOT NULL;
--- What a worker has.
-CREATE INDEX stage_state_worker ON oms.stage_state (worker) WHERE status IN ('p', 'h') AND worker IS NOT NULL;
+-- What a worker has; with the queues, everything that is open.
+CREATE INDEX stage_state_worker ON oms.stage_state (worker) WHERE status IN ('p', 'h', 'f');
 
 -- One row per cycle of a stage that was sent back or reopened: the row of stage_state as it was then, append-only.
 CREATE TABLE oms.stage_past (LIKE oms.stage_state, PRIMARY KEY (ticket_id, stage_no, cycle));
@@ -899,7 +899,7 @@ COMMENT ON VIEW oms.worker_errors IS 'see the function of the same name';
 
 CREATE FUNCTION oms.enable_cron(schedule text DEFAULT '* * * * *') RETURNS bigint
 	AS 'MODULE_PATHNAME', 'oms_enable_cron' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.enable_cron(text) IS 'lets pg_cron call oms.tick() on a schedule and oms.seal() once an hour, for servers where nothing can be preloaded; returns the number of the first job. 55000 if pg_cron is not installed in this database';
+COMMENT ON FUNCTION oms.enable_cron(text) IS 'lets pg_cron call oms.tick() on a schedule, oms.seal() once an hour and oms.roll_up() every five minutes, for servers where nothing can be preloaded; returns the number of the first job. 55000 if pg_cron is not installed in this database';
 
 CREATE FUNCTION oms.disable_cron() RETURNS bool
 	AS 'MODULE_PATHNAME', 'oms_disable_cron' LANGUAGE C VOLATILE;
@@ -1120,22 +1120,27 @@ CREATE VIEW oms.help_task (position, task, function) AS VALUES
 	(52, 'owners and rights', 'set_hold_reason'),
 	(53, 'owners and rights', 'grant_access'),
 	(54, 'owners and rights', 'revoke_access'),
-	(55, 'evidence', 'verify_timeline'),
-	(56, 'evidence', 'check'),
-	(57, 'evidence', 'seal'),
-	(58, 'evidence', 'verify_seals'),
-	(59, 'evidence', 'proof'),
-	(60, 'evidence', 'erase'),
-	(61, 'evidence', 'erase_applicant'),
-	(62, 'the server', 'version'),
-	(63, 'the server', 'worker_status'),
-	(64, 'the server', 'worker_errors'),
-	(65, 'the server', 'enable_cron'),
-	(66, 'the server', 'disable_cron'),
-	(67, 'the server', 'activate'),
-	(68, 'the server', 'repair_guards'),
-	(69, 'the server', 'dispatch_channel'),
-	(70, 'the server', 'help');
+	(55, 'reports', 'sla_report'),
+	(56, 'reports', 'heat_map'),
+	(57, 'reports', 'bottlenecks'),
+	(58, 'reports', 'at_risk'),
+	(59, 'reports', 'roll_up'),
+	(60, 'evidence', 'verify_timeline'),
+	(61, 'evidence', 'check'),
+	(62, 'evidence', 'seal'),
+	(63, 'evidence', 'verify_seals'),
+	(64, 'evidence', 'proof'),
+	(65, 'evidence', 'erase'),
+	(66, 'evidence', 'erase_applicant'),
+	(67, 'the server', 'version'),
+	(68, 'the server', 'worker_status'),
+	(69, 'the server', 'worker_errors'),
+	(70, 'the server', 'enable_cron'),
+	(71, 'the server', 'disable_cron'),
+	(72, 'the server', 'activate'),
+	(73, 'the server', 'repair_guards'),
+	(74, 'the server', 'dispatch_channel'),
+	(75, 'the server', 'help');
 COMMENT ON VIEW oms.help_task IS 'for oms.help(): functions by task';
 
 CREATE FUNCTION oms.help(task text DEFAULT NULL) RETURNS TABLE (task text, call text, what text)
@@ -1154,6 +1159,592 @@ CREATE FUNCTION oms.help(task text DEFAULT NULL) RETURNS TABLE (task text, call 
 		ORDER BY h.position, p.oid;
 	$$;
 COMMENT ON FUNCTION oms.help(text) IS 'the functions that the caller may use, by task, with their arguments ([optional]) and what they do; task: one of the tasks, or the name of a function';
+-- api: reports
+--
+-- What managers look at; docs/reports.md has it column by column.  What is finished is added up from
+-- oms.rollup, which oms.roll_up() keeps, and from what happened since its horizon; see
+-- src/store/rollup.c.  What is open is read as it stands.
+--
+-- The functions run as the owner of the schema, since the levels do not read the tables beneath; they
+-- show no worker, applicant, data or note.  The bodies are texts, see oms.check_everything().
+--------------------------------------------------------------------------------------------------
+
+-- One row per cell.  Kind f: cycles finished in an hour (UTC), per stage.  Kind d: cycles that were due in six
+-- hours and are finished, per stage.  Kind o: cycles finished in six hours, per owner.
+CREATE TABLE oms.rollup (
+	at			timestamptz NOT NULL,	-- its time begins
+	wait_us		bigint NOT NULL,		-- of first cycles: until it was taken
+	work_us		bigint NOT NULL,		-- of first cycles: from then on
+	hold_us		bigint NOT NULL,		-- of first cycles: on hold, in either
+	rework_us	bigint NOT NULL,		-- all time of later cycles
+	workflow_id	int NOT NULL,			-- o: 0
+	finished	int NOT NULL,			-- cycles
+	again		int NOT NULL,			-- later cycles among them
+	met			int NOT NULL,
+	breached	int NOT NULL,
+	stage_no	smallint NOT NULL,		-- o: 0
+	kind		"char" NOT NULL,
+	owner		text COLLATE "C" NOT NULL,	-- f and d: ''
+	ratios		int[] NOT NULL,			-- histogram of consumed time / limit
+	met_due		timestamptz[] NOT NULL,	-- d: when those that were met were due
+	breached_due timestamptz[] NOT NULL,
+	PRIMARY KEY (kind, at, workflow_id, stage_no, owner)
+);
+COMMENT ON TABLE oms.rollup IS 'finished stages, added up for the reports; not dumped, oms.roll_up() makes it anew';
+
+-- One row, which oms.roll_up() locks.  Belongs to this server's transaction ids, so it is not dumped.
+CREATE TABLE oms.rollup_state (
+	one			bool PRIMARY KEY DEFAULT true CHECK (one),
+	horizon		bigint					-- cycles finished by transactions below it are rolled up; NULL: none are
+);
+INSERT INTO oms.rollup_state (horizon) VALUES (NULL);
+COMMENT ON TABLE oms.rollup_state IS 'how far finished stages are rolled up; not dumped';
+
+-- Cycles that are rolled up, though the number of their transaction is not below the horizon.
+CREATE TABLE oms.rollup_ahead (
+	ticket_id	oms.ticket_id NOT NULL,
+	xid			bigint NOT NULL,
+	cycle		int NOT NULL,
+	stage_no	smallint NOT NULL,
+	PRIMARY KEY (ticket_id, stage_no, cycle)
+);
+COMMENT ON TABLE oms.rollup_ahead IS 'stages that were rolled up ahead of the horizon; not dumped';
+
+-- When something was finished, for the ends of a period that are no full hours.
+CREATE INDEX stage_state_finished ON oms.stage_state (finished_at) WHERE status = 'd';
+CREATE INDEX stage_past_finished ON oms.stage_past (finished_at) WHERE status = 'd';
+
+-- ---- histograms ----
+
+CREATE FUNCTION oms.report_add_ratio(internal, float8) RETURNS internal
+	AS 'MODULE_PATHNAME', 'oms_report_add_ratio' LANGUAGE C IMMUTABLE;
+CREATE FUNCTION oms.report_add_ratios(internal, int[]) RETURNS internal
+	AS 'MODULE_PATHNAME', 'oms_report_add_ratios' LANGUAGE C IMMUTABLE;
+CREATE FUNCTION oms.report_ratios_end(internal) RETURNS int[]
+	AS 'MODULE_PATHNAME', 'oms_report_ratios' LANGUAGE C IMMUTABLE;
+CREATE FUNCTION oms.report_percentiles_end(internal) RETURNS float8[]
+	AS 'MODULE_PATHNAME', 'oms_report_percentiles' LANGUAGE C IMMUTABLE;
+CREATE AGGREGATE oms.report_ratios(float8) (SFUNC = oms.report_add_ratio, STYPE = internal, FINALFUNC = oms.report_ratios_end);
+CREATE AGGREGATE oms.report_ratios(int[]) (SFUNC = oms.report_add_ratios, STYPE = internal, FINALFUNC = oms.report_ratios_end);
+CREATE AGGREGATE oms.report_percentiles(int[]) (SFUNC = oms.report_add_ratios, STYPE = internal,
+	FINALFUNC = oms.report_percentiles_end);
+COMMENT ON FUNCTION oms.report_add_ratio(internal, float8) IS 'for oms.report_ratios()';
+COMMENT ON FUNCTION oms.report_add_ratios(internal, int[]) IS 'for oms.report_ratios() and oms.report_percentiles()';
+COMMENT ON FUNCTION oms.report_ratios_end(internal) IS 'for oms.report_ratios()';
+COMMENT ON FUNCTION oms.report_percentiles_end(internal) IS 'for oms.report_percentiles()';
+COMMENT ON AGGREGATE oms.report_ratios(float8) IS 'for the reports: histogram of ratios, each to three significant digits';
+COMMENT ON AGGREGATE oms.report_ratios(int[]) IS 'for the reports: histograms into one';
+COMMENT ON AGGREGATE oms.report_percentiles(int[]) IS 'for the reports: {p50, p90, p99} of histograms; NULL if they are empty';
+
+-- ---- what is finished ----
+
+CREATE FUNCTION oms.report_unit(unit interval, at timestamptz) RETURNS timestamptz
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN pg_catalog.date_bin(unit, at, '2000-01-01 00:00:00+00'::pg_catalog.timestamptz);
+COMMENT ON FUNCTION oms.report_unit(interval, timestamptz) IS 'for the reports: when the unit began, in UTC';
+
+-- One row per cycle that was done.  Skipped, cancelled and broken off cycles are not among them.
+CREATE VIEW oms.report_done AS
+	SELECT s.ticket_id, s.stage_no, s.cycle, t.workflow_id, s.owner, s.finished_at, s.due_at,
+		s.limit_us IS NOT NULL AND s.breached_at IS NULL AS met,
+		s.limit_us IS NOT NULL AND s.breached_at IS NOT NULL AS breached,
+		CASE WHEN s.limit_us IS NOT NULL THEN s.consumed_us::pg_catalog.float8 / GREATEST(s.limit_us, 1) END AS ratio,
+		w.wait_us, d.dwell_us - d.hold_us - w.wait_us AS work_us, d.hold_us
+	FROM (
+		SELECT c.ticket_id, c.stage_no, c.cycle, c.owner, c.queued_at, c.started_at, c.finished_at, c.due_at,
+			c.breached_at, c.limit_us, c.consumed_us, c.held_us
+		FROM oms.stage_state AS c WHERE c.status = 'd' AND c.stage_no > 0
+		UNION ALL
+		SELECT p.ticket_id, p.stage_no, p.cycle, p.owner, p.queued_at, p.started_at, p.finished_at, p.due_at,
+			p.breached_at, p.limit_us, p.consumed_us, p.held_us
+		FROM oms.stage_past AS p WHERE p.status = 'd' AND p.stage_no > 0
+	) AS s
+	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
+	CROSS JOIN LATERAL (
+		SELECT e.dwell_us, LEAST(s.held_us, e.dwell_us) AS hold_us
+		FROM (SELECT (pg_catalog.date_part('epoch', s.finished_at - s.queued_at) * 1000000)::pg_catalog.int8 AS dwell_us) AS e
+	) AS d
+	-- A hold before somebody took it is no part of the waiting.
+	CROSS JOIN LATERAL (
+		SELECT CASE WHEN s.started_at IS NULL THEN d.dwell_us - d.hold_us
+			ELSE LEAST(GREATEST((pg_catalog.date_part('epoch', s.started_at - s.queued_at) * 1000000)::pg_catalog.int8
+				- CASE WHEN s.held_us = 0 THEN 0 ELSE COALESCE((
+					SELECT (pg_catalog.sum(pg_catalog.date_part('epoch', pg_catalog.upper(r.held) - pg_catalog.lower(r.held))) * 1000000)::pg_catalog.int8
+					FROM pg_catalog.unnest((
+						SELECT pg_catalog.range_agg(pg_catalog.tstzrange(h.held_at, LEAST(h.lifted_at, s.started_at)))
+							* pg_catalog.tstzmultirange(pg_catalog.tstzrange(s.queued_at, s.started_at))
+						FROM oms.hold AS h
+						WHERE h.ticket_id = s.ticket_id AND h.stage_no IN (0, s.stage_no) AND h.held_at < s.started_at
+							AND h.lifted_at >= h.held_at)) AS r (held)), 0) END, 0), d.dwell_us - d.hold_us) END AS wait_us
+	) AS w;
+COMMENT ON VIEW oms.report_done IS 'for the reports: one row per cycle of a stage that was done';
+
+-- One row per event that says so.
+CREATE VIEW oms.report_event AS
+	SELECT e.ticket_id, w.stage_no, e.cycle, e.xid
+	FROM oms.timeline AS e
+	JOIN oms.ticket_state AS t ON t.ticket_id = e.ticket_id
+	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage = e.stage
+	WHERE e.status = 'done';
+COMMENT ON VIEW oms.report_event IS 'for the reports: which transaction finished a cycle';
+
+-- From a horizon on the way by the indexes is right, whether or not the statistics know of the newest
+-- transactions; so the planner is told.
+CREATE FUNCTION oms.report_since(since bigint, before bigint) RETURNS SETOF oms.report_done
+	LANGUAGE sql STABLE ROWS 100
+	SET search_path = pg_catalog, pg_temp SET jit = off
+	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+	AS $$
+		WITH event AS MATERIALIZED (
+			SELECT e.ticket_id, e.stage, e.cycle
+			FROM oms.timeline AS e
+			WHERE e.xid >= report_since.since AND (e.xid < report_since.before OR report_since.before IS NULL)
+				AND e.status = 'done'
+		)
+		SELECT d.*
+		FROM event AS e
+		JOIN oms.ticket_state AS t ON t.ticket_id = e.ticket_id
+		JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage = e.stage
+		CROSS JOIN LATERAL (
+			SELECT x.* FROM oms.report_done AS x
+			WHERE x.ticket_id = e.ticket_id AND x.stage_no = w.stage_no AND x.cycle = e.cycle
+			OFFSET 0
+		) AS d
+		WHERE NOT EXISTS (SELECT FROM oms.rollup_ahead AS a
+			WHERE a.ticket_id = e.ticket_id AND a.stage_no = w.stage_no AND a.cycle = e.cycle);
+	$$;
+COMMENT ON FUNCTION oms.report_since(bigint, bigint) IS 'for the reports: cycles finished by transactions from since on, before NULL: up to now';
+
+CREATE FUNCTION oms.report_everything() RETURNS SETOF oms.report_done
+	LANGUAGE sql STABLE ROWS 100000
+	SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB'
+	AS $$
+		SELECT d.* FROM oms.report_done AS d;
+	$$;
+COMMENT ON FUNCTION oms.report_everything() IS 'for the reports: all finished cycles';
+
+-- What roll_up() adds; since NULL: everything.
+CREATE FUNCTION oms.report_pack(since bigint, before bigint) RETURNS SETOF oms.rollup
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB'
+	AS $$
+		WITH done AS MATERIALIZED (
+			SELECT d.* FROM oms.report_since(report_pack.since, report_pack.before) AS d WHERE report_pack.since IS NOT NULL
+			UNION ALL
+			SELECT d.* FROM oms.report_everything() AS d WHERE report_pack.since IS NULL
+		), cell AS (
+			SELECT 'f'::"char" AS kind, oms.report_unit('1 hour', d.finished_at) AS at, d.workflow_id, d.stage_no,
+				'' COLLATE "C" AS owner, d.*
+			FROM done AS d
+			UNION ALL
+			SELECT 'o', oms.report_unit('6 hours', d.finished_at), 0, 0, d.owner, d.*
+			FROM done AS d
+		)
+		SELECT c.at,
+			COALESCE(sum(c.wait_us) FILTER (WHERE c.cycle = 1), 0)::bigint,
+			COALESCE(sum(c.work_us) FILTER (WHERE c.cycle = 1), 0)::bigint,
+			COALESCE(sum(c.hold_us) FILTER (WHERE c.cycle = 1), 0)::bigint,
+			COALESCE(sum(c.wait_us + c.work_us + c.hold_us) FILTER (WHERE c.cycle > 1), 0)::bigint,
+			c.workflow_id, count(*)::int, (count(*) FILTER (WHERE c.cycle > 1))::int,
+			(count(*) FILTER (WHERE c.met))::int, (count(*) FILTER (WHERE c.breached))::int,
+			c.stage_no::smallint, c.kind, c.owner, oms.report_ratios(c.ratio), '{}'::timestamptz[], '{}'::timestamptz[]
+		FROM cell AS c (kind, at, workflow_id, stage_no, owner, ticket_id, no, cycle, workflow, by, finished_at, due_at,
+			met, breached, ratio, wait_us, work_us, hold_us)
+		GROUP BY c.kind, c.at, c.workflow_id, c.stage_no, c.owner
+		UNION ALL
+		SELECT oms.report_unit('6 hours', d.due_at), 0, 0, 0, 0, d.workflow_id, 0, 0,
+			(count(*) FILTER (WHERE d.met))::int, (count(*) FILTER (WHERE d.breached))::int,
+			d.stage_no, 'd', '', '{}',
+			COALESCE(array_agg(d.due_at) FILTER (WHERE d.met), '{}'),
+			COALESCE(array_agg(d.due_at) FILTER (WHERE d.breached), '{}')
+		FROM done AS d
+		WHERE d.due_at IS NOT NULL AND (d.met OR d.breached)
+		GROUP BY oms.report_unit('6 hours', d.due_at), d.workflow_id, d.stage_no;
+	$$;
+COMMENT ON FUNCTION oms.report_pack(bigint, bigint) IS 'for oms.roll_up(): cells of the cycles finished by transactions in [since, before), since NULL: of all';
+
+-- A period as full units, which the roll-up has, and two ends.  Without a roll-up all of it is the middle.
+CREATE FUNCTION oms.report_period("from" timestamptz, "to" timestamptz, unit interval)
+	RETURNS TABLE (rolled bool, begins timestamptz, low timestamptz, high timestamptz, ends timestamptz)
+	LANGUAGE sql STABLE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT p.rolled, p.begins, m.low,
+			CASE WHEN p.rolled THEN GREATEST(oms.report_unit(report_period.unit, p.ends), m.low) ELSE p.ends END, p.ends
+		FROM (
+			SELECT EXISTS (SELECT FROM oms.rollup_state AS r WHERE r.horizon IS NOT NULL) AS rolled,
+				COALESCE(report_period."from", '-infinity') AS begins, COALESCE(report_period."to", 'infinity') AS ends
+		) AS p
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN p.rolled THEN LEAST(oms.report_unit(report_period.unit, p.begins
+				+ report_period.unit - '1 microsecond'::interval), p.ends) ELSE p.begins END AS low
+		) AS m;
+	$$;
+COMMENT ON FUNCTION oms.report_period(timestamptz, timestamptz, interval) IS 'for the reports: [begins, low) and [high, ends) are looked up, [low, high) is rolled up';
+
+-- What was finished since the last roll-up; without one, everything.
+CREATE FUNCTION oms.report_new() RETURNS SETOF oms.report_done
+	LANGUAGE sql STABLE ROWS 100
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT d.* FROM oms.rollup_state AS r CROSS JOIN LATERAL oms.report_since(r.horizon, NULL) AS d
+		WHERE r.horizon IS NOT NULL
+		UNION ALL
+		SELECT d.* FROM oms.report_everything() AS d
+		WHERE NOT EXISTS (SELECT FROM oms.rollup_state AS r WHERE r.horizon IS NOT NULL);
+	$$;
+COMMENT ON FUNCTION oms.report_new() IS 'for the reports: finished cycles that are not rolled up';
+
+CREATE FUNCTION oms.report_between("from" timestamptz, "to" timestamptz) RETURNS SETOF oms.report_done
+	LANGUAGE sql STABLE ROWS 1000
+	SET search_path = pg_catalog, pg_temp SET jit = off
+	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+	AS $$
+		SELECT d.* FROM oms.report_done AS d
+		WHERE d.finished_at >= report_between."from" AND d.finished_at < report_between."to";
+	$$;
+COMMENT ON FUNCTION oms.report_between(timestamptz, timestamptz) IS 'for the reports: cycles finished in a short time, by the index';
+
+-- What was finished in a period and is not to be had from the roll-up.
+CREATE FUNCTION oms.report_looked_up("from" timestamptz, "to" timestamptz, unit interval) RETURNS SETOF oms.report_done
+	LANGUAGE sql STABLE ROWS 1000
+	SET search_path = pg_catalog, pg_temp SET jit = off
+	AS $$
+		SELECT d.* FROM oms.report_period(report_looked_up."from", report_looked_up."to", report_looked_up.unit) AS p
+		JOIN oms.report_new() AS d ON d.finished_at >= p.low AND d.finished_at < p.high
+		UNION ALL
+		SELECT d.* FROM oms.report_period(report_looked_up."from", report_looked_up."to", report_looked_up.unit) AS p
+		CROSS JOIN LATERAL (VALUES (p.begins, p.low), (p.high, p.ends)) AS e (begins, ends)
+		CROSS JOIN LATERAL oms.report_between(e.begins, e.ends) AS d
+		WHERE e.begins < e.ends;
+	$$;
+COMMENT ON FUNCTION oms.report_looked_up(timestamptz, timestamptz, interval) IS 'for the reports: cycles finished in the ends of a period, or since the last roll-up';
+
+-- These two have no settings of their own, so that they become part of the report that asks.
+
+CREATE FUNCTION oms.report_finished("from" timestamptz, "to" timestamptz, kind "char", unit interval)
+	RETURNS TABLE (at timestamptz, workflow_id int, stage_no smallint, owner text, finished int, again int, met int, breached int,
+		wait_us bigint, work_us bigint, hold_us bigint, rework_us bigint, ratios int[])
+	LANGUAGE sql STABLE
+	AS $$
+		SELECT r.at, r.workflow_id, r.stage_no, r.owner, r.finished, r.again, r.met, r.breached,
+			r.wait_us, r.work_us, r.hold_us, r.rework_us, r.ratios
+		FROM oms.rollup AS r
+		WHERE r.kind = report_finished.kind
+			AND r.at >= (SELECT p.low FROM oms.report_period(report_finished."from", report_finished."to", report_finished.unit) AS p)
+			AND r.at < (SELECT CASE WHEN p.rolled THEN p.high ELSE '-infinity' END
+				FROM oms.report_period(report_finished."from", report_finished."to", report_finished.unit) AS p)
+		UNION ALL
+		SELECT oms.report_unit(report_finished.unit, d.finished_at), d.workflow_id, d.stage_no, d.owner, count(*)::int,
+			(count(*) FILTER (WHERE d.cycle > 1))::int,
+			(count(*) FILTER (WHERE d.met))::int, (count(*) FILTER (WHERE d.breached))::int,
+			COALESCE(sum(d.wait_us) FILTER (WHERE d.cycle = 1), 0)::bigint,
+			COALESCE(sum(d.work_us) FILTER (WHERE d.cycle = 1), 0)::bigint,
+			COALESCE(sum(d.hold_us) FILTER (WHERE d.cycle = 1), 0)::bigint,
+			COALESCE(sum(d.wait_us + d.work_us + d.hold_us) FILTER (WHERE d.cycle > 1), 0)::bigint,
+			oms.report_ratios(d.ratio)
+		FROM oms.report_looked_up(report_finished."from", report_finished."to", report_finished.unit) AS d
+		GROUP BY 1, d.workflow_id, d.stage_no, d.owner;
+	$$;
+COMMENT ON FUNCTION oms.report_finished(timestamptz, timestamptz, "char", interval) IS 'for the reports: all cells of what was finished in a period';
+
+CREATE FUNCTION oms.report_due("from" timestamptz, "to" timestamptz)
+	RETURNS TABLE (workflow_id int, stage_no smallint, met bigint, breached bigint)
+	LANGUAGE sql STABLE
+	AS $$
+		SELECT r.workflow_id, r.stage_no, r.met::bigint, r.breached::bigint
+		FROM oms.rollup AS r
+		WHERE r.kind = 'd'
+			AND r.at >= (SELECT p.low FROM oms.report_period(report_due."from", report_due."to", '6 hours') AS p)
+			AND r.at < (SELECT CASE WHEN p.rolled THEN p.high ELSE '-infinity' END
+				FROM oms.report_period(report_due."from", report_due."to", '6 hours') AS p)
+		UNION ALL
+		SELECT r.workflow_id, r.stage_no,
+			(SELECT count(*) FROM unnest(r.met_due) AS u (due)
+				WHERE (u.due >= p.begins AND u.due < p.low) OR (u.due >= p.high AND u.due < p.ends)),
+			(SELECT count(*) FROM unnest(r.breached_due) AS u (due)
+				WHERE (u.due >= p.begins AND u.due < p.low) OR (u.due >= p.high AND u.due < p.ends))
+		FROM oms.report_period(report_due."from", report_due."to", '6 hours') AS p
+		CROSS JOIN LATERAL (VALUES (p.begins, p.low), (p.high, p.ends)) AS h (begins, ends)
+		JOIN oms.rollup AS r ON r.kind = 'd' AND r.at = oms.report_unit('6 hours', h.begins)
+		WHERE h.begins < h.ends AND (h.begins = p.begins OR oms.report_unit('6 hours', p.begins) <> r.at)
+		UNION ALL
+		SELECT d.workflow_id, d.stage_no, d.met::int::bigint, d.breached::int::bigint
+		FROM oms.report_new() AS d
+		WHERE d.due_at >= COALESCE(report_due."from", '-infinity') AND d.due_at < COALESCE(report_due."to", 'infinity');
+	$$;
+COMMENT ON FUNCTION oms.report_due(timestamptz, timestamptz) IS 'for the reports: finished cycles that were due in a period';
+
+-- ---- what is open ----
+
+-- One row per stage that is queued, in progress, on hold or failed; found by the indexes of queues and workers.
+-- LEFT JOIN, so that the planner leaves out what a report does not ask for.
+CREATE VIEW oms.report_open AS
+	SELECT s.ticket_id, s.stage_no, t.workflow_id, w.name AS workflow, d.stage, s.owner, s.worker, s.status, s.queued_at, s.ready_at,
+		s.due_at, s.running_since, s.breached_at, s.limit_us IS NOT NULL AS clocked, c.now,
+		s.limit_us IS NOT NULL AND (s.breached_at IS NOT NULL OR (s.running_since IS NOT NULL AND s.due_at < c.now)) AS overdue
+	FROM (SELECT oms.clock() AS now) AS c
+	CROSS JOIN (
+		SELECT q.ticket_id, q.stage_no, q.owner, q.worker, q.status, q.queued_at, q.ready_at, q.due_at, q.running_since, q.breached_at,
+			q.limit_us
+		FROM oms.stage_state AS q WHERE q.status = 'q'
+		UNION ALL
+		SELECT p.ticket_id, p.stage_no, p.owner, p.worker, p.status, p.queued_at, p.ready_at, p.due_at, p.running_since, p.breached_at,
+			p.limit_us
+		FROM oms.stage_state AS p WHERE p.status IN ('p', 'h', 'f')
+	) AS s
+	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
+	LEFT JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
+	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = t.workflow_id AND d.stage_no = s.stage_no;
+COMMENT ON VIEW oms.report_open IS 'for the reports: one row per stage that is begun and not finished';
+
+CREATE VIEW oms.queue AS
+	SELECT o.owner,
+		pg_catalog.count(*) FILTER (WHERE o.status = 'q') AS queued,
+		pg_catalog.count(*) FILTER (WHERE o.status = 'p') AS in_progress,
+		pg_catalog.count(*) FILTER (WHERE o.status = 'h') AS on_hold,
+		pg_catalog.count(*) FILTER (WHERE o.status = 'f') AS failed,
+		pg_catalog.min(o.queued_at) FILTER (WHERE o.status = 'q') AS oldest,
+		pg_catalog.count(*) FILTER (WHERE o.running_since IS NOT NULL AND NOT o.overdue
+			AND o.due_at <= o.now + '1 hour'::pg_catalog.interval) AS due_within_hour,
+		pg_catalog.count(*) FILTER (WHERE o.overdue) AS overdue
+	FROM oms.report_open AS o
+	GROUP BY o.owner;
+COMMENT ON VIEW oms.queue IS 'one row per owner that has open stages';
+COMMENT ON COLUMN oms.queue.owner IS 'who is responsible';
+COMMENT ON COLUMN oms.queue.queued IS 'stages that nobody has, those in a pause before the next attempt too';
+COMMENT ON COLUMN oms.queue.in_progress IS 'stages that a worker has';
+COMMENT ON COLUMN oms.queue.on_hold IS 'stages on hold';
+COMMENT ON COLUMN oms.queue.failed IS 'stages that need attention';
+COMMENT ON COLUMN oms.queue.oldest IS 'since when the oldest of the queued ones is queued in its cycle; NULL: none is';
+COMMENT ON COLUMN oms.queue.due_within_hour IS 'open stages whose clock runs and is due in the next hour';
+COMMENT ON COLUMN oms.queue.overdue IS 'open stages that are past their time limit';
+
+-- Who has what.  For staff: it names workers.
+CREATE VIEW oms.workload AS
+	SELECT l.owner, l.worker, l.queued, l.in_progress, l.on_hold, l.overdue, a.to_at IS NOT NULL AS away, a.to_at AS away_until, a.delegate
+	FROM (
+		SELECT x.owner, x.worker,
+			pg_catalog.count(*) FILTER (WHERE x.status = 'q') AS queued,
+			pg_catalog.count(*) FILTER (WHERE x.status = 'p') AS in_progress,
+			pg_catalog.count(*) FILTER (WHERE x.status = 'h') AS on_hold,
+			pg_catalog.count(*) FILTER (WHERE x.overdue) AS overdue
+		FROM (
+			SELECT o.owner, CASE WHEN o.status IN ('p', 'h') THEN o.worker END AS worker, o.status, o.overdue
+			FROM oms.report_open AS o WHERE o.status <> 'f'
+			UNION ALL
+			SELECT m.owner, m.member, NULL, NULL FROM oms.owner_member AS m
+		) AS x
+		GROUP BY x.owner, x.worker
+	) AS l
+	CROSS JOIN (SELECT oms.clock() AS now) AS c
+	LEFT JOIN oms.absence AS a ON a.person = COALESCE(l.worker, l.owner) AND a.from_at <= c.now AND a.to_at > c.now;
+COMMENT ON VIEW oms.workload IS 'one row per owner and worker that has something of it, or is a member; without worker: what nobody has';
+COMMENT ON COLUMN oms.workload.owner IS 'who is responsible';
+COMMENT ON COLUMN oms.workload.worker IS 'who has it, or a member of the owner; NULL: what nobody has';
+COMMENT ON COLUMN oms.workload.queued IS 'queued stages; only where worker is NULL';
+COMMENT ON COLUMN oms.workload.in_progress IS 'stages that the worker has';
+COMMENT ON COLUMN oms.workload.on_hold IS 'stages on hold that the worker had, or nobody';
+COMMENT ON COLUMN oms.workload.overdue IS 'of these, past their time limit';
+COMMENT ON COLUMN oms.workload.away IS 'the worker (NULL: the owner) is absent now';
+COMMENT ON COLUMN oms.workload.away_until IS 'back from then on; NULL: not away';
+COMMENT ON COLUMN oms.workload.delegate IS 'who stands in; NULL: nobody, or not away';
+
+-- How long open stages have been open, by days of 24 hours.
+CREATE VIEW oms.aging AS
+	SELECT w.name AS workflow, d.stage, g.from_days, g.to_days,
+		pg_catalog.sum(g.open)::pg_catalog.int8 AS open,
+		pg_catalog.sum(g.on_hold)::pg_catalog.int8 AS on_hold,
+		pg_catalog.sum(g.overdue)::pg_catalog.int8 AS overdue,
+		pg_catalog.min(g.oldest) AS oldest
+	FROM (
+		SELECT o.workflow_id, o.stage_no, b.from_days, b.to_days,
+			pg_catalog.count(*) AS open,
+			pg_catalog.count(*) FILTER (WHERE o.status = 'h') AS on_hold,
+			pg_catalog.count(*) FILTER (WHERE o.overdue) AS overdue,
+			pg_catalog.min(o.queued_at) AS oldest
+		FROM oms.report_open AS o
+		JOIN (VALUES (0, 1), (1, 3), (3, 7), (7, 14), (14, 30), (30, NULL)) AS b (from_days, to_days)
+			ON (o.queued_at <= o.now - pg_catalog.make_interval(hours => b.from_days * 24) OR b.from_days = 0)
+			AND (o.queued_at > o.now - pg_catalog.make_interval(hours => b.to_days * 24) OR b.to_days IS NULL)
+		GROUP BY o.workflow_id, o.stage_no, b.from_days, b.to_days
+	) AS g
+	JOIN oms.workflow AS w ON w.workflow_id = g.workflow_id
+	JOIN oms.workflow_stage AS d ON d.workflow_id = g.workflow_id AND d.stage_no = g.stage_no
+	GROUP BY w.name, d.stage, g.from_days, g.to_days;
+COMMENT ON VIEW oms.aging IS 'one row per stage and age of its open cycles, where there are any';
+COMMENT ON COLUMN oms.aging.workflow IS 'name of the workflow, all versions';
+COMMENT ON COLUMN oms.aging.stage IS 'id of the stage';
+COMMENT ON COLUMN oms.aging.from_days IS 'queued for the first time in the cycle at least so many days of 24 hours ago';
+COMMENT ON COLUMN oms.aging.to_days IS 'and less than so many; NULL: any longer';
+COMMENT ON COLUMN oms.aging.open IS 'open stages of that age';
+COMMENT ON COLUMN oms.aging.on_hold IS 'of these, on hold';
+COMMENT ON COLUMN oms.aging.overdue IS 'of these, past their time limit';
+COMMENT ON COLUMN oms.aging.oldest IS 'since when the oldest of them is queued';
+
+CREATE FUNCTION oms.at_risk(within interval DEFAULT '4 hours')
+	RETURNS TABLE (ticket oms.ticket_id, workflow text, stage text, owner text, status text, due_at timestamptz, remaining interval)
+	LANGUAGE sql STABLE SECURITY DEFINER ROWS 20
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT o.ticket_id, o.workflow, o.stage, o.owner, oms.stage_status(o.status), o.due_at, o.due_at - o.now
+		FROM oms.report_open AS o
+		WHERE o.running_since IS NOT NULL AND o.breached_at IS NULL AND o.due_at >= o.now AND o.due_at <= o.now + at_risk.within
+		ORDER BY o.due_at, o.ticket_id, o.stage_no;
+	$$;
+COMMENT ON FUNCTION oms.at_risk(interval) IS 'running clocks that are due from now on until within, the first one first. remaining: time on the wall, days of 24 hours. NULL: none';
+
+-- ---- periods ----
+
+CREATE FUNCTION oms.sla_report("from" timestamptz, "to" timestamptz, workflow text DEFAULT NULL)
+	RETURNS TABLE (workflow text, stage text, finished bigint, met bigint, breached bigint, completed_rate float8,
+		due bigint, due_breached bigint, due_rate float8, open bigint, open_overdue bigint, open_rate float8,
+		p50 float8, p90 float8, p99 float8, wait interval, work interval, hold interval, rework interval, reworked bigint)
+	LANGUAGE sql STABLE SECURITY DEFINER ROWS 20
+	SET search_path = pg_catalog, pg_temp SET jit = off
+	AS $$
+		WITH part AS (
+			SELECT f.workflow_id, f.stage_no, sum(f.finished) AS finished, sum(f.again) AS again, sum(f.met) AS met,
+				sum(f.breached) AS breached, sum(f.wait_us) AS wait_us, sum(f.work_us) AS work_us, sum(f.hold_us) AS hold_us,
+				sum(f.rework_us) AS rework_us, 0 AS due, 0 AS due_breached, 0 AS open, 0 AS open_overdue,
+				oms.report_ratios(f.ratios) AS ratios
+			FROM oms.report_finished(sla_report."from", sla_report."to", 'f', '1 hour') AS f
+			GROUP BY f.workflow_id, f.stage_no
+			UNION ALL
+			SELECT d.workflow_id, d.stage_no, 0, 0, 0, 0, 0, 0, 0, 0, sum(d.met) + sum(d.breached), sum(d.breached), 0, 0, NULL
+			FROM oms.report_due(sla_report."from", sla_report."to") AS d
+			GROUP BY d.workflow_id, d.stage_no
+			UNION ALL
+			SELECT o.workflow_id, o.stage_no, 0, 0, 0, 0, 0, 0, 0, 0,
+				count(*) FILTER (WHERE o.overdue AND o.due_at >= COALESCE(sla_report."from", '-infinity')
+					AND o.due_at < COALESCE(sla_report."to", 'infinity')),
+				count(*) FILTER (WHERE o.overdue AND o.due_at >= COALESCE(sla_report."from", '-infinity')
+					AND o.due_at < COALESCE(sla_report."to", 'infinity')),
+				count(*), count(*) FILTER (WHERE o.overdue), NULL
+			FROM oms.report_open AS o
+			WHERE o.clocked
+			GROUP BY o.workflow_id, o.stage_no
+		), total AS (
+			SELECT w.name AS workflow, g.stage, grouping(w.name, g.stage) AS depth, max(g.stage_no) AS stage_no,
+				COALESCE(sum(p.finished), 0) AS finished, COALESCE(sum(p.again), 0) AS again,
+				COALESCE(sum(p.met), 0) AS met, COALESCE(sum(p.breached), 0) AS breached,
+				COALESCE(sum(p.due), 0) AS due, COALESCE(sum(p.due_breached), 0) AS due_breached,
+				COALESCE(sum(p.open), 0) AS open, COALESCE(sum(p.open_overdue), 0) AS open_overdue,
+				COALESCE(sum(p.wait_us), 0)::float8 AS wait_us, COALESCE(sum(p.work_us), 0)::float8 AS work_us,
+				COALESCE(sum(p.hold_us), 0)::float8 AS hold_us, COALESCE(sum(p.rework_us), 0)::float8 AS rework_us,
+				oms.report_percentiles(p.ratios) AS percentiles
+			FROM part AS p
+			JOIN oms.workflow AS w ON w.workflow_id = p.workflow_id
+			JOIN oms.workflow_stage AS g ON g.workflow_id = p.workflow_id AND g.stage_no = p.stage_no
+			WHERE sla_report.workflow IS NULL OR w.name = sla_report.workflow
+			GROUP BY GROUPING SETS ((), (w.name), (w.name, g.stage))
+		)
+		SELECT t.workflow, t.stage, t.finished::bigint, t.met::bigint, t.breached::bigint,
+			round(t.breached / NULLIF(t.met + t.breached, 0), 4)::float8,
+			t.due::bigint, t.due_breached::bigint, round(t.due_breached / NULLIF(t.due, 0), 4)::float8,
+			t.open::bigint, t.open_overdue::bigint, round(t.open_overdue / NULLIF(t.open, 0), 4)::float8,
+			round(t.percentiles[1]::numeric, 4)::float8, round(t.percentiles[2]::numeric, 4)::float8,
+			round(t.percentiles[3]::numeric, 4)::float8,
+			t.wait_us * '1 microsecond'::interval, t.work_us * '1 microsecond'::interval,
+			t.hold_us * '1 microsecond'::interval, t.rework_us * '1 microsecond'::interval, t.again::bigint
+		FROM total AS t
+		ORDER BY t.workflow NULLS FIRST, t.depth DESC, t.stage_no, t.stage;
+	$$;
+COMMENT ON FUNCTION oms.sla_report(timestamptz, timestamptz, text) IS 'how time limits were kept, by what was finished in [from, to), by what was due then, and of what is open now; a row for everything (workflow and stage NULL), for each workflow (stage NULL) and each stage. NULL: without that end; workflow NULL: all. docs/reports.md has the columns';
+
+CREATE FUNCTION oms.report_way(by text) RETURNS text
+	AS 'MODULE_PATHNAME', 'oms_report_way' LANGUAGE C IMMUTABLE;
+COMMENT ON FUNCTION oms.report_way(text) IS 'for oms.heat_map(): by itself; 22023 if there is no such heat-map';
+
+CREATE FUNCTION oms.heat_map("from" timestamptz, "to" timestamptz, by text DEFAULT 'stage')
+	RETURNS TABLE (workflow text, y text, x text, n bigint, value float8, p50 float8, breach_rate float8)
+	LANGUAGE sql STABLE SECURITY DEFINER ROWS 100
+	SET search_path = pg_catalog, pg_temp SET jit = off
+	AS $$
+		WITH part AS MATERIALIZED (
+			SELECT f.workflow_id, f.stage_no, '' COLLATE "C" AS owner, date_trunc('week', f.at) AS week, 0 AS weekday, 0 AS hour,
+				sum(f.met) AS met, sum(f.breached) AS breached, oms.report_ratios(f.ratios) AS ratios
+			FROM oms.report_finished(heat_map."from", heat_map."to", 'f', '1 hour') AS f
+			WHERE oms.report_way(heat_map.by) = 'stage'
+			GROUP BY f.workflow_id, f.stage_no, date_trunc('week', f.at)
+			UNION ALL
+			SELECT NULL, 0, '', NULL, EXTRACT(isodow FROM f.at)::int, EXTRACT(hour FROM f.at)::int,
+				sum(f.met), sum(f.breached), oms.report_ratios(f.ratios)
+			FROM oms.report_finished(heat_map."from", heat_map."to", 'f', '1 hour') AS f
+			WHERE heat_map.by = 'weekday'
+			GROUP BY EXTRACT(isodow FROM f.at), EXTRACT(hour FROM f.at)
+			UNION ALL
+			SELECT NULL, 0, f.owner, date_trunc('week', f.at, 'UTC') AT TIME ZONE 'UTC' AT TIME ZONE current_setting('TimeZone'), 0, 0,
+				sum(f.met), sum(f.breached), oms.report_ratios(f.ratios)
+			FROM oms.report_finished(heat_map."from", heat_map."to", 'o', '6 hours') AS f
+			WHERE heat_map.by = 'owner'
+			GROUP BY f.owner, date_trunc('week', f.at, 'UTC')
+		), cell AS (
+			SELECT w.name AS workflow, COALESCE(g.stage, (ARRAY['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])[p.weekday], p.owner) AS y,
+				COALESCE(to_char(p.week, 'IYYY-"W"IW'), to_char(p.hour, 'FM00')) AS x, max(p.weekday) AS weekday,
+				max(g.stage_no) AS stage_no, (sum(p.met) + sum(p.breached))::bigint AS n, sum(p.breached) AS breached,
+				oms.report_percentiles(p.ratios) AS percentiles
+			FROM part AS p
+			LEFT JOIN oms.workflow AS w ON w.workflow_id = p.workflow_id
+			LEFT JOIN oms.workflow_stage AS g ON g.workflow_id = p.workflow_id AND g.stage_no = p.stage_no
+			GROUP BY 1, 2, 3
+		)
+		SELECT c.workflow, c.y, c.x, c.n,
+			CASE WHEN c.n >= 5 THEN round(c.percentiles[2]::numeric, 4)::float8 END,
+			CASE WHEN c.n >= 5 THEN round(c.percentiles[1]::numeric, 4)::float8 END,
+			CASE WHEN c.n >= 5 THEN round(c.breached / c.n, 4)::float8 END
+		FROM cell AS c
+		WHERE c.n > 0
+		ORDER BY c.workflow, c.weekday, c.stage_no, c.y, c.x;
+	$$;
+COMMENT ON FUNCTION oms.heat_map(timestamptz, timestamptz, text) IS 'where limits get tight, of what was finished in [from, to): value is p90 of consumed time / limit. by stage: y stage, x ISO week; weekday: y day of the week, x hour, when it was finished; owner: y owner, x ISO week. In the time zone of the session, owner in UTC. Cells with n under 5 show no figures. 22023 for another by';
+
+CREATE FUNCTION oms.bottlenecks("from" timestamptz, "to" timestamptz, workflow text DEFAULT NULL)
+	RETURNS TABLE (workflow text, stage text, finished bigint, total interval, share float8, mean interval,
+		wait interval, work interval, hold interval, rework interval, breached bigint, breach_share float8,
+		open bigint, days_to_clear float8)
+	LANGUAGE sql STABLE SECURITY DEFINER ROWS 20
+	SET search_path = pg_catalog, pg_temp SET jit = off
+	AS $$
+		WITH part AS (
+			SELECT f.workflow_id, f.stage_no, sum(f.finished) AS finished, sum(f.breached) AS breached, sum(f.wait_us) AS wait_us,
+				sum(f.work_us) AS work_us, sum(f.hold_us) AS hold_us, sum(f.rework_us) AS rework_us, 0 AS open
+			FROM oms.report_finished(bottlenecks."from", bottlenecks."to", 'f', '1 hour') AS f
+			GROUP BY f.workflow_id, f.stage_no
+			UNION ALL
+			SELECT o.workflow_id, o.stage_no, 0, 0, 0, 0, 0, 0, count(*)
+			FROM oms.report_open AS o
+			GROUP BY o.workflow_id, o.stage_no
+		), stage AS (
+			SELECT w.name AS workflow, g.stage, sum(p.finished) AS finished, sum(p.breached) AS breached, sum(p.open) AS open,
+				sum(p.wait_us)::float8 AS wait_us, sum(p.work_us)::float8 AS work_us, sum(p.hold_us)::float8 AS hold_us,
+				sum(p.rework_us)::float8 AS rework_us, sum(p.wait_us + p.work_us + p.hold_us + p.rework_us) AS total_us
+			FROM part AS p
+			JOIN oms.workflow AS w ON w.workflow_id = p.workflow_id
+			JOIN oms.workflow_stage AS g ON g.workflow_id = p.workflow_id AND g.stage_no = p.stage_no
+			WHERE bottlenecks.workflow IS NULL OR w.name = bottlenecks.workflow
+			GROUP BY w.name, g.stage
+		), days AS (
+			SELECT CASE WHEN isfinite(COALESCE(bottlenecks."from", '-infinity')) AND bottlenecks."from" < b.ends
+				THEN EXTRACT(epoch FROM b.ends - bottlenecks."from") / 86400 END AS days
+			FROM (SELECT LEAST(COALESCE(bottlenecks."to", 'infinity'), oms.clock()) AS ends) AS b
+		)
+		SELECT s.workflow, s.stage, s.finished::bigint, s.total_us::float8 * '1 microsecond'::interval,
+			round(s.total_us / NULLIF(sum(s.total_us) OVER (), 0), 4)::float8,
+			s.total_us::float8 / NULLIF(s.finished::float8, 0) * '1 microsecond'::interval,
+			s.wait_us * '1 microsecond'::interval, s.work_us * '1 microsecond'::interval,
+			s.hold_us * '1 microsecond'::interval, s.rework_us * '1 microsecond'::interval, s.breached::bigint,
+			round(s.breached / NULLIF(sum(s.breached) OVER (), 0), 4)::float8, s.open::bigint,
+			round(s.open * d.days / NULLIF(s.finished, 0), 2)::float8
+		FROM stage AS s
+		CROSS JOIN days AS d
+		ORDER BY s.total_us DESC, s.workflow, s.stage;
+	$$;
+COMMENT ON FUNCTION oms.bottlenecks(timestamptz, timestamptz, text) IS 'where the time of what was finished in [from, to) went, the stage with the most first, and how much is open there now. Time on the wall; NULL: without that end; workflow NULL: all. docs/reports.md has the columns';
+
+CREATE FUNCTION oms.roll_up(everything bool DEFAULT false) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'oms_roll_up' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.roll_up(bool) IS 'adds up for the reports what was finished since the last time and returns how many stages that were; the reports are right without it, but slower. everything: makes the roll-up anew. Waits for another one that is rolling up';
 
 --------------------------------------------------------------------------------------------------
 -- api: check
@@ -1490,6 +2081,9 @@ CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, column
 	('secret', NULL, NULL, NULL, NULL, NULL),
 	('tracking', NULL, NULL, NULL, NULL, NULL),
 	('tracking_miss', NULL, NULL, NULL, NULL, NULL),
+	('rollup', NULL, NULL, NULL, NULL, NULL),
+	('rollup_ahead', NULL, NULL, NULL, NULL, NULL),
+	('rollup_state', NULL, NULL, NULL, NULL, NULL),
 	('seal_state', NULL, NULL, NULL, NULL, NULL),
 	('worker_state', NULL, NULL, NULL, NULL, NULL);
 COMMENT ON VIEW oms.check_guard IS 'for oms.check(): every table that oms has, and every trigger, and no other';
@@ -2514,7 +3108,9 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
 -- row types too, or somebody could build on them and block an update
-REVOKE ALL ON TYPE oms.absence, oms.attachment, oms.calendar, oms.clock_segment, oms.hold, oms.hold_reason, oms.stage_past, oms.check_all, oms.check_any_row, oms.check_clock, oms.check_clock_row, oms.check_hands, oms.check_held, oms.check_holds,
+REVOKE ALL ON TYPE oms.aging, oms.queue, oms.report_done, oms.report_event, oms.report_open, oms.rollup, oms.rollup_ahead,
+	oms.rollup_state, oms.workload,
+	oms.absence, oms.attachment, oms.calendar, oms.clock_segment, oms.hold, oms.hold_reason, oms.stage_past, oms.check_all, oms.check_any_row, oms.check_clock, oms.check_clock_row, oms.check_hands, oms.check_held, oms.check_holds,
 	oms.check_segment, oms.check_segments, oms.check_stop, oms.check_stops, oms.check_ticket_cycle, oms.check_ticket_step, oms.check_watch, oms.check_breach, oms.check_chain,
 	oms.check_counters, oms.check_cycle, oms.check_dispatch, oms.check_edge, oms.check_fold,
 	oms.check_graph, oms.check_guard, oms.check_guards, oms.check_move, oms.check_moves,

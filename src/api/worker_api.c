@@ -241,16 +241,18 @@ oms_worker_errors(PG_FUNCTION_ARGS)
 
 #define TICK_JOB	"oms tick"
 #define SEAL_JOB	"oms seal"
+#define ROLL_UP_JOB	"oms roll up"
 
 /*
  * enable_cron(schedule text) → bigint, the number of the job that fires timers.  Seals are made once
- * an hour.
+ * an hour, and every five minutes the reports get what was finished.
  */
 Datum
 oms_enable_cron(PG_FUNCTION_ARGS)
 {
 	oms_arg_required(fcinfo, 0, "schedule");
 	(void) oms_store_schedule(SEAL_JOB, "7 * * * *", "SELECT oms.seal()");
+	(void) oms_store_schedule(ROLL_UP_JOB, "*/5 * * * *", "SELECT oms.roll_up()");
 	PG_RETURN_INT64(oms_store_schedule(TICK_JOB, text_to_cstring(PG_GETARG_TEXT_PP(0)),
 									   "SELECT oms.tick()"));
 }
@@ -262,5 +264,6 @@ Datum
 oms_disable_cron(PG_FUNCTION_ARGS)
 {
 	(void) oms_store_unschedule(SEAL_JOB);
+	(void) oms_store_unschedule(ROLL_UP_JOB);
 	PG_RETURN_BOOL(oms_store_unschedule(TICK_JOB));
 }

@@ -228,7 +228,9 @@ static const struct
 	{"activate", D},
 	{"archive", D},
 	{"assign", S | D},
+	{"at_risk", M | S | D},
 	{"attach", S | D},
+	{"bottlenecks", M | S | D},
 	{"breached", ALL},
 	{"business_add", S | D},
 	{"business_time", S | D},
@@ -260,6 +262,7 @@ static const struct
 	{"get_timeline", C | P | S | D},
 	{"get_workflow", S | D},
 	{"grant_access", D},
+	{"heat_map", M | S | D},
 	{"heartbeat", A | S | D},
 	{"help", ALL},
 	{"hold", S | D},
@@ -278,6 +281,7 @@ static const struct
 	{"retire_workflow", D},
 	{"retry_stage", S | D},
 	{"revoke_access", D},
+	{"roll_up", D},
 	{"rotate_tracking_number", S | D},
 	{"seal", D},
 	{"send_back", S | D},
@@ -285,6 +289,7 @@ static const struct
 	{"set_hold_reason", D},
 	{"set_owner", D},
 	{"skip_stage", S | D},
+	{"sla_report", M | S | D},
 	{"stage_done", A | S | D},
 	{"stage_failed", A | S | D},
 	{"stage_status", S | D},
@@ -323,6 +328,7 @@ static const struct
 }			relations[] =
 {
 	{"absence", S | D},
+	{"aging", M | S | D},
 	{"attachment", S | D},
 	{"calendar", S | D},
 	{"check_all", S | D},
@@ -363,6 +369,7 @@ static const struct
 	{"hold_reason", S | D},
 	{"owner", S | D},
 	{"owner_member", S | D},
+	{"queue", M | S | D},
 	{"seals", M | S | D},
 	{"stage", S | D},
 	{"stage_past", S | D},
@@ -372,7 +379,8 @@ static const struct
 	{"worker_errors", M | S | D},
 	{"worker_status", M | S | D},
 	{"workflow", S | D},
-	{"workflow_stage", S | D}
+	{"workflow_stage", S | D},
+	{"workload", S | D}
 };
 
 static int

@@ -48,6 +48,7 @@
 #include "guc.h"
 #include "store/identity.h"
 #include "store/outbox.h"
+#include "store/rollup.h"
 #include "store/seal.h"
 #include "store/store.h"
 #include "worker/announce.h"
@@ -67,6 +68,7 @@
 #define STUCK_MS		1000	/* patience with a commit that is not published */
 #define PREPARED_MS		5000	/* between two looks for prepared transactions that ended */
 #define FIRST_SEAL_MS	60000	/* from the start of the worker, when there is more urgent work */
+#define ROLL_UP_MS		60000	/* between two roll-ups for the reports */
 #define SWEEP_MS		60000	/* between two looks at the tables with nothing to do */
 #define HOME_MS			5000	/* between two looks whether the data is at home here, while it is not */
 #define CLOCK_MS		5000	/* between two looks at the clock while a timer is armed: it may be set */
@@ -84,6 +86,7 @@ static int	tables_failed = 0;	/* in a row */
 static int	ring_failed = 0;
 static TimestampTz next_sweep = 0;
 static TimestampTz next_seal = 0;
+static TimestampTz next_roll_up = 0;
 static TimestampTz last_horizon = 0;
 static TimestampTz last_send = 0;
 static TimestampTz stuck_since = 0;
@@ -102,7 +105,8 @@ static bool fire_timers(void);
 /* ---- transactions ---- */
 
 static const char *const tables[] = {"workflow", "workflow_stage", "ticket_state", "stage_state",
-"stage_past", "hold", "clock_segment", "calendar", "owner", "owner_member", "absence", "timeline", "worker_state"};
+"stage_past", "hold", "clock_segment", "calendar", "owner", "owner_member", "absence", "timeline", "worker_state",
+"rollup", "rollup_ahead", "rollup_state"};
 
 /*
  * Begin a transaction in which the tables are there and nobody is in our way.  False (and no
@@ -655,6 +659,27 @@ step_calendars(void)
 	return 0;
 }
 
+/*
+ * Roll up what was finished.  Somebody else who is at it is not waited for.
+ */
+static int
+step_roll_up(void)
+{
+	(void) oms_store_roll_up(false, false);
+	end_work();
+	return 0;
+}
+
+static void
+roll_up_now_and_then(TimestampTz now)
+{
+	if (next_roll_up > now)
+		return;
+	if (next_roll_up != 0)
+		guarded(step_roll_up);
+	next_roll_up = after(now, ROLL_UP_MS);
+}
+
 static int
 step_prepared(void)
 {
@@ -884,6 +909,7 @@ work(void)
 	if (pg_atomic_read_u64(&place->prepared_xid) != 0)
 		guarded(step_prepared);
 	seal_now_and_then(now);
+	roll_up_now_and_then(now);
 	sleep = send_events(now);
 
 	now = oms_clock_steady();

@@ -226,7 +226,9 @@ INSERT INTO calls SELECT 'tr_agent', format(s, :'tk') FROM unnest(ARRAY['SELECT 
 	'SELECT oms.claim_stage(%1$L, ''a''); SELECT oms.heartbeat(%1$L, ''a'', 3)', 'SELECT oms.stage_done(%1$L, ''a'', ''{"o":1}'')', 'SELECT oms.stages_done(''[{"ticket":"%1$s","stage":"a"}]'')',
 	'SELECT oms.stage_failed(%1$L, ''a'', ''no'')', 'SELECT oms.stage_failed(%1$L, ''a'', ''no'', retryable => false)', 'SELECT oms.next_stages(%1$L)',
 	'SELECT oms.next_stages(''{"name":"N","stages":[{"id":"b","owner":"B","when":"$.x > 1","minAmount":3}]}'', ''{}'', ''{"x":1}'')']) s;
-INSERT INTO calls SELECT 'tr_monitor', s FROM unnest(ARRAY['SELECT * FROM oms.worker_status', 'SELECT * FROM oms.worker_errors', 'SELECT oms.worker_status()', 'SELECT oms.clock()']) s;
+INSERT INTO calls SELECT 'tr_monitor', s FROM unnest(ARRAY['SELECT * FROM oms.worker_status', 'SELECT * FROM oms.worker_errors', 'SELECT oms.worker_status()', 'SELECT oms.clock()',
+	'SELECT * FROM oms.sla_report(NULL, NULL)', 'SELECT * FROM oms.heat_map(NULL, NULL)', 'SELECT * FROM oms.heat_map(NULL, NULL, ''weekday'')', 'SELECT * FROM oms.heat_map(NULL, NULL, ''owner'')',
+	'SELECT * FROM oms.bottlenecks(NULL, NULL)', 'SELECT * FROM oms.at_risk()', 'SELECT * FROM oms.queue', 'SELECT * FROM oms.aging']) s;
 INSERT INTO calls SELECT 'tr_staff', format(s, :'tk') FROM unnest(ARRAY['SELECT oms.get_ticket(%1$L)', 'SELECT * FROM oms.ticket', 'SELECT * FROM oms.stage', 'SELECT * FROM oms.timeline',
 	'SELECT oms.get_timeline(%1$L)', 'SELECT oms.escalate(%1$L, ''a'', ''r'')', 'SELECT oms.escalate(%1$L, ''a'', ''r'', ''B'')', 'SELECT oms.reassign(%1$L, ''a'', ''B'', ''r'')', 'SELECT oms.skip_stage(%1$L, ''a'', ''r'')',
 	'SELECT oms.stage_failed(%1$L, ''a'', ''no'', retryable => false); SELECT oms.retry_stage(%1$L, ''a'', ''r'')', 'SELECT oms.cancel_ticket(%1$L, ''r'')', 'SELECT oms.comment(%1$L, ''c'')',
@@ -250,7 +252,7 @@ INSERT INTO calls SELECT 'tr_admin', s FROM unnest(ARRAY['SELECT oms.set_hold_re
 INSERT INTO calls SELECT 'tr_admin', format(s, :'tk') FROM unnest(ARRAY['SELECT oms.create_workflow(''{"name":"New","stages":[{"id":"a","owner":"A"},{"id":"b","owner":"B","when":"$.x > 1"}]}'')',
 	'SELECT oms.create_workflow(''{"name":"Loan","stages":[{"id":"a","owner":"A"}]}'')', 'SELECT oms.retire_workflow(''Loan'')', 'SELECT oms.set_owner(''A'', ''group'', ''Boss'', NULL, ''{tr_agent,tr_other}'')',
 	'SELECT oms.grant_access(''tr_nobody'', ''admin'')', 'SELECT oms.revoke_access(''tr_agent'')', 'SELECT oms.erase(%1$L, ''{data}'', ''r'')', 'SELECT oms.erase(%1$L, ''{n,applicant}'', ''r'')',
-	'SELECT oms.erase_applicant(''Jane'', ''r'')', 'SELECT oms.tick()', 'SELECT oms.activate()', 'SELECT oms.repair_guards()',
+	'SELECT oms.erase_applicant(''Jane'', ''r'')', 'SELECT oms.tick()', 'SELECT oms.activate()', 'SELECT oms.repair_guards()', 'SELECT oms.roll_up()', 'SELECT oms.roll_up(true); SELECT * FROM oms.workload',
 	'SELECT oms.seal()', 'SELECT oms.seal(true); SELECT oms.proof(%1$L); SELECT oms.verify_seals()']) s;
 SELECT is(t.hostile(role, sql), 'fine', 'hostile path: ' || role || ': ' || sql) FROM calls;
 SELECT is(t.hostile('postgres', sql), 'fine', 'hostile path: superuser: ' || sql) FROM calls WHERE role NOT IN ('tr_citizen', 'tr_portal');
@@ -487,7 +489,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE;
 END $$;
-SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|diagram|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors|clock|explain|explain_clock|my_work|help)\(|\* FROM oms\.(ticket|stage|timeline|worker|hold\M)'
+SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|diagram|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors|sla_report|heat_map|bottlenecks|at_risk|clock|explain|explain_clock|my_work|help)\(|\* FROM oms\.(ticket|stage|timeline|worker|hold\M)'
 	THEN 'ZZ001' ELSE '25006' END, 'read-only: ' || sql) FROM calls WHERE sql !~ 'repair_guards|activate';
 SELECT is(t.read_only('tr_admin', sql), '25006', 'read-only: ' || sql) FROM unnest(ARRAY['SELECT oms.repair_guards()', 'SELECT oms.activate()']) sql;
 

@@ -108,10 +108,10 @@ $node->safe_psql('other', 'CREATE SCHEMA oms');
 $node->safe_psql('other', "CREATE TABLE oms.$_ (" . $columns{"oms.$_"} . ', PRIMARY KEY (' . $key{"oms.$_"} . '))')
   foreach grep { $key{"oms.$_"} } @tables;
 # A publisher that may do with its plain tables what it likes
-my $publish = join ', ', map { "oms.$_" } grep { !/^(?:worker|seal)_state$/ } @tables;
+my $publish = join ', ', map { "oms.$_" } grep { !/^(?:(?:worker|seal|rollup)_state|rollup.*)$/ } @tables;
 $node->safe_psql('other', "CREATE PUBLICATION foreign_rows FOR TABLE $publish");
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/rows.sql';
-$node->command_ok([ 'pg_dump', '-a', '-n', 'oms', '-T', 'oms.worker_state', '-T', 'oms.seal_state', '-f', $dump, 'plain' ], 'rows of the plain tables');
+$node->command_ok([ 'pg_dump', '-a', '-n', 'oms', '-T', 'oms.worker_state', '-T', 'oms.seal_state', '-T', 'oms.rollup*', '-f', $dump, 'plain' ], 'rows of the plain tables');
 $node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', $dump, 'other' ], '… go into another database');
 subscribe('guarded', 'other', 'foreign_rows', 'to_guarded');
 caught_up('guarded', 'other', 'to_guarded');
