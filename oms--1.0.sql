@@ -1426,7 +1426,7 @@ CREATE FUNCTION oms.report_finished("from" timestamptz, "to" timestamptz, kind "
 	RETURNS TABLE (at timestamptz, workflow_id int, stage_no smallint, owner text, finished int, again int, met int, breached int,
 		wait_us bigint, work_us bigint, hold_us bigint, rework_us bigint, ratios int[])
 	LANGUAGE sql STABLE
-	AS $$
+	BEGIN ATOMIC
 		SELECT r.at, r.workflow_id, r.stage_no, r.owner, r.finished, r.again, r.met, r.breached,
 			r.wait_us, r.work_us, r.hold_us, r.rework_us, r.ratios
 		FROM oms.rollup AS r
@@ -1445,13 +1445,13 @@ CREATE FUNCTION oms.report_finished("from" timestamptz, "to" timestamptz, kind "
 			oms.report_ratios(d.ratio)
 		FROM oms.report_looked_up(report_finished."from", report_finished."to", report_finished.unit) AS d
 		GROUP BY 1, d.workflow_id, d.stage_no, d.owner;
-	$$;
+	END;
 COMMENT ON FUNCTION oms.report_finished(timestamptz, timestamptz, "char", interval) IS 'for the reports: all cells of what was finished in a period';
 
 CREATE FUNCTION oms.report_due("from" timestamptz, "to" timestamptz)
 	RETURNS TABLE (workflow_id int, stage_no smallint, met bigint, breached bigint)
 	LANGUAGE sql STABLE
-	AS $$
+	BEGIN ATOMIC
 		SELECT r.workflow_id, r.stage_no, r.met::bigint, r.breached::bigint
 		FROM oms.rollup AS r
 		WHERE r.kind = 'd'
@@ -1472,7 +1472,7 @@ CREATE FUNCTION oms.report_due("from" timestamptz, "to" timestamptz)
 		SELECT d.workflow_id, d.stage_no, d.met::int::bigint, d.breached::int::bigint
 		FROM oms.report_new() AS d
 		WHERE d.due_at >= COALESCE(report_due."from", '-infinity') AND d.due_at < COALESCE(report_due."to", 'infinity');
-	$$;
+	END;
 COMMENT ON FUNCTION oms.report_due(timestamptz, timestamptz) IS 'for the reports: finished cycles that were due in a period';
 
 -- ---- what is open ----

@@ -489,7 +489,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE;
 END $$;
-SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|diagram|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors|sla_report|heat_map|bottlenecks|at_risk|clock|explain|explain_clock|my_work|help)\(|\* FROM oms\.(ticket|stage|timeline|worker|hold\M)'
+SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|diagram|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors|sla_report|heat_map|bottlenecks|at_risk|clock|explain|explain_clock|my_work|help)\(|\* FROM oms\.(ticket|stage|timeline|worker|hold\M|queue|aging)'
 	THEN 'ZZ001' ELSE '25006' END, 'read-only: ' || sql) FROM calls WHERE sql !~ 'repair_guards|activate';
 SELECT is(t.read_only('tr_admin', sql), '25006', 'read-only: ' || sql) FROM unnest(ARRAY['SELECT oms.repair_guards()', 'SELECT oms.activate()']) sql;
 
