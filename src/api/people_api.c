@@ -202,7 +202,7 @@ check_terms(OmsTicket *ticket, const OmsHold *terms, const OmsHoldReason *reason
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("until must be in the future")));
 	if (reason->max_per_ticket > 0 && oms_count_holds(ticket, terms->reason) >= reason->max_per_ticket)
-		wrong_state(ticket, "hold", psprintf("reason \"%s\" is allowed %d times for a ticket", terms->reason,
+		wrong_state(ticket, "hold", psprintf("reason \"%s\" can be given %d time(s) for a ticket", terms->reason,
 											 reason->max_per_ticket));
 }
 
