@@ -5,6 +5,7 @@
 #
 #	```sql		is run by psql; must not fail, unless its output is shown
 #	```text		beneath it is the output, to the letter (but for the number of a process)
+#	```mermaid	beneath it is the same, without the lines that psql draws around it
 #	<!-- sql: SET oms.now = '…' -->		is run as well, unseen: so times can be compared, too
 #	```sh		"make x" must be a target; "cc" compiles the C block above it, "./x" runs it, and the
 #				output beneath is what it prints when a ticket is opened
@@ -46,9 +47,9 @@ sub blocks
 		$line++;
 		if ($block && /^```\s*$/)
 		{
-			if ($block->{language} ne 'text')  { push @blocks, $last = $block }
+			if ($block->{language} !~ /^(text|mermaid)$/) { push @blocks, $last = $block }
 			elsif ($last && !$last->{output}) { $last->{output} = $block }
-			else { push @blocks, { %$block, language => 'text without a command' } }
+			else { push @blocks, { %$block, language => "$block->{language} without a command" } }
 			undef $block;
 		}
 		elsif ($block)          { $block->{text} .= $_ }
@@ -89,7 +90,10 @@ sub run_sql
 
 	for my $i (0 .. $#sql)
 	{
-		$script .= "\\echo \@\@unseen $i\n$sql[$i]{unseen}\\echo \@\@begin $i\n$sql[$i]{text}\n\\echo \@\@end $i\n";
+		my $text = "$sql[$i]{text}\n";
+		$text = "\\pset format unaligned\n\\pset tuples_only on\n$text\\pset tuples_only off\n\\pset format aligned\n"
+		  if $sql[$i]{output} && $sql[$i]{output}{language} eq 'mermaid';
+		$script .= "\\echo \@\@unseen $i\n$sql[$i]{unseen}\\echo \@\@begin $i\n$text\\echo \@\@end $i\n";
 	}
 	IPC::Run::run([ 'psql', '-Xq', '-d', $node->connstr($db) ], '<', \$script, '>&', \$out,
 		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
@@ -260,12 +264,32 @@ foreach my $name (sort keys %document)
 	my $first = "```sql\nCREATE EXTENSION oms;\nSELECT oms.version();\n```\n";
 	is($wrong->("$first```text\n version \n---------\n 1.0\n(1 row)\n\n```\n"), 0, 'the right output is right');
 	is($wrong->("$first```text\n version \n---------\n 0.9\n(1 row)\n\n```\n"), 1, 'another output is found');
+	is($wrong->("$first```mermaid\n1.0\n```\n"), 0, 'the right picture is right');
+	is($wrong->("$first```mermaid\n0.9\n```\n"), 1, 'another picture is found');
 	is($wrong->("$first```sql\nSELECT oms.no_such();\n```\n"), 1, 'a statement that fails is found');
 	is($wrong->("```sh\nmake nosuch\n```\n"), 1, 'a target that is not there is found');
 	is($wrong->("```sh\nrm -r nosuch\n```\n"), 1, 'a command that cannot be tried is found');
 	is($wrong->("```json\n{]\n```\n"), 1, 'bad JSON is found');
 	is($wrong->("```text\nnothing\n```\n"), 1, 'output of nothing is found');
 	is($wrong->("$first```sql\nSELECT 1;\n"), 1, 'a block without an end is found');
+}
+
+# The recipes of docs/cookbook.md: each defines a workflow, shows its picture, and runs tickets to their end.
+{
+	my @recipes = split /^(?=## )/m, $document{'cookbook.md'};
+	my %workflow;
+	foreach (grep { /^## \d/ } @recipes)
+	{
+		my ($title) = /^## (.*)/;
+		my ($name) = /create_workflow\('\{\s*"name": "(.*?)"/ or next;
+		$workflow{$name} = 1;
+		like($_, qr/^SELECT oms.diagram\('\Q$name\E'\);\n```\n```mermaid$/m, "$title has a picture");
+		is($node->safe_psql('cookbook_md', "SELECT count(*) > 0, bool_and(status IN ('done', 'cancelled'))
+			FROM oms.ticket WHERE workflow = '$name'"), 't|t', "$title comes to its end");
+	}
+	is(scalar(keys %workflow), 12, 'twelve recipes');
+	is($node->safe_psql('cookbook_md', 'SELECT c.* FROM oms.ticket AS t, oms.check(t.ticket_id) AS c'), '',
+		'all is well with every ticket of the cookbook');
 }
 
 # ---- the reference part of README.md against the sources and the server ----
