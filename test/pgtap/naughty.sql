@@ -35,7 +35,7 @@ END $$;
 
 -- The classes of errors a caller may see; 00 is success.
 CREATE FUNCTION t.proper(code text) RETURNS bool LANGUAGE sql IMMUTABLE AS
-$$ SELECT left(code, 2) IN ('00', '22', '23', '25', '28', '40', '42', '53', '54', '55', '57', 'OM') $$;
+$$ SELECT left(code, 2) IN ('00', '0A', '22', '23', '25', '28', '40', '42', '53', '54', '55', '57', 'OM') $$;
 
 SELECT oms.create_workflow('{"name":"Loan","stages":[{"id":"a","owner":"A"},{"id":"b","owner":"B","dependsOn":["a"],"minAmount":50000}]}') \g /dev/null
 SELECT oms.open_ticket('Loan', '{"amount":1}')::text AS tk \gset
