@@ -49,7 +49,9 @@ missing_server() {
   [ -e "$control/plpgsql_check.control" ] || echo "postgresql-$v-plpgsql-check"
 }
 missing_clients() {
+  have node || echo nodejs
   have npm || echo npm
+  have pgbouncer || [ -x /usr/sbin/pgbouncer ] || echo pgbouncer
   have chromium || echo chromium
 }
 missing_ops() {
@@ -66,6 +68,34 @@ missing() {
       ops) missing_ops ;;
       *) echo "setup.sh: no group $group" >&2; exit 2 ;;
     esac
+  done
+}
+
+# The packages of npm that a client's lock file names, into its checkout. What they were installed for is
+# noted beside them, so this takes no time unless something changed.
+npm_packages() {
+  local top lock dir log
+  top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+  for lock in "$top"/clients/*/package-lock.json; do
+    [ -e "$lock" ] || continue
+    dir=${lock%/*}
+    if cmp -s "$lock" "$dir/node_modules/.installed-for"; then continue; fi
+    if ! have npm; then
+      echo "setup.sh: npm is missing, ${dir#"$top"/} is not ready" >&2
+      continue
+    fi
+    echo "# npm ci in ${dir#"$top"/}"
+    log=$(mktemp)
+    if (umask 022 && cd "$dir" && npm ci --prefer-offline --no-audit --no-fund) >"$log" 2>&1 </dev/null; then
+      cp "$lock" "$dir/node_modules/.installed-for"
+      # As root in somebody else's checkout.
+      if [ "$(id -u)" -eq 0 ]; then chown -R --reference="$dir" "$dir/node_modules"; fi
+    else
+      # Only tests need them, and they say so.
+      cat "$log" >&2
+      echo "setup.sh: npm ci failed in ${dir#"$top"/}" >&2
+    fi
+    rm -f "$log"
   done
 }
 
@@ -89,8 +119,14 @@ install_packages() {
 [ $# -gt 0 ] || set -- server
 [ "$1" != all ] || set -- server clients ops
 
+groups=" $* "
+finish() {
+  case $groups in *" clients "*) npm_packages ;; esac
+  exit 0
+}
+
 mapfile -t packages < <(missing "$@" | tr ' ' '\n' | sort -u)
-[ ${#packages[@]} -gt 0 ] || exit 0
+[ ${#packages[@]} -gt 0 ] || finish
 
 if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
   echo "Please install these packages first (names as in Debian):" >&2
@@ -101,7 +137,7 @@ if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
       make | gcc | perl | postgresql-[0-9] | postgresql-[0-9][0-9] | postgresql-server-dev-*) exit 1 ;;
     esac
   done
-  exit 0
+  finish
 fi
 
 echo "# installing: ${packages[*]}"
@@ -119,3 +155,4 @@ if ! install_packages "${packages[@]}" >"$log" 2>&1; then
   exit 1
 fi
 rm -f "$log"
+finish

@@ -1,0 +1,178 @@
+import pg from "pg";
+import { asOmsError } from "./errors.js";
+
+/** What a query brings. */
+export interface QueryRows {
+  /** Its rows. */
+  rows: unknown[];
+}
+
+/** Whatever can run a query: a `Client`, `PoolClient` or `Pool` of node-postgres, or what looks like one. */
+export interface Queryable {
+  /** Runs one statement with its parameters. */
+  query(text: string, values?: unknown[]): Promise<QueryRows>;
+}
+
+/** Every function takes these as part of its last argument. */
+export interface CallOptions {
+  /** Where to run it, for instance in your own transaction. Default: a connection of the pool. */
+  client?: Queryable | undefined;
+}
+
+/** The connection. What is left out comes from `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`, … */
+export interface ConnectionOptions {
+  /** `postgresql://user@host:5432/database` */
+  connectionString?: string;
+  /** Host name, or the directory of a socket. */
+  host?: string;
+  /** Port of the server. */
+  port?: number;
+  /** Role. */
+  user?: string;
+  /** Password, or a function that fetches it. */
+  password?: string | (() => string | Promise<string>);
+  /** Database. */
+  database?: string;
+  /** TLS: `true`, or the options of `tls.connect`. */
+  ssl?: boolean | object;
+  /** Most connections of the pool, 10 by default. */
+  max?: number;
+  /** Shown in `pg_stat_activity` and kept in the timeline; `hms-oms-sdk` by default. */
+  applicationName?: string;
+  /** How long to wait for a connection, in milliseconds; 10,000 by default, 0 is for ever. */
+  connectTimeoutMs?: number;
+  /** Settings of the session: `-c work_mem=64MB`. */
+  options?: string;
+}
+
+/** A connection in a transaction, as {@link withTransaction} hands it out. */
+export type Transaction = Queryable;
+
+let options: ConnectionOptions = {};
+let current: pg.Pool | undefined;
+/** A pool that the caller made is the caller's to close. */
+let own = true;
+
+function poolConfig(from: ConnectionOptions): pg.PoolConfig {
+  const { applicationName, connectTimeoutMs, ...rest } = from;
+  return {
+    ...rest,
+    ...(applicationName === undefined ? {} : { application_name: applicationName }),
+    fallback_application_name: "hms-oms-sdk",
+    connectionTimeoutMillis: connectTimeoutMs ?? 10_000,
+    keepAlive: true,
+    // A script ends when its last call is answered, not when the pool has been idle for long enough.
+    allowExitOnIdle: true,
+  };
+}
+
+/**
+ * Says how to connect, or hands over a pool. Without it the usual `PG*` variables count. May be called
+ * again; calls that run keep their connection.
+ *
+ * @param to - options of the connection, or `{ pool }` with a `pg.Pool` of your own, which stays yours to end
+ *
+ * @example
+ * ```ts
+ * configure({ host: "db.example.org", database: "agency", user: "web_form" });
+ * ```
+ */
+export function configure(to: ConnectionOptions | { pool: object }): void {
+  const before = own ? current : undefined;
+  if ("pool" in to) {
+    current = to.pool as pg.Pool;
+    own = false;
+  } else {
+    options = to;
+    current = undefined;
+    own = true;
+  }
+  before?.end().catch(() => undefined);
+}
+
+/** Closes the connections. A later call opens new ones. */
+export async function close(): Promise<void> {
+  const before = own ? current : undefined;
+  if (own) current = undefined;
+  await before?.end();
+}
+
+/** @internal */
+export function pool(): pg.Pool {
+  if (current === undefined) {
+    current = new pg.Pool(poolConfig(options));
+    // An idle connection that breaks is replaced at the next call; without a listener it would end the process.
+    current.on("error", () => undefined);
+  }
+  return current;
+}
+
+/**
+ * A connection beside the pool, not yet connected, for what keeps a connection to itself.
+ *
+ * @internal
+ */
+export function newClient(): pg.Client {
+  // As the pool does it: passwords are hidden in its options, so they cannot be copied.
+  const client = new pg.Client(pool().options);
+  client.on("error", () => undefined);
+  return client;
+}
+
+/** What {@link withTransaction} may be told. */
+export interface TransactionOptions {
+  /** Default: that of the session, normally `read committed`. */
+  isolation?: "read committed" | "repeatable read" | "serializable";
+}
+
+/**
+ * Runs `fn` in a transaction of its own: commits when it returns, rolls back when it throws. Hand the
+ * transaction on as `client`.
+ *
+ * @param fn - gets the transaction; its own SQL goes through `tx.query`
+ * @param options - isolation level
+ * @returns what `fn` returns
+ *
+ * @example
+ * ```ts
+ * const ticket = await withTransaction(async (tx) => {
+ *   await tx.query("INSERT INTO application (ein) VALUES ($1)", [ein]);
+ *   return openTicket("DisasterLoan", { ein }, { client: tx });
+ * });
+ * ```
+ */
+export async function withTransaction<T>(
+  fn: (tx: Transaction) => Promise<T> | T,
+  options: TransactionOptions = {},
+): Promise<T> {
+  const client = await pool().connect();
+  // While it is lent out, the pool does not listen for its errors; the next query reports them.
+  let broken: Error | undefined;
+  const onError = (error: Error) => (broken = error);
+  client.on("error", onError);
+  try {
+    await client.query(options.isolation === undefined ? "BEGIN" : `BEGIN ISOLATION LEVEL ${isolation(options.isolation)}`);
+    try {
+      const result = await fn(client);
+      // After an error that fn swallowed, COMMIT rolls back and says so only here.
+      const { command } = await client.query("COMMIT");
+      if (command === "ROLLBACK") throw new Error("the transaction was rolled back: a statement in it had failed");
+      return result;
+    } catch (error) {
+      await client.query("ROLLBACK").catch((failed: unknown) => {
+        broken ??= failed as Error;
+      });
+      throw asOmsError(error);
+    }
+  } finally {
+    client.off("error", onError);
+    client.release(broken);
+  }
+}
+
+function isolation(level: string): string {
+  if (!["read committed", "repeatable read", "serializable"].includes(level)) {
+    throw new RangeError(`no such isolation level: ${level}`);
+  }
+  return level.toUpperCase();
+}

@@ -1,0 +1,28 @@
+/**
+ * Workflows and tickets of the PostgreSQL extension oms.
+ *
+ * @packageDocumentation
+ */
+export { configure, close, withTransaction } from "./connection.js";
+export type { CallOptions, ConnectionOptions, QueryRows, Queryable, Transaction, TransactionOptions } from "./connection.js";
+export {
+  AlreadyClaimed, AppendOnly, BadArgument, IdempotencyConflict, InvalidDefinition, OmsError, PermissionDenied, StaleToken,
+  UnknownStage, UnknownTicket, UnknownWorkflow, WrongState, asOmsError,
+} from "./errors.js";
+export * from "./types.js";
+export * from "./workflows.js";
+export * from "./tickets.js";
+export * from "./timeline.js";
+export {
+  claim, claimStage, heartbeat, release, stageDone, stageFailed, stagesDone, startStage, waitForWork,
+} from "./work.js";
+export type {
+  ClaimOptions, ClaimStageOptions, Claimed, DoneItem, HeartbeatOptions, NotedOptions, StageDoneOptions, StageFailedOptions,
+  WaitOptions,
+} from "./work.js";
+export * from "./staff.js";
+export * from "./admin.js";
+export { listen } from "./listen.js";
+export type { ListenOptions, OmsEvent, Subscription } from "./listen.js";
+export { LeaseLost, StageError, WorkerStopped, worker } from "./worker.js";
+export type { Handler, Job, Worker, WorkerCounts, WorkerMode, WorkerOptions } from "./worker.js";

@@ -1,0 +1,297 @@
+import { arg, callRows, callValue, callVoid, instant, opt, shape, ticketArg } from "./call.js";
+import type { CallOptions } from "./connection.js";
+import type { StageStatus, TicketId } from "./types.js";
+import type { NotedOptions } from "./work.js";
+
+/** What {@link escalate} may be told. */
+export interface EscalateOptions extends CallOptions {
+  /** The owner that gets the stage as well. */
+  reassignTo?: string | undefined;
+}
+
+/**
+ * Alerts the supervisor about a stage and records it.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param reason - why
+ * @param options - reassignTo, client
+ * @returns the level reached, from 1
+ */
+export async function escalate(ticket: TicketId, stage: string, reason: string, options: EscalateOptions = {}): Promise<number> {
+  return (await callValue(
+    "escalate",
+    [
+      ticketArg(ticket),
+      arg("stage", "text", stage),
+      arg("reason", "text", reason),
+      opt("reassign_to", "text", options.reassignTo),
+    ],
+    options,
+  )) as number;
+}
+
+/**
+ * Finishes a stage without doing it.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param reason - why
+ * @param options - client
+ */
+export async function skipStage(ticket: TicketId, stage: string, reason: string, options: CallOptions = {}): Promise<void> {
+  await callVoid("skip_stage", [ticketArg(ticket), arg("stage", "text", stage), arg("reason", "text", reason)], options);
+}
+
+/**
+ * Queues a failed stage again, with fresh attempts.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param reason - why
+ * @param options - client
+ */
+export async function retryStage(ticket: TicketId, stage: string, reason: string, options: CallOptions = {}): Promise<void> {
+  await callVoid("retry_stage", [ticketArg(ticket), arg("stage", "text", stage), arg("reason", "text", reason)], options);
+}
+
+/**
+ * Sends work back: `toStage` is queued again, and every stage after it waits.
+ *
+ * @param ticket - its number
+ * @param stage - where it was found wanting
+ * @param toStage - where to do it again
+ * @param reason - why
+ * @param options - client
+ */
+export async function sendBack(
+  ticket: TicketId,
+  stage: string,
+  toStage: string,
+  reason: string,
+  options: CallOptions = {},
+): Promise<void> {
+  await callVoid(
+    "send_back",
+    [ticketArg(ticket), arg("stage", "text", stage), arg("to_stage", "text", toStage), arg("reason", "text", reason)],
+    options,
+  );
+}
+
+/**
+ * Gives a stage to a person.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param worker - who is to do it
+ * @param options - note, client
+ */
+export async function assign(ticket: TicketId, stage: string, worker: string, options: NotedOptions = {}): Promise<void> {
+  await callVoid(
+    "assign",
+    [ticketArg(ticket), arg("stage", "text", stage), arg("worker", "text", worker), opt("note", "text", options.note)],
+    options,
+  );
+}
+
+/**
+ * Gives a stage to another owner, queued again.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param owner - who is responsible from now on
+ * @param reason - why
+ * @param options - client
+ */
+export async function reassign(
+  ticket: TicketId,
+  stage: string,
+  owner: string,
+  reason: string,
+  options: CallOptions = {},
+): Promise<void> {
+  await callVoid(
+    "reassign",
+    [ticketArg(ticket), arg("stage", "text", stage), arg("owner", "text", owner), arg("reason", "text", reason)],
+    options,
+  );
+}
+
+/**
+ * Lets somebody else do a stage that stays yours; {@link resolve} brings it back.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param to - who is to do it
+ * @param options - note, client
+ */
+export async function delegate(ticket: TicketId, stage: string, to: string, options: NotedOptions = {}): Promise<void> {
+  await callVoid(
+    "delegate",
+    [ticketArg(ticket), arg("stage", "text", stage), arg("to", "text", to), opt("note", "text", options.note)],
+    options,
+  );
+}
+
+/**
+ * Gives a delegated stage back to the one who delegated it.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param options - note, client
+ */
+export async function resolve(ticket: TicketId, stage: string, options: NotedOptions = {}): Promise<void> {
+  await callVoid(
+    "resolve",
+    [ticketArg(ticket), arg("stage", "text", stage), opt("note", "text", options.note)],
+    options,
+  );
+}
+
+/** What {@link hold} may be told. */
+export interface HoldOptions extends CallOptions {
+  /** When it ends by itself. */
+  until?: Date | undefined;
+}
+
+/**
+ * Stops a stage, or the whole ticket, and its clock.
+ *
+ * @param ticket - its number
+ * @param stage - which; null: the whole ticket
+ * @param reason - a code of {@link setHoldReason}, or free text
+ * @param options - until, client
+ */
+export async function hold(ticket: TicketId, stage: string | null, reason: string, options: HoldOptions = {}): Promise<void> {
+  await callVoid(
+    "hold",
+    [
+      ticketArg(ticket),
+      arg("stage", "text", stage),
+      arg("reason", "text", reason),
+      opt("until", "timestamptz", instant(options.until)),
+    ],
+    options,
+  );
+}
+
+/** What {@link resume} may be told. */
+export interface ResumeOptions extends CallOptions {
+  /** Lift only this hold; default: all of them. */
+  reason?: string | undefined;
+}
+
+/**
+ * Lifts holds; work goes on when the last is gone.
+ *
+ * @param ticket - its number
+ * @param stage - which; null: the whole ticket
+ * @param options - reason, client
+ */
+export async function resume(ticket: TicketId, stage: string | null, options: ResumeOptions = {}): Promise<void> {
+  await callVoid(
+    "resume",
+    [ticketArg(ticket), arg("stage", "text", stage), opt("reason", "text", options.reason)],
+    options,
+  );
+}
+
+/** Why a stage is where it is. */
+export interface Explanation {
+  /** The stage. */
+  stage: string;
+  /** Its state. */
+  status: StageStatus;
+  /** Who is responsible. */
+  owner: string;
+  /** Since when. */
+  since: Date | null;
+  /** Until when, if that is known. */
+  until: Date | null;
+  /** The reason in words. */
+  why: string;
+}
+
+/**
+ * Why each unfinished stage of a ticket is where it is.
+ *
+ * @param ticket - its number
+ * @param options - client
+ */
+export async function explain(ticket: TicketId, options: CallOptions = {}): Promise<Explanation[]> {
+  return (await callRows("explain", [ticketArg(ticket)], options)).map((row) => shape<Explanation>(row, ["since", "until"]));
+}
+
+/** A piece of a clock. */
+export interface ClockSegment {
+  /** Its begin. */
+  from: Date;
+  /** Its end; null while it lasts. */
+  to: Date | null;
+  /** Open time in it, in milliseconds. */
+  openMs: number | null;
+  /** Open time up to its end, in milliseconds. */
+  consumedMs: number | null;
+  /** What began it. */
+  reason: string | null;
+}
+
+/**
+ * The pieces that make up a clock, to be checked with a pencil.
+ *
+ * @param ticket - its number
+ * @param stage - which; left out: the clock of the ticket
+ * @param options - client
+ */
+export async function explainClock(ticket: TicketId, stage?: string | null, options: CallOptions = {}): Promise<ClockSegment[]> {
+  const rows = await callRows(
+    "explain_clock",
+    [ticketArg(ticket), opt("stage", "text", stage)],
+    options,
+    '"from", "to", EXTRACT(epoch FROM open_time) * 1000 AS open_ms, EXTRACT(epoch FROM consumed) * 1000 AS consumed_ms, reason',
+  );
+  return rows.map((row) => shape<ClockSegment>(row, ["from", "to"]));
+}
+
+/** A stage in somebody's inbox. */
+export interface WorkItem {
+  /** The ticket. */
+  ticket: TicketId;
+  /** The stage. */
+  stage: string;
+  /** Its state. */
+  status: StageStatus;
+  /** Who is responsible. */
+  owner: string;
+  /** The ticket's workflow. */
+  workflow: string;
+  /** Of the ticket. */
+  priority: number;
+  /** Public name of the stage. */
+  label: string | null;
+  /** When it was queued. */
+  queuedAt: Date | null;
+  /** When somebody took it. */
+  startedAt: Date | null;
+  /** When it is due. */
+  dueAt: Date | null;
+  /** Who delegated it. */
+  delegatedBy: string | null;
+}
+
+/** What {@link myWork} may be told. */
+export interface MyWorkOptions extends CallOptions {
+  /** How many at most; 100 by default. */
+  qty?: number | undefined;
+}
+
+/**
+ * The inbox of a worker: what he has, then what he may take.
+ *
+ * @param worker - the name
+ * @param options - qty, client
+ */
+export async function myWork(worker: string, options: MyWorkOptions = {}): Promise<WorkItem[]> {
+  const rows = await callRows("my_work", [arg("worker", "text", worker), opt("qty", "int", options.qty)], options);
+  return rows.map((row) => shape<WorkItem>(row, ["queued_at", "started_at", "due_at"]));
+}

@@ -1,0 +1,304 @@
+import { arg, callValue, callValues, callVoid, date, dateOrNull, json, opt, shape, ticketArg } from "./call.js";
+import type { CallOptions } from "./connection.js";
+import type { JsonObject, StageStatus, TicketId, TicketStatus } from "./types.js";
+
+/** What {@link openTicket} may be told. */
+export interface OpenTicketOptions extends CallOptions {
+  /** The same key again returns the same ticket; with other data it is an error. */
+  idempotencyKey?: string | undefined;
+  /** Higher is claimed first; 0 by default. */
+  priority?: number | undefined;
+  /** Your own key of the person, kept apart from the data. */
+  applicant?: string | undefined;
+}
+
+/**
+ * Opens a ticket. Its first stages are queued at once.
+ *
+ * @param workflow - its name
+ * @param data - what the request is about
+ * @param options - idempotency key, priority, applicant, client
+ * @returns the number of the ticket
+ * @throws {@link UnknownWorkflow}, {@link IdempotencyConflict}
+ */
+export async function openTicket(workflow: string, data: JsonObject = {}, options: OpenTicketOptions = {}): Promise<TicketId> {
+  return (await callValue(
+    "open_ticket",
+    [
+      arg("workflow", "text", workflow),
+      arg("data", "jsonb", json(data)),
+      opt("idempotency_key", "text", options.idempotencyKey),
+      opt("priority", "int", options.priority),
+      opt("applicant", "text", options.applicant),
+    ],
+    options,
+  )) as TicketId;
+}
+
+/**
+ * Opens many tickets of one workflow, all or none.
+ *
+ * @param workflow - its name
+ * @param data - of each ticket
+ * @param options - client
+ * @returns the numbers, in the order of `data`
+ */
+export async function openTickets(workflow: string, data: readonly JsonObject[], options: CallOptions = {}): Promise<TicketId[]> {
+  return (await callValues(
+    "open_tickets",
+    [arg("workflow", "text", workflow), arg("data", "jsonb[]", data.map((one) => json(one)))],
+    options,
+  )) as TicketId[];
+}
+
+/** A stage of {@link Ticket}. */
+export interface TicketStage {
+  /** Its id in the definition. */
+  id: string;
+  /** Its state. */
+  status: StageStatus;
+  /** Who is responsible. */
+  owner: string;
+  /** Who has it, or had it last. */
+  worker: string | null;
+  /** Try within the cycle. */
+  attempt: number;
+  /** Passage through the stage. */
+  cycle: number;
+  /** When it was first queued in this cycle. */
+  queuedAt: Date | null;
+  /** When somebody took it. */
+  startedAt: Date | null;
+  /** When it was finished. */
+  finishedAt: Date | null;
+  /** When it is due. */
+  dueAt: Date | null;
+  /** What it brought. */
+  output: JsonObject | null;
+  /** What newer servers add. */
+  [key: string]: unknown;
+}
+
+/** An event of {@link Ticket}. */
+export interface TicketEvent {
+  /** The stage, or null for the ticket itself. */
+  stage: string | null;
+  /** What happened. */
+  status: string;
+  /** When. */
+  ts: Date;
+  /** The role that called. */
+  actor: string | null;
+  /** The name that the worker gave. */
+  worker: string | null;
+  /** What was said. */
+  note: string | null;
+  /** Whether the applicant sees the note. */
+  public: boolean;
+  /** What newer servers add. */
+  [key: string]: unknown;
+}
+
+/** A ticket as staff see it. */
+export interface Ticket {
+  /** Its number. */
+  id: TicketId;
+  /** Its workflow. */
+  workflow: string;
+  /** Version of the workflow. */
+  version: number;
+  /** Its state. */
+  status: TicketStatus;
+  /** Higher is claimed first. */
+  priority: number;
+  /** The application's key of the person. */
+  applicant: string | null;
+  /** What the request is about. */
+  data: JsonObject;
+  /** When it was opened. */
+  openedAt: Date;
+  /** When it was closed. */
+  closedAt: Date | null;
+  /** Ids of the current stages. */
+  stage: string[];
+  /** All stages, in the order of the definition. */
+  stages: TicketStage[];
+  /** All events, oldest first. */
+  history: TicketEvent[];
+  /** What newer servers add. */
+  [key: string]: unknown;
+}
+
+/**
+ * Everything about a ticket, for staff: `admin/ticket/{id}`.
+ *
+ * @param ticket - its number
+ * @param options - client
+ * @throws {@link UnknownTicket}
+ */
+export async function getTicket(ticket: TicketId, options: CallOptions = {}): Promise<Ticket> {
+  const raw = (await callValue("get_ticket", [ticketArg(ticket)], options)) as Record<string, unknown>;
+  const times = ["queued_at", "started_at", "finished_at", "due_at", "lease_until", "ready_at", "held_at"];
+  return shape<Ticket>(
+    {
+      ...raw,
+      stages: (raw["stages"] as Record<string, unknown>[]).map((stage) => shape(stage, times)),
+      history: (raw["history"] as Record<string, unknown>[]).map((event) => shape(event, ["ts"])),
+    },
+    ["opened_at", "closed_at", "due_at"],
+  );
+}
+
+/** A stage of {@link TrackedTicket}. */
+export interface TrackedStage {
+  /** Its public name. */
+  stage: string;
+  /** Its public status. */
+  status: string;
+}
+
+/** An event of {@link TrackedTicket}. */
+export interface TrackedEvent {
+  /** When, to the minute. */
+  time: Date;
+  /** The public name of the stage, or null for the ticket itself. */
+  stage: string | null;
+  /** What happened, in public words. */
+  status: string;
+  /** What else is public. */
+  [key: string]: unknown;
+}
+
+/** A ticket as its applicant sees it. */
+export interface TrackedTicket {
+  /** The ticket's number. */
+  id: TicketId;
+  /** Its workflow. */
+  workflow: string;
+  /** `in progress`, `closed` or `cancelled`. */
+  status: string;
+  /** Public names and statuses. */
+  stages: TrackedStage[];
+  /** When it should be through; a text once that has passed; null if nobody can tell. */
+  expectedBy: Date | string | null;
+  /** What happened, in public words. */
+  history: TrackedEvent[];
+}
+
+/**
+ * Looks a ticket up by its tracking number, for citizens.
+ *
+ * @param trackingNumber - with its suffix, `DL-2026-00091-7QK3M9ZT4`
+ * @param options - client
+ * @returns null if the number is not right
+ */
+export async function track(trackingNumber: string, options: CallOptions = {}): Promise<TrackedTicket | null> {
+  const raw = (await callValue("track", [arg("tracking_number", "text", trackingNumber)], options)) as Record<
+    string,
+    unknown
+  > | null;
+  if (raw === null) return null;
+  const expected = raw["expected_by"];
+  return shape<TrackedTicket>({
+    ...raw,
+    expected_by: typeof expected === "string" && /^\d{4}-/.test(expected) ? date(expected) : expected ?? null,
+    history: (raw["history"] as Record<string, unknown>[]).map((event) => ({ ...event, time: dateOrNull(event["time"]) })),
+  });
+}
+
+/**
+ * The tracking number of a ticket, for its applicant.
+ *
+ * @param ticket - its number
+ * @param options - client
+ */
+export async function trackingNumber(ticket: TicketId, options: CallOptions = {}): Promise<string> {
+  return (await callValue("tracking_number", [ticketArg(ticket)], options)) as string;
+}
+
+/**
+ * Gives a ticket another tracking number; the old one is void.
+ *
+ * @param ticket - its number
+ * @param options - client
+ */
+export async function rotateTrackingNumber(ticket: TicketId, options: CallOptions = {}): Promise<string> {
+  return (await callValue("rotate_tracking_number", [ticketArg(ticket)], options)) as string;
+}
+
+/**
+ * Ends a ticket with all its unfinished stages.
+ *
+ * @param ticket - its number
+ * @param reason - why
+ * @param options - client
+ */
+export async function cancelTicket(ticket: TicketId, reason: string, options: CallOptions = {}): Promise<void> {
+  await callVoid("cancel_ticket", [ticketArg(ticket), arg("reason", "text", reason)], options);
+}
+
+/**
+ * Takes a stage of a ticket up again, also of a closed one; the stages after it wait again.
+ *
+ * @param ticket - its number
+ * @param stage - where to begin
+ * @param reason - why
+ * @param options - client
+ */
+export async function reopen(ticket: TicketId, stage: string, reason: string, options: CallOptions = {}): Promise<void> {
+  await callVoid("reopen", [ticketArg(ticket), arg("stage", "text", stage), arg("reason", "text", reason)], options);
+}
+
+/** What {@link comment} and {@link attach} may be told. */
+export interface NoteOptions extends CallOptions {
+  /** What it is about; default: the ticket as a whole. */
+  stage?: string | undefined;
+  /** Whether the applicant sees it; not by default. */
+  public?: boolean | undefined;
+}
+
+/**
+ * Adds a comment, in any state.
+ *
+ * @param ticket - its number
+ * @param body - the text
+ * @param options - stage, public, client
+ */
+export async function comment(ticket: TicketId, body: string, options: NoteOptions = {}): Promise<void> {
+  await callVoid(
+    "comment",
+    [
+      ticketArg(ticket),
+      arg("body", "text", body),
+      opt("stage", "text", options.stage),
+      opt("public", "bool", options.public),
+    ],
+    options,
+  );
+}
+
+/**
+ * Notes a document that is kept elsewhere.
+ *
+ * @param ticket - its number
+ * @param document - its name, where it is, and the SHA-256 of its content in hex
+ * @param options - stage, public, client
+ */
+export async function attach(
+  ticket: TicketId,
+  document: { name: string; url: string; sha256: string },
+  options: NoteOptions = {},
+): Promise<void> {
+  await callVoid(
+    "attach",
+    [
+      ticketArg(ticket),
+      arg("name", "text", document.name),
+      arg("url", "text", document.url),
+      arg("sha256", "text", document.sha256),
+      opt("stage", "text", options.stage),
+      opt("public", "bool", options.public),
+    ],
+    options,
+  );
+}

@@ -1,0 +1,101 @@
+/** The number of a ticket, `DL-2026-00091`. */
+export type TicketId = string;
+
+/** What shows who holds a stage: a bigint of the server as text, so that JSON can carry it. */
+export type Token = string;
+
+/** A token may be given as text or as bigint. */
+export type TokenLike = string | bigint;
+
+/** What JSON can hold. Numbers beyond 2^53 lose digits in JavaScript; send them as strings. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+/** Data of a ticket, or output of a stage. */
+export type JsonObject = Record<string, unknown>;
+
+/** States of a stage. */
+export type StageStatus =
+  | "waiting" | "queued" | "in_progress" | "on_hold" | "done" | "skipped" | "failed" | "cancelled";
+
+/** States of a ticket. */
+export type TicketStatus = "open" | "on_hold" | "done" | "failed" | "cancelled";
+
+/** When and how often to try again after a failure. */
+export interface RetryDefinition {
+  /** Tries within a cycle; 3 by default. */
+  maxAttempts?: number;
+  /** Pause after the first failure; 30 by default. */
+  backoffSecs?: number;
+  /** By how much the pause grows; 2 by default. */
+  factor?: number;
+  /** The longest pause; 3,600 by default. */
+  maxSecs?: number;
+}
+
+/** A step of the ladder. */
+export interface EscalationDefinition {
+  /** `"100%"` of the limit, or `"+60m"` after the due time. */
+  at: string;
+  /** Whom to alert; `"supervisor"` is that of the owner. */
+  notify?: string;
+  /** The owner that gets the stage. */
+  reassignTo?: string;
+  /** Repeats the step. */
+  everyMins?: number;
+  /** How often at most. */
+  max?: number;
+}
+
+/** A step of a workflow. */
+export interface StageDefinition {
+  /** Unique in the workflow. */
+  id: string;
+  /** Agent, group, person or service that does it. */
+  owner: string;
+  /** Time limit in minutes of open time. */
+  slaMins?: number;
+  /** Time limit in open dates. */
+  slaDays?: number;
+  /** Stages that must be finished first. */
+  dependsOn?: readonly string[];
+  /** How many of them: all by default. */
+  join?: "all" | "any" | number;
+  /** Run only if `amount` of the data is at least this. */
+  minAmount?: number;
+  /** Run only if this jsonpath predicate holds. */
+  when?: string;
+  /** When to try again. */
+  retry?: RetryDefinition;
+  /** Percentages of the limit at which to warn. */
+  warnAt?: readonly number[];
+  /** What happens when it is late. */
+  escalation?: readonly EscalationDefinition[];
+  /** Its calendar. */
+  calendar?: string;
+  /** Its public name. */
+  label?: string;
+  /** The public name of its owner. */
+  publicOwner?: string;
+  /** Whoever did that stage cannot do this one. */
+  notSameAs?: string;
+  /** Starts only by {@link startStage}. */
+  manual?: boolean;
+}
+
+/** A workflow: the template of its tickets. */
+export interface WorkflowDefinition {
+  /** Unique name; the same name with another definition makes a new version. */
+  name: string;
+  /** One to four letters before the numbers of its tickets. */
+  prefix?: string;
+  /** What it is. */
+  description?: string;
+  /** Who is responsible for the ticket as a whole. */
+  owner?: string;
+  /** Time limit of the whole ticket in minutes. */
+  slaMins?: number;
+  /** Default calendar of its stages. */
+  calendar?: string;
+  /** Its steps, 1 to 4,096. */
+  stages: readonly StageDefinition[];
+}

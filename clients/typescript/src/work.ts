@@ -1,0 +1,305 @@
+import { arg, callRows, callValue, callVoid, date, json, opt, seconds, shape, ticketArg } from "./call.js";
+import { type CallOptions, newClient } from "./connection.js";
+import { BadArgument, asOmsError } from "./errors.js";
+import type { JsonObject, StageStatus, TicketId, Token, TokenLike } from "./types.js";
+
+/** A token as a parameter; undefined stays undefined. */
+export function tokenText(token: unknown): string | null | undefined {
+  if (token === null || token === undefined || typeof token === "string") return token;
+  // Numbers of JavaScript lose digits, and a wrong token could be another one's.
+  if (typeof token !== "bigint") {
+    throw new BadArgument({ message: `a token must be a string or a bigint, not a ${typeof token}`, code: "22023" });
+  }
+  return String(token);
+}
+
+/** A stage that was claimed. */
+export interface Claimed {
+  /** The ticket. */
+  ticket: TicketId;
+  /** The stage. */
+  stage: string;
+  /** Try within the cycle, from 1. */
+  attempt: number;
+  /** Shows that you hold it. */
+  token: Token;
+  /** The ticket's workflow. */
+  workflow: string;
+  /** The ticket's data. */
+  data: JsonObject;
+  /** Outputs of the stages it depends on, by id. */
+  inputs: Record<string, JsonObject>;
+  /** When it is due. */
+  dueAt: Date | null;
+  /** Until when to finish, or to say that you are alive. */
+  leaseUntil: Date;
+}
+
+/** What {@link claim} may be told. */
+export interface ClaimOptions extends CallOptions {
+  /** Your name for the timeline; default: the role. */
+  worker?: string | undefined;
+  /** How many at most; 1 by default. */
+  qty?: number | undefined;
+  /** How long they are yours without a heartbeat; 300 by default. */
+  leaseSecs?: number | undefined;
+}
+
+/**
+ * Takes queued stages of an owner, highest priority first, then oldest. Never waits, and passes over
+ * tickets that somebody is just changing.
+ *
+ * @param owner - whose queue
+ * @param options - worker, qty, leaseSecs, client
+ * @returns what you have now, maybe nothing
+ */
+export async function claim(owner: string, options: ClaimOptions = {}): Promise<Claimed[]> {
+  const rows = await callRows(
+    "claim",
+    [
+      arg("owner", "text", owner),
+      opt("worker", "text", options.worker),
+      opt("qty", "int", options.qty),
+      opt("lease", "interval", seconds(options.leaseSecs)),
+    ],
+    options,
+    "ticket, stage, attempt, token::text AS token, workflow, data, inputs, due_at, lease_until",
+  );
+  return rows.map((row) => shape<Claimed>(row, ["due_at", "lease_until"]));
+}
+
+/** What {@link claimStage} may be told. */
+export interface ClaimStageOptions extends CallOptions {
+  /** Your name for the timeline; default: the role. */
+  worker?: string | undefined;
+}
+
+/**
+ * Takes one named stage, without a lease: for people.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param options - worker, client
+ * @returns the token
+ * @throws {@link AlreadyClaimed}
+ */
+export async function claimStage(ticket: TicketId, stage: string, options: ClaimStageOptions = {}): Promise<Token> {
+  return (await callValue(
+    "claim_stage",
+    [ticketArg(ticket), arg("stage", "text", stage), opt("worker", "text", options.worker)],
+    options,
+    "(*)::text",
+  )) as Token;
+}
+
+/**
+ * Queues a manual stage whose dependencies are met.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param options - client
+ */
+export async function startStage(ticket: TicketId, stage: string, options: CallOptions = {}): Promise<void> {
+  await callVoid("start_stage", [ticketArg(ticket), arg("stage", "text", stage)], options);
+}
+
+/** What {@link heartbeat} may be told. */
+export interface HeartbeatOptions extends CallOptions {
+  /** The lease from now on; 300 by default. */
+  leaseSecs?: number | undefined;
+}
+
+/**
+ * Says that you are alive.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param token - from the claim
+ * @param options - leaseSecs, client
+ * @returns the new end of the lease
+ * @throws {@link StaleToken} or {@link WrongState} if the stage is yours no more: stop working on it
+ */
+export async function heartbeat(
+  ticket: TicketId,
+  stage: string,
+  token: TokenLike,
+  options: HeartbeatOptions = {},
+): Promise<Date> {
+  return date(
+    await callValue(
+      "heartbeat",
+      [
+        ticketArg(ticket),
+        arg("stage", "text", stage),
+        arg("token", "bigint", tokenText(token)),
+        opt("lease", "interval", seconds(options.leaseSecs)),
+      ],
+      options,
+    ),
+  );
+}
+
+/** What functions with an optional note may be told. */
+export interface NotedOptions extends CallOptions {
+  /** For the timeline. */
+  note?: string | undefined;
+}
+
+/**
+ * Gives a stage back, at its old place in the queue.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param options - note, client
+ */
+export async function release(ticket: TicketId, stage: string, options: NotedOptions = {}): Promise<void> {
+  await callVoid(
+    "release",
+    [ticketArg(ticket), arg("stage", "text", stage), opt("note", "text", options.note)],
+    options,
+  );
+}
+
+/** What {@link stageDone} may be told. */
+export interface StageDoneOptions extends CallOptions {
+  /** From the claim; without it whoever may act for the owner can finish the stage. */
+  token?: TokenLike | undefined;
+}
+
+/**
+ * Finishes a stage. The same call again changes nothing.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param output - what it brought, for the stages after it and for conditions
+ * @param options - token, client
+ * @returns the stages that this queued
+ * @throws {@link StaleToken}, {@link WrongState}
+ */
+export async function stageDone(
+  ticket: TicketId,
+  stage: string,
+  output: JsonObject = {},
+  options: StageDoneOptions = {},
+): Promise<string[]> {
+  return (await callValue(
+    "stage_done",
+    [
+      ticketArg(ticket),
+      arg("stage", "text", stage),
+      arg("output", "jsonb", json(output)),
+      opt("token", "bigint", tokenText(options.token)),
+    ],
+    options,
+  )) as string[];
+}
+
+/** A stage for {@link stagesDone}. */
+export interface DoneItem {
+  /** The ticket. */
+  ticket: TicketId;
+  /** The stage. */
+  stage: string;
+  /** What it brought. */
+  output?: JsonObject | undefined;
+  /** From the claim. */
+  token?: TokenLike | undefined;
+}
+
+/**
+ * Finishes many stages, all or none.
+ *
+ * @param items - the stages
+ * @param options - client
+ * @returns how many were finished now
+ */
+export async function stagesDone(items: readonly DoneItem[], options: CallOptions = {}): Promise<number> {
+  const text = items.map((item) => {
+    const token = tokenText(item.token);
+    if (typeof token === "string" && !/^[0-9]+$/.test(token)) {
+      throw new BadArgument({ message: `not a token: "${token}"`, code: "22P02" });
+    }
+    const rest = JSON.stringify({ ticket: item.ticket, stage: item.stage, output: item.output });
+    // JSON.stringify knows no bigint, and as a number the token would lose digits.
+    return token === undefined || token === null ? rest : `${rest.slice(0, -1)},"token":${token}}`;
+  });
+  return (await callValue("stages_done", [arg("items", "jsonb", `[${text.join(",")}]`)], options)) as number;
+}
+
+/** What {@link stageFailed} may be told. */
+export interface StageFailedOptions extends CallOptions {
+  /** From the claim. */
+  token?: TokenLike | undefined;
+  /** Whether another attempt may help; true by default. */
+  retryable?: boolean | undefined;
+}
+
+/**
+ * Says that a stage could not be done: it is queued again after a pause while attempts are left.
+ *
+ * @param ticket - its number
+ * @param stage - which
+ * @param error - what went wrong
+ * @param options - token, retryable, client
+ * @returns `queued` or `failed`
+ */
+export async function stageFailed(
+  ticket: TicketId,
+  stage: string,
+  error: string,
+  options: StageFailedOptions = {},
+): Promise<StageStatus> {
+  return (await callValue(
+    "stage_failed",
+    [
+      ticketArg(ticket),
+      arg("stage", "text", stage),
+      arg("error", "text", error),
+      opt("token", "bigint", tokenText(options.token)),
+      opt("retryable", "bool", options.retryable),
+    ],
+    options,
+  )) as StageStatus;
+}
+
+/** What {@link waitForWork} may be told. */
+export interface WaitOptions {
+  /** How long to wait at most; 30 by default. */
+  timeoutSecs?: number | undefined;
+  /** Ends the waiting. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Waits until an owner has something to claim, or the time is over. Works behind a pooler in transaction
+ * mode, where LISTEN does not. Takes a connection of its own meanwhile, and cannot run in a transaction.
+ *
+ * @param owner - whose queue
+ * @param options - timeoutSecs, signal
+ */
+export async function waitForWork(owner: string, options: WaitOptions = {}): Promise<void> {
+  const { signal } = options;
+  if (signal?.aborted === true) return;
+  const client = newClient();
+  // The server notices on its own that the connection is gone and stops waiting.
+  const abort = () => void client.end().catch(() => undefined);
+  try {
+    await client.connect();
+    if (isAborted(signal)) return;
+    signal?.addEventListener("abort", abort, { once: true });
+    await client.query("CALL oms.wait_for_work(owner => $1::text, timeout => $2::interval)", [
+      owner,
+      seconds(options.timeoutSecs ?? 30),
+    ]);
+  } catch (error) {
+    if (!isAborted(signal)) throw asOmsError(error);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** The compiler would take an earlier answer for granted. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}

@@ -1,0 +1,555 @@
+import { setMaxListeners } from "node:events";
+import { hostname } from "node:os";
+import { Backoff, sleep } from "./backoff.js";
+import { withTransaction } from "./connection.js";
+import { StaleToken, WrongState, isTransient } from "./errors.js";
+import { type OmsEvent, type Subscription, listen } from "./listen.js";
+import { dispatchChannel } from "./admin.js";
+import type { JsonObject } from "./types.js";
+import { type Claimed, type StageDoneOptions, claim, heartbeat, release, stageDone, stageFailed, waitForWork } from "./work.js";
+
+/** A stage in the hands of a {@link worker}'s handler. */
+export interface Job<Data extends JsonObject = JsonObject> extends Claimed {
+  /** The ticket's data. */
+  data: Data;
+  /**
+   * Aborts when the stage is no longer yours (cancelled, held, given to somebody else, lease run out) or
+   * the worker has to stop. Its reason tells which: an `OmsError`, {@link LeaseLost} or {@link WorkerStopped}.
+   */
+  signal: AbortSignal;
+  /**
+   * Finishes the stage here and now, for a handler that does so in its own transaction. What the handler
+   * returns then is not looked at.
+   *
+   * @param output - what it brought
+   * @param options - client
+   * @returns the stages that this queued
+   */
+  done(output?: JsonObject, options?: Pick<StageDoneOptions, "client">): Promise<string[]>;
+}
+
+/** Does the work of a stage. What it returns is the stage's output; a throw is a failed attempt. */
+export type Handler<Data extends JsonObject = JsonObject> = (job: Job<Data>) => unknown;
+
+/** Thrown by a handler: the stage failed, and whether another attempt may help is said here. */
+export class StageError extends Error {
+  /** Whether to try again while attempts are left. */
+  readonly retryable: boolean;
+
+  /**
+   * @param message - for the timeline
+   * @param options - `retryable`, true by default, and `cause`
+   */
+  constructor(message: string, options: { retryable?: boolean; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "StageError";
+    this.retryable = options.retryable ?? true;
+  }
+}
+
+/** Reason of {@link Job.signal}: no heartbeat came through for as long as the lease was. */
+export class LeaseLost extends Error {
+  /** `LeaseLost` */
+  override name = "LeaseLost";
+}
+
+/** Reason of {@link Job.signal}: the worker stops and gives the stage back. */
+export class WorkerStopped extends Error {
+  /** `WorkerStopped` */
+  override name = "WorkerStopped";
+}
+
+/** What {@link worker} may be told. */
+export interface WorkerOptions {
+  /** Name for the timeline; host name and process id by default. */
+  name?: string | undefined;
+  /** How many stages at a time; 4 by default. No more than that are claimed. */
+  concurrency?: number | undefined;
+  /** How many to claim with one call at most; `concurrency` by default. */
+  batch?: number | undefined;
+  /** After how long without a heartbeat a stage goes back to the queue; 60 by default. Heartbeats come three times as often. */
+  leaseSecs?: number | undefined;
+  /** How often to look for work without being told, for what events may have missed; 30 by default. */
+  pollSecs?: number | undefined;
+  /** How long {@link Worker.stop} waits for handlers before it gives their stages back; 30 by default. */
+  graceSecs?: number | undefined;
+  /** Signals that stop it; SIGTERM and SIGINT by default. */
+  signals?: readonly NodeJS.Signals[] | undefined;
+  /** Told of lost connections and of stages that could not be reported; `console.error` by default. */
+  onError?: ((error: unknown, job?: Claimed) => void) | undefined;
+  /** See {@link ListenOptions.selfTestMs}. */
+  selfTestMs?: number | undefined;
+}
+
+/** How a {@link Worker} learns of work: not known yet, by LISTEN, by `wait_for_work`, or not any more. */
+export type WorkerMode = "starting" | "listen" | "wait" | "stopped";
+
+/** What a {@link Worker} has done so far. */
+export interface WorkerCounts {
+  /** Stages finished. */
+  done: number;
+  /** Attempts that failed. */
+  failed: number;
+  /** Stages that were no longer its own. */
+  lost: number;
+  /** Stages given back. */
+  released: number;
+}
+
+/** A running {@link worker}. */
+export interface Worker {
+  /** Whose queue. */
+  readonly owner: string;
+  /** Its name in the timeline. */
+  readonly name: string;
+  /** How it learns of work. */
+  readonly mode: WorkerMode;
+  /** How many handlers run. */
+  readonly running: number;
+  /** What it has done so far. */
+  readonly counts: Readonly<WorkerCounts>;
+  /** Resolves when it has stopped. */
+  readonly finished: Promise<void>;
+  /**
+   * Claims nothing more, waits for the handlers, and gives back what they do not finish in time.
+   *
+   * @param options - graceSecs, in place of that of the worker
+   */
+  stop(options?: { graceSecs?: number }): Promise<void>;
+}
+
+/** A stage that is being worked on. */
+interface Running {
+  readonly job: Claimed;
+  readonly abort: AbortController;
+  /** When the lease runs out by our own clock, which no server's clock can disturb. */
+  deadline: number;
+  /** When the last heartbeat was sent. */
+  beat: number;
+  beating: boolean;
+  /** The stage is finished, or no longer ours to report. */
+  settled: boolean;
+}
+
+const now = () => performance.now();
+
+class StageWorker implements Worker {
+  readonly name: string;
+  readonly counts: WorkerCounts = { done: 0, failed: 0, lost: 0, released: 0 };
+  readonly finished: Promise<void>;
+  #mode: WorkerMode = "starting";
+
+  readonly #concurrency: number;
+  readonly #batch: number;
+  readonly #leaseSecs: number;
+  readonly #pollMs: number;
+  readonly #graceSecs: number;
+  readonly #onError: (error: unknown, job?: Claimed) => void;
+
+  readonly #running = new Map<Claimed, Running>();
+  readonly #work = new Set<Promise<void>>();
+  /** No new stages. */
+  readonly #stopping = new AbortController();
+  /** No more patience: reports are given up. */
+  readonly #leaving = new AbortController();
+  /** Rings when there may be work or a free place; replaced each time. */
+  #bell = new AbortController();
+  #stopped: Promise<void> | undefined;
+
+  constructor(
+    readonly owner: string,
+    private readonly handler: Handler,
+    private readonly options: WorkerOptions,
+  ) {
+    this.name = options.name ?? `${hostname()}:${process.pid}`;
+    this.#concurrency = positive("concurrency", options.concurrency ?? 4);
+    this.#batch = Math.min(positive("batch", options.batch ?? this.#concurrency), 10_000);
+    this.#leaseSecs = options.leaseSecs ?? 60;
+    if (!(this.#leaseSecs > 0)) throw new RangeError("leaseSecs must be more than 0");
+    this.#pollMs = (options.pollSecs ?? 30) * 1000;
+    this.#graceSecs = options.graceSecs ?? 30;
+    this.#onError =
+      options.onError ??
+      ((error, job) => {
+        console.error(`hms-oms-sdk: worker of ${owner}${job === undefined ? "" : `, ${job.ticket} ${job.stage}`}:`, error);
+      });
+    setMaxListeners(0, this.#stopping.signal, this.#leaving.signal);
+    this.finished = this.#run();
+  }
+
+  get mode(): WorkerMode {
+    return this.#mode;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  stop(options: { graceSecs?: number } = {}): Promise<void> {
+    this.#stopped ??= this.#stop(options.graceSecs ?? this.#graceSecs);
+    return this.#stopped;
+  }
+
+  async #stop(graceSecs: number): Promise<void> {
+    this.#stopping.abort();
+    this.#ring();
+    const over = new AbortController();
+    const late = sleep(graceSecs * 1000, over.signal).then(async () => {
+      if (over.signal.aborted) return;
+      this.#leaving.abort();
+      await Promise.all([...this.#running.values()].map((running) => this.#giveBack(running)));
+    });
+    await Promise.race([this.finished, late]);
+    over.abort();
+    await this.finished;
+  }
+
+  /** The main loop: claims as long as something comes, then waits to be told. */
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    const unhook = this.#hookSignals();
+    const pulse = setInterval(() => { this.#pulse(); }, Math.min((this.#leaseSecs * 1000) / 6, 60_000));
+    const listener = this.#listen();
+    const backoff = new Backoff();
+    const idle = new Backoff(20, 1_000);
+    while (!signal.aborted) {
+      const bell = this.#bell;
+      const free = this.#concurrency - this.#running.size;
+      if (free <= 0) {
+        await rung(bell.signal);
+        continue;
+      }
+      // The lease counts from before the call, so we never believe in it longer than the server does.
+      const asked = now();
+      let jobs: Claimed[];
+      try {
+        jobs = await claim(this.owner, {
+          worker: this.name,
+          qty: Math.min(free, this.#batch),
+          leaseSecs: this.#leaseSecs,
+        });
+        backoff.reset();
+      } catch (error) {
+        this.#onError(error);
+        await backoff.pause(signal);
+        continue;
+      }
+      for (const job of jobs) this.#start(job, asked);
+      if (jobs.length > 0) {
+        idle.reset();
+        continue;
+      }
+      if (this.#mode === "wait") await this.#waitForWork(signal, backoff, idle);
+      // A bell that rang since before the claim must not be missed.
+      else await sleep(this.#pollMs * (0.75 + Math.random() / 2), bell.signal);
+    }
+    await listener.close();
+    while (this.#work.size > 0) await Promise.race(this.#work);
+    clearInterval(pulse);
+    this.#mode = "stopped";
+    unhook();
+  }
+
+  #ring(): void {
+    const bell = this.#bell;
+    this.#bell = new AbortController();
+    bell.abort();
+  }
+
+  /** Behind a pooler. It returns at once while there is work that others are just taking, so not too often. */
+  async #waitForWork(signal: AbortSignal, backoff: Backoff, idle: Backoff): Promise<void> {
+    const before = now();
+    try {
+      await waitForWork(this.owner, { timeoutSecs: Math.max(0.1, Math.min(this.#pollMs / 1000, 20)), signal });
+      if (now() - before < 100) await idle.pause(signal);
+      else idle.reset();
+    } catch (error) {
+      this.#onError(error);
+      await backoff.pause(signal);
+    }
+  }
+
+  #listen(): Subscription {
+    const channels = ["oms_dispatch", "oms_status"];
+    let inner: Subscription | undefined;
+    const closing = new AbortController();
+    const start = async () => {
+      const backoff = new Backoff();
+      for (;;) {
+        try {
+          channels.push(await dispatchChannel(this.owner));
+          break;
+        } catch (error) {
+          if (!isTransient(error)) {
+            this.#onError(error);
+            break;
+          }
+          await backoff.pause(this.#stopping.signal);
+        }
+        if (this.#stopping.signal.aborted) return;
+      }
+      if (closing.signal.aborted) return;
+      inner = listen(channels, (event) => { this.#hear(event); }, {
+        selfTestMs: this.options.selfTestMs,
+        aliveMs: this.#pollMs,
+        onError: (error) => { this.#onError(error); },
+        onReady: () => {
+          this.#mode = "listen";
+          this.#ring();
+        },
+        onUnavailable: () => {
+          this.#mode = "wait";
+          this.#ring();
+        },
+      });
+    };
+    const started = start();
+    return {
+      close: async () => {
+        closing.abort();
+        await started;
+        await inner?.close();
+      },
+    };
+  }
+
+  #hear({ channel, payload }: OmsEvent): void {
+    if (channel !== "oms_status") {
+      if (payload["owner"] === this.owner) this.#ring();
+      return;
+    }
+    // Whether it concerns us, the heartbeat tells for certain.
+    for (const running of this.#running.values()) {
+      const { ticket, stage } = running.job;
+      if (payload["ticket"] === ticket && (payload["stage"] === stage || payload["stage"] === null)) void this.#beat(running);
+    }
+  }
+
+  #start(job: Claimed, asked: number): void {
+    const running: Running = {
+      job,
+      abort: new AbortController(),
+      deadline: asked + this.#leaseSecs * 1000,
+      beat: asked,
+      beating: false,
+      settled: false,
+    };
+    setMaxListeners(0, running.abort.signal);
+    this.#running.set(job, running);
+    const work = (this.#stopping.signal.aborted ? this.#giveBack(running) : this.#handle(running)).finally(() => {
+      this.#running.delete(job);
+      this.#work.delete(work);
+      this.#ring();
+    });
+    this.#work.add(work);
+  }
+
+  async #handle(running: Running): Promise<void> {
+    const { job, abort } = running;
+    const forHandler: Job = {
+      ...job,
+      signal: abort.signal,
+      done: async (output = {}, options = {}) => {
+        const queued = await stageDone(job.ticket, job.stage, output, { ...options, token: job.token });
+        running.settled = true;
+        return queued;
+      },
+    };
+    // What is given back while the handler still runs is no longer waited for.
+    const gone = new Promise<"gone">((resolve) => {
+      abort.signal.addEventListener("abort", () => {
+        if (abort.signal.reason instanceof WorkerStopped) resolve("gone");
+      });
+    });
+    const result = await Promise.race([gone, attempt(this.handler, forHandler)]);
+    if (result === "gone") return;
+    if ("error" in result) {
+      if (abort.signal.aborted) this.#lose(running);
+      // Also if the handler has finished it: maybe in a transaction that failed, and the server knows.
+      else await this.#fail(running, result.error);
+      return;
+    }
+    if (running.settled) {
+      this.counts.done++;
+      return;
+    }
+    const output = result.output === undefined ? {} : (result.output as JsonObject);
+    await this.#report(running, async () => {
+      await stageDone(job.ticket, job.stage, output, { token: job.token });
+      this.counts.done++;
+    });
+  }
+
+  async #fail(running: Running, error: unknown): Promise<void> {
+    const { job } = running;
+    const retryable = !(typeof error === "object" && error !== null && "retryable" in error && error.retryable === false);
+    const settled = running.settled;
+    await this.#report(running, async () => {
+      try {
+        await stageFailed(job.ticket, job.stage, message(error), { token: job.token, retryable });
+        this.counts.failed++;
+      } catch (refused) {
+        if (!(settled && (refused instanceof WrongState || refused instanceof StaleToken))) throw refused;
+        // It was done after all; what went wrong later is for the application to know.
+        this.counts.done++;
+        this.#onError(error, job);
+      }
+    });
+  }
+
+  /** Says how a stage ended, again and again until the server has an answer: tokens make repeats harmless. */
+  async #report(running: Running, send: () => Promise<void>): Promise<void> {
+    const backoff = new Backoff(50, 5_000);
+    for (;;) {
+      try {
+        await send();
+        running.settled = true;
+        return;
+      } catch (error) {
+        if (isTransient(error)) {
+          this.#onError(error, running.job);
+          await backoff.pause(this.#leaving.signal);
+          if (this.#leaving.signal.aborted) return;
+          continue;
+        }
+        if (error instanceof StaleToken || error instanceof WrongState) {
+          this.#lose(running);
+          return;
+        }
+        this.#onError(error, running.job);
+        // An output that the server does not take is the handler's fault, like a throw.
+        if (!running.settled) {
+          running.settled = true;
+          await this.#fail(running, error);
+        }
+        return;
+      }
+    }
+  }
+
+  #lose(running: Running): void {
+    if (!running.settled) this.counts.lost++;
+    running.settled = true;
+  }
+
+  /** Gives a stage back whose handler is not to be waited for. The heartbeat before it checks the token. */
+  async #giveBack(running: Running): Promise<void> {
+    const { job } = running;
+    if (!running.settled) {
+      running.settled = true;
+      try {
+        await withTransaction(async (client) => {
+          await heartbeat(job.ticket, job.stage, job.token, { leaseSecs: this.#leaseSecs, client });
+          await release(job.ticket, job.stage, { note: "the worker stops", client });
+        });
+        this.counts.released++;
+      } catch (error) {
+        // Its lease will bring it back.
+        if (error instanceof StaleToken || error instanceof WrongState) this.counts.lost++;
+        else this.#onError(error, job);
+      }
+    }
+    running.abort.abort(new WorkerStopped("the worker stops"));
+  }
+
+  /** Heartbeats that are due, and leases that ran out while none got through. */
+  #pulse(): void {
+    for (const running of this.#running.values()) {
+      if (running.settled || running.abort.signal.aborted) continue;
+      if (now() >= running.deadline) {
+        running.abort.abort(new LeaseLost("no heartbeat got through in time"));
+      } else if (now() - running.beat >= (this.#leaseSecs * 1000) / 3 - 1) {
+        void this.#beat(running);
+      }
+    }
+  }
+
+  async #beat(running: Running): Promise<void> {
+    if (running.beating || running.settled || running.abort.signal.aborted) return;
+    running.beating = true;
+    const sent = now();
+    const { job } = running;
+    try {
+      await heartbeat(job.ticket, job.stage, job.token, { leaseSecs: this.#leaseSecs });
+      running.beat = sent;
+      running.deadline = sent + this.#leaseSecs * 1000;
+    } catch (error) {
+      if (isSettled(running)) return;
+      if (isTransient(error)) this.#onError(error, job);
+      else running.abort.abort(error);
+    } finally {
+      running.beating = false;
+    }
+  }
+
+  #hookSignals(): () => void {
+    const signals = this.options.signals ?? ["SIGTERM", "SIGINT"];
+    const hooks = signals.map((signal) => {
+      const hook = () => {
+        void this.stop().then(() => {
+          // With nobody else to decide, the process ends as it would have without us.
+          if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+        });
+      };
+      process.once(signal, hook);
+      return () => process.off(signal, hook);
+    });
+    return () => { for (const unhook of hooks) unhook(); };
+  }
+}
+
+/** The compiler would take an earlier answer for granted. */
+function isSettled(running: Running): boolean {
+  return running.settled;
+}
+
+async function attempt(handler: Handler, job: Job): Promise<{ output: unknown } | { error: unknown }> {
+  try {
+    return { output: await handler(job) };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function rung(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => { resolve(); }, { once: true });
+  });
+}
+
+/** For the timeline: something, not endless, and without what text cannot hold. */
+function message(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  return text.replaceAll("\0", "").slice(0, 10_000) || "failed";
+}
+
+function positive(name: string, value: number): number {
+  if (!Number.isInteger(value) || value < 1) throw new RangeError(`${name} must be a whole number from 1 on`);
+  return value;
+}
+
+/**
+ * Works on the stages of an owner: claims what is queued, hands each to `handler`, keeps up its lease while
+ * the handler runs, and reports what came of it. It hears of work by LISTEN, or by `wait_for_work` behind a pooler
+ * in transaction mode, and gets over lost connections and restarts of the server by itself.
+ *
+ * @param owner - whose queue
+ * @param handler - does the work; what it returns is the output, a throw is a failed attempt
+ * @param options - name, concurrency, batch, leaseSecs, pollSecs, graceSecs, signals, onError
+ *
+ * @example
+ * ```ts
+ * worker("LoanRiskAgent", async ({ data, inputs, signal }) => {
+ *   const answer = await fetch(scorer, { method: "POST", body: JSON.stringify({ data, inputs }), signal });
+ *   return { score: await answer.json() };
+ * }, { concurrency: 20 });
+ * ```
+ */
+export function worker<Data extends JsonObject = JsonObject>(
+  owner: string,
+  handler: Handler<Data>,
+  options: WorkerOptions = {},
+): Worker {
+  return new StageWorker(owner, handler as Handler, options);
+}

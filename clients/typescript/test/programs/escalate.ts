@@ -1,0 +1,3 @@
+import { escalate } from "hms-oms-sdk";
+
+await escalate(process.argv[2] ?? "", "underwrite", "no answer since yesterday");
