@@ -103,6 +103,8 @@ export function pool(): pg.Pool {
     current = new pg.Pool(poolConfig(options));
     // An idle connection that breaks is replaced at the next call; without a listener it would end the process.
     current.on("error", () => undefined);
+    // Nor may one that breaks while it passes from hand to hand.
+    current.on("connect", (client) => client.on("error", () => undefined));
   }
   return current;
 }
@@ -145,11 +147,20 @@ export async function withTransaction<T>(
   fn: (tx: Transaction) => Promise<T> | T,
   options: TransactionOptions = {},
 ): Promise<T> {
-  const client = await pool().connect();
-  // While it is lent out, the pool does not listen for its errors; the next query reports them.
   let broken: Error | undefined;
   const onError = (error: Error) => (broken = error);
-  client.on("error", onError);
+  // While it is lent out, the pool does not listen for its errors; the next query reports them. In the callback,
+  // since a promise would leave a moment without a listener, and an error in it would end the process.
+  const client = await new Promise<pg.PoolClient>((resolve, reject) => {
+    pool().connect((error, lent) => {
+      if (lent === undefined) {
+        reject(error ?? new Error("no connection"));
+        return;
+      }
+      lent.on("error", onError);
+      resolve(lent);
+    });
+  });
   try {
     await client.query(options.isolation === undefined ? "BEGIN" : `BEGIN ISOLATION LEVEL ${isolation(options.isolation)}`);
     try {

@@ -2,6 +2,8 @@
  * Errors by their codes.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
 import pg from "pg";
 import * as oms from "hms-oms-sdk";
@@ -82,6 +84,40 @@ test("other errors stay what they are", async () => {
     oms.configure({ database: "sdk_errors" });
   }
   assert.equal(oms.asOmsError("text"), "text");
+});
+
+test("a connection that ends as soon as it is there does not end the process", async () => {
+  const message = (type: string, body: Buffer) => {
+    const head = Buffer.alloc(5);
+    head.write(type);
+    head.writeInt32BE(body.length + 4, 1);
+    return Buffer.concat([head, body]);
+  };
+  // One piece, so that nothing of ours runs between being ready and being ended.
+  const greeting = Buffer.concat([
+    message("R", Buffer.alloc(4)),
+    message("Z", Buffer.from("I")),
+    message("E", Buffer.from("SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0")),
+  ]);
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.end(greeting));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const own = new pg.Pool({ host: "127.0.0.1", port });
+  own.on("error", () => undefined);
+  try {
+    for (const connection of [{ host: "127.0.0.1", port }, { pool: own }]) {
+      oms.configure(connection);
+      await assert.rejects(oms.withTransaction((tx) => oms.openTicket("One", {}, { client: tx })));
+      await assert.rejects(oms.version());
+    }
+  } finally {
+    oms.configure({ database: "sdk_errors" });
+    await own.end();
+    server.close();
+  }
 });
 
 test("a pool of the caller's own, and a pool again after close", async () => {
