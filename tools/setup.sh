@@ -52,7 +52,7 @@ missing_clients() {
   have node || echo nodejs
   have npm || echo npm
   have pgbouncer || [ -x /usr/sbin/pgbouncer ] || echo pgbouncer
-  have chromium || echo chromium
+  [ -e "$("$pg_config" --includedir 2>/dev/null)/libpq-fe.h" ] || echo libpq-dev
 }
 missing_ops() {
   have pgbouncer || echo pgbouncer
