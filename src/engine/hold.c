@@ -213,6 +213,9 @@ go_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 	oms_touch(ticket, stage);
 	if (to == OMS_QUEUED && stage->announce_at == OMS_NEVER)
 		oms_offer(ticket, stage);
+	/* who stopped working on it because of the hold can go on */
+	if (to == OMS_IN_PROGRESS)
+		oms_bell_status(ticket, stage, "in progress");
 }
 
 /*
