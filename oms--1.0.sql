@@ -669,9 +669,10 @@ CREATE FUNCTION oms.heartbeat(ticket oms.ticket_id, stage text, token bigint, le
 	AS 'MODULE_PATHNAME', 'oms_heartbeat' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.heartbeat(oms.ticket_id, text, bigint, interval) IS 'the worker is alive: the lease now ends after the given length (a day is 24 hours), which is returned. OM005, OM006: the stage is gone, stop working on it';
 
-CREATE FUNCTION oms.release(ticket oms.ticket_id, stage text, note text DEFAULT NULL) RETURNS void
+CREATE FUNCTION oms.release(ticket oms.ticket_id, stage text, note text DEFAULT NULL, token bigint DEFAULT NULL)
+	RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_release' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.release(oms.ticket_id, text, text) IS 'gives a stage back to the queue, at its old place; the clock runs on. OM002, OM003, OM005';
+COMMENT ON FUNCTION oms.release(oms.ticket_id, text, text, bigint) IS 'gives a stage back to the queue, at its old place; the clock runs on. token: of the worker who gives it back, so that one who comes late cannot give back the work of another (NULL: not checked). OM002, OM003, OM005, OM006';
 
 CREATE FUNCTION oms.stage_done(ticket oms.ticket_id, stage text, output jsonb DEFAULT '{}', token bigint DEFAULT NULL)
 	RETURNS text[]

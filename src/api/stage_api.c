@@ -174,7 +174,7 @@ oms_heartbeat(PG_FUNCTION_ARGS)
 }
 
 /*
- * release(ticket, stage text, note text)
+ * release(ticket, stage text, note text, token bigint)
  */
 Datum
 oms_release(PG_FUNCTION_ARGS)
@@ -183,10 +183,11 @@ oms_release(PG_FUNCTION_ARGS)
 	OmsTicket  *ticket;
 	OmsStage   *stage;
 	char	   *note = oms_arg_note_or_null(fcinfo, 2, "note");
+	int64		token = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
 
 	oms_call_begin(&call, "oms.release()");
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
-	oms_require(ticket, stage, OMS_RELEASE, NULL);
+	oms_require(ticket, stage, OMS_RELEASE, PG_ARGISNULL(3) ? NULL : &token);
 	oms_decide_release(ticket, stage, note);
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);

@@ -331,6 +331,7 @@ SELECT is(t.try(format('> %s oms.attach(TK, %s)', code, args), '1'), '1', format
 	('22023', '''x'', '''', repeat(''aa'', 32)'), ('22023', 'NULL, ''https://x'', repeat(''aa'', 32)'), ('22023', '''x'', ''https://x'', NULL'),
 	('OM003', '''x'', ''https://x'', repeat(''aa'', 32), ''z''')) v(code, args);
 SELECT is(t.try(E'> oms.stage_done(TK, ''a'')\n> oms.stage_done(TK, ''b'')\n> oms.comment(TK, ''x'', ''a'', true)\n> oms.attach(TK, ''x'', ''y'', repeat(''aa'', 32), ''b'')', 't.ticket(TK)'), 'done', 'both are possible when all is done');
+SELECT is(t.try(E'> oms.claim_stage(TK, ''a'', ''ann'')\n> OM006 oms.release(TK, ''a'', ''late'', 1)\n> OM005 oms.release(TK, ''b'', NULL, 1)', 't.who(TK)'), 'in_progress ann', 'who comes late does not give back the work of another');
 SELECT is(t.try(E'> oms.claim_stage(TK, ''a'', ''ann'')\n> oms.delegate(TK, ''a'', ''bob'')\n> oms.resolve(TK, ''a'')\n> oms.assign(TK, ''a'', ''cid'')\n> oms.release(TK, ''a'')\n> oms.reassign(TK, ''a'', ''Other'', ''r'')', 't.citizen(TK)'),
 	'received, a in progress', 'of all the rest citizens see that it is in progress');
 

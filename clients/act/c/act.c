@@ -316,13 +316,12 @@ take_work(void)
 	}
 }
 
-/* Not finished in time. The heartbeat makes sure that it is ours. */
+/* Not finished in time. */
 static void
 give_back(void)
 {
 	const char *args[] = { ticket, stage, token };
-	PGresult   *result = ask("SELECT oms.release($1, $2, 'the worker stops')"
-							 " FROM oms.heartbeat($1, $2, $3)", 3, args);
+	PGresult   *result = ask("SELECT oms.release($1, $2, 'the worker stops', $3)", 3, args);
 
 	say(result ? "released" : "left behind", result ? "" : sqlstate);
 	PQclear(result);

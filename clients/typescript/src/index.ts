@@ -17,7 +17,7 @@ export {
   claim, claimStage, heartbeat, release, stageDone, stageFailed, stagesDone, startStage, waitForWork,
 } from "./work.js";
 export type {
-  ClaimOptions, ClaimStageOptions, Claimed, DoneItem, HeartbeatOptions, NotedOptions, StageDoneOptions, StageFailedOptions,
+  ClaimOptions, ClaimStageOptions, Claimed, DoneItem, HeartbeatOptions, NotedOptions, ReleaseOptions, StageDoneOptions, StageFailedOptions,
   WaitOptions,
 } from "./work.js";
 export * from "./staff.js";

@@ -145,17 +145,28 @@ export interface NotedOptions extends CallOptions {
   note?: string | undefined;
 }
 
+/** What {@link release} may be told. */
+export interface ReleaseOptions extends NotedOptions {
+  /** From the claim: raises StaleToken if another has the stage by now. */
+  token?: TokenLike | undefined;
+}
+
 /**
  * Gives a stage back, at its old place in the queue.
  *
  * @param ticket - its number
  * @param stage - which
- * @param options - note, client
+ * @param options - note, token, client
  */
-export async function release(ticket: TicketId, stage: string, options: NotedOptions = {}): Promise<void> {
+export async function release(ticket: TicketId, stage: string, options: ReleaseOptions = {}): Promise<void> {
   await callVoid(
     "release",
-    [ticketArg(ticket), arg("stage", "text", stage), opt("note", "text", options.note)],
+    [
+      ticketArg(ticket),
+      arg("stage", "text", stage),
+      opt("note", "text", options.note),
+      opt("token", "bigint", tokenText(options.token)),
+    ],
     options,
   );
 }

@@ -1,7 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
 import { Backoff, sleep } from "./backoff.js";
-import { withTransaction } from "./connection.js";
 import { StaleToken, WrongState, isTransient } from "./errors.js";
 import { type OmsEvent, type Subscription, listen } from "./listen.js";
 import { dispatchChannel } from "./admin.js";
@@ -432,16 +431,13 @@ class StageWorker implements Worker {
     running.settled = true;
   }
 
-  /** Gives a stage back whose handler is not to be waited for. The heartbeat before it checks the token. */
+  /** Gives a stage back whose handler is not to be waited for. */
   async #giveBack(running: Running): Promise<void> {
     const { job } = running;
     if (!running.settled) {
       running.settled = true;
       try {
-        await withTransaction(async (client) => {
-          await heartbeat(job.ticket, job.stage, job.token, { leaseSecs: this.#leaseSecs, client });
-          await release(job.ticket, job.stage, { note: "the worker stops", client });
-        });
+        await release(job.ticket, job.stage, { note: "the worker stops", token: job.token });
         this.counts.released++;
       } catch (error) {
         // Its lease will bring it back.
