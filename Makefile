@@ -1,6 +1,7 @@
 # oms: workflow and ticket hub for PostgreSQL
 #
 #   make demo        a short tour on a throw-away server (installs what is missing)
+#   make demo-act    a listener at work on the same, with bots and an officer, live
 #   make test        all tests of the extension, each suite on its own throw-away server
 #   make test SUITE=regress TESTS="claim hold"
 #   make test-all    the same, then the clients and the operating files: what CI runs
@@ -72,7 +73,7 @@ $(VERIFY_PROOF): $(VERIFY_PROOF_SOURCES) $(wildcard tools/verify-proof/*.h) $(wi
 
 export PG_CONFIG
 
-.PHONY: setup test test-all demo psql accept format lint bench
+.PHONY: setup test test-all demo demo-act psql accept format lint bench
 setup:
 	@tools/setup.sh server
 test:
@@ -81,6 +82,8 @@ test-all:
 	@tools/test.sh --all
 demo:
 	@tools/demo.sh
+demo-act:
+	@tools/demo-act.sh
 psql:
 	@tools/demo.sh --psql
 accept:

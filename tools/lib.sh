@@ -185,6 +185,26 @@ enter_run() {
   oms_servers=()
 }
 
+# use_npm_packages CLIENT...: the packages that setup.sh has installed in the checkout, for these folders of the
+# run. If they are out of our reach, they are installed here.
+use_npm_packages() {
+  local client dir theirs entry
+  for client in "$@"; do
+    dir=$oms_top/$client
+    theirs=$oms_run/../../$client/node_modules
+    if [ -e "$dir/node_modules" ]; then continue; fi
+    if cmp -s "$dir/package-lock.json" "$theirs/.installed-for" 2>/dev/null; then
+      mkdir "$dir/node_modules"
+      for entry in "$(cd "$theirs" && pwd -P)"/{.bin,*}; do
+        # A link leads to another client, here to the one of the run.
+        if [ -L "$entry" ]; then cp -P "$entry" "$dir/node_modules/"; else ln -s "$entry" "$dir/node_modules/"; fi
+      done
+    else
+      (cd "$dir" && npm ci --prefer-offline --no-audit --no-fund) || return
+    fi
+  done
+}
+
 # start_server NAME ["setting = value" ...]: a server with test/oms.conf that listens
 # on a socket only; its log is $oms_run/NAME.log. Sets PGHOST, PGPORT, PGUSER and PGDATABASE for it.
 start_server() {

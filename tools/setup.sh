@@ -76,7 +76,7 @@ missing() {
 npm_packages() {
   local top lock dir log
   top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-  for lock in "$top"/clients/*/package-lock.json; do
+  for lock in "$top"/clients/*/package-lock.json "$top"/clients/*/*/package-lock.json; do
     [ -e "$lock" ] || continue
     dir=${lock%/*}
     if cmp -s "$lock" "$dir/node_modules/.installed-for"; then continue; fi

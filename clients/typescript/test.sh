@@ -46,24 +46,12 @@ step() {
   fi
 }
 
-# setup.sh has installed the packages in the checkout; if they are out of our reach, do it here.
-# shellcheck disable=SC2317 # called by step
-packages() {
-  local theirs=$oms_run/../../clients/typescript/node_modules
-  if [ -e node_modules ]; then return; fi
-  if cmp -s package-lock.json "$theirs/.installed-for" 2>/dev/null; then
-    ln -s "$(cd "$theirs" && pwd -P)" node_modules
-  else
-    npm ci --prefer-offline --no-audit --no-fund
-  fi
-}
-
 finish() {
   printf '\n%d passed, %d failed\n' "$passed" "$failed"
   exit "$((failed > 0))"
 }
 
-step "packages are installed" packages || finish
+step "packages are installed" use_npm_packages clients/typescript || finish
 step "compiles" npm run -s build || finish
 [ $# -gt 0 ] || step "types are strict, ESLint is content" npm run -s check || true
 step "everything public is documented" npm run -s docs || true
