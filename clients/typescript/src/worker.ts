@@ -30,6 +30,12 @@ export interface Job<Data extends JsonObject = JsonObject> extends Claimed {
 /** Does the work of a stage. What it returns is the stage's output; a throw is a failed attempt. */
 export type Handler<Data extends JsonObject = JsonObject> = (job: Job<Data>) => unknown;
 
+/**
+ * Pauses before looking again when an event told of work and a claim found none: a claim passes over a ticket
+ * that another session is just changing, if only for a heartbeat, and nobody tells when it is free again.
+ */
+const lookAgainMs = [100, 1_000, 5_000];
+
 /** Thrown by a handler: the stage failed, and whether another attempt may help is said here. */
 export class StageError extends Error {
   /** Whether to try again while attempts are left. */
@@ -142,6 +148,8 @@ class StageWorker implements Worker {
   readonly #batch: number;
   readonly #leaseSecs: number;
   readonly #pollMs: number;
+  /** How often a claim found nothing since the last event. */
+  #looks = 0;
   readonly #graceSecs: number;
   readonly #onError: (error: unknown, job?: Claimed) => void;
 
@@ -240,7 +248,7 @@ class StageWorker implements Worker {
       }
       if (this.#mode === "wait") await this.#waitForWork(signal, backoff, idle);
       // A bell that rang since before the claim must not be missed.
-      else await sleep(this.#pollMs * (0.75 + Math.random() / 2), bell.signal);
+      else await sleep((lookAgainMs[this.#looks++] ?? this.#pollMs) * (0.75 + Math.random() / 2), bell.signal);
     }
     await listener.close();
     while (this.#work.size > 0) await Promise.race(this.#work);
@@ -314,7 +322,10 @@ class StageWorker implements Worker {
 
   #hear({ channel, payload }: OmsEvent): void {
     if (channel !== "oms_status") {
-      if (payload["owner"] === this.owner) this.#ring();
+      if (payload["owner"] === this.owner) {
+        this.#looks = 0;
+        this.#ring();
+      }
       return;
     }
     // Whether it concerns us, the heartbeat tells for certain.
