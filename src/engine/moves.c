@@ -377,11 +377,9 @@ oms_move(OmsTicket *ticket, OmsStage *stage, OmsStageStatus status)
 	oms_touch(ticket, stage);
 }
 
-/*
- * The present cycle of a stage is history, and it waits in the next one, as if it had never started.
- */
-void
-oms_new_cycle(OmsTicket *ticket, OmsStage *stage)
+/* The present cycle is history */
+static void
+keep_past(OmsTicket *ticket, const OmsStage *stage)
 {
 	OmsStage   *past = palloc(sizeof(OmsStage));
 
@@ -390,7 +388,15 @@ oms_new_cycle(OmsTicket *ticket, OmsStage *stage)
 	past->timer_at = OMS_NEVER;
 	past->next = ticket->past;
 	ticket->past = past;
+}
 
+/*
+ * A stage waits in its next cycle, as if it had never started.
+ */
+void
+oms_new_cycle(OmsTicket *ticket, OmsStage *stage)
+{
+	keep_past(ticket, stage);
 	oms_move(ticket, stage, OMS_WAITING);
 	oms_set_remove(ticket->started, stage->no);
 	oms_set_remove(ticket->finished, stage->no);
@@ -403,11 +409,7 @@ oms_new_cycle(OmsTicket *ticket, OmsStage *stage)
 void
 oms_new_cycle_of_clock(OmsTicket *ticket, OmsStage *clock)
 {
-	OmsStage   *past = palloc(sizeof(OmsStage));
-
-	*past = *clock;
-	past->next = ticket->past;
-	ticket->past = past;
+	keep_past(ticket, clock);
 	clear_stage(ticket, clock);
 	clock->cycle++;
 }
