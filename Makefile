@@ -2,6 +2,7 @@
 #
 #   make demo        a short tour on a throw-away server (installs what is missing)
 #   make demo-act    a listener at work on the same, with bots and an officer, live
+#   make board       the traffic board in a browser, with a simulated agency
 #   make test        all tests of the extension, each suite on its own throw-away server
 #   make test SUITE=regress TESTS="claim hold"
 #   make test-all    the same, then the clients and the operating files: what CI runs
@@ -73,7 +74,7 @@ $(VERIFY_PROOF): $(VERIFY_PROOF_SOURCES) $(wildcard tools/verify-proof/*.h) $(wi
 
 export PG_CONFIG
 
-.PHONY: setup test test-all demo demo-act psql accept format lint bench
+.PHONY: setup test test-all demo demo-act board psql accept format lint bench
 setup:
 	@tools/setup.sh server
 test:
@@ -84,6 +85,8 @@ demo:
 	@tools/demo.sh
 demo-act:
 	@tools/demo-act.sh
+board:
+	@tools/board.sh
 psql:
 	@tools/demo.sh --psql
 accept:

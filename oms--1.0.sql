@@ -1499,6 +1499,32 @@ CREATE VIEW oms.report_open AS
 	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = t.workflow_id AND d.stage_no = s.stage_no;
 COMMENT ON VIEW oms.report_open IS 'for the reports: one row per stage that is begun and not finished';
 
+-- What people work on: the board of a client, lists behind the figures of a report.
+CREATE VIEW oms.open_stage AS
+	SELECT o.ticket_id, o.stage_no, o.workflow, o.stage, d.label, oms.stage_status(o.status) AS status, o.owner, o.worker,
+		t.priority, t.applicant, t.opened_at, oms.ticket_status(t.status) AS ticket_status, o.queued_at, o.due_at, o.running_since,
+		o.breached_at, o.overdue, o.now
+	FROM oms.report_open AS o
+	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = o.ticket_id
+	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = o.workflow_id AND d.stage_no = o.stage_no;
+COMMENT ON VIEW oms.open_stage IS 'one row per stage that is queued, in progress, on hold or failed, with its ticket';
+COMMENT ON COLUMN oms.open_stage.due_at IS 'when the time limit ends if the clock runs on; NULL: no limit, or the clock stands';
+COMMENT ON COLUMN oms.open_stage.running_since IS 'NULL: the clock stands, or there is none';
+COMMENT ON COLUMN oms.open_stage.overdue IS 'past its time limit now';
+COMMENT ON COLUMN oms.open_stage.now IS 'the time by which it is judged, oms.clock()';
+
+CREATE VIEW oms.finished_stage AS
+	SELECT f.ticket_id, f.stage_no, w.name AS workflow, d.stage, d.label, f.cycle, f.owner, f.finished_at, f.due_at, f.met, f.breached,
+		f.ratio, f.wait_us * '1 microsecond'::pg_catalog.interval AS wait, f.work_us * '1 microsecond'::pg_catalog.interval AS work,
+		f.hold_us * '1 microsecond'::pg_catalog.interval AS hold
+	FROM oms.report_done AS f
+	LEFT JOIN oms.workflow AS w ON w.workflow_id = f.workflow_id
+	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = f.workflow_id AND d.stage_no = f.stage_no;
+COMMENT ON VIEW oms.finished_stage IS 'one row per cycle of a stage that was done: what the figures of the reports are made of';
+COMMENT ON COLUMN oms.finished_stage.met IS 'had a time limit and kept it';
+COMMENT ON COLUMN oms.finished_stage.breached IS 'had a time limit and went past it';
+COMMENT ON COLUMN oms.finished_stage.ratio IS 'consumed time over the limit; NULL: no limit';
+
 CREATE VIEW oms.queue AS
 	SELECT o.owner,
 		pg_catalog.count(*) FILTER (WHERE o.status = 'q') AS queued,

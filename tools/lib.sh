@@ -222,6 +222,12 @@ start_server() {
   export PGHOST=$sockets PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
 }
 
+# use_passwords DATA: from now on only the superuser comes in without a password.
+use_passwords() {
+  printf 'local all postgres trust\nlocal all all scram-sha-256\n' >"$1/pg_hba.conf"
+  pg_ctl -D "$1" -s reload
+}
+
 # Ends every server that this script started; also meant for a trap.
 stop_servers() {
   local i

@@ -51,6 +51,7 @@ missing_server() {
 missing_clients() {
   have node || echo nodejs
   have npm || echo npm
+  have chromium || echo chromium
   have pgbouncer || [ -x /usr/sbin/pgbouncer ] || echo pgbouncer
   [ -e "$("$pg_config" --includedir 2>/dev/null)/libpq-fe.h" ] || echo libpq-dev
 }

@@ -1,0 +1,98 @@
+/** The whole server: what every request passes, and where it goes then. */
+import { getConnInfo } from "@hono/node-server/conninfo";
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { getCookie } from "hono/cookie";
+import { csrf } from "hono/csrf";
+import { secureHeaders } from "hono/secure-headers";
+import { errorPage } from "./layout.js";
+import { makeLimit } from "./limit.js";
+import { assets } from "./routes/assets.js";
+import { boardRoutes } from "./routes/board.js";
+import { liveRoutes } from "./routes/live.js";
+import { signInRoutes } from "./routes/signin.js";
+import { findSession, rightsOf, sameToken } from "./session.js";
+import { asRefused, Refused, type Board, type Env, type Web } from "./web.js";
+
+export const COOKIE = "oms_board";
+
+/** The address that asks, as far as it can be believed. */
+export function addressOf(c: Web): string {
+  const { settings } = c.get("board");
+  const forwarded = settings.behindProxy ? c.req.header("x-forwarded-for")?.split(",").at(-1)?.trim() : undefined;
+  return forwarded ?? getConnInfo(c).remote.address ?? "";
+}
+
+export function makeApp(board: Board) {
+  const app = new Hono<Env>();
+  const allowed = makeLimit(board.settings.attemptsPerMinute);
+
+  app.onError((error, c) => {
+    const refused = asRefused(error);
+    if (refused === undefined) {
+      // For whoever runs the board; the page says no more than that it happened.
+      console.error(error);
+      return errorPage(c, 500, "Something went wrong here.", "It has been noted in the board's log.");
+    }
+    if (refused.status === 401 && c.req.method === "GET" && !c.get("wantsJson")) {
+      const { pathname, search } = new URL(c.req.url);
+      return c.redirect(`/sign-in?next=${encodeURIComponent(pathname + search)}`, 303);
+    }
+    return errorPage(c, refused.status, refused.message, refused.hint);
+  });
+  app.notFound((c) => errorPage(c, 404, "There is no such page."));
+
+  app.use(async (c, next) => {
+    c.set("board", board);
+    c.set("session", undefined);
+    c.set("rights", new Set());
+    c.set("wantsJson", (c.req.header("accept") ?? "").startsWith("application/json") || c.req.path.endsWith(".json"));
+    await next();
+  });
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'"],
+        connectSrc: ["'self'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+        baseUri: ["'none'"],
+      },
+      referrerPolicy: "same-origin",
+      xFrameOptions: "DENY",
+      strictTransportSecurity: board.settings.behindProxy ? "max-age=31536000" : false,
+      permissionsPolicy: { camera: [], microphone: [], geolocation: [] },
+    }),
+  );
+  app.route("/assets", assets);
+  app.use(async (c, next) => {
+    await next();
+    // What one person saw must not come back for the next one at the same desk.
+    if (c.res.headers.get("cache-control") === null) c.header("cache-control", "no-store");
+  });
+  app.use(bodyLimit({ maxSize: 2 * 1024 * 1024, onError: (c) => errorPage(c as Web, 413, "That is too large.") }));
+  // Two locks on one door: where a form was sent from, and a token that only our pages know.
+  app.use(csrf());
+  app.use(async (c, next) => {
+    // A page that looks again by itself says so.
+    const session = findSession(getCookie(c, COOKIE), c.req.header("x-by-itself") !== undefined || c.req.path === "/live");
+    c.set("session", session);
+    if (session !== undefined) c.set("rights", await rightsOf(board.db, session));
+    const attempt = c.req.path.startsWith("/track") || c.req.path.startsWith("/timeline") || (c.req.path === "/sign-in" && c.req.method === "POST");
+    if (attempt && (c.req.method === "POST" || c.req.path.startsWith("/timeline")) && !allowed(addressOf(c)))
+      throw new Refused(429, "That were too many attempts.", "Wait a minute, then try again.");
+    if (c.req.method !== "GET" && c.req.method !== "HEAD" && session !== undefined) {
+      const body = await c.req.parseBody();
+      if (!sameToken(session, body["csrf"] ?? c.req.header("x-csrf"))) throw new Refused(403, "This form is out of date.", "Go back, load the page again, and repeat what you did.");
+    }
+    await next();
+  });
+
+  app.route("/", signInRoutes);
+  app.route("/", boardRoutes);
+  app.route("/", liveRoutes);
+  return app;
+}

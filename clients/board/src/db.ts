@@ -1,0 +1,136 @@
+/**
+ * The only way to the database.
+ *
+ * The server's own login may do nothing: it is NOINHERIT, and a member of the roles of the people who sign in.
+ * So everything runs as one of them, for one transaction: as(role, ...). The citizens' tracker has a
+ * connection of its own, by a login that has the level citizen and no other.
+ */
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+import type { Settings } from "./settings.js";
+
+export type Row = Record<string, unknown>;
+
+/** What a request may ask: constant SQL with parameters. */
+export interface Query {
+  rows<T extends object = Row>(sql: string, values?: readonly unknown[]): Promise<T[]>;
+  row<T extends object = Row>(sql: string, values?: readonly unknown[]): Promise<T>;
+}
+
+export interface Database {
+  /** Runs something as a role, in a transaction of its own: READ ONLY unless it is said to write. */
+  as<T>(role: string, work: (query: Query) => Promise<T>, options?: { write?: boolean }): Promise<T>;
+  /** Runs something as the citizens' login. */
+  citizen<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  hasCitizen: boolean;
+  /** Is it the password of that role, and one that the board may act for? */
+  signIn(role: string, password: string): Promise<boolean>;
+  /** A connection of its own, for LISTEN. */
+  listener(): pg.Client;
+  end(): Promise<void>;
+}
+
+/** The database does not check passwords, so nobody can be told from anybody. */
+export class NoPasswords extends Error {
+  constructor() {
+    super("the database accepts any password: pg_hba.conf must ask for scram-sha-256 before people can sign in");
+  }
+}
+
+const NAME = "oms_board";
+/** No page is worth more. */
+const STATEMENT_TIMEOUT = "15s";
+
+function query(client: pg.PoolClient): Query {
+  return {
+    async rows<T extends object>(sql: string, values: readonly unknown[] = []) {
+      return (await client.query<T>(sql, [...values])).rows;
+    },
+    async row<T extends object>(sql: string, values: readonly unknown[] = []) {
+      const row = (await client.query<T>(sql, [...values])).rows[0];
+      if (row === undefined) throw new Error("the database gave no row");
+      return row;
+    },
+  };
+}
+
+export function openDatabase(settings: Settings): Database {
+  // Nobody's table or operator comes in the way of a name.
+  const path = "-c search_path=pg_catalog,pg_temp";
+  const options = settings.timezone === undefined ? path : `${path} -c TimeZone=${settings.timezone}`;
+  const common: pg.PoolConfig = { application_name: NAME, connectionTimeoutMillis: 5000, options };
+  const pool = new pg.Pool({ ...common, max: 10 });
+  const citizens =
+    settings.citizenUser === undefined
+      ? undefined
+      : new pg.Pool({ ...common, user: settings.citizenUser, password: settings.citizenPassword, max: 4 });
+  // A connection that breaks while it is idle: the pool makes another one.
+  for (const some of [pool, citizens]) some?.on("error", () => undefined);
+
+  async function transaction<T>(from: pg.Pool, role: string | undefined, write: boolean, work: (q: Query) => Promise<T>) {
+    const client = await from.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query(write ? "BEGIN" : "BEGIN READ ONLY");
+      // The same as SET LOCAL, but with parameters.
+      await client.query(
+        "SELECT pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('role', $2, true)",
+        [STATEMENT_TIMEOUT, role ?? "none"],
+      );
+      const result = await work(query(client));
+      await client.query("COMMIT");
+      return result;
+    } catch (error) {
+      // If that fails as well, the connection is of no more use.
+      await client.query("ROLLBACK").catch((e: unknown) => (broken = e as Error));
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /** Does the server let this role in with this password? */
+  async function accepts(user: string, password: string): Promise<boolean> {
+    const client = new pg.Client({ ...common, user, password });
+    client.on("error", () => undefined);
+    try {
+      await client.connect();
+      return true;
+    } catch (error) {
+      // 28P01 wrong password, 28000 no such role or not allowed in; else it is no answer.
+      const code = (error as { code?: string }).code;
+      if (code === "28P01" || code === "28000") return false;
+      throw error;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  return {
+    as: (role, work, options) => transaction(pool, role, options?.write ?? false, work),
+    hasCitizen: citizens !== undefined,
+    citizen(work) {
+      if (citizens === undefined) throw new Error("BOARD_CITIZEN_USER is not set");
+      // A wrong tracking number is counted, which writes.
+      return transaction(citizens, undefined, true, work);
+    },
+    async signIn(role, password) {
+      const found = await transaction(pool, undefined, false, (q) =>
+        q.rows(
+          `SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) $1 AND r.rolcanlogin AND NOT r.rolsuper
+             AND r.rolname OPERATOR(pg_catalog.<>) CURRENT_USER AND pg_catalog.pg_has_role(CURRENT_USER, r.oid, 'MEMBER')`,
+          [role],
+        ),
+      );
+      // Somebody else's password is not tried out, but the answer takes as long.
+      const user = found.length === 1 ? role : randomBytes(16).toString("hex");
+      const wrong = randomBytes(16).toString("hex");
+      if (found.length === 1 && (await accepts(user, wrong))) throw new NoPasswords();
+      return (await accepts(user, password === "" ? wrong : password)) && found.length === 1;
+    },
+    listener: () => new pg.Client({ ...common, keepAlive: true }),
+    async end() {
+      await Promise.all([pool.end(), citizens?.end()]);
+    },
+  };
+}

@@ -1,0 +1,92 @@
+/**
+ * What listeners hear, for browsers: one connection that listens for all of them, and makes itself anew when
+ * it breaks. An event carries ids only; a page asks for what it may see with rights of its own.
+ */
+import type { Database } from "./db.js";
+
+export interface LiveEvent {
+  /** status, alert, dispatch: from the channel of that name; resync: something may have been missed. */
+  kind: "status" | "alert" | "dispatch" | "resync";
+  ticket?: string;
+  /** The payload's other ids. */
+  data?: Record<string, unknown>;
+}
+
+export type Listener = (event: LiveEvent) => void;
+
+export interface Live {
+  subscribe(listener: Listener): () => void;
+  connected(): boolean;
+  end(): Promise<void>;
+}
+
+const CHANNELS = { oms_status: "status", oms_alert: "alert", oms_dispatch: "dispatch" } as const;
+const AGAIN_MS = [100, 250, 500, 1000, 2000, 5000];
+
+export function openLive(db: Database): Live {
+  const listeners = new Set<Listener>();
+  let client: ReturnType<Database["listener"]> | undefined;
+  let ended = false;
+  let up = false;
+  let tries = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  const say = (event: LiveEvent) => {
+    for (const listener of listeners) listener(event);
+  };
+
+  function again() {
+    up = false;
+    const old = client;
+    client = undefined;
+    void old?.end().catch(() => undefined);
+    if (ended || timer !== undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      void connect();
+    }, AGAIN_MS[Math.min(tries++, AGAIN_MS.length - 1)]);
+  }
+
+  async function connect() {
+    const mine = db.listener();
+    client = mine;
+    const lost = () => {
+      if (client === mine) again();
+    };
+    mine.on("error", lost);
+    mine.on("end", lost);
+    mine.on("notification", ({ channel, payload }) => {
+      const kind = (CHANNELS as Record<string, "status" | "alert" | "dispatch" | undefined>)[channel];
+      if (kind === undefined) return;
+      try {
+        const data = JSON.parse(payload ?? "") as Record<string, unknown>;
+        if (typeof data["ticket"] === "string") say({ kind, ticket: data["ticket"], data });
+      } catch {
+        // Anybody may NOTIFY; what is not JSON is not from oms.
+      }
+    });
+    try {
+      await mine.connect();
+      await mine.query("LISTEN oms_status; LISTEN oms_alert; LISTEN oms_dispatch");
+      up = true;
+      tries = 0;
+      say({ kind: "resync" });
+    } catch {
+      lost();
+    }
+  }
+
+  void connect();
+  return {
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    connected: () => up,
+    async end() {
+      ended = true;
+      clearTimeout(timer);
+      await client?.end().catch(() => undefined);
+    },
+  };
+}

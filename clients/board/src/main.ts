@@ -1,0 +1,28 @@
+/** Starts the board: npm start. Ends on SIGTERM and SIGINT. */
+import { serve } from "@hono/node-server";
+import type { AddressInfo } from "node:net";
+import { makeApp } from "./app.js";
+import { openDatabase } from "./db.js";
+import { openLive } from "./live.js";
+import { readSettings } from "./settings.js";
+
+const settings = readSettings(process.env);
+const db = openDatabase(settings);
+const live = openLive(db);
+const app = makeApp({ settings, db, live });
+
+const server = serve({ fetch: app.fetch, hostname: settings.host, port: settings.port }, ({ address, port }: AddressInfo) => {
+  console.log(`the board is at http://${address.includes(":") ? `[${address}]` : address}:${port}/`);
+});
+
+let ending = false;
+function end() {
+  if (ending) return;
+  ending = true;
+  server.close();
+  // Open streams of events would keep it waiting.
+  if ("closeAllConnections" in server) server.closeAllConnections();
+  void Promise.all([live.end(), db.end()]).then(() => process.exit(0));
+}
+process.on("SIGTERM", end);
+process.on("SIGINT", end);

@@ -1,0 +1,304 @@
+/** The board: every open stage, the most urgent first, live. */
+import { Hono } from "hono";
+import type { FC } from "hono/jsx";
+import type { Query } from "../db.js";
+import { count, makeTimes, words, type Times } from "../format.js";
+import { page } from "../layout.js";
+import { Clock, Field, Status, Table, TicketLink } from "../ui.js";
+import { can, needs, param, person, Refused, type Env, type Web } from "../web.js";
+
+export const boardRoutes = new Hono<Env>();
+
+const PAGE = 50;
+/** Rows that a live page may ask for at once. */
+const MOST_TICKETS = 100;
+
+interface OpenStage {
+  ticket_id: string;
+  stage_no: number;
+  workflow: string;
+  stage: string;
+  label: string | null;
+  status: string;
+  owner: string;
+  worker: string | null;
+  priority: number;
+  applicant: string | null;
+  queued_at: Date | null;
+  due_at: Date | null;
+  running_since: Date | null;
+  breached_at: Date | null;
+}
+
+const COLUMNS = `o.ticket_id::pg_catalog.text AS ticket_id, o.stage_no, o.workflow, o.stage, o.label, o.status, o.owner, o.worker, o.priority, o.applicant,
+  o.queued_at, o.due_at, o.running_since, o.breached_at`;
+
+/** What can be asked for, in the address, so that it can be kept and sent on. */
+export interface Filter {
+  search: string | undefined;
+  workflow: string | undefined;
+  stage: string | undefined;
+  owner: string | undefined;
+  worker: string | undefined;
+  applicant: string | undefined;
+  status: string | undefined;
+  clock: string | undefined;
+}
+
+const STATUSES = ["queued", "in_progress", "on_hold", "failed"];
+const CLOCKS = { late: "late", soon: "due within 4 hours", fine: "in time", stands: "stopped or none" } as const;
+
+function readFilter(c: Web): Filter {
+  const status = param(c, "status");
+  const clock = param(c, "clock");
+  if (status !== undefined && !STATUSES.includes(status)) throw new Refused(400, `There is no status "${status}".`);
+  if (clock !== undefined && !Object.hasOwn(CLOCKS, clock)) throw new Refused(400, `There is no clock "${clock}".`);
+  return {
+    search: param(c, "q"), workflow: param(c, "workflow"), stage: param(c, "stage"), owner: param(c, "owner"),
+    worker: param(c, "worker"), applicant: param(c, "applicant"), status, clock,
+  };
+}
+
+const CLOCK_SQL: Record<string, string> = {
+  late: "o.overdue",
+  soon: "o.running_since IS NOT NULL AND NOT o.overdue AND o.due_at <= o.now + '4 hours'",
+  fine: "o.running_since IS NOT NULL AND NOT o.overdue AND o.due_at > o.now + '4 hours'",
+  stands: "o.running_since IS NULL AND NOT o.overdue",
+};
+
+/** A page's last row, from which the next page goes on. */
+interface Key {
+  due: string;
+  ticket: string;
+  stage: number;
+}
+
+function readKey(text: string | undefined): Key | undefined {
+  if (text === undefined) return undefined;
+  const [due, ticket, stage] = text.split(" ");
+  if (due === undefined || ticket === undefined || !/^\d+$/.test(stage ?? "")) throw new Refused(400, "This address is not whole.");
+  return { due, ticket, stage: Number(stage) };
+}
+
+/**
+ * The rows of a page. The keys come first, from what the indexes of open stages lead to; only those of the page
+ * are looked up whole.
+ */
+async function openStages(query: Query, filter: Filter, after: Key | undefined) {
+  const values: unknown[] = [];
+  const where: string[] = [];
+  const bind = (value: unknown) => `$${values.push(value)}`;
+  for (const column of ["workflow", "stage", "owner", "worker", "applicant", "status"] as const) {
+    const value = filter[column];
+    if (value !== undefined) where.push(`o.${column} = ${bind(value)}`);
+  }
+  if (filter.search !== undefined) {
+    if (/^[a-z]{1,4}-\d{4}-\d{5,}$/i.test(filter.search)) where.push(`o.ticket_id = ${bind(filter.search)}::oms.ticket_id`);
+    else where.push(`pg_catalog.starts_with(o.ticket_id::pg_catalog.text, ${bind(filter.search.toUpperCase())})`);
+  }
+  if (filter.clock !== undefined) where.push(CLOCK_SQL[filter.clock] ?? "false");
+  const due = "COALESCE(o.due_at, 'infinity')";
+  if (after !== undefined)
+    where.push(`(${due}, o.ticket_id, o.stage_no) > (${bind(after.due)}::timestamptz, ${bind(after.ticket)}::oms.ticket_id, ${bind(after.stage)}::smallint)`);
+  const rows = await query.rows<OpenStage & { key: string }>(
+    `WITH page AS MATERIALIZED (
+       SELECT o.ticket_id, o.stage_no, ${due} AS due FROM oms.open_stage AS o
+       ${where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`}
+       ORDER BY ${due}, o.ticket_id, o.stage_no LIMIT ${PAGE + 1}
+     )
+     SELECT ${COLUMNS}, pg_catalog.concat_ws(' ', pg_catalog.to_json(p.due) #>> '{}', p.ticket_id, p.stage_no) AS key
+     FROM page AS p JOIN oms.open_stage AS o ON o.ticket_id = p.ticket_id AND o.stage_no = p.stage_no
+     ORDER BY p.due, p.ticket_id, p.stage_no`,
+    values,
+  );
+  return { rows: rows.slice(0, PAGE), next: rows.length > PAGE ? rows[PAGE - 1]?.key : undefined };
+}
+
+const BoardRow: FC<{ row: OpenStage; now: Date; times: Times }> = ({ row, now, times }) => (
+  <tr data-ticket={row.ticket_id} data-key={`${row.ticket_id}/${row.stage_no}`}>
+    <th scope="row">
+      <TicketLink id={row.ticket_id} />
+    </th>
+    <td>{row.workflow}</td>
+    <td>{words(row.label ?? row.stage)}</td>
+    <td>
+      <Status status={row.status} />
+    </td>
+    <td>
+      {row.owner}
+      {row.worker === null ? null : <span class="by"> · {row.worker}</span>}
+    </td>
+    <td class="narrow-cell">{row.applicant ?? "–"}</td>
+    <td>
+      <Clock facts={row} now={now} times={times} />
+    </td>
+  </tr>
+);
+
+interface Totals {
+  queued: string;
+  in_progress: string;
+  on_hold: string;
+  failed: string;
+  overdue: string;
+}
+
+/** How many there are: the same for everybody who may see the board, so it is counted at most every so often. */
+const TOTALS_MS = 5000;
+let totals: { at: number; value: Promise<Totals> } | undefined;
+
+function countOpen(query: Query): Promise<Totals> {
+  if (totals === undefined || Date.now() - totals.at > TOTALS_MS) {
+    const value = query.row<Totals>(
+      `SELECT COALESCE(sum(q.queued), 0)::text AS queued, COALESCE(sum(q.in_progress), 0)::text AS in_progress,
+         COALESCE(sum(q.on_hold), 0)::text AS on_hold, COALESCE(sum(q.failed), 0)::text AS failed,
+         COALESCE(sum(q.overdue), 0)::text AS overdue FROM oms.queue AS q`,
+    );
+    totals = { at: Date.now(), value };
+    value.catch(() => (totals = undefined));
+  }
+  return totals.value;
+}
+
+/** The time of the database, and the zone in which it shows times. */
+export async function clockOf(query: Query): Promise<{ now: Date; times: Times }> {
+  const { now, zone } = await query.row<{ now: Date; zone: string }>("SELECT oms.clock() AS now, pg_catalog.current_setting('TimeZone') AS zone");
+  return { now, times: makeTimes(zone) };
+}
+
+const Count: FC<{ n: string; name: string; href: string; sign: string }> = ({ n, name, href, sign }) => (
+  <li>
+    <a href={href} class={`count count-${sign}`}>
+      <strong>{count(Number(n))}</strong> {name}
+    </a>
+  </li>
+);
+
+const Choice: FC<{ name: string; label: string; value: string | undefined; from: readonly (readonly [string, string])[] }> = (props) => (
+  <Field label={props.label} for={`f-${props.name}`}>
+    <select id={`f-${props.name}`} name={props.name}>
+      <option value="">all</option>
+      {props.from.map(([value, text]) => (
+        <option value={value} selected={value === props.value}>
+          {text}
+        </option>
+      ))}
+    </select>
+  </Field>
+);
+
+boardRoutes.get("/", async (c) => {
+  const session = person(c);
+  if (!can(c, "get_ticket")) return c.redirect(can(c, "sla_report") ? "/reports" : "/welcome", 303);
+  const { db } = c.get("board");
+  const filter = readFilter(c);
+  const after = readKey(param(c, "after"));
+  const { rows, next, now, times, counts, workflows, owners } = await db.as(session.role, async (query) => ({
+    ...(await openStages(query, filter, after)),
+    ...(await clockOf(query)),
+    counts: await countOpen(query),
+    workflows: await query.rows<{ name: string }>("SELECT w.name FROM oms.workflow AS w WHERE w.current ORDER BY w.name"),
+    owners: await query.rows<{ name: string }>("SELECT o.name FROM oms.owner AS o ORDER BY o.name LIMIT 500"),
+  }));
+  const url = new URL(c.req.url);
+  if (next !== undefined) url.searchParams.set("after", next);
+  const filtered = Object.values(filter).some((v) => v !== undefined);
+  return page(
+    c,
+    { title: "Board", scripts: ["/assets/live.js"], now, wide: true },
+    <>
+      <h1>Open work</h1>
+      <ul class="counts" aria-label="How much is open">
+        <Count n={counts.overdue} name="late" href="/?clock=late" sign="late" />
+        <Count n={counts.queued} name="queued" href="/?status=queued" sign="queued" />
+        <Count n={counts.in_progress} name="in progress" href="/?status=in_progress" sign="in_progress" />
+        <Count n={counts.on_hold} name="on hold" href="/?status=on_hold" sign="on_hold" />
+        <Count n={counts.failed} name="failed" href="/?status=failed" sign="failed" />
+      </ul>
+      <form method="get" action="/" class="filters" role="search" aria-label="Filter the board">
+        <Field label="Ticket number" for="f-q">
+          <input id="f-q" name="q" value={filter.search} placeholder="DL-2026-00091" maxlength={40} autocomplete="off" />
+        </Field>
+        <Field label="Applicant" for="f-applicant">
+          <input id="f-applicant" name="applicant" value={filter.applicant} maxlength={200} autocomplete="off" />
+        </Field>
+        <Choice name="workflow" label="Workflow" value={filter.workflow} from={workflows.map((w) => [w.name, w.name])} />
+        <Field label="Owner" for="f-owner">
+          <input id="f-owner" name="owner" value={filter.owner} list="owners" maxlength={200} autocomplete="off" />
+          <datalist id="owners">
+            {owners.map((o) => (
+              <option value={o.name}></option>
+            ))}
+          </datalist>
+        </Field>
+        <Choice name="status" label="Status" value={filter.status} from={STATUSES.map((s) => [s, s.replaceAll("_", " ")])} />
+        <Choice name="clock" label="Clock" value={filter.clock} from={Object.entries(CLOCKS)} />
+        {filter.stage === undefined ? null : <input type="hidden" name="stage" value={filter.stage} />}
+        {filter.worker === undefined ? null : <input type="hidden" name="worker" value={filter.worker} />}
+        <p class="buttons">
+          <button class="main">Show</button> {filtered ? <a href="/">Show all</a> : null}
+        </p>
+      </form>
+      <p class="live" id="live" role="status" aria-live="polite">
+        <span class="live-dot" aria-hidden="true"></span> <span id="live-words">Live updates start</span>
+      </p>
+      <Table
+        caption={filtered ? "Open stages that match, the most urgent first" : "Open stages, the most urgent first"}
+        class="board" id="board"
+        head={["Ticket", "Workflow", "Stage", "Status", "Owner", "Applicant", "Clock"]}
+      >
+        <tbody data-rows="/rows">
+          {rows.length === 0 ? (
+            <tr>
+              <td colspan={7}>{filtered ? "Nothing open matches." : "Nothing is open."}</td>
+            </tr>
+          ) : (
+            rows.map((row) => <BoardRow row={row} now={now} times={times} />)
+          )}
+        </tbody>
+      </Table>
+      <nav class="pages" aria-label="Pages of the table">
+        {after === undefined ? null : <a href={firstPage(url)}>First page</a>}
+        {next === undefined ? null : (
+          <a rel="next" href={url.pathname + url.search}>
+            Next page
+          </a>
+        )}
+      </nav>
+      <section aria-labelledby="alerts-head" class="alerts">
+        <h2 id="alerts-head">Alerts since you opened this page</h2>
+        <ul id="alerts" class="alert-list"></ul>
+      </section>
+    </>,
+  );
+});
+
+function firstPage(url: URL): string {
+  const first = new URL(url);
+  first.searchParams.delete("after");
+  return first.pathname + first.search;
+}
+
+/** The rows of some tickets as they are now, for a page that has heard that something happened to them. */
+boardRoutes.get("/rows", async (c) => {
+  needs(c, "get_ticket");
+  const tickets = c.req.queries("ticket") ?? [];
+  if (tickets.length > MOST_TICKETS) throw new Refused(400, `At most ${MOST_TICKETS} tickets at once.`);
+  const { rows, now, times } = await c.get("board").db.as(person(c).role, async (query) => ({
+    rows: await query.rows<OpenStage>(
+      `SELECT ${COLUMNS} FROM pg_catalog.unnest($1::oms.ticket_id[]) AS i (id) JOIN oms.open_stage AS o ON o.ticket_id = i.id
+       ORDER BY o.ticket_id, o.stage_no`,
+      [tickets],
+    ),
+    ...(await clockOf(query)),
+  }));
+  return c.html(
+    <table>
+      <tbody>
+        {rows.map((row) => (
+          <BoardRow row={row} now={now} times={times} />
+        ))}
+      </tbody>
+    </table>,
+  );
+});

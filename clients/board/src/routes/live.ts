@@ -1,0 +1,52 @@
+/** Server-sent events for the pages of people who are signed in: that something happened to a ticket. */
+import { Hono } from "hono";
+import { streamSSE } from "hono/streaming";
+import { isLive } from "../session.js";
+import type { LiveEvent } from "../live.js";
+import { needs, person, type Env } from "../web.js";
+
+/** Proxies and phones drop a stream on which nothing is said. */
+const BEAT_MS = 15_000;
+/** A browser that does not keep up is told to look at everything again. */
+const MOST_WAITING = 1000;
+
+export const liveRoutes = new Hono<Env>();
+
+liveRoutes.get("/live", (c) => {
+  needs(c, "get_ticket");
+  const session = person(c);
+  const { live } = c.get("board");
+  c.header("x-accel-buffering", "no");
+  return streamSSE(c, async (stream) => {
+    let waiting: LiveEvent[] = [{ kind: "resync" }];
+    let wake: () => void = () => undefined;
+    const unsubscribe = live.subscribe((event) => {
+      if (waiting.length >= MOST_WAITING) waiting = [{ kind: "resync" }];
+      else waiting.push(event);
+      wake();
+    });
+    stream.onAbort(() => {
+      wake();
+    });
+    try {
+      // Signing out ends the stream at the next beat.
+      while (!stream.aborted && !stream.closed && isLive(session)) {
+        const now = waiting;
+        waiting = [];
+        for (const { kind, data } of now) await stream.writeSSE({ event: kind, data: JSON.stringify(data ?? {}) });
+        if (now.length === 0) await stream.write(": beat\n\n");
+        if (waiting.length > 0) continue;
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, BEAT_MS);
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+          if (stream.aborted) wake();
+        });
+      }
+    } finally {
+      unsubscribe();
+    }
+  });
+});

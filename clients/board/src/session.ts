@@ -1,0 +1,93 @@
+/**
+ * Who is signed in. Sessions live in the memory of this process: signing out ends them at once, and so does
+ * a restart of the board. The cookie is a random number and nothing else.
+ */
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Database } from "./db.js";
+
+const IDLE_MS = 30 * 60_000;
+const LONGEST_MS = 12 * 60 * 60_000;
+const MOST = 10_000;
+/** How soon a right that was taken away is gone from the pages; the database refuses it at once. */
+const RIGHTS_MS = 30_000;
+
+export interface Message {
+  kind: "done" | "error";
+  text: string;
+  hint?: string | undefined;
+}
+
+export interface Session {
+  role: string;
+  /** Has to come back with every form. */
+  csrf: string;
+  begun: number;
+  seen: number;
+  /** To be shown on the next page. */
+  message: Message | undefined;
+  rights: ReadonlySet<string>;
+  rightsAt: number;
+}
+
+const sessions = new Map<string, Session>();
+const key = (id: string) => createHash("sha256").update(id).digest("hex");
+
+export function beginSession(role: string): string {
+  const id = randomBytes(32).toString("base64url");
+  const now = Date.now();
+  for (const [k, s] of sessions) if (ended(s, now) || sessions.size >= MOST) sessions.delete(k);
+  sessions.set(key(id), {
+    role, csrf: randomBytes(32).toString("base64url"), begun: now, seen: now, message: undefined, rights: new Set(), rightsAt: 0,
+  });
+  return id;
+}
+
+const ended = (s: Session, now: number) => now - s.seen > IDLE_MS || now - s.begun > LONGEST_MS;
+
+/** The session of a cookie. What a page does by itself does not keep it alive. */
+export function findSession(id: string | undefined, byItself: boolean): Session | undefined {
+  if (id === undefined) return undefined;
+  const k = key(id);
+  const session = sessions.get(k);
+  if (session === undefined) return undefined;
+  const now = Date.now();
+  if (ended(session, now)) {
+    sessions.delete(k);
+    return undefined;
+  }
+  if (!byItself) session.seen = now;
+  return session;
+}
+
+export function endSession(id: string | undefined): void {
+  if (id !== undefined) sessions.delete(key(id));
+}
+
+export function isLive(session: Session): boolean {
+  return !ended(session, Date.now()) && [...sessions.values()].includes(session);
+}
+
+export function sameToken(session: Session, token: unknown): boolean {
+  if (typeof token !== "string") return false;
+  const [a, b] = [Buffer.from(session.csrf), Buffer.from(token)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/**
+ * The functions and relations of oms that the person may use. It decides what a page offers; what is allowed
+ * is decided by the database.
+ */
+export async function rightsOf(db: Database, session: Session): Promise<ReadonlySet<string>> {
+  if (Date.now() - session.rightsAt > RIGHTS_MS) {
+    const rows = await db.as(session.role, (q) =>
+      q.rows<{ name: string }>(
+        `SELECT DISTINCT p.proname::pg_catalog.text AS name FROM pg_catalog.pg_proc AS p
+           WHERE p.pronamespace OPERATOR(pg_catalog.=) (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) 'oms')
+             AND pg_catalog.has_schema_privilege('oms', 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')`,
+      ),
+    );
+    session.rights = new Set(rows.map((r) => r.name));
+    session.rightsAt = Date.now();
+  }
+  return session.rights;
+}

@@ -1,0 +1,37 @@
+/** What the board takes from its environment. The database it looks at is named by the PG* variables. */
+
+export interface Settings {
+  host: string;
+  port: number;
+  /** Name of the agency, at the top of each page. */
+  title: string;
+  /** The login that has the level citizen and nothing else; without it there is no /track. */
+  citizenUser: string | undefined;
+  citizenPassword: string | undefined;
+  /** Times on the pages; NULL: as the database has it. */
+  timezone: string | undefined;
+  /** Believe X-Forwarded-For and X-Forwarded-Proto: only behind a proxy that sets them. */
+  behindProxy: boolean;
+  /** Requests by one address to /track and to the sign-in, in a minute. */
+  attemptsPerMinute: number;
+}
+
+function positive(name: string, value: string | undefined, otherwise: number): number {
+  if (value === undefined || value === "") return otherwise;
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0) throw new Error(`${name} must be a whole number, not "${value}"`);
+  return number;
+}
+
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  return {
+    host: env["BOARD_HOST"] ?? "127.0.0.1",
+    port: positive("BOARD_PORT", env["BOARD_PORT"], 8080),
+    title: env["BOARD_TITLE"] ?? "OMS",
+    citizenUser: env["BOARD_CITIZEN_USER"],
+    citizenPassword: env["BOARD_CITIZEN_PASSWORD"],
+    timezone: env["BOARD_TIMEZONE"],
+    behindProxy: env["BOARD_BEHIND_PROXY"] === "1",
+    attemptsPerMinute: positive("BOARD_ATTEMPTS_PER_MINUTE", env["BOARD_ATTEMPTS_PER_MINUTE"], 20),
+  };
+}

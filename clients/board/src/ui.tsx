@@ -1,0 +1,101 @@
+/** Pieces of pages. Everything that comes from the database goes through JSX, which escapes it. */
+import type { Child, FC, PropsWithChildren } from "hono/jsx";
+import { lengthOf, secondsBetween, type Times } from "./format.js";
+import type { Session } from "./session.js";
+
+/** Signs beside the words, for whoever sees no colours. */
+const SIGNS: Record<string, string> = {
+  open: "○", waiting: "·", queued: "○", in_progress: "◐", on_hold: "⏸", failed: "✕", done: "●", skipped: "→", cancelled: "⊘",
+};
+
+export const Status: FC<{ status: string }> = ({ status }) => (
+  <span class={`status status-${status.replaceAll(/[^a-z_]/g, "")}`}>
+    <span aria-hidden="true">{SIGNS[status] ?? "•"}</span> {status.replaceAll("_", " ")}
+  </span>
+);
+
+export interface ClockFacts {
+  due_at: Date | null;
+  /** NULL: it stands. */
+  running_since: Date | null;
+  queued_at: Date | null;
+  breached_at?: Date | null;
+  status: string;
+}
+
+/**
+ * What is left of a time limit: in words, as a bar, as a colour. live.js keeps it up to date with the
+ * attributes. Time on the wall: a calendar's closed hours have been worked into the due time.
+ */
+export const Clock: FC<{ facts: ClockFacts; now: Date; times: Times }> = ({ facts, now, times }) => {
+  const { due_at: due, queued_at: queued } = facts;
+  const ended = facts.status === "done" || facts.status === "skipped" || facts.status === "cancelled";
+  if (due === null || !Number.isFinite(due.getTime()) || (ended && facts.breached_at === null)) {
+    const text = ended ? "in time" : due === null && facts.running_since === null && facts.status === "on_hold" ? "stopped by the hold" : "no time limit";
+    return <span class="clock clock-none">{ended && due === null ? "–" : text}</span>;
+  }
+  const late = (facts.breached_at ?? null) !== null || (facts.running_since !== null && due < now);
+  const stands = facts.running_since === null;
+  const left = secondsBetween(now, due);
+  const whole = queued === null ? 0 : secondsBetween(queued, due);
+  const used = whole <= 0 ? 100 : Math.max(0, Math.min(100, Math.round((1 - left / whole) * 100)));
+  const state = late ? "late" : stands ? "held" : used >= 80 ? "soon" : "fine";
+  const text = ended ? "finished late" : late ? `late by ${lengthOf(left)}` : stands ? "stopped" : `${lengthOf(left)} left`;
+  return (
+    <span
+      class={`clock clock-${state}`}
+      data-due={stands || ended ? undefined : due.toISOString()}
+      data-start={queued?.toISOString()}
+      title={`due ${times.full(due)} (${times.zone})`}
+    >
+      <meter min={0} max={100} low={80} high={99} optimum={0} value={late ? 100 : used} aria-hidden="true"></meter>{" "}
+      <span class="clock-words">{text}</span>
+    </span>
+  );
+};
+
+export const Time: FC<{ at: Date | null; times: Times }> = ({ at, times }) =>
+  at === null || !Number.isFinite(at.getTime()) ? <span>–</span> : <time datetime={at.toISOString()}>{times.full(at)}</time>;
+
+/** A form that changes something: always a POST, always with the token. */
+export const PostForm: FC<PropsWithChildren<{ session: Session; action: string; class?: string; label?: string }>> = (props) => (
+  <form method="post" action={props.action} class={props.class} aria-label={props.label}>
+    <input type="hidden" name="csrf" value={props.session.csrf} />
+    {props.children}
+  </form>
+);
+
+export const Field: FC<PropsWithChildren<{ label: string; for: string; hint?: string }>> = (props) => (
+  <p class="field">
+    <label for={props.for}>{props.label}</label>
+    {props.children}
+    {props.hint === undefined ? null : (
+      <small class="hint" id={`${props.for}-hint`}>
+        {props.hint}
+      </small>
+    )}
+  </p>
+);
+
+/** A table that is wider than a phone scrolls by itself, also by keyboard. */
+export const Table: FC<PropsWithChildren<{ caption: string; head: Child[]; class?: string; id?: string }>> = (props) => (
+  <div class="table" role="region" aria-label={props.caption} tabindex={0}>
+    <table class={props.class} id={props.id}>
+      <caption>{props.caption}</caption>
+      <thead>
+        <tr>
+          {props.head.map((h) => (
+            <th scope="col">{h}</th>
+          ))}
+        </tr>
+      </thead>
+      {props.children}
+    </table>
+  </div>
+);
+
+export const TicketLink: FC<{ id: string }> = ({ id }) => (
+  <a class="number" href={`/tickets/${encodeURIComponent(id)}`}>
+    {id}
+  </a>
+);

@@ -1,0 +1,91 @@
+/** What all routes share: the types of Hono's context, and the one place that turns errors into answers. */
+import type { Context } from "hono";
+import type { Database } from "./db.js";
+import type { Live } from "./live.js";
+import type { Session } from "./session.js";
+import type { Settings } from "./settings.js";
+
+export interface Board {
+  settings: Settings;
+  db: Database;
+  live: Live;
+}
+
+export interface Env {
+  Variables: {
+    board: Board;
+    /** Who asks; empty on pages for everybody. */
+    session: Session | undefined;
+    /** The functions of oms that the person may call. */
+    rights: ReadonlySet<string>;
+    /** When something is done by a script, the answer is JSON. */
+    wantsJson: boolean;
+  };
+}
+
+export type Web = Context<Env>;
+
+/** The session of a page that is only for people who are signed in. */
+export function person(c: Web): Session {
+  const session = c.get("session");
+  if (session === undefined) throw new Refused(401, "Please sign in.");
+  return session;
+}
+
+export const can = (c: Web, name: string): boolean => c.get("rights").has(name);
+
+/** A page that the person's level does not have. */
+export function needs(c: Web, name: string): void {
+  person(c);
+  if (!can(c, name)) throw new Refused(403, "Your role does not have the right to see this page.");
+}
+
+/** An answer that is not what was asked for, in words for a person. */
+export class Refused extends Error {
+  constructor(
+    readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503,
+    message: string,
+    readonly hint?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** What the database said, as an answer. Errors that nobody foresaw keep their text to themselves. */
+export function asRefused(error: unknown): Refused | undefined {
+  if (error instanceof Refused) return error;
+  const { code, message, hint } = error as { code?: unknown; message?: string; hint?: string };
+  if (typeof code !== "string") return undefined;
+  const text = message ?? "";
+  if (code === "OM001" || code === "OM002" || code === "OM003") return new Refused(404, text, hint);
+  if (code === "OM006" || code === "OM007" || code === "OM008") return new Refused(409, text, hint);
+  if (/^OM\d\d\d$/.test(code) || code.startsWith("22") || code === "55000" || code === "0A000") return new Refused(422, text, hint);
+  if (code === "42501") return new Refused(403, text, hint);
+  if (code === "40001" || code === "40P01" || code === "55P03") return new Refused(409, "Somebody else changed this at the same moment.", "Try again.");
+  if (code === "57014") return new Refused(503, "That took too long.", "Narrow the search down.");
+  if (/^(08|53|57P)/.test(code) || /^E[A-Z]+$/.test(code)) return new Refused(503, "The database cannot be reached just now.", "Try again in a moment.");
+  return undefined;
+}
+
+/** A parameter of the address, without the spaces around it; empty is none. */
+export function param(c: Web, name: string, longest = 200): string | undefined {
+  const value = c.req.query(name)?.trim();
+  if (value === undefined || value === "") return undefined;
+  if (value.length > longest) throw new Refused(400, `"${name}" is too long.`);
+  return value;
+}
+
+export interface Form {
+  text(name: string): string;
+  optional(name: string): string | undefined;
+}
+
+/** The fields of a form; the token has been checked already. */
+export async function form(c: Web): Promise<Form> {
+  const body = await c.req.parseBody();
+  const text = (name: string) => {
+    const value = body[name];
+    return typeof value === "string" ? value.trim() : "";
+  };
+  return { text, optional: (name) => (text(name) === "" ? undefined : text(name)) };
+}
