@@ -1,0 +1,225 @@
+/**
+ * A board of its own for each file of tests: a database with oms on the server that test.sh started (its roles
+ * are those of demo/roles.sql, the password is the name and "-demo"), the server of the board, and Chromium.
+ */
+import assert from "node:assert/strict";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+
+const require = createRequire(import.meta.url);
+const here = join(dirname(fileURLToPath(import.meta.url)), "..");
+const WAIT_MS = 15_000;
+
+/** What nobody should ever see run, in places where people write. */
+export const HOSTILE = `<script>window.hacked=1</script>"'>&lt;img src=x onerror=window.hacked=2>\u202Egnol`;
+
+export interface World {
+  /** As the superuser of the database. */
+  sql<T extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
+  /** The first column of the first row. */
+  one<T = string>(text: string, values?: unknown[]): Promise<T>;
+  url: string;
+  /** A new browser window; with a role, signed in as it. */
+  open(role?: string, path?: string, options?: BrowserContextOptions): Promise<Page>;
+  /** A cookie of a session, for requests without a browser. */
+  cookie(role: string): Promise<string>;
+  stopBoard(): Promise<void>;
+  startBoard(): Promise<void>;
+  restartServer(): Promise<void>;
+  end(): Promise<void>;
+}
+
+function need(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set: run clients/board/test.sh`);
+  return value;
+}
+
+export async function world(name: string, env: Record<string, string> = {}): Promise<World> {
+  const database = `board_${name}`;
+  const first = new pg.Client({ user: "postgres", database: "postgres" });
+  await first.connect();
+  await first.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+  await first.query(`CREATE DATABASE ${database}`);
+  await first.end();
+  let client = await connect();
+  await client.query("SET client_min_messages = warning");
+  await client.query("CREATE EXTENSION oms");
+  for (const [role, level] of [["oms_citizen", "citizen"], ["ada", "admin"], ["ann", "staff"], ["bob", "staff"], ["mia", "monitor"]])
+    await client.query("SELECT oms.grant_access($1, $2)", [role, level]);
+
+  async function connect() {
+    const made = new pg.Client({ user: "postgres", database });
+    // It breaks when a test restarts the server.
+    made.on("error", () => undefined);
+    await made.connect();
+    return made;
+  }
+
+  let board: ChildProcess | undefined;
+  let url = "";
+  let port = "0";
+  const noise: string[] = [];
+  async function startBoard() {
+    const child = spawn(process.execPath, ["--import", "tsx", join(here, "src", "main.ts")], {
+      cwd: here,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        ...process.env, PGUSER: "oms_board", PGPASSWORD: "board-demo", PGDATABASE: database, BOARD_PORT: port,
+        BOARD_CITIZEN_USER: "oms_citizen", BOARD_CITIZEN_PASSWORD: "citizen-demo", BOARD_ATTEMPTS_PER_MINUTE: "1000", ...env,
+      },
+    });
+    board = child;
+    url = await new Promise<string>((resolve, reject) => {
+      const late = setTimeout(() => {
+        reject(new Error("the board did not start"));
+      }, WAIT_MS);
+      child.stdout.on("data", (data: Buffer) => {
+        const found = /http:\S+:(\d+)\//.exec(data.toString());
+        if (found === null) return;
+        clearTimeout(late);
+        port = found[1] ?? port;
+        resolve(found[0].slice(0, -1));
+      });
+      child.stderr.on("data", (data: Buffer) => {
+        noise.push(data.toString());
+      });
+      child.on("exit", (code) => {
+        clearTimeout(late);
+        reject(new Error(`the board ended with ${code}: ${noise.join("")}`));
+      });
+    });
+  }
+  async function stopBoard() {
+    const child = board;
+    board = undefined;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
+    await new Promise<void>((resolve) => {
+      child.on("exit", () => {
+        resolve();
+      });
+      child.kill("SIGTERM");
+    });
+  }
+  await startBoard();
+
+  const browser: Browser = await chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+  const complaints: string[] = [];
+
+  return {
+    async sql<T extends pg.QueryResultRow>(text: string, values: unknown[] = []) {
+      return (await client.query<T>(text, values)).rows;
+    },
+    async one<T>(text: string, values: unknown[] = []) {
+      const row = (await client.query<Record<string, unknown>>(text, values)).rows[0];
+      return (row === undefined ? undefined : Object.values(row)[0]) as T;
+    },
+    get url() {
+      return url;
+    },
+    async open(role, path = "/", options = {}) {
+      const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, baseURL: url, ...options });
+      const page = await context.newPage();
+      page.setDefaultTimeout(WAIT_MS);
+      // A script that was refused, or one that failed, is never right.
+      page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error.message}`));
+      page.on("console", (message) => {
+        if (/Content Security Policy|Content-Security-Policy/.test(message.text())) complaints.push(`${page.url()}: ${message.text()}`);
+      });
+      if (role === undefined) {
+        await page.goto(path);
+        return page;
+      }
+      await page.goto(`/sign-in?next=${encodeURIComponent(path)}`);
+      await page.getByLabel("Name").fill(role);
+      await page.getByLabel("Password").fill(`${role}-demo`);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.waitForURL((at) => at.pathname !== "/sign-in");
+      return page;
+    },
+    async cookie(role) {
+      const answer = await fetch(`${url}/sign-in`, {
+        method: "POST", redirect: "manual", headers: { origin: url },
+        body: new URLSearchParams({ role, password: `${role}-demo`, next: "/" }),
+      });
+      assert.equal(answer.status, 303);
+      return (answer.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+    },
+    startBoard,
+    stopBoard,
+    async restartServer() {
+      const { status, stderr } = spawnSync("pg_ctl", ["-D", need("OMS_SERVER"), "-m", "fast", "-w", "-s", "-l", `${need("OMS_SERVER")}.log`, "restart"], { encoding: "utf8", stdio: ["ignore", "ignore", "pipe"] });
+      assert.equal(status, 0, stderr);
+      client = await connect();
+    },
+    async end() {
+      await browser.close();
+      await stopBoard();
+      await client.end().catch(() => undefined);
+      client = new pg.Client({ user: "postgres", database: "postgres" });
+      await client.connect();
+      await client.query(`DROP DATABASE ${database} WITH (FORCE)`);
+      await client.end();
+      assert.deepEqual(complaints, [], "pages complained");
+    },
+  };
+}
+
+/** Polls until something holds. */
+export async function until(what: string, holds: () => Promise<boolean> | boolean, ms = WAIT_MS): Promise<void> {
+  const end = Date.now() + ms;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+interface AxeResult {
+  violations: { id: string; impact: string | null; help: string; nodes: { html: string; failureSummary?: string }[] }[];
+}
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+/** axe-core finds nothing serious or worse on the page, in light and in dark. */
+export async function accessible(page: Page): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate<AxeResult>("axe.run(document, { resultTypes: ['violations'] })");
+    const bad = violations.filter((v) => v.impact === "serious" || v.impact === "critical");
+    assert.deepEqual(bad.map((v) => `${v.id} (${colorScheme}): ${v.help}: ${v.nodes.map((n) => `${n.html} ${n.failureSummary ?? ""}`).slice(0, 3).join(" | ")}`), []);
+  }
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
+}
+
+/** Nothing that somebody wrote has become part of the page. */
+export async function harmless(page: Page): Promise<void> {
+  assert.equal(await page.evaluate("window.hacked"), undefined);
+  assert.equal(await page.locator("img[src=x], [onerror], main script").count(), 0);
+}
+
+/** A picture for the documentation, if they are asked for. */
+export async function picture(page: Page, name: string, fullPage = false): Promise<void> {
+  const folder = process.env["OMS_SCREENSHOTS"];
+  if (folder === undefined || folder === "") return;
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage, animations: "disabled" });
+}
+
+/** A workflow of four stages, the brief's loan. */
+export const LOAN = {
+  name: "DisasterLoan", prefix: "DL", owner: "SBA",
+  stages: [
+    { id: "id_check", owner: "IRS_Bot", label: "Identity check", slaMins: 5 },
+    { id: "risk_ai", owner: "RiskAI", slaMins: 15, dependsOn: ["id_check"] },
+    { id: "underwrite", owner: "SBA_Team", label: "Underwriting", publicOwner: "Small Business Administration", slaMins: 240, dependsOn: ["risk_ai"], minAmount: 50000 },
+    { id: "fund", owner: "Treasury_Bot", label: "Payment", slaMins: 60, dependsOn: ["underwrite"] },
+  ],
+};

@@ -1,0 +1,155 @@
+/** Signing in, and what protects a session and its forms. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { accessible, LOAN, until, world, type World } from "./_harness.js";
+
+let w: World;
+before(async () => {
+  w = await world("signin");
+  await w.sql("SELECT oms.create_workflow($1)", [LOAN]);
+  await w.sql("SELECT oms.open_ticket('DisasterLoan')");
+});
+after(() => w.end());
+
+test("a person signs in with a role of the database, comes to the page that was asked for, and leaves", async () => {
+  const page = await w.open(undefined, "/?status=queued");
+  assert.equal(new URL(page.url()).pathname, "/sign-in");
+  await accessible(page);
+  await page.getByLabel("Name").fill("ann");
+  await page.getByLabel("Password").fill("wrong");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").filter({ hasText: "Name or password is not right" }).waitFor();
+  await page.getByLabel("Name").fill("ann");
+  await page.getByLabel("Password").fill("ann-demo");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/?status=queued");
+  const [cookie] = await page.context().cookies();
+  assert.ok(cookie?.httpOnly && cookie.sameSite === "Lax");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.waitForURL("**/sign-in");
+  // The cookie itself is void, not only gone from this browser.
+  await page.context().addCookies([cookie]);
+  await page.goto("/");
+  assert.equal(new URL(page.url()).pathname, "/sign-in");
+});
+
+for (const [who, role, password] of [
+  ["a superuser", "postgres", "x"], ["the board itself", "oms_board", "board-demo"], ["the citizens' login", "oms_citizen", "citizen-demo"],
+  ["a role that is none", "nobody-here", "x"], ["no password", "ann", ""], ["somebody who tries SQL", "ann'; DROP ROLE ann; --", "ann-demo"],
+] as const)
+  test(`${who} does not get in`, async () => {
+    const answer = await fetch(`${w.url}/sign-in`, {
+      method: "POST", redirect: "manual", headers: { origin: w.url }, body: new URLSearchParams({ role, password }),
+    });
+    assert.equal(answer.status, 401);
+    assert.equal(answer.headers.get("set-cookie"), null);
+    assert.match(await answer.text(), /Name or password is not right/);
+  });
+
+test("where to go after the sign-in is a page of the board, never one elsewhere", async () => {
+  for (const next of ["https://evil.example/", "//evil.example/", "/\\evil.example/", "javascript:alert(1)", "/\t/evil.example"]) {
+    const answer = await fetch(`${w.url}/sign-in`, {
+      method: "POST", redirect: "manual", headers: { origin: w.url }, body: new URLSearchParams({ role: "ann", password: "ann-demo", next }),
+    });
+    assert.equal(answer.headers.get("location"), "/", next);
+  }
+});
+
+test("a form without its token changes nothing, nor one sent from elsewhere", async () => {
+  const cookie = await w.cookie("ann");
+  for (const [headers, body] of [
+    [{ origin: w.url }, {}],
+    [{ origin: w.url }, { csrf: "A".repeat(43) }],
+    [{ origin: "https://evil.example" }, { csrf: "x" }],
+  ] as const) {
+    const answer = await fetch(`${w.url}/sign-out`, { method: "POST", redirect: "manual", headers: { cookie, ...headers }, body: new URLSearchParams(body) });
+    assert.equal(answer.status, 403);
+  }
+  const still = await fetch(`${w.url}/`, { headers: { cookie }, redirect: "manual" });
+  assert.equal(still.status, 200);
+});
+
+test("every answer has the headers that keep a page to itself, and is not kept", async () => {
+  const cookie = await w.cookie("ann");
+  for (const path of ["/", "/sign-in", "/no-such-page", "/rows"]) {
+    const answer = await fetch(w.url + path, { headers: { cookie } });
+    const policy = answer.headers.get("content-security-policy") ?? "";
+    assert.match(policy, /default-src 'none'/, path);
+    assert.doesNotMatch(policy, /unsafe/, path);
+    assert.equal(answer.headers.get("x-content-type-options"), "nosniff", path);
+    assert.equal(answer.headers.get("x-frame-options"), "DENY", path);
+    assert.equal(answer.headers.get("cache-control"), "no-store", path);
+    const text = await answer.text();
+    assert.doesNotMatch(text, /<script(?![^>]*\bsrc=)|\son[a-z]+=|\sstyle=/i, path);
+    assert.doesNotMatch(text, /-demo/, path);
+  }
+});
+
+test("the login of the board can do nothing by itself", async () => {
+  assert.equal(
+    await w.one(`SELECT count(*)::int FROM pg_proc p WHERE pronamespace = 'oms'::regnamespace AND has_function_privilege('oms_board', p.oid, 'EXECUTE')`),
+    0,
+  );
+  assert.equal(
+    await w.one(`SELECT count(*)::int FROM pg_class c WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('r', 'v', 'p') AND has_table_privilege('oms_board', c.oid, 'SELECT')`),
+    0,
+  );
+});
+
+test("who loses the role is out at once; who loses the level sees nothing more", async () => {
+  await w.sql("CREATE ROLE tom LOGIN PASSWORD 'tom-demo'");
+  await w.sql("GRANT tom TO oms_board");
+  await w.sql("SELECT oms.grant_access('tom', 'staff')");
+  try {
+    const cookie = await w.cookie("tom");
+    assert.equal((await fetch(`${w.url}/`, { headers: { cookie } })).status, 200);
+    await w.sql("SELECT oms.revoke_access('tom')");
+    assert.equal((await fetch(`${w.url}/`, { headers: { cookie } })).status, 403);
+    await w.sql("SELECT oms.grant_access('tom', 'staff')");
+    await w.sql("REVOKE tom FROM oms_board");
+    assert.equal((await fetch(`${w.url}/`, { headers: { cookie } })).status, 403);
+  } finally {
+    await w.sql("SELECT oms.revoke_access('tom')");
+    await w.sql("DROP ROLE tom");
+  }
+});
+
+test("too many attempts by one address have to wait", async () => {
+  const strict = await world("strict", { BOARD_ATTEMPTS_PER_MINUTE: "3" });
+  try {
+    const statuses: number[] = [];
+    await until("a refusal", async () => {
+      const answer = await fetch(`${strict.url}/sign-in`, {
+        method: "POST", redirect: "manual", headers: { origin: strict.url }, body: new URLSearchParams({ role: "ann", password: "guess" }),
+      });
+      statuses.push(answer.status);
+      return answer.status === 429;
+    });
+    assert.deepEqual(statuses, [401, 401, 401, 429]);
+  } finally {
+    await strict.end();
+  }
+});
+
+test("where the database checks no passwords, nobody is let in", async () => {
+  // What anybody may call themselves says nothing.
+  const { appendFileSync, readFileSync, writeFileSync } = await import("node:fs");
+  const file = `${process.env["OMS_SERVER"] ?? ""}/pg_hba.conf`;
+  const as = readFileSync(file, "utf8");
+  writeFileSync(file, "local all all trust\n");
+  await w.sql("SELECT pg_reload_conf()");
+  try {
+    await until("the new rules", async () => {
+      const answer = await fetch(`${w.url}/sign-in`, {
+        method: "POST", redirect: "manual", headers: { origin: w.url }, body: new URLSearchParams({ role: "ann", password: "ann-demo" }),
+      });
+      if (answer.status === 303) return false;
+      assert.equal(answer.status, 503);
+      return true;
+    });
+  } finally {
+    writeFileSync(file, "");
+    appendFileSync(file, as);
+    await w.sql("SELECT pg_reload_conf()");
+  }
+});
