@@ -155,11 +155,21 @@ function listen() {
   });
   source.addEventListener("open", showState);
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) {
-      say("off", "No live updates. Trying again.");
-      setTimeout(listen, 2000);
-    } else say("off", "No live updates. Trying again.");
+    say("off", "No live updates. Trying again.");
+    // The browser tries again by itself unless the answer was no stream.
+    if (source.readyState === EventSource.CLOSED) setTimeout(askAgain, 1000);
   });
+}
+
+/** Is it the server that is away, or are we signed out? */
+async function askAgain() {
+  try {
+    const answer = await fetch(body.dataset.rows, { headers: { "x-by-itself": "yes" }, redirect: "manual" });
+    if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) return signedOut();
+  } catch {
+    // It is away.
+  }
+  listen();
 }
 listen();
 // Small changes, who has a stage for instance, are not announced.

@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { getCookie } from "hono/cookie";
 import { csrf } from "hono/csrf";
+import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
 import { errorPage } from "./layout.js";
 import { makeLimit } from "./limit.js";
@@ -28,7 +29,8 @@ export function makeApp(board: Board) {
   const allowed = makeLimit(board.settings.attemptsPerMinute);
 
   app.onError((error, c) => {
-    const refused = asRefused(error);
+    // A form that was sent from another site.
+    const refused = error instanceof HTTPException ? new Refused(403, "This was not sent from a page of the board.") : asRefused(error);
     if (refused === undefined) {
       // For whoever runs the board; the page says no more than that it happened.
       console.error(error);
