@@ -5,7 +5,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Database } from "./db.js";
 
-const IDLE_MS = 30 * 60_000;
 const LONGEST_MS = 12 * 60 * 60_000;
 const MOST = 10_000;
 /** How soon a right that was taken away is gone from the pages; the database refuses it at once. */
@@ -23,6 +22,8 @@ export interface Session {
   csrf: string;
   begun: number;
   seen: number;
+  /** It ends when the person has done nothing for so long. */
+  idleMs: number;
   /** To be shown on the next page. */
   message: Message | undefined;
   rights: ReadonlySet<string>;
@@ -32,17 +33,17 @@ export interface Session {
 const sessions = new Map<string, Session>();
 const key = (id: string) => createHash("sha256").update(id).digest("hex");
 
-export function beginSession(role: string): string {
+export function beginSession(role: string, idleMinutes: number): string {
   const id = randomBytes(32).toString("base64url");
   const now = Date.now();
   for (const [k, s] of sessions) if (ended(s, now) || sessions.size >= MOST) sessions.delete(k);
   sessions.set(key(id), {
-    role, csrf: randomBytes(32).toString("base64url"), begun: now, seen: now, message: undefined, rights: new Set(), rightsAt: 0,
+    role, csrf: randomBytes(32).toString("base64url"), begun: now, seen: now, idleMs: idleMinutes * 60_000, message: undefined, rights: new Set(), rightsAt: 0,
   });
   return id;
 }
 
-const ended = (s: Session, now: number) => now - s.seen > IDLE_MS || now - s.begun > LONGEST_MS;
+const ended = (s: Session, now: number) => now - s.seen > s.idleMs || now - s.begun > LONGEST_MS;
 
 /** The session of a cookie. What a page does by itself does not keep it alive. */
 export function findSession(id: string | undefined, byItself: boolean): Session | undefined {

@@ -14,6 +14,8 @@ export interface Settings {
   behindProxy: boolean;
   /** Requests by one address to /track and to the sign-in, in a minute. */
   attemptsPerMinute: number;
+  /** Who does nothing for so long is signed out; what a page does by itself does not count. */
+  idleMinutes: number;
 }
 
 function positive(name: string, value: string | undefined, otherwise: number): number {
@@ -33,5 +35,6 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     timezone: env["BOARD_TIMEZONE"],
     behindProxy: env["BOARD_BEHIND_PROXY"] === "1",
     attemptsPerMinute: positive("BOARD_ATTEMPTS_PER_MINUTE", env["BOARD_ATTEMPTS_PER_MINUTE"], 20),
+    idleMinutes: positive("BOARD_IDLE_MINUTES", env["BOARD_IDLE_MINUTES"], 60),
   };
 }

@@ -64,7 +64,7 @@ signInRoutes.post("/sign-in", async (c) => {
   }
   if (!right) return signInPage(c, next, "Name or password is not right.", 401);
   endSession(getCookie(c, COOKIE));
-  const id = beginSession(role);
+  const id = beginSession(role, settings.idleMinutes);
   const secure = settings.behindProxy && c.req.header("x-forwarded-proto") === "https";
   setCookie(c, COOKIE, id, { httpOnly: true, sameSite: "Lax", path: "/", secure });
   const session = findSession(id, false);
