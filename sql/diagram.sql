@@ -12,7 +12,7 @@ CREATE FUNCTION pg_temp.odd(diagram text) RETURNS SETOF text LANGUAGE sql AS $$
   SELECT line FROM string_to_table(diagram, E'\n') AS line
   WHERE line !~ CASE WHEN diagram LIKE 'flowchart%' THEN
       '^(flowchart TD|  n\d+\["([A-Za-z0-9_., -]|[^\x01-\x7f]|#\d+;|<br/>)*"\](:::[a-z_]+)?|  n\d+ --> n\d+|  classDef [a-z_]+ [a-z-]+:[^";]+|  class n\d+ manual)$'
-    ELSE '^(digraph workflow \{|  node \[shape=box\];|  n\d+ \[label="([^"\\]|\\["\\n])*"(, [a-z]+="[a-z#0-9,]+")*\];|  n\d+ -> n\d+;|\})$' END $$;
+    ELSE '^(digraph workflow \{|  node \[shape=box\];|  n\d+ \[label="([^"\\]|\\["\\n])*"(, [a-z]+="[a-z#0-9, _-]+")*\];|  n\d+ -> n\d+;|\})$' END $$;
 -- The labels, as they are when they are shown.
 CREATE FUNCTION pg_temp.shown(diagram text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
@@ -72,6 +72,13 @@ SELECT oms.diagram('Picture', 2, 'mermaid') = oms.diagram('Picture');
 SELECT oms.create_workflow(jsonb_build_object('name', 'Picture long', 'stages', jsonb_build_array(
   jsonb_build_object('id', 'a', 'owner', 'x', 'when', format('$.x == "%s"', repeat('é', 500))))));
 SELECT octet_length(label), right(label, 8) FROM pg_temp.shown(oms.diagram('Picture long')) AS label;
+
+-- ---- definitions that are not created ----
+
+SELECT name, version, format, oms.draw_workflow(definition, format) = oms.diagram(name, version, format)
+FROM oms.workflow, unnest(ARRAY['mermaid', 'dot']) AS format WHERE name LIKE 'Picture%' ORDER BY 1, 2, 3;
+SELECT oms.draw_workflow('{"name": "Not yet", "stages": [{"id": "a", "owner": "x"}, {"id": "b", "owner": "y", "dependsOn": ["a"], "manual": true}]}');
+SELECT count(*) FROM oms.workflow WHERE name = 'Not yet';
 
 -- ---- tickets ----
 
@@ -177,7 +184,10 @@ SELECT sql, pg_temp.error(sql) FROM unnest(ARRAY[
   $$SELECT oms.diagram('PIC-1999-1')$$, $$SELECT oms.diagram(NULL)$$, $$SELECT oms.diagram(NULL::oms.ticket_id)$$,
   $$SELECT oms.diagram('Picture', format => 'svg')$$, $$SELECT oms.diagram('Picture', format => 'DOT')$$, $$SELECT oms.diagram('Picture', format => '')$$,
   $$SELECT oms.diagram('Picture', NULL, 'svg')$$, $$SELECT oms.diagram('Picture', format => NULL)$$, $$SELECT oms.diagram('PIC-1999-00001'::oms.ticket_id, 'png')$$,
-  $$SELECT oms.diagram('PIC-1999-00001'::oms.ticket_id, NULL)$$]) AS sql;
+  $$SELECT oms.diagram('PIC-1999-00001'::oms.ticket_id, NULL)$$,
+  $$SELECT oms.draw_workflow('{"name": "a", "stages": [{"id": "x", "owner": "y", "dependsOn": ["X"]}]}')$$, $$SELECT oms.draw_workflow('[]')$$,
+  $$SELECT oms.draw_workflow('{"name": "a", "stages": [{"id": "x", "owner": "y"}]}', 'svg')$$, $$SELECT oms.draw_workflow(NULL)$$,
+  $$SELECT oms.draw_workflow('{"name": "a", "stages": [{"id": "x", "owner": "y"}]}', NULL)$$]) AS sql;
 
 -- ---- rights ----
 
@@ -185,8 +195,9 @@ CREATE ROLE regress_draws;
 CREATE ROLE regress_not;
 SELECT oms.grant_access('regress_draws', 'staff');
 SELECT oms.grant_access('regress_not', level) FROM unnest(ARRAY['citizen', 'portal', 'agent', 'monitor']) AS level;
-SELECT role, r, has_function_privilege(role, 'oms.diagram' || r, 'EXECUTE')
-FROM unnest(ARRAY['regress_draws', 'regress_not']) AS role, unnest(ARRAY['(text, int, text)', '(oms.ticket_id, text)']) AS r;
+SELECT role, r, has_function_privilege(role, r, 'EXECUTE')
+FROM unnest(ARRAY['regress_draws', 'regress_not']) AS role,
+  unnest(ARRAY['oms.diagram(text, int, text)', 'oms.diagram(oms.ticket_id, text)', 'oms.draw_workflow(jsonb, text)']) AS r;
 SET ROLE regress_draws;
 SELECT oms.diagram('Picture', 1) LIKE 'flowchart%', oms.diagram(:'h') LIKE 'flowchart%';
 SET ROLE regress_not;

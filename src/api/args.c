@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 
 #include "api/args.h"
+#include "engine/definition.h"
 #include "errors.h"
 #include "guc.h"
 #include "store/access.h"
@@ -35,6 +36,26 @@ oms_check_size(const Jsonb *value, const char *what, int max_kb, const char *set
 				 errmsg("%s is too large", what),
 				 errdetail("It has %d bytes, at most %d kB are possible.", (int) VARSIZE(value), max_kb),
 				 errhint("The setting %s says how much.", setting)));
+}
+
+/*
+ * Compile a definition or raise its first problem.
+ */
+OmsGraph *
+oms_compile_or_error(Jsonb *definition)
+{
+	List	   *problems = NIL;
+	OmsGraph   *graph = oms_definition_compile(definition, &problems);
+	OmsProblem *problem;
+
+	if (graph != NULL)
+		return graph;
+	problem = linitial(problems);
+	ereport(ERROR,
+			(errcode(OMS_ERR_INVALID_DEFINITION),
+			 errmsg("%s", problem->problem),
+			 errdetail("%s", problem->path),
+			 problem->hint == NULL ? 0 : errhint("%s", problem->hint)));
 }
 
 /*

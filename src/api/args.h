@@ -15,6 +15,7 @@
 
 extern void oms_check_name(const char *name, const char *what);
 extern void oms_check_size(const Jsonb *value, const char *what, int max_kb, const char *setting);
+extern OmsGraph *oms_compile_or_error(Jsonb *definition);
 extern char *oms_clipped(const text *value);
 extern void oms_arg_required(FunctionCallInfo fcinfo, int n, const char *what);
 extern OmsTicketId oms_arg_ticket(FunctionCallInfo fcinfo, int n);

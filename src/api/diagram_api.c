@@ -1,6 +1,6 @@
 /*
  * diagram_api.c
- *		diagram: a workflow or a ticket as a picture.
+ *		diagram, draw_workflow: a workflow or a ticket as a picture.
  *
  * An untyped literal chooses the form with text, whatever stands in it; so that one draws a ticket, too.
  */
@@ -15,6 +15,7 @@
 
 PG_FUNCTION_INFO_V1(oms_diagram_of_workflow);
 PG_FUNCTION_INFO_V1(oms_diagram_of_ticket);
+PG_FUNCTION_INFO_V1(oms_draw_workflow);
 
 static OmsDiagramFormat
 arg_format(FunctionCallInfo fcinfo, int n)
@@ -36,7 +37,7 @@ arg_format(FunctionCallInfo fcinfo, int n)
 }
 
 static text *
-draw_workflow(Jsonb *definition, OmsDiagramFormat format)
+draw_stored(Jsonb *definition, OmsDiagramFormat format)
 {
 	List	   *problems = NIL;
 	OmsGraph   *graph = oms_definition_compile(definition, &problems);
@@ -81,7 +82,7 @@ oms_diagram_of_workflow(PG_FUNCTION_ARGS)
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	definition = oms_store_definition(name, current ? NULL : &version);
 	if (definition != NULL)
-		PG_RETURN_TEXT_P(draw_workflow(definition, format));
+		PG_RETURN_TEXT_P(draw_stored(definition, format));
 	if (current && oms_ticket_id_parse(name, strlen(name), &id))
 		PG_RETURN_TEXT_P(draw_ticket(id, format));
 	ereport(ERROR,
@@ -99,4 +100,17 @@ oms_diagram_of_ticket(PG_FUNCTION_ARGS)
 	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
 
 	PG_RETURN_TEXT_P(draw_ticket(id, arg_format(fcinfo, 1)));
+}
+
+/*
+ * draw_workflow(definition jsonb, format text) → text, of a definition that need not be created yet.
+ */
+Datum
+oms_draw_workflow(PG_FUNCTION_ARGS)
+{
+	OmsDiagramFormat format;
+
+	oms_arg_required(fcinfo, 0, "definition");
+	format = arg_format(fcinfo, 1);
+	PG_RETURN_TEXT_P(oms_diagram_draw(oms_compile_or_error(PG_GETARG_JSONB_P(0)), NULL, format));
 }

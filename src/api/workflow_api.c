@@ -61,26 +61,6 @@ oms_validate_workflow(PG_FUNCTION_ARGS)
 }
 
 /*
- * Compile a definition or raise its first problem.
- */
-static OmsGraph *
-compile_or_error(Jsonb *definition)
-{
-	List	   *problems = NIL;
-	OmsGraph   *graph = oms_definition_compile(definition, &problems);
-	OmsProblem *problem;
-
-	if (graph != NULL)
-		return graph;
-	problem = linitial(problems);
-	ereport(ERROR,
-			(errcode(OMS_ERR_INVALID_DEFINITION),
-			 errmsg("%s", problem->problem),
-			 errdetail("%s", problem->path),
-			 problem->hint == NULL ? 0 : errhint("%s", problem->hint)));
-}
-
-/*
  * Calendars may be made later, but no ticket can be opened before.
  */
 static void
@@ -111,7 +91,7 @@ oms_create_workflow(PG_FUNCTION_ARGS)
 	definition = PG_GETARG_JSONB_P(0);
 	oms_check_size(definition, "definition", oms_max_definition_size, "oms.max_definition_size");
 	oms_call_begin(&call, "oms.create_workflow()");
-	graph = compile_or_error(definition);
+	graph = oms_compile_or_error(definition);
 	if (oms_store_settle(oms_clock_now()))
 		oms_hooks_renew_worker();
 	version = oms_store_create_workflow(graph, definition, call.actor.role, oms_clock_now());
@@ -206,7 +186,7 @@ oms_next_stages_of_definition(PG_FUNCTION_ARGS)
 	oms_arg_required(fcinfo, 1, "done");
 	oms_arg_required(fcinfo, 2, "data");
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	graph = compile_or_error(PG_GETARG_JSONB_P(0));
+	graph = oms_compile_or_error(PG_GETARG_JSONB_P(0));
 	read_done(graph, PG_GETARG_ARRAYTYPE_P(1), &done);
 	oms_decide_assume_skips(graph, &done, PG_GETARG_JSONB_P(2));
 	foreach(cell, oms_decide_next(graph, &done))

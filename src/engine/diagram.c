@@ -315,6 +315,12 @@ dot_node(Diagram *diagram, int no, int colour)
 	appendStringInfo(out, "\n  n%d [label=\"", no);
 	dot_label(out, &diagram->label);
 	appendStringInfoChar(out, '"');
+	/* For the SVG that Graphviz makes of it: to be found, and to be coloured by a style sheet. */
+	appendStringInfo(out, ", id=\"stage-%d\"", no);
+	if (colour >= 0 || manual)
+		appendStringInfo(out, ", class=\"%s%s%s\"",
+						 colour >= 0 ? oms_stage_status_name(colours[colour].status) : "",
+						 colour >= 0 && manual ? " " : "", manual ? "manual" : "");
 	if (colour >= 0 || manual)
 		appendStringInfo(out, ", style=\"%s%s%s\"", colour >= 0 ? "filled" : "",
 						 colour >= 0 && manual ? "," : "", manual ? "dashed" : "");

@@ -250,6 +250,7 @@ static const struct
 	{"create_workflow", D},
 	{"delegate", S | D},
 	{"diagram", S | D},
+	{"draw_workflow", S | D},
 	{"disable_cron", D},
 	{"dispatch_channel", ALL},
 	{"enable_cron", D},

@@ -233,7 +233,7 @@ INSERT INTO calls SELECT 'tr_staff', format(s, :'tk') FROM unnest(ARRAY['SELECT 
 	'SELECT oms.get_timeline(%1$L)', 'SELECT oms.escalate(%1$L, ''a'', ''r'')', 'SELECT oms.escalate(%1$L, ''a'', ''r'', ''B'')', 'SELECT oms.reassign(%1$L, ''a'', ''B'', ''r'')', 'SELECT oms.skip_stage(%1$L, ''a'', ''r'')',
 	'SELECT oms.stage_failed(%1$L, ''a'', ''no'', retryable => false); SELECT oms.retry_stage(%1$L, ''a'', ''r'')', 'SELECT oms.cancel_ticket(%1$L, ''r'')', 'SELECT oms.comment(%1$L, ''c'')',
 	'SELECT oms.verify_timeline()', 'SELECT oms.verify_timeline(%1$L)', 'SELECT oms.rotate_tracking_number(%1$L)', 'SELECT oms.get_workflow(''Loan'')', 'SELECT oms.validate_workflow(''{}'')',
-	'SELECT oms.open_ticket(''Loan'')', 'SELECT oms.proof(%1$L)', 'SELECT oms.verify_seals()', 'SELECT * FROM oms.check()', 'SELECT * FROM oms.check(%1$L)', 'SELECT oms.diagram(''Loan'')', 'SELECT oms.diagram(%1$L::oms.ticket_id, ''dot'')']) s;
+	'SELECT oms.open_ticket(''Loan'')', 'SELECT oms.proof(%1$L)', 'SELECT oms.verify_seals()', 'SELECT * FROM oms.check()', 'SELECT * FROM oms.check(%1$L)', 'SELECT oms.diagram(''Loan'')', 'SELECT oms.draw_workflow(''{"name":"N","stages":[{"id":"b","owner":"B"}]}'')', 'SELECT oms.diagram(%1$L::oms.ticket_id, ''dot'')']) s;
 INSERT INTO calls SELECT 'tr_staff', format(s, :'tk', :'manual') FROM unnest(ARRAY['SELECT oms.assign(%1$L, ''a'', ''w'', ''why'')', 'SELECT oms.attach(%1$L, ''n'', ''https://x.example/n'', pg_catalog.repeat(''0'', 64), ''a'', true); SELECT * FROM oms.attachment',
 	'SELECT oms.claim_stage(%1$L, ''a'', ''w''); SELECT oms.delegate(%1$L, ''a'', ''x'', ''why'')', 'SELECT oms.claim_stage(%1$L, ''a'', ''w''); SELECT oms.delegate(%1$L, ''a'', ''x''); SELECT oms.resolve(%1$L, ''a'', ''why'')',
 	'SELECT * FROM oms.explain(%1$L)', 'SELECT * FROM oms.explain_clock(%1$L)', 'SELECT * FROM oms.explain_clock(%1$L, ''a'')', 'SELECT oms.hold(%1$L, ''a'', ''r'', ''2100-01-01 00:00+00'')',
@@ -489,7 +489,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE;
 END $$;
-SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|diagram|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors|sla_report|heat_map|bottlenecks|at_risk|clock|explain|explain_clock|my_work|help)\(|\* FROM oms\.(ticket|stage|timeline|worker|hold\M|queue|aging)'
+SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|diagram|draw_workflow|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors|sla_report|heat_map|bottlenecks|at_risk|clock|explain|explain_clock|my_work|help)\(|\* FROM oms\.(ticket|stage|timeline|worker|hold\M|queue|aging)'
 	THEN 'ZZ001' ELSE '25006' END, 'read-only: ' || sql) FROM calls WHERE sql !~ 'repair_guards|activate';
 SELECT is(t.read_only('tr_admin', sql), '25006', 'read-only: ' || sql) FROM unnest(ARRAY['SELECT oms.repair_guards()', 'SELECT oms.activate()']) sql;
 

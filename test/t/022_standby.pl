@@ -71,6 +71,7 @@ my %reads = (
 	'next_stages(oms.ticket_id)' => ["oms.next_stages('$ticket')"],
 	'stage_status("char")' => [ q{oms.stage_status('q')}, 'queued' ],
 	'ticket_status("char")' => [ q{oms.ticket_status('o')}, 'open' ],
+	'draw_workflow(jsonb, text)' => ["oms.draw_workflow($definition)"],
 	'validate_workflow(jsonb)' => ["oms.validate_workflow($definition)"],
 	'verify_timeline(oms.ticket_id)' => [ 'oms.verify_timeline()', '' ],
 	'version()' => ['oms.version()'],
