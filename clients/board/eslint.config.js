@@ -1,8 +1,8 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  // What runs in the browser is plain JavaScript; the tests run it there.
-  { ignores: ["public/", "eslint.config.js"] },
+  // What runs in the browser or in a thread is plain JavaScript; the tests run it there.
+  { ignores: ["public/", "src/*.mjs", "eslint.config.js"] },
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   {
