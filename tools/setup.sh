@@ -56,8 +56,9 @@ missing_clients() {
   [ -e "$("$pg_config" --includedir 2>/dev/null)/libpq-fe.h" ] || echo libpq-dev
 }
 missing_ops() {
-  have pgbouncer || echo pgbouncer
-  have prometheus || echo prometheus
+  have pgbackrest || echo pgbackrest
+  have prometheus && have promtool || echo prometheus
+  have prometheus-postgres-exporter || echo prometheus-postgres-exporter
 }
 missing() {
   local group v

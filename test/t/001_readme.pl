@@ -12,6 +12,8 @@
 #	```json		must be JSON
 #	```conf		must be among the settings of the tests' server
 #
+# What needs more than one server has tests of its own, which it names: <!-- tested by: test/t/… ops/t/… -->.
+#
 # If a document is wrong, what it should have been stands with the logs of this test.
 use strict;
 use warnings FATAL => 'all';
@@ -243,6 +245,11 @@ my %document = map { basename($_) => slurp_file($_) } "$top/README.md", glob("$t
 foreach my $name (sort keys %document)
 {
 	(my $db = lc $name) =~ s/\W/_/g;
+	if (my ($tests) = $document{$name} =~ /^<!-- tested by: (.*) -->$/m)
+	{
+		like(slurp_file("$top/$_"), qr/\b\Q$name\E\b/, "$name is tested by $_") foreach split ' ', $tests;
+		next;
+	}
 	my @verdicts = judge($document{$name}, $db);
 
 	is($_->[2], '', "$name:$_->[0] ($_->[1])") foreach @verdicts;
