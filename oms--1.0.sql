@@ -1511,13 +1511,14 @@ COMMENT ON VIEW oms.report_open IS 'for the reports: one row per stage that is b
 CREATE VIEW oms.open_stage AS
 	SELECT o.ticket_id, o.stage_no, o.workflow, o.stage, d.label, oms.stage_status(o.status) AS status, o.owner, o.worker,
 		t.priority, t.applicant, t.opened_at, oms.ticket_status(t.status) AS ticket_status, o.queued_at, o.due_at, o.running_since,
-		o.breached_at, o.overdue, o.now
+		o.breached_at, o.clocked, o.overdue, o.now
 	FROM oms.report_open AS o
 	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = o.ticket_id
 	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = o.workflow_id AND d.stage_no = o.stage_no;
 COMMENT ON VIEW oms.open_stage IS 'one row per stage that is queued, in progress, on hold or failed, with its ticket';
 COMMENT ON COLUMN oms.open_stage.due_at IS 'when the time limit ends if the clock runs on; NULL: no limit, or the clock stands';
 COMMENT ON COLUMN oms.open_stage.running_since IS 'NULL: the clock stands, or there is none';
+COMMENT ON COLUMN oms.open_stage.clocked IS 'has a time limit';
 COMMENT ON COLUMN oms.open_stage.overdue IS 'past its time limit now';
 COMMENT ON COLUMN oms.open_stage.now IS 'the time by which it is judged, oms.clock()';
 

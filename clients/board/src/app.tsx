@@ -10,7 +10,9 @@ import { errorPage } from "./layout.js";
 import { makeLimit } from "./limit.js";
 import { assets } from "./routes/assets.js";
 import { boardRoutes } from "./routes/board.js";
+import { finishedRoutes } from "./routes/finished.js";
 import { liveRoutes } from "./routes/live.js";
+import { reportRoutes } from "./routes/reports.js";
 import { signInRoutes } from "./routes/signin.js";
 import { findSession, rightsOf, sameToken } from "./session.js";
 import { asRefused, Refused, type Board, type Env, type Web } from "./web.js";
@@ -96,5 +98,7 @@ export function makeApp(board: Board) {
   app.route("/", signInRoutes);
   app.route("/", boardRoutes);
   app.route("/", liveRoutes);
+  app.route("/", reportRoutes);
+  app.route("/", finishedRoutes);
   return app;
 }

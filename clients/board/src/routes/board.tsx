@@ -2,8 +2,10 @@
 import { Hono } from "hono";
 import type { FC } from "hono/jsx";
 import type { Query } from "../db.js";
+import { MOST_ROWS, send } from "../export.js";
 import { count, makeTimes, words, type Times } from "../format.js";
 import { page } from "../layout.js";
+import { address } from "../reports/scope.js";
 import { Clock, Field, Status, Table, TicketLink } from "../ui.js";
 import { can, needs, param, person, Refused, type Env, type Web } from "../web.js";
 
@@ -43,10 +45,23 @@ export interface Filter {
   applicant: string | undefined;
   status: string | undefined;
   clock: string | undefined;
+  /** Queued in its cycle at least, and less than, so many days of 24 hours ago. */
+  ageFrom: number | undefined;
+  ageTo: number | undefined;
 }
 
 const STATUSES = ["queued", "in_progress", "on_hold", "failed"];
-const CLOCKS = { late: "late", soon: "due within 4 hours", fine: "in time", stands: "stopped or none" } as const;
+const CLOCKS = {
+  late: "late", hour: "due within an hour", soon: "due within 4 hours", day: "due within 24 hours", week: "due within 7 days",
+  fine: "due after 4 hours", stands: "stopped or none", limit: "with a time limit",
+} as const;
+
+function readDays(c: Web, name: string): number | undefined {
+  const text = param(c, name, 5);
+  if (text === undefined) return undefined;
+  if (!/^\d+$/.test(text)) throw new Refused(400, `"${text}" is not a number of days.`);
+  return Number(text);
+}
 
 function readFilter(c: Web): Filter {
   const status = param(c, "status");
@@ -56,14 +71,20 @@ function readFilter(c: Web): Filter {
   return {
     search: param(c, "q"), workflow: param(c, "workflow"), stage: param(c, "stage"), owner: param(c, "owner"),
     worker: param(c, "worker"), applicant: param(c, "applicant"), status, clock,
+    ageFrom: readDays(c, "age_from"), ageTo: readDays(c, "age_to"),
   };
 }
 
+const dueWithin = (length: string) => `o.running_since IS NOT NULL AND NOT o.overdue AND o.due_at <= o.now + '${length}'`;
 const CLOCK_SQL: Record<string, string> = {
   late: "o.overdue",
-  soon: "o.running_since IS NOT NULL AND NOT o.overdue AND o.due_at <= o.now + '4 hours'",
+  hour: dueWithin("1 hour"),
+  soon: dueWithin("4 hours"),
+  day: dueWithin("24 hours"),
+  week: dueWithin("7 days"),
   fine: "o.running_since IS NOT NULL AND NOT o.overdue AND o.due_at > o.now + '4 hours'",
   stands: "o.running_since IS NULL AND NOT o.overdue",
+  limit: "o.clocked",
 };
 
 /** A page's last row, from which the next page goes on. */
@@ -80,12 +101,8 @@ function readKey(text: string | undefined): Key | undefined {
   return { due, ticket, stage: Number(stage) };
 }
 
-/**
- * The rows of a page. The keys come first, from what the indexes of open stages lead to; only those of the page
- * are looked up whole.
- */
-async function openStages(query: Query, filter: Filter, after: Key | undefined) {
-  const values: unknown[] = [];
+/** A filter as conditions, with what they need among the values. */
+function conditions(filter: Filter, values: unknown[]): string[] {
   const where: string[] = [];
   const bind = (value: unknown) => `$${values.push(value)}`;
   for (const column of ["workflow", "stage", "owner", "worker", "applicant", "status"] as const) {
@@ -97,21 +114,45 @@ async function openStages(query: Query, filter: Filter, after: Key | undefined) 
     else where.push(`pg_catalog.starts_with(o.ticket_id::pg_catalog.text, ${bind(filter.search.toUpperCase())})`);
   }
   if (filter.clock !== undefined) where.push(CLOCK_SQL[filter.clock] ?? "false");
+  // As oms.aging has them; 0 is no lower end there.
+  if (filter.ageFrom !== undefined && filter.ageFrom > 0) where.push(`o.queued_at <= o.now - pg_catalog.make_interval(hours => ${bind(filter.ageFrom)}::int * 24)`);
+  if (filter.ageTo !== undefined) where.push(`o.queued_at > o.now - pg_catalog.make_interval(hours => ${bind(filter.ageTo)}::int * 24)`);
+  return where;
+}
+
+const whole = (where: readonly string[]) => (where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`);
+
+/** How many match, as far as it is worth counting. */
+async function countMatches(query: Query, filter: Filter): Promise<number> {
+  const values: unknown[] = [];
+  const where = whole(conditions(filter, values));
+  const { n } = await query.row<{ n: number }>(`SELECT count(*)::int AS n FROM (SELECT FROM oms.open_stage AS o ${where} LIMIT ${MOST_ROWS + 1}) AS m`, values);
+  return n;
+}
+
+/**
+ * The rows of a page. The keys come first, from what the indexes of open stages lead to; only those of the page
+ * are looked up whole.
+ */
+async function openStages(query: Query, filter: Filter, after: Key | undefined, most = PAGE) {
+  const values: unknown[] = [];
+  const where = conditions(filter, values);
+  const bind = (value: unknown) => `$${values.push(value)}`;
   const due = "COALESCE(o.due_at, 'infinity')";
   if (after !== undefined)
     where.push(`(${due}, o.ticket_id, o.stage_no) > (${bind(after.due)}::timestamptz, ${bind(after.ticket)}::oms.ticket_id, ${bind(after.stage)}::smallint)`);
   const rows = await query.rows<OpenStage & { key: string }>(
     `WITH page AS MATERIALIZED (
        SELECT o.ticket_id, o.stage_no, ${due} AS due FROM oms.open_stage AS o
-       ${where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`}
-       ORDER BY ${due}, o.ticket_id, o.stage_no LIMIT ${PAGE + 1}
+       ${whole(where)}
+       ORDER BY ${due}, o.ticket_id, o.stage_no LIMIT ${most + 1}
      )
      SELECT ${COLUMNS}, pg_catalog.concat_ws(' ', pg_catalog.to_json(p.due) #>> '{}', p.ticket_id, p.stage_no) AS key
      FROM page AS p JOIN oms.open_stage AS o ON o.ticket_id = p.ticket_id AND o.stage_no = p.stage_no
      ORDER BY p.due, p.ticket_id, p.stage_no`,
     values,
   );
-  return { rows: rows.slice(0, PAGE), next: rows.length > PAGE ? rows[PAGE - 1]?.key : undefined };
+  return { rows, next: rows.length > most ? rows[most - 1]?.key : undefined };
 }
 
 const BoardRow: FC<{ row: OpenStage; now: Date; times: Times }> = ({ row, now, times }) => (
@@ -193,16 +234,18 @@ boardRoutes.get("/", async (c) => {
   const { db } = c.get("board");
   const filter = readFilter(c);
   const after = readKey(param(c, "after"));
-  const { rows, next, now, times, counts, workflows, owners } = await db.as(session.role, async (query) => ({
+  const filtered = Object.values(filter).some((v) => v !== undefined);
+  const { rows, next, now, times, counts, workflows, owners, matches } = await db.as(session.role, async (query) => ({
     ...(await openStages(query, filter, after)),
     ...(await clockOf(query)),
     counts: await countOpen(query),
+    matches: filtered ? await countMatches(query, filter) : undefined,
     workflows: await query.rows<{ name: string }>("SELECT w.name FROM oms.workflow AS w WHERE w.current ORDER BY w.name"),
     owners: await query.rows<{ name: string }>("SELECT o.name FROM oms.owner AS o ORDER BY o.name LIMIT 500"),
   }));
   const url = new URL(c.req.url);
+  const asked = { ...c.req.query(), after: undefined };
   if (next !== undefined) url.searchParams.set("after", next);
-  const filtered = Object.values(filter).some((v) => v !== undefined);
   return page(
     c,
     { title: "Board", scripts: ["/assets/live.js"], now, wide: true },
@@ -235,10 +278,24 @@ boardRoutes.get("/", async (c) => {
         <Choice name="clock" label="Clock" value={filter.clock} from={Object.entries(CLOCKS)} />
         {filter.stage === undefined ? null : <input type="hidden" name="stage" value={filter.stage} />}
         {filter.worker === undefined ? null : <input type="hidden" name="worker" value={filter.worker} />}
+        {filter.ageFrom === undefined ? null : <input type="hidden" name="age_from" value={filter.ageFrom} />}
+        {filter.ageTo === undefined ? null : <input type="hidden" name="age_to" value={filter.ageTo} />}
         <p class="buttons">
           <button class="main">Show</button> {filtered ? <a href="/">Show all</a> : null}
         </p>
       </form>
+      {matches === undefined ? null : (
+        <p class="matches">
+          <strong>{matches > MOST_ROWS ? `More than ${count(MOST_ROWS)}` : count(matches)}</strong> open {matches === 1 ? "stage matches" : "stages match"}
+          {[
+            filter.stage === undefined ? "" : `: stage ${words(filter.stage)}`,
+            filter.worker === undefined ? "" : `: worker ${filter.worker}`,
+            filter.ageFrom === undefined && filter.ageTo === undefined
+              ? ""
+              : filter.ageTo === undefined ? `: queued ${filter.ageFrom ?? 0} days ago or earlier` : `: queued ${filter.ageFrom ?? 0} to ${filter.ageTo} days ago`,
+          ].join("")}
+        </p>
+      )}
       <p class="live" id="live" role="status" aria-live="polite">
         <span class="live-dot" aria-hidden="true"></span> <span id="live-words">Live updates start</span>
       </p>
@@ -253,7 +310,7 @@ boardRoutes.get("/", async (c) => {
               <td colspan={7}>{filtered ? "Nothing open matches." : "Nothing is open."}</td>
             </tr>
           ) : (
-            rows.map((row) => <BoardRow row={row} now={now} times={times} />)
+            rows.slice(0, PAGE).map((row) => <BoardRow row={row} now={now} times={times} />)
           )}
         </tbody>
       </Table>
@@ -265,6 +322,9 @@ boardRoutes.get("/", async (c) => {
           </a>
         )}
       </nav>
+      <p class="downloads">
+        This list as <a href={address("/tickets.csv", asked)}>CSV</a> or <a href={address("/tickets.json", asked)}>JSON</a>, at most {count(MOST_ROWS)} stages.
+      </p>
       <section aria-labelledby="alerts-head" class="alerts">
         <h2 id="alerts-head">Alerts since you opened this page</h2>
         <ul id="alerts" class="alert-list"></ul>
@@ -302,3 +362,16 @@ boardRoutes.get("/rows", async (c) => {
     </table>,
   );
 });
+
+const LIST_COLUMNS = [
+  "ticket_id", "workflow", "stage", "label", "status", "owner", "worker", "priority", "applicant", "queued_at", "due_at", "running_since", "breached_at",
+] as const;
+
+/** The board's list for other programs. */
+for (const format of ["csv", "json"] as const)
+  boardRoutes.get(`/tickets.${format}`, async (c) => {
+    needs(c, "get_ticket");
+    const filter = readFilter(c);
+    const { rows } = await c.get("board").db.as(person(c).role, (query) => openStages(query, filter, undefined, MOST_ROWS));
+    return send(c, { name: "open-stages", columns: LIST_COLUMNS, rows, asked: c.req.query() });
+  });

@@ -1,0 +1,621 @@
+/** The reports of the extension: figures for the level monitor and up; the way to the tickets for staff. */
+import { Hono } from "hono";
+import type { Child, FC } from "hono/jsx";
+import type { Query } from "../db.js";
+import { MOST_ROWS, send } from "../export.js";
+import { count, percent, words, type Times } from "../format.js";
+import { page } from "../layout.js";
+import {
+  AGE_COLUMNS, AHEAD, aging, atRisk, bottlenecks, BOTTLENECK_COLUMNS, HEAT_COLUMNS, heatMap, queue, QUEUE_COLUMNS, RISK_COLUMNS, slaReport, SLA_COLUMNS, WAYS,
+  type AgeRow, type Ahead, type SlaRow, type Way,
+} from "../reports/data.js";
+import { HeatLegend, HeatMap, MOST_HEAT_ROWS } from "../reports/heatmap.js";
+import { address, periodWords, readScope, scopeParams, type Scope } from "../reports/scope.js";
+import { Chart, Downloads, duration, Figure, GroupTable, PeriodForm, ReportNav, sign, WorkflowField } from "../reports/ui.js";
+import { Status, Table, TicketLink } from "../ui.js";
+import { can, needs, param, person, Refused, type Env, type Web } from "../web.js";
+import { clockOf } from "./board.js";
+
+export const reportRoutes = new Hono<Env>();
+
+/** More bars are no picture any more. */
+const MOST_BARS = 16;
+/** More rows are no page any more; the CSV has them. */
+const MOST_LINES = 200;
+const SCRIPTS = ["/assets/vendor/chart.js", "/assets/charts.js"];
+
+interface Asked {
+  query: Query;
+  now: Date;
+  times: Times;
+  scope: Scope;
+  /** May the person see the tickets behind the figures? */
+  drills: boolean;
+  /** Names to choose from; undefined for who may not read them. */
+  names: readonly string[] | undefined;
+}
+
+/** Runs a page's queries as the person, with what all reports need. */
+async function ask<T>(c: Web, work: (asked: Asked) => Promise<T>): Promise<T & Omit<Asked, "query">> {
+  needs(c, "sla_report");
+  const drills = can(c, "get_ticket");
+  return c.get("board").db.as(person(c).role, async (query) => {
+    const { now, times } = await clockOf(query);
+    const scope = readScope(c, now, times);
+    const names = drills
+      ? (await query.rows<{ name: string }>("SELECT w.name FROM oms.workflow AS w WHERE w.current ORDER BY w.name")).map((w) => w.name)
+      : undefined;
+    const asked = { now, times, scope, drills, names };
+    return { ...(await work({ query, ...asked })), ...asked };
+  });
+}
+
+const More: FC<{ shown: number; all: number; what: string }> = ({ shown, all, what }) =>
+  all <= shown ? null : (
+    <p class="hint">
+      The first {count(shown)} of {count(all)} {what}; CSV and JSON have all.
+    </p>
+  );
+
+/** Where the figures of a line lead: finished work, what was due, what is open. */
+function ways(scope: Scope, drills: boolean, of: { workflow?: string | null; stage?: string | null }) {
+  const workflow = of.workflow ?? scope.workflow;
+  const stage = of.stage ?? undefined;
+  const past = { ...scopeParams(scope), workflow, stage };
+  const to = (path: string, params: Record<string, string | undefined>) => (drills ? address(path, params) : undefined);
+  return {
+    finished: (more: Record<string, string> = {}) => to("/finished", { ...past, ...more }),
+    due: (more: Record<string, string> = {}) => to("/due", { ...past, ...more }),
+    open: (more: Record<string, string> = {}) => to("/", { workflow, stage, ...more }),
+  };
+}
+
+/** A share that has its sign where half or more is late. */
+const Rate: FC<{ share: number | null }> = ({ share }) => (
+  <>
+    {percent(share)}
+    {share !== null && share >= 0.5 ? (
+      <>
+        <span aria-hidden="true"> !</span>
+        <span class="only-read"> half or more</span>
+      </>
+    ) : null}
+  </>
+);
+
+const Used: FC<{ share: number | null }> = ({ share }) => {
+  const bad = sign(share);
+  return (
+    <>
+      {percent(share)}
+      {bad.sign === "" ? null : (
+        <>
+          <span aria-hidden="true"> {bad.sign}</span>
+          <span class="only-read"> {bad.words}</span>
+        </>
+      )}
+    </>
+  );
+};
+
+const nameOf = (row: { workflow: string | null; stage: string | null }, several: boolean) =>
+  row.stage === null ? (row.workflow ?? "Everything") : several ? `${row.workflow ?? ""}: ${words(row.stage)}` : words(row.stage);
+
+function slaChart(rows: readonly SlaRow[], several: boolean): Child {
+  const bars = [...rows].filter((r) => r.met + r.breached + r.open > 0).slice(0, MOST_BARS);
+  return (
+    <Chart
+      label={`Stacked bars: how many were in time, late, and are open, for ${bars.length} ${bars[0]?.stage === null ? "workflows" : "stages"}.`}
+      caption="In time, late and open"
+      unit="stages" labels={bars.map((r) => nameOf(r, several))}
+      series={[
+        { name: "in time (met)", colour: "fine", pattern: "plain", values: bars.map((r) => r.met) },
+        { name: "late (breached)", colour: "late", pattern: "lines", values: bars.map((r) => r.breached) },
+        { name: "open, in time", colour: "info", pattern: "dots", values: bars.map((r) => r.open - r.open_overdue) },
+        { name: "open, late", colour: "soon", pattern: "cross", values: bars.map((r) => r.open_overdue) },
+      ]}
+    />
+  );
+}
+
+/** Met, breached and open side by side, for each line of the report. */
+const SlaTable: FC<{ rows: readonly SlaRow[]; scope: Scope; drills: boolean; caption: string }> = ({ rows, scope, drills, caption }) => (
+  <GroupTable
+    caption={caption} class="sla"
+    groups={[
+      ["", ["Workflow", "Stage"]],
+      ["Finished in the period", ["All", "In time (met)", "Late (breached)", "Late, share"]],
+      ["Due in the period", ["All", "Late", "Late, share"]],
+      ["Open now", ["All", "Late", "Late, share"]],
+      ["Time limit used by", ["half", "9 of 10", "99 of 100"]],
+    ]}
+  >
+    <tbody>
+      {rows.map((r) => {
+        const { finished, due, open } = ways(scope, drills, r);
+        const limited = { verdict: "limited" };
+        const late = { verdict: "breached" };
+        return (
+          <tr class={r.stage === null ? "sum" : undefined}>
+            <th scope="row">{r.workflow ?? "Everything"}</th>
+            <th scope="row">{r.stage === null ? "all" : words(r.stage)}</th>
+            <td class="right"><Figure href={finished()} n={r.finished} /></td>
+            <td class="right"><Figure href={finished({ verdict: "met" })} n={r.met} /></td>
+            <td class="right"><Figure href={finished(late)} n={r.breached} /></td>
+            <td class="right"><Figure href={finished(late)} n={r.breached}><Rate share={r.completed_rate} /></Figure></td>
+            <td class="right"><Figure href={due()} n={r.due} /></td>
+            <td class="right"><Figure href={due(late)} n={r.due_breached} /></td>
+            <td class="right"><Figure href={due(late)} n={r.due_breached}><Rate share={r.due_rate} /></Figure></td>
+            <td class="right"><Figure href={open({ clock: "limit" })} n={r.open} /></td>
+            <td class="right"><Figure href={open({ clock: "late" })} n={r.open_overdue} /></td>
+            <td class="right"><Figure href={open({ clock: "late" })} n={r.open_overdue}><Rate share={r.open_rate} /></Figure></td>
+            {([r.p50, r.p90, r.p99] as const).map((share) => (
+              <td class="right"><Figure href={finished(limited)} n={r.met + r.breached}><Used share={share} /></Figure></td>
+            ))}
+          </tr>
+        );
+      })}
+    </tbody>
+  </GroupTable>
+);
+
+const ABOUT = [
+  ["/reports/sla", "Time limits", "How limits were kept, stage by stage: met, breached and open side by side."],
+  ["/reports/heat-map", "Heat-map", "Where and when limits get tight: by stage, weekday and hour, or owner."],
+  ["/reports/bottlenecks", "Bottlenecks", "Where the time went: waiting, work, holds, rework."],
+  ["/reports/queue", "Queues", "What each owner has now."],
+  ["/reports/aging", "Age", "How long open stages have been open."],
+  ["/reports/at-risk", "At risk", "What is due soon, the first one first."],
+] as const;
+
+const Big: FC<{ name: string; n: number; href: string | undefined; late: string; sign: string }> = (props) => (
+  <li class={`card big big-${props.sign}`}>
+    <span class="big-name">{props.name}</span>
+    <span class="big-figure">
+      <Figure href={props.href} n={props.n} />
+    </span>
+    <span class="by">{props.late}</span>
+  </li>
+);
+
+reportRoutes.get("/reports", async (c) => {
+  const { rows, scope, drills, names, now, times } = await ask(c, async ({ query, scope }) => ({ rows: await slaReport(query, scope) }));
+  const total = rows.find((r) => r.workflow === null);
+  const workflows = rows.filter((r) => r.workflow !== null && r.stage === null);
+  const { finished, due, open } = ways(scope, drills, {});
+  return page(
+    c,
+    { title: "Reports", scripts: SCRIPTS, now, wide: true },
+    <>
+      <h1>Reports</h1>
+      <ReportNav path="/reports" scope={scope} />
+      <PeriodForm path="/reports" scope={scope} names={names} now={now} times={times} />
+      <h2>How time limits were kept, {periodWords(scope)}</h2>
+      {total === undefined ? null : (
+        <ul class="bigs">
+          <Big name="Met" sign="met" n={total.met} href={finished({ verdict: "met" })} late={`of ${count(total.met + total.breached)} finished with a time limit`} />
+          <Big name="Breached" sign="late" n={total.breached} href={finished({ verdict: "breached" })} late={`${percent(total.completed_rate)} of what was finished`} />
+          <Big name="Due" sign="due" n={total.due} href={due()} late={`${percent(total.due_rate)} of it late`} />
+          <Big name="Open now" sign="open" n={total.open} href={open({ clock: "limit" })} late={`${count(total.open_overdue)} late, ${percent(total.open_rate)}`} />
+        </ul>
+      )}
+      {slaChart(workflows, true)}
+      <SlaTable rows={workflows.slice(0, MOST_LINES)} scope={scope} drills={drills} caption={`Time limits by workflow, ${periodWords(scope)}`} />
+      <More shown={MOST_LINES} all={workflows.length} what="workflows" />
+      <Downloads path="/reports/sla" params={scopeParams(scope)} />
+      <h2>The reports</h2>
+      <ul class="about">
+        {ABOUT.map(([href, name, text]) => (
+          <li>
+            <a href={address(href, scopeParams(scope))}>{name}</a>: {text}
+          </li>
+        ))}
+        {drills ? (
+          <li>
+            <a href={address("/finished", scopeParams(scope))}>Finished stages</a>: every passage of a ticket through a stage, one by one.
+          </li>
+        ) : null}
+      </ul>
+    </>,
+  );
+});
+
+reportRoutes.get("/reports/sla", async (c) => {
+  const { rows, scope, drills, names, now, times } = await ask(c, async ({ query, scope }) => ({ rows: await slaReport(query, scope) }));
+  const stages = rows.filter((r) => r.stage !== null);
+  const several = new Set(stages.map((r) => r.workflow)).size > 1;
+  const shown = rows.slice(0, MOST_LINES);
+  return page(
+    c,
+    { title: "Time limits", scripts: SCRIPTS, now, wide: true },
+    <>
+      <h1>How time limits were kept</h1>
+      <ReportNav path="/reports/sla" scope={scope} />
+      <PeriodForm path="/reports/sla" scope={scope} names={names} now={now} times={times} />
+      {slaChart(stages, several)}
+      <SlaTable rows={shown} scope={scope} drills={drills} caption={`Time limits, ${periodWords(scope)}`} />
+      <p class="hint">
+        The share of what was finished looks better the longer late work lies around; the share of what was due has it as soon as it is due. Stages without a
+        time limit count in All of what was finished only. {"!"} stands beside what is over the limit, or late by half or more.
+      </p>
+      <h2>Where the time went</h2>
+      <Table caption={`Time on the wall of what was finished, ${periodWords(scope)}`} class="figures" head={["Workflow", "Stage", "Waiting", "Work", "On hold", "Rework", "Reworked"]}>
+        <tbody>
+          {shown.map((r) => {
+            const { finished } = ways(scope, drills, r);
+            const first = { cycle: "first" };
+            return (
+              <tr class={r.stage === null ? "sum" : undefined}>
+                <th scope="row">{r.workflow ?? "Everything"}</th>
+                <th scope="row">{r.stage === null ? "all" : words(r.stage)}</th>
+                {([r.wait_seconds, r.work_seconds, r.hold_seconds] as const).map((s) => (
+                  <td><Figure href={s === 0 ? undefined : finished(first)} n={r.finished - r.reworked}>{duration(s)}</Figure></td>
+                ))}
+                <td><Figure href={finished({ cycle: "later" })} n={r.reworked}>{duration(r.rework_seconds)}</Figure></td>
+                <td><Figure href={finished({ cycle: "later" })} n={r.reworked} /></td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </Table>
+      <More shown={MOST_LINES} all={rows.length} what="rows" />
+      <Downloads path="/reports/sla" params={scopeParams(scope)} />
+    </>,
+  );
+});
+
+function readWay(c: Web): Way {
+  const by = param(c, "by") ?? "stage";
+  if (!Object.hasOwn(WAYS, by)) throw new Refused(400, `There is no heat-map by "${by}".`);
+  return by as Way;
+}
+
+reportRoutes.get("/reports/heat-map", async (c) => {
+  const by = readWay(c);
+  const { cells, scope, drills, names, now, times } = await ask(c, async ({ query, scope }) => ({ cells: await heatMap(query, scope, by) }));
+  const lines = new Set(cells.map((cell) => JSON.stringify([cell.workflow, cell.y]))).size;
+  return page(
+    c,
+    { title: "Heat-map", now, wide: true },
+    <>
+      <h1>Where time limits get tight</h1>
+      <ReportNav path="/reports/heat-map" scope={scope} />
+      <ul class="presets" aria-label="Heat-maps">
+        {Object.entries(WAYS).map(([way, name]) => (
+          <li>
+            <a href={address("/reports/heat-map", { ...scopeParams(scope), by: way })} aria-current={way === by ? "true" : undefined}>
+              {name}
+            </a>
+          </li>
+        ))}
+      </ul>
+      <PeriodForm path="/reports/heat-map" scope={scope} names={names} now={now} times={times} more={{ by }} />
+      {by !== "stage" && scope.workflow !== undefined ? <p class="message">This heat-map is about all workflows together.</p> : null}
+      <p>
+        The share of its time limit that nine of ten stages stayed under, and below it how many were finished and how many of them late.
+        {" ! is over the limit, !! more than one and a half times the limit."}
+      </p>
+      <HeatLegend />
+      {cells.length === 0 ? (
+        <p>Nothing with a time limit was finished {periodWords(scope)}.</p>
+      ) : (
+        <HeatMap
+          cells={cells} by={by} scope={scope} drills={drills}
+          caption={`${WAYS[by]} of finishing, ${periodWords(scope)}; ${by === "owner" ? "weeks in UTC" : times.zone}`}
+        />
+      )}
+      <More shown={MOST_HEAT_ROWS} all={lines} what="rows" />
+      <Downloads path="/reports/heat-map" params={{ ...scopeParams(scope), by }} />
+    </>,
+  );
+});
+
+reportRoutes.get("/reports/bottlenecks", async (c) => {
+  const { rows, scope, drills, names, now, times } = await ask(c, async ({ query, scope }) => ({ rows: await bottlenecks(query, scope) }));
+  const several = new Set(rows.map((r) => r.workflow)).size > 1;
+  const bars = rows.filter((r) => r.total_seconds > 0).slice(0, MOST_BARS);
+  const hours = (of: (r: (typeof rows)[number]) => number) => bars.map((r) => Math.round(of(r) / 36) / 100);
+  return page(
+    c,
+    { title: "Bottlenecks", scripts: SCRIPTS, now, wide: true },
+    <>
+      <h1>Where the time went</h1>
+      <ReportNav path="/reports/bottlenecks" scope={scope} />
+      <PeriodForm path="/reports/bottlenecks" scope={scope} names={names} now={now} times={times} />
+      <Chart
+        label={`Stacked bars: hours of waiting, work, holds and rework, for the ${bars.length} stages with the most time.`}
+        caption="Hours by stage, the one with the most first"
+        unit="hours" labels={bars.map((r) => nameOf(r, several))}
+        series={[
+          { name: "waiting", colour: "soon", pattern: "lines", values: hours((r) => r.wait_seconds) },
+          { name: "work", colour: "fine", pattern: "plain", values: hours((r) => r.work_seconds) },
+          { name: "on hold", colour: "held", pattern: "dots", values: hours((r) => r.hold_seconds) },
+          { name: "rework", colour: "late", pattern: "cross", values: hours((r) => r.rework_seconds) },
+        ]}
+      />
+      <GroupTable
+        caption={`Time on the wall of what was finished, ${periodWords(scope)}, the stage with the most first`}
+        groups={[
+          ["", ["Workflow", "Stage"]],
+          ["Finished", ["Stages", "Time", "Share", "Mean"]],
+          ["What the time was", ["Waiting", "Work", "On hold", "Rework"]],
+          ["Breached", ["Stages", "Share"]],
+          ["Open now", ["Stages", "Days to clear"]],
+        ]}
+      >
+        <tbody>
+          {rows.slice(0, MOST_LINES).map((r) => {
+            const { finished, open } = ways(scope, drills, r);
+            const late = { verdict: "breached" };
+            const all = (text: string) => <Figure href={finished()} n={r.finished}>{text}</Figure>;
+            // Not how many first passages there were, but whose time it is.
+            const part = (seconds: number, cycle: string) => (
+              <td class="right">{seconds === 0 || !drills ? duration(seconds) : <a href={finished({ cycle })}>{duration(seconds)}</a>}</td>
+            );
+            return (
+              <tr>
+                <th scope="row">{r.workflow}</th>
+                <th scope="row">{words(r.stage)}</th>
+                <td class="right"><Figure href={finished()} n={r.finished} /></td>
+                <td class="right">{all(duration(r.total_seconds))}</td>
+                <td class="right">{all(percent(r.share))}</td>
+                <td class="right">{all(duration(r.mean_seconds))}</td>
+                {part(r.wait_seconds, "first")}
+                {part(r.work_seconds, "first")}
+                {part(r.hold_seconds, "first")}
+                {part(r.rework_seconds, "later")}
+                <td class="right"><Figure href={finished(late)} n={r.breached} /></td>
+                <td class="right"><Figure href={finished(late)} n={r.breached}>{percent(r.breach_share)}</Figure></td>
+                <td class="right"><Figure href={open()} n={r.open} /></td>
+                <td class="right">{r.days_to_clear === null ? "–" : <Figure href={open()} n={r.open}>{r.days_to_clear.toFixed(1)}</Figure>}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </GroupTable>
+      <More shown={MOST_LINES} all={rows.length} what="stages" />
+      <p class="hint">Days to clear: how long the open ones take at the pace of the period. Without a first day there is no pace.</p>
+      <Downloads path="/reports/bottlenecks" params={scopeParams(scope)} />
+    </>,
+  );
+});
+
+reportRoutes.get("/reports/queue", async (c) => {
+  const { rows, drills, scope, now, times } = await ask(c, async ({ query }) => ({ rows: await queue(query) }));
+  const sum = (of: (r: (typeof rows)[number]) => number) => rows.reduce((all, r) => all + of(r), 0);
+  const bars = [...rows].sort((a, b) => b.queued + b.in_progress - a.queued - a.in_progress).slice(0, MOST_BARS);
+  const FIGURES = [
+    ["queued", { status: "queued" }], ["in_progress", { status: "in_progress" }], ["on_hold", { status: "on_hold" }], ["failed", { status: "failed" }],
+    ["due_within_hour", { clock: "hour" }], ["overdue", { clock: "late" }],
+  ] as const;
+  return page(
+    c,
+    { title: "Queues", scripts: SCRIPTS, now, wide: true },
+    <>
+      <h1>What each owner has now</h1>
+      <ReportNav path="/reports/queue" scope={scope} />
+      <Chart
+        label={`Stacked bars: what is queued, in progress, on hold and failed, for ${bars.length} owners.`}
+        caption="Open stages by owner" unit="stages" labels={bars.map((r) => r.owner)}
+        series={[
+          { name: "queued", colour: "info", pattern: "dots", values: bars.map((r) => r.queued) },
+          { name: "in progress", colour: "fine", pattern: "plain", values: bars.map((r) => r.in_progress) },
+          { name: "on hold", colour: "held", pattern: "back", values: bars.map((r) => r.on_hold) },
+          { name: "failed", colour: "late", pattern: "cross", values: bars.map((r) => r.failed) },
+        ]}
+      />
+      <Table
+        caption="Open stages by owner, the most late ones first"
+        class="figures" head={["Owner", "Queued", "In progress", "On hold", "Failed", "Due within the hour", "Late", "Oldest queued since"]}
+      >
+        <tbody>
+          {rows.length === 0 ? (
+            <tr>
+              <td colspan={8}>Nothing is open.</td>
+            </tr>
+          ) : (
+            <tr class="sum">
+              <th scope="row">All owners</th>
+              {FIGURES.map(([name, filter]) => (
+                <td><Figure href={drills ? address("/", filter) : undefined} n={sum((r) => r[name])} /></td>
+              ))}
+              <td>–</td>
+            </tr>
+          )}
+          {rows.slice(0, MOST_LINES).map((r) => (
+            <tr>
+              <th scope="row">{r.owner}</th>
+              {FIGURES.map(([name, filter]) => (
+                <td><Figure href={drills ? address("/", { owner: r.owner, ...filter }) : undefined} n={r[name]} /></td>
+              ))}
+              <td>
+                {r.oldest === null ? "–" : (
+                  <>
+                    {times.full(r.oldest)} <span class="by">({duration((now.getTime() - r.oldest.getTime()) / 1000)})</span>
+                  </>
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </Table>
+      <More shown={MOST_LINES} all={rows.length} what="owners" />
+      <Downloads path="/reports/queue" params={{}} />
+    </>,
+  );
+});
+
+const AGES = [[0, 1], [1, 3], [3, 7], [7, 14], [14, 30], [30, null]] as const;
+const ageWords = (from: number, to: number | null) => (to === null ? `${from} days and more` : to === 1 ? "under a day" : `${from} to ${to} days`);
+
+reportRoutes.get("/reports/aging", async (c) => {
+  const { rows, scope, drills, names, now } = await ask(c, async ({ query, scope }) => ({ rows: await aging(query, scope.workflow) }));
+  const lines = new Map<string, AgeRow[]>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.workflow, row.stage]);
+    lines.set(key, [...(lines.get(key) ?? []), row]);
+  }
+  const sums = AGES.map(([from]) => {
+    const those = rows.filter((r) => r.from_days === from);
+    const sum = (of: (r: AgeRow) => number) => those.reduce((all, r) => all + of(r), 0);
+    return { from_days: from, open: sum((r) => r.open), on_hold: sum((r) => r.on_hold), overdue: sum((r) => r.overdue) };
+  });
+  const ageCells = (of: readonly Pick<AgeRow, "from_days" | "open" | "on_hold" | "overdue">[], workflow?: string, stage?: string) =>
+    AGES.map(([from, to]) => {
+      const row = of.find((r) => r.from_days === from);
+      if (row === undefined || row.open === 0) return <td class="right">–</td>;
+      const href = (more: Record<string, string>) =>
+        drills ? address("/", { workflow: workflow ?? scope.workflow, stage, age_from: from, age_to: to ?? undefined, ...more }) : undefined;
+      return (
+        <td class="right">
+          <Figure href={href({})} n={row.open} />
+          {row.overdue === 0 ? null : (
+            <small class="part late-words"><Figure href={href({ clock: "late" })} n={row.overdue} plain>{count(row.overdue)} late</Figure></small>
+          )}
+          {row.on_hold === 0 ? null : (
+            <small class="part"><Figure href={href({ status: "on_hold" })} n={row.on_hold} plain>{count(row.on_hold)} on hold</Figure></small>
+          )}
+        </td>
+      );
+    });
+  return page(
+    c,
+    { title: "Age", scripts: SCRIPTS, now, wide: true },
+    <>
+      <h1>How long open stages have been open</h1>
+      <ReportNav path="/reports/aging" scope={scope} />
+      <form method="get" action="/reports/aging" class="filters" aria-label="Workflow">
+        <WorkflowField value={scope.workflow} names={names} />
+        <p class="buttons">
+          <button class="main">Show</button>
+        </p>
+      </form>
+      {rows.length === 0 ? null : (
+        <Chart
+          label="Stacked bars: how many open stages are how old, late ones and others." caption="Open stages by age" unit="stages"
+          labels={AGES.map(([from, to]) => ageWords(from, to))}
+          series={[
+            { name: "not late", colour: "info", pattern: "plain", values: sums.map((s) => s.open - s.overdue) },
+            { name: "late", colour: "late", pattern: "lines", values: sums.map((s) => s.overdue) },
+          ]}
+        />
+      )}
+      <Table
+        caption="Open stages by age: days of 24 hours since they were queued in their cycle"
+        head={["Workflow", "Stage", ...AGES.map(([from, to]) => ageWords(from, to))]} class="figures"
+      >
+        <tbody>
+          {rows.length === 0 ? (
+            <tr>
+              <td colspan={8}>Nothing is open.</td>
+            </tr>
+          ) : (
+            <tr class="sum">
+              <th scope="row">Everything</th>
+              <th scope="row">all</th>
+              {ageCells(sums)}
+            </tr>
+          )}
+          {[...lines.values()].slice(0, MOST_LINES).map((line) => {
+            const { workflow = "", stage = "" } = line[0] ?? {};
+            return (
+              <tr>
+                <th scope="row">{workflow}</th>
+                <th scope="row">{words(stage)}</th>
+                {ageCells(line, workflow, stage)}
+              </tr>
+            );
+          })}
+        </tbody>
+      </Table>
+      <More shown={MOST_LINES} all={lines.size} what="stages" />
+      <Downloads path="/reports/aging" params={{ workflow: scope.workflow }} />
+    </>,
+  );
+});
+
+function readAhead(c: Web): Ahead {
+  const within = param(c, "within") ?? "soon";
+  if (!Object.hasOwn(AHEAD, within)) throw new Refused(400, `There is no "${within}" to look ahead.`);
+  return within as Ahead;
+}
+
+reportRoutes.get("/reports/at-risk", async (c) => {
+  const within = readAhead(c);
+  const { rows, total, scope, drills, now, times } = await ask(c, ({ query }) => atRisk(query, within, MOST_LINES));
+  return page(
+    c,
+    { title: "At risk", now, wide: true },
+    <>
+      <h1>What is due soon</h1>
+      <ReportNav path="/reports/at-risk" scope={scope} />
+      <ul class="presets" aria-label="How far ahead">
+        {Object.entries(AHEAD).map(([name, text]) => (
+          <li>
+            <a href={address("/reports/at-risk", { within: name })} aria-current={name === within ? "true" : undefined}>
+              {text}
+            </a>
+          </li>
+        ))}
+      </ul>
+      <p class="matches">
+        <strong><Figure href={drills ? address("/", { clock: within }) : undefined} n={total} /></strong> {total === 1 ? "stage is" : "stages are"} due within {AHEAD[within]}.
+      </p>
+      <Table caption="Running clocks, the first one first" head={["Ticket", "Workflow", "Stage", "Owner", "Status", "Clock", "Due"]}>
+        <tbody>
+          {rows.length === 0 ? (
+            <tr>
+              <td colspan={7}>Nothing is due within {AHEAD[within]}.</td>
+            </tr>
+          ) : (
+            rows.map((r) => (
+              <tr>
+                <th scope="row">{drills ? <TicketLink id={r.ticket} /> : <span class="number">{r.ticket}</span>}</th>
+                <td>{r.workflow}</td>
+                <td>{words(r.stage)}</td>
+                <td>{r.owner}</td>
+                <td>
+                  <Status status={r.status} />
+                </td>
+                <td>{duration(r.remaining_seconds)} left</td>
+                <td>{times.full(r.due_at)}</td>
+              </tr>
+            ))
+          )}
+        </tbody>
+      </Table>
+      <More shown={MOST_LINES} all={total} what="stages" />
+      <Downloads path="/reports/at-risk" params={{ within }} limited />
+    </>,
+  );
+});
+
+/** The same figures for other programs. */
+const SHEETS: Record<string, (c: Web) => ReturnType<typeof sheet>> = {
+  sla: (c) => sheet(c, "sla-report", SLA_COLUMNS, ({ query, scope }) => slaReport(query, scope), (scope) => scopeParams(scope)),
+  "heat-map": (c) => {
+    const by = readWay(c);
+    return sheet(c, `heat-map-by-${by}`, HEAT_COLUMNS, ({ query, scope }) => heatMap(query, scope, by), (scope) => ({ ...scopeParams(scope), by }));
+  },
+  bottlenecks: (c) => sheet(c, "bottlenecks", BOTTLENECK_COLUMNS, ({ query, scope }) => bottlenecks(query, scope), (scope) => scopeParams(scope)),
+  queue: (c) => sheet(c, "queue", QUEUE_COLUMNS, ({ query }) => queue(query), () => ({})),
+  aging: (c) => sheet(c, "aging", AGE_COLUMNS, ({ query, scope }) => aging(query, scope.workflow), ({ workflow }) => ({ workflow })),
+  "at-risk": (c) => {
+    const within = readAhead(c);
+    return sheet(c, "at-risk", RISK_COLUMNS, async ({ query }) => (await atRisk(query, within, MOST_ROWS + 1)).rows, () => ({ within }));
+  },
+};
+
+async function sheet(
+  c: Web, name: string, columns: readonly string[], read: (asked: Asked) => Promise<readonly object[]>,
+  askedFor: (scope: Scope) => Record<string, string | undefined>,
+) {
+  const { rows, scope } = await ask(c, async (asked) => ({ rows: await read(asked) }));
+  return send(c, { name, columns, rows, asked: askedFor(scope) });
+}
+
+reportRoutes.get("/reports/:file{[a-z-]+\\.(?:csv|json)}", (c) => {
+  const name = c.req.param("file").replace(/\..*$/, "");
+  const make = Object.hasOwn(SHEETS, name) ? SHEETS[name] : undefined;
+  return make === undefined ? c.notFound() : make(c);
+});
