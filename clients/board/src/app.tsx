@@ -8,12 +8,14 @@ import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
 import { errorPage } from "./layout.js";
 import { makeLimit } from "./limit.js";
+import { isApi, makeApi } from "./routes/api.js";
 import { assets } from "./routes/assets.js";
 import { boardRoutes } from "./routes/board.js";
 import { finishedRoutes } from "./routes/finished.js";
 import { liveRoutes } from "./routes/live.js";
 import { reportRoutes } from "./routes/reports.js";
 import { signInRoutes } from "./routes/signin.js";
+import { trackRoutes } from "./routes/track.js";
 import { findSession, rightsOf, sameToken } from "./session.js";
 import { asRefused, Refused, type Board, type Env, type Web } from "./web.js";
 
@@ -50,7 +52,8 @@ export function makeApp(board: Board) {
     c.set("board", board);
     c.set("session", undefined);
     c.set("rights", new Set());
-    c.set("wantsJson", (c.req.header("accept") ?? "").startsWith("application/json") || c.req.path.endsWith(".json"));
+    const accept = c.req.header("accept") ?? "";
+    c.set("wantsJson", accept.startsWith("application/json") || c.req.path.endsWith(".json") || (isApi(c.req.path) && !accept.includes("text/html")));
     await next();
   });
   app.use(
@@ -100,5 +103,7 @@ export function makeApp(board: Board) {
   app.route("/", liveRoutes);
   app.route("/", reportRoutes);
   app.route("/", finishedRoutes);
+  app.route("/", trackRoutes);
+  app.route("/", makeApi((c) => allowed(addressOf(c))));
   return app;
 }

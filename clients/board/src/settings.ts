@@ -25,13 +25,15 @@ function positive(name: string, value: string | undefined, otherwise: number): n
   return number;
 }
 
+const given = (value: string | undefined) => (value === "" ? undefined : value);
+
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   return {
     host: env["BOARD_HOST"] ?? "127.0.0.1",
     port: positive("BOARD_PORT", env["BOARD_PORT"], 8080),
     title: env["BOARD_TITLE"] ?? "OMS",
-    citizenUser: env["BOARD_CITIZEN_USER"],
-    citizenPassword: env["BOARD_CITIZEN_PASSWORD"],
+    citizenUser: given(env["BOARD_CITIZEN_USER"]),
+    citizenPassword: given(env["BOARD_CITIZEN_PASSWORD"]),
     timezone: env["BOARD_TIMEZONE"],
     behindProxy: env["BOARD_BEHIND_PROXY"] === "1",
     attemptsPerMinute: positive("BOARD_ATTEMPTS_PER_MINUTE", env["BOARD_ATTEMPTS_PER_MINUTE"], 20),
