@@ -6,6 +6,8 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
     return;
   }
+  // Drafts are nothing for the next person at this desk.
+  if (form.action.endsWith("/sign-out")) sessionStorage.clear();
   if (form.dataset.sent) event.preventDefault();
   else if (form.method === "post") form.dataset.sent = "yes";
 });

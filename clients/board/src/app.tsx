@@ -16,6 +16,7 @@ import { liveRoutes } from "./routes/live.js";
 import { reportRoutes } from "./routes/reports.js";
 import { signInRoutes } from "./routes/signin.js";
 import { trackRoutes } from "./routes/track.js";
+import { workflowRoutes } from "./routes/workflows.js";
 import { findSession, rightsOf, sameToken } from "./session.js";
 import { asRefused, Refused, type Board, type Env, type Web } from "./web.js";
 
@@ -104,6 +105,7 @@ export function makeApp(board: Board) {
   app.route("/", reportRoutes);
   app.route("/", finishedRoutes);
   app.route("/", trackRoutes);
+  app.route("/", workflowRoutes);
   app.route("/", makeApi((c) => allowed(addressOf(c))));
   return app;
 }

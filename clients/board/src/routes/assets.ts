@@ -1,4 +1,6 @@
 /** Styles and scripts: those of public/, and of packages that are served as they are. */
+import { build } from "esbuild";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -18,7 +20,33 @@ const PACKAGES: Record<string, string> = {
   "chart.js": join(dirname(require.resolve("chart.js")), "chart.umd.js"),
 };
 
+/** The editor and the packages that it needs, as one file. */
+const EDITOR = join(here, "..", "browser", "editor.js");
+let editor: Promise<{ tag: string; text: string }> | undefined;
+
+async function bundle(): Promise<{ tag: string; text: string }> {
+  const { outputFiles } = await build({
+    entryPoints: [EDITOR], bundle: true, minify: true, write: false, format: "esm", target: "es2022", legalComments: "inline", logLevel: "silent",
+  });
+  const text = outputFiles.map((file) => file.text).join("");
+  return { tag: `"${createHash("sha256").update(text).digest("base64url")}"`, text };
+}
+
 export const assets = new Hono<Env>();
+
+assets.get("/editor.js", async (c) => {
+  // With the first one who edits; what failed is tried again.
+  editor ??= bundle();
+  const { tag, text } = await editor.catch((error: unknown) => {
+    editor = undefined;
+    throw error;
+  });
+  c.header("etag", tag);
+  c.header("cache-control", "no-cache");
+  if (c.req.header("if-none-match") === tag) return c.body(null, 304);
+  c.header("content-type", "text/javascript; charset=utf-8");
+  return c.body(text);
+});
 
 assets.get("/vendor/:name", (c) => {
   const file = Object.hasOwn(PACKAGES, c.req.param("name")) ? PACKAGES[c.req.param("name")] : undefined;

@@ -1,0 +1,595 @@
+/** Workflows: what there is, and for administrators an editor with the validator's problems, a picture and a diff. */
+import { Hono } from "hono";
+import type { Child, FC } from "hono/jsx";
+import { raw } from "hono/html";
+import { compare, layOut, layOutText, locate, nameOf, oneLineEnd, parse, type Diff, type Parsed, type Problem, type Told } from "../definition.js";
+import { drawing } from "../diagram.js";
+import { count } from "../format.js";
+import { page } from "../layout.js";
+import { PostForm, Table, Time } from "../ui.js";
+import { asRefused, can, form, needs, param, person, Refused, type Env, type Web } from "../web.js";
+import { clockOf } from "./board.js";
+
+export const workflowRoutes = new Hono<Env>();
+
+const MOST_WORKFLOWS = 1000;
+const MOST_PROBLEMS = 200;
+
+const EMPTY = `{
+  "name": "NewWorkflow",
+  "prefix": "NW",
+  "stages": [
+    {
+      "id": "first",
+      "owner": "Some_Team",
+      "slaMins": 60
+    },
+    {
+      "id": "second",
+      "owner": "Some_Team",
+      "slaMins": 60,
+      "dependsOn": ["first"]
+    }
+  ]
+}`;
+
+/** Names that would mean something else as a part of an address. */
+const AWKWARD = new Set(["", ".", "..", "-", "new", "check"]);
+
+export function workflowPath(name: string, below = "", version?: number): string {
+  const query = new URLSearchParams();
+  if (AWKWARD.has(name)) query.set("name", name);
+  if (version !== undefined) query.set("version", String(version));
+  return `/workflows/${AWKWARD.has(name) ? "-" : encodeURIComponent(name)}${below}${query.size === 0 ? "" : `?${query.toString()}`}`;
+}
+
+const nameIn = (c: Web) => (c.req.param("name") === "-" ? (c.req.query("name") ?? "") : (c.req.param("name") ?? ""));
+
+interface Version {
+  version: number;
+  current: boolean;
+  created_by: string;
+  created_at: Date;
+  retired_at: Date | null;
+  stages: number;
+}
+const COLUMNS = `w.version, w.current, w.created_by, w.created_at, w.retired_at, pg_catalog.jsonb_array_length(w.definition -> 'stages') AS stages`;
+
+const State: FC<{ of: Version }> = ({ of }) =>
+  of.retired_at !== null ? (
+    <span class="status">
+      <span aria-hidden="true">⊘</span> retired
+    </span>
+  ) : of.current ? (
+    <span class="status status-done">
+      <span aria-hidden="true">●</span> in use
+    </span>
+  ) : (
+    <span class="status">
+      <span aria-hidden="true">○</span> replaced
+    </span>
+  );
+
+// ---- the list ----
+
+workflowRoutes.get("/workflows", async (c) => {
+  needs(c, "get_workflow");
+  const { rows, times } = await c.get("board").db.as(person(c).role, async (q) => ({
+    rows: await q.rows<Version & { name: string }>(
+      `SELECT w.name, ${COLUMNS} FROM oms.workflow AS w WHERE w.current ORDER BY w.retired_at IS NOT NULL, w.name LIMIT ${MOST_WORKFLOWS}`,
+    ),
+    ...(await clockOf(q)),
+  }));
+  return page(
+    c,
+    { title: "Workflows" },
+    <>
+      <h1>Workflows</h1>
+      {can(c, "create_workflow") ? (
+        <p>
+          <a class="button" href="/workflows/new">
+            New workflow
+          </a>
+        </p>
+      ) : null}
+      <Table caption={`${count(rows.length)} ${rows.length === 1 ? "workflow" : "workflows"}`} head={["Workflow", "Version", "State", "Stages", "Published", "By", "Diagram"]}>
+        <tbody>
+          {rows.length === 0 ? (
+            <tr>
+              <td colspan={7}>There is no workflow yet.</td>
+            </tr>
+          ) : (
+            rows.map((w) => (
+              <tr>
+                <th scope="row">
+                  <a href={workflowPath(w.name)}>
+                    <bdi>{w.name}</bdi>
+                  </a>
+                </th>
+                <td>{w.version}</td>
+                <td>
+                  <State of={w} />
+                </td>
+                <td>{count(w.stages)}</td>
+                <td>
+                  <Time at={w.created_at} times={times} />
+                </td>
+                <td>{w.created_by}</td>
+                <td>
+                  <a href={`${workflowPath(w.name)}#diagram`} aria-label={`Diagram of ${w.name}`}>
+                    Diagram
+                  </a>
+                </td>
+              </tr>
+            ))
+          )}
+        </tbody>
+      </Table>
+    </>,
+  );
+});
+
+// ---- pieces ----
+
+/** A picture of a graph, or why there is none. */
+const Picture: FC<{ svg: string | undefined; name: string }> = ({ svg, name }) =>
+  svg === undefined ? (
+    <p>The workflow is too large for a picture.</p>
+  ) : (
+    <div class="drawing" role="region" aria-label={`Diagram of ${name}`} tabindex={0}>
+      {raw(svg)}
+    </div>
+  );
+
+const SIGN_WORDS = { "+": "added", "-": "removed", " ": "the same", "…": "left out" };
+
+const DiffTable: FC<{ diff: Diff; caption: string }> = ({ diff, caption }) => (
+  <>
+    <Table caption={`${caption}: ${count(diff.added)} ${diff.added === 1 ? "line" : "lines"} added, ${count(diff.removed)} removed`} head={["Before", "After", "Change", "Line"]} class="diff">
+      <tbody>
+        {diff.lines.map((line) => {
+          const text = line.parts.map((p) => (p.changed ? <mark>{p.text}</mark> : p.text));
+          return (
+            <tr class={line.sign === "+" ? "added" : line.sign === "-" ? "removed" : line.sign === "…" ? "gap" : undefined}>
+              <td>{line.before}</td>
+              <td>{line.after}</td>
+              <td>
+                <span aria-hidden="true">{line.sign}</span>
+                <span class="unseen">{SIGN_WORDS[line.sign]}</span>
+              </td>
+              <td>{line.sign === "+" ? <ins>{text}</ins> : line.sign === "-" ? <del>{text}</del> : text}</td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </Table>
+    {diff.more === 0 ? null : <p>{count(diff.more)} more changed lines are not shown.</p>}
+  </>
+);
+
+// ---- one workflow ----
+
+workflowRoutes.get("/workflows/new", (c) => {
+  needs(c, "create_workflow");
+  return editorPage(c, { name: "", base: 0, text: EMPTY, problems: [] });
+});
+
+workflowRoutes.get("/workflows/:name", async (c) => {
+  needs(c, "get_workflow");
+  const name = nameIn(c);
+  const session = person(c);
+  const { versions, shown, before, dot, times } = await c.get("board").db.as(session.role, async (q) => {
+    const all = await q.rows<Version>(`SELECT ${COLUMNS} FROM oms.workflow AS w WHERE w.name = $1 ORDER BY w.version DESC`, [name]);
+    const wanted = param(c, "version", 10);
+    const one = wanted === undefined ? all[0] : all.find((v) => String(v.version) === wanted);
+    if (one === undefined) throw new Refused(404, wanted === undefined ? `There is no workflow "${name}".` : `There is no such version of "${name}".`);
+    const text = async (version: number) => layOutText((await q.row<{ text: string }>("SELECT oms.get_workflow($1::text, $2::int)::text AS text", [name, version])).text);
+    return {
+      versions: all,
+      shown: { ...one, text: await text(one.version) },
+      before: all.some((v) => v.version === one.version - 1) ? await text(one.version - 1) : undefined,
+      dot: (await q.row<{ dot: string }>("SELECT oms.diagram($1::text, $2::int, 'dot') AS dot", [name, one.version])).dot,
+      ...(await clockOf(q)),
+    };
+  });
+  const svg = await drawing(dot);
+  const diff = before === undefined ? undefined : compare(before, shown.text);
+  const newest = versions[0];
+  const mayPublish = can(c, "create_workflow");
+  return page(
+    c,
+    { title: name, wide: true },
+    <>
+      <h1>
+        <bdi>{name}</bdi>
+      </h1>
+      <p>
+        Version {shown.version} <State of={shown} />, {count(shown.stages)} {shown.stages === 1 ? "stage" : "stages"}, published by {shown.created_by} on{" "}
+        <Time at={shown.created_at} times={times} />
+        {shown.retired_at === null ? null : (
+          <>
+            , retired on <Time at={shown.retired_at} times={times} />: no tickets can be opened
+          </>
+        )}
+        .{" "}
+        {shown.current ? null : <a href={workflowPath(name)}>Version {newest?.version} is the newest one.</a>}
+      </p>
+      {mayPublish ? (
+        <div class="actions no-print">
+          <a class="button" href={workflowPath(name, "/edit", shown.current ? undefined : shown.version)}>
+            {shown.current ? "Edit" : "Edit from this version"}
+          </a>
+          {!shown.current ? null : shown.retired_at === null ? (
+            <PostForm session={session} action={workflowPath(name, "/retire")}>
+              <button class="danger" data-ask={`Retire ${name}? No tickets can be opened any more; those that are open run on.`}>
+                Retire
+              </button>
+            </PostForm>
+          ) : (
+            <PostForm session={session} action={workflowPath(name, "/bring-back")}>
+              <button>Bring back</button>
+            </PostForm>
+          )}
+        </div>
+      ) : null}
+      <h2 id="diagram">Diagram</h2>
+      <Picture svg={svg} name={name} />
+      <h2>Definition</h2>
+      <pre class="definition" tabindex={0} role="region" aria-label={`Definition of ${name}`}>
+        <code>{shown.text}</code>
+      </pre>
+      {before === undefined ? null : (
+        <>
+          <h2>What version {shown.version} changed</h2>
+          {diff === undefined ? <p>Nothing that can be seen here.</p> : <DiffTable diff={diff} caption={`From version ${shown.version - 1} to ${shown.version}`} />}
+        </>
+      )}
+      <h2>Versions</h2>
+      <Table caption="All versions, the newest first" head={["Version", "State", "Stages", "Published", "By"]}>
+        <tbody>
+          {versions.map((v) => (
+            <tr>
+              <th scope="row">
+                <a href={workflowPath(name, "", v.version)} aria-current={v.version === shown.version ? "true" : undefined}>
+                  Version {v.version}
+                </a>
+              </th>
+              <td>
+                <State of={v} />
+              </td>
+              <td>{count(v.stages)}</td>
+              <td>
+                <Time at={v.created_at} times={times} />
+              </td>
+              <td>{v.created_by}</td>
+            </tr>
+          ))}
+        </tbody>
+      </Table>
+    </>,
+  );
+});
+
+workflowRoutes.post("/workflows/:name/retire", async (c) => {
+  needs(c, "retire_workflow");
+  const session = person(c);
+  const name = nameIn(c);
+  await c.get("board").db.as(session.role, (q) => q.row("SELECT oms.retire_workflow($1::text)", [name]), { write: true });
+  session.message = { kind: "done", text: `${name} is retired: no tickets can be opened any more.`, hint: "Those that are open run on." };
+  return c.redirect(workflowPath(name), 303);
+});
+
+workflowRoutes.post("/workflows/:name/bring-back", async (c) => {
+  needs(c, "create_workflow");
+  const session = person(c);
+  const name = nameIn(c);
+  // The current definition again makes no version.
+  await c.get("board").db.as(session.role, (q) => q.row("SELECT oms.create_workflow(oms.get_workflow($1::text))", [name]), { write: true });
+  session.message = { kind: "done", text: `${name} is back: tickets can be opened again.` };
+  return c.redirect(workflowPath(name), 303);
+});
+
+// ---- the editor ----
+
+interface Checked {
+  parsed: Parsed;
+  problems: Problem[];
+  /** The picture in DOT; undefined while there are problems. */
+  dot: string | undefined;
+}
+
+/** Everything that is wrong with a draft, where it is; and its picture if nothing is. */
+async function check(c: Web, text: string): Promise<Checked> {
+  const parsed = parse(text);
+  if (parsed.tree === undefined) return { parsed, problems: parsed.problems, dot: undefined };
+  try {
+    return await c.get("board").db.as(person(c).role, async (q) => {
+      const told = await q.rows<Told>(`SELECT v.path, v.problem, v.hint FROM oms.validate_workflow($1::jsonb) AS v`, [text]);
+      const problems = [...parsed.problems, ...locate(parsed, told)].sort((a, b) => a.from - b.from);
+      const dot = problems.length > 0 ? undefined : (await q.row<{ dot: string }>("SELECT oms.draw_workflow($1::jsonb, 'dot') AS dot", [text])).dot;
+      return { parsed, problems, dot };
+    });
+  } catch (error) {
+    // What the database cannot take for JSON, such as \u0000, 1e400000, or lists in lists in lists.
+    const { code } = error as { code?: unknown };
+    if (typeof code !== "string" || !/^(22|54)/.test(code)) throw error;
+    const { message, hint } = error as { message: string; hint?: string };
+    return { parsed, problems: locate(parsed, [{ path: "$", problem: message, hint: hint ?? null }]), dot: undefined };
+  }
+}
+
+interface Draft {
+  /** The workflow that is edited; empty: a new one. */
+  name: string;
+  /** The version that the draft began with, 0 for none. */
+  base: number;
+  text: string;
+  problems: readonly Problem[];
+  message?: { text: string; hint?: string | undefined };
+  /** It is not what the database has. */
+  unsaved?: boolean;
+}
+
+const editPath = (name: string) => (name === "" ? "/workflows/new" : workflowPath(name, "/edit"));
+
+/** The same as in browser/editor.js, which takes over from it. */
+const ProblemList: FC<{ problems: readonly Problem[] }> = ({ problems }) => (
+  <ol id="problems" class="problems">
+    {problems.slice(0, MOST_PROBLEMS).map((p) => (
+      <li>
+        <a href="#definition" data-from={p.from} data-to={p.to}>
+          Line {p.line}, column {p.column}
+        </a>
+        : {p.problem}
+        {p.path === "" || p.path === "$" ? null : (
+          <>
+            {" "}
+            <code>{p.path}</code>
+          </>
+        )}
+        {p.hint === null ? null : <small class="hint"> {p.hint}</small>}
+      </li>
+    ))}
+  </ol>
+);
+
+function howMany(n: number): string {
+  return n === 0 ? "No problems known." : n === 1 ? "1 problem." : n <= MOST_PROBLEMS ? `${n} problems.` : `${count(n)} problems; the first ${MOST_PROBLEMS} are listed.`;
+}
+
+function editorPage(c: Web, draft: Draft, status: 200 | 403 | 404 | 409 | 422 | 503 | 400 | 401 | 413 | 429 | 500 = 200) {
+  const session = person(c);
+  return page(
+    c,
+    { title: draft.name === "" ? "New workflow" : `Edit ${draft.name}`, scripts: ["/assets/editor.js"], wide: true },
+    <>
+      <h1>{draft.name === "" ? "New workflow" : <>Edit <bdi>{draft.name}</bdi></>}</h1>
+      {draft.message === undefined ? null : (
+        <div class="message message-error" role="alert">
+          <p>{draft.message.text}</p>
+          {draft.message.hint === undefined ? null : <p class="hint">{draft.message.hint}</p>}
+        </div>
+      )}
+      <form method="post" action={editPath(draft.name)} enctype="multipart/form-data" id="edit" class="edit" data-role={session.role} data-unsaved={draft.unsaved === true ? "yes" : undefined}>
+        <input type="hidden" name="csrf" value={session.csrf} />
+        <input type="hidden" name="base" value={String(draft.base)} />
+        <div class="edit-text">
+          <p class="field">
+            <label for="definition" id="definition-label">
+              Definition
+            </label>
+            <textarea id="definition" name="definition" class="code" rows={28} wrap="off" spellcheck={false} autocomplete="off" required aria-describedby="problem-count">
+              {draft.text}
+            </textarea>
+          </p>
+          <p class="buttons">
+            <button class="main" name="step" value="preview">
+              Check and look at the changes
+            </button>{" "}
+            <a href={draft.name === "" ? "/workflows" : workflowPath(draft.name)}>Cancel</a>
+          </p>
+          <h2>Problems</h2>
+          <p id="problem-count" role="status" aria-live="polite">
+            {howMany(draft.problems.length)}
+          </p>
+          <ProblemList problems={draft.problems} />
+        </div>
+        <div class="edit-picture">
+          <h2 id="diagram">Diagram</h2>
+          <p id="picture-state" role="status" aria-live="polite">
+            It comes with the next step.
+          </p>
+          <div class="drawing" id="picture" role="region" aria-labelledby="diagram" tabindex={0}></div>
+        </div>
+      </form>
+    </>,
+    status,
+  );
+}
+
+workflowRoutes.get("/workflows/:name/edit", async (c) => {
+  needs(c, "create_workflow");
+  const name = nameIn(c);
+  const { rows } = await c.get("board").db.as(person(c).role, async (q) => ({
+    rows: await q.rows<{ version: number; newest: number; text: string }>(
+      `SELECT w.version, (SELECT pg_catalog.max(n.version) FROM oms.workflow AS n WHERE n.name = $1) AS newest, w.definition::text AS text
+         FROM oms.workflow AS w WHERE w.name = $1 AND (w.version = $2::int OR $2::int IS NULL AND w.current)`,
+      [name, param(c, "version", 9) ?? null],
+    ),
+  }));
+  const found = rows[0];
+  if (found === undefined) throw new Refused(404, `There is no workflow "${name}", or no such version of it.`);
+  return editorPage(c, { name, base: found.newest, text: layOutText(found.text), problems: [] });
+});
+
+/** What the editor asks while somebody types: what is wrong with the draft, at once, */
+workflowRoutes.post("/workflows/check", async (c) => {
+  c.set("wantsJson", true);
+  needs(c, "create_workflow");
+  const { problems } = await check(c, oneLineEnd(await c.req.text()));
+  return c.json({ count: howMany(problems.length), problems: problems.slice(0, MOST_PROBLEMS) });
+});
+
+/** and how it looks, which may take longer. */
+workflowRoutes.post("/workflows/picture", async (c) => {
+  c.set("wantsJson", true);
+  needs(c, "create_workflow");
+  const { dot } = await check(c, oneLineEnd(await c.req.text()));
+  return c.json({ svg: (dot === undefined ? undefined : await drawing(dot)) ?? null });
+});
+
+interface Current extends Version {
+  text: string;
+}
+
+/** The newest version of the workflow that a draft would become. */
+async function currentOf(c: Web, name: string): Promise<{ current: Current | undefined; times: Awaited<ReturnType<typeof clockOf>>["times"]; missing: (calendars: string[]) => Promise<string[]> }> {
+  const { db } = c.get("board");
+  const { role } = person(c);
+  const { rows, times } = await db.as(role, async (q) => ({
+    rows: await q.rows<Current>(`SELECT ${COLUMNS}, w.definition::text AS text FROM oms.workflow AS w WHERE w.name = $1 AND w.current`, [name]),
+    ...(await clockOf(q)),
+  }));
+  const missing = async (calendars: string[]) =>
+    (await db.as(role, (q) => q.rows<{ name: string }>("SELECT n.name FROM pg_catalog.unnest($1::text[]) AS n (name) WHERE NOT EXISTS (SELECT FROM oms.calendar AS k WHERE k.name = n.name)", [calendars]))).map((r) => r.name);
+  return { current: rows[0], times, missing };
+}
+
+function calendarsOf(value: unknown): string[] {
+  const definition = value as { calendar?: unknown; stages?: { calendar?: unknown }[] };
+  const all = [definition.calendar, ...(definition.stages ?? []).map((s) => s.calendar)];
+  return [...new Set(all.filter((name): name is string => typeof name === "string"))];
+}
+
+async function previewPage(c: Web, draft: Omit<Draft, "problems">, { parsed, dot }: Checked) {
+  const session = person(c);
+  const name = nameOf(parsed);
+  const { current, times, missing } = await currentOf(c, name);
+  const base = name === draft.name ? draft.base : 0;
+  const newest = current?.version ?? 0;
+  const raced = newest !== base;
+  const before = current === undefined ? "" : layOutText(current.text);
+  const diff = compare(before, layOut(parsed));
+  const absent = await missing(calendarsOf(JSON.parse(parsed.text)));
+  const svg = dot === undefined ? undefined : await drawing(dot);
+  const nothing = diff === undefined && current?.retired_at === null;
+  let warning: Child = null;
+  if (raced && name === draft.name && current !== undefined)
+    warning = (
+      <>
+        <p>
+          Somebody else published version {newest} meanwhile ({current.created_by}, <Time at={current.created_at} times={times} />
+          ); your draft began with version {base}.
+        </p>
+        <p class="hint">What follows is compared with version {newest}. If you publish, what it changed and your draft does not have is undone.</p>
+      </>
+    );
+  else if (raced && current !== undefined)
+    warning = (
+      <>
+        <p>
+          There is a workflow <bdi>{name}</bdi> already.
+        </p>
+        <p class="hint">If you publish, this becomes its next version. Go back and choose another name if that is not meant.</p>
+      </>
+    );
+  return page(
+    c,
+    { title: `Publish ${name}`, wide: true },
+    <>
+      <h1>
+        Publish <bdi>{name}</bdi>
+      </h1>
+      {warning === null ? null : (
+        <div class="message message-error" role="alert">
+          {warning}
+        </div>
+      )}
+      <p>
+        {nothing ? "The draft is the same as the current version: there is nothing to publish."
+          : diff === undefined ? `The draft is the same as version ${newest}, which is retired. To publish it brings the workflow back.`
+          : current === undefined ? "This is a new workflow. It becomes version 1, and tickets can be opened as soon as it is published."
+          : `It becomes version ${newest + 1}. New tickets follow it; those that are open keep the version that they were opened with.`}
+        {diff !== undefined && current !== undefined && current.retired_at !== null ? " The workflow is retired: to publish brings it back." : null}
+        {name !== draft.name && draft.name !== "" ? (
+          <>
+            {" "}
+            <bdi>{draft.name}</bdi> stays as it is.
+          </>
+        ) : null}
+      </p>
+      {absent.length === 0 ? null : (
+        <div class="message message-error">
+          <p>
+            {absent.length === 1 ? "This calendar does" : "These calendars do"} not exist yet: <bdi>{absent.join(", ")}</bdi>.
+          </p>
+          <p class="hint">No ticket can be opened before it is made.</p>
+        </div>
+      )}
+      <form method="post" action={editPath(draft.name)} enctype="multipart/form-data" class="actions" id="publish">
+        <input type="hidden" name="csrf" value={session.csrf} />
+        <input type="hidden" name="base" value={String(draft.base)} />
+        <input type="hidden" name="seen" value={String(newest)} />
+        <input type="hidden" name="definition" value={parsed.text} />
+        {nothing ? null : (
+          <button class="main" name="step" value="publish">
+            {diff === undefined ? "Bring back" : `Publish as version ${newest + 1}`}
+          </button>
+        )}
+        <button name="step" value="edit">
+          Back to the editor
+        </button>
+      </form>
+      {diff === undefined ? null : (
+        <>
+          <h2>Changes</h2>
+          <DiffTable diff={diff} caption={current === undefined ? "The new definition" : `Version ${newest} and the draft, in the same layout`} />
+        </>
+      )}
+      <h2 id="diagram">Diagram</h2>
+      <Picture svg={svg} name={name} />
+    </>,
+    raced ? 409 : 200,
+  );
+}
+
+/** Somebody else published between the preview and now. */
+class Overtaken extends Error {}
+
+async function edit(c: Web, name: string) {
+  needs(c, "create_workflow");
+  const session = person(c);
+  const fields = await form(c);
+  const draft = { name, base: Number.parseInt(fields.text("base"), 10) || 0, text: oneLineEnd(fields.text("definition")), unsaved: true };
+  const step = fields.text("step");
+  if (step === "edit") return editorPage(c, { ...draft, problems: [] });
+  const checked = await check(c, draft.text);
+  if (checked.problems.length > 0)
+    return editorPage(c, { ...draft, problems: checked.problems, message: { text: "The draft cannot be published yet.", hint: "The problems are listed below the text." } }, 422);
+  if (step !== "publish") return previewPage(c, draft, checked);
+  const seen = Number.parseInt(fields.text("seen"), 10) || 0;
+  const { db } = c.get("board");
+  try {
+    const version = await db.as(
+      session.role,
+      async (q) => {
+        const made = await q.row<{ version: number }>("SELECT oms.create_workflow($1::jsonb) AS version", [draft.text]);
+        // It has the lock now: the number says whether the version that was seen is the one that was replaced.
+        if (made.version !== seen && made.version !== seen + 1) throw new Overtaken();
+        return made.version;
+      },
+      { write: true },
+    );
+    const published = nameOf(checked.parsed);
+    session.message = { kind: "done", text: version === seen ? `${published} is back as version ${version}.` : `Version ${version} of ${published} is published.` };
+    return c.redirect(workflowPath(published), 303);
+  } catch (error) {
+    if (error instanceof Overtaken) return previewPage(c, { ...draft, base: seen }, checked);
+    const refused = asRefused(error);
+    if (refused === undefined) throw error;
+    return editorPage(c, { ...draft, problems: [], message: { text: refused.message, hint: refused.hint } }, refused.status);
+  }
+}
+
+workflowRoutes.post("/workflows/new", (c) => edit(c, ""));
+workflowRoutes.post("/workflows/:name/edit", (c) => edit(c, nameIn(c)));
