@@ -2337,8 +2337,9 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 				CASE WHEN c.ended_at IS NOT NULL THEN c.ended_at
 					WHEN r.status = 'x' AND r.is_past THEN r.finished_at
 					WHEN r.status = 'x' AND r.finished_at IS NOT NULL THEN t.closed_at END AS e_finished_at,
-				CASE WHEN r.status = 'd' AND c.payload_seq > COALESCE(c.erased_seq, 0) THEN c.payload_seq ELSE 0 END
-					AS e_output_seq,
+				-- an erasure leaves the rows of earlier cycles alone
+				CASE WHEN r.status = 'd' AND c.payload_seq > COALESCE(c.erased_seq, 0) THEN c.payload_seq
+					WHEN r.is_past AND r.output_seq = c.erased_seq THEN c.erased_seq ELSE 0 END AS e_output_seq,
 				CASE WHEN r.is_past THEN l.busy_before ELSE l.busy END AS busy, l.lost, l.taken_at, l.held_at AS l_held_at,
 				c.delegated_seq, c.base_seq, c.base_worker
 			FROM oms.check_any_row AS r
