@@ -180,6 +180,8 @@ COMMENT ON TABLE oms.ticket_state IS 'one row per ticket; read it through the vi
 -- The tickets that are open, by who opened them.
 CREATE INDEX ticket_state_open ON oms.ticket_state (opened_by) WHERE status IN ('o', 'h', 'f');
 CREATE INDEX ticket_state_applicant ON oms.ticket_state (applicant) WHERE applicant IS NOT NULL;
+-- The tickets that are closed, for the archive; one entry when a ticket closes.
+CREATE INDEX ticket_state_closed ON oms.ticket_state (workflow_id, closed_at) WHERE closed_at IS NOT NULL;
 
 -- One row per stage of a ticket from the moment it is first queued (or skipped).  Stage 0 is the ticket itself,
 -- if it has a clock of its own or is held until some time.
@@ -296,6 +298,30 @@ CREATE TABLE oms.timeline (
 -- What happened since: for the worker after a restart, and for exports.
 CREATE INDEX timeline_xid ON oms.timeline USING brin (xid) WITH (autosummarize = on);
 COMMENT ON TABLE oms.timeline IS 'one row per event, append-only and hash-chained per ticket';
+
+-- The archive: each table with rows of tickets has a twin, where those of closed tickets go.  The columns are the
+-- same, and archived_at for the ticket.  A ticket is in one place, with all of its rows.
+CREATE TABLE oms.ticket_state_archive (LIKE oms.ticket_state, archived_at timestamptz NOT NULL, PRIMARY KEY (ticket_id));
+CREATE INDEX ticket_state_archive_applicant ON oms.ticket_state_archive (applicant) WHERE applicant IS NOT NULL;
+CREATE TABLE oms.stage_state_archive (LIKE oms.stage_state, PRIMARY KEY (ticket_id, stage_no));
+CREATE TABLE oms.stage_past_archive (LIKE oms.stage_past, PRIMARY KEY (ticket_id, stage_no, cycle));
+CREATE TABLE oms.hold_archive (LIKE oms.hold, PRIMARY KEY (ticket_id, seq));
+CREATE TABLE oms.clock_segment_archive (LIKE oms.clock_segment, PRIMARY KEY (ticket_id, seq));
+CREATE TABLE oms.timeline_archive (LIKE oms.timeline, PRIMARY KEY (ticket_id, seq));
+CREATE INDEX timeline_archive_xid ON oms.timeline_archive USING brin (xid) WITH (autosummarize = on);
+COMMENT ON TABLE oms.ticket_state_archive IS 'one row per archived ticket; read it through the view oms.archived_ticket';
+COMMENT ON TABLE oms.stage_state_archive IS 'as oms.stage_state, of archived tickets; read it through the view oms.archived_stage';
+COMMENT ON TABLE oms.stage_past_archive IS 'as oms.stage_past, of archived tickets';
+COMMENT ON TABLE oms.hold_archive IS 'as oms.hold, of archived tickets';
+COMMENT ON TABLE oms.clock_segment_archive IS 'as oms.clock_segment, of archived tickets';
+COMMENT ON TABLE oms.timeline_archive IS 'as oms.timeline, of archived tickets: append-only and hash-chained';
+
+-- One row per rule.
+CREATE TABLE oms.retention (
+	workflow	text COLLATE "C" PRIMARY KEY,	-- '': of all that have no rule of their own
+	keep		interval				-- NULL: for ever
+);
+COMMENT ON TABLE oms.retention IS 'how long closed tickets stay before they are archived; oms.set_retention() writes it';
 
 -- One row per idempotency key.
 CREATE TABLE oms.idempotency (
@@ -431,6 +457,13 @@ SELECT pg_catalog.pg_extension_config_dump('oms.stage_past', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.hold', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.clock_segment', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.timeline', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.ticket_state_archive', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.stage_state_archive', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.stage_past_archive', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.hold_archive', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.clock_segment_archive', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.timeline_archive', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.retention', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.idempotency', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.owner', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.owner_member', '');
@@ -489,6 +522,35 @@ CREATE VIEW oms.stage WITH (security_barrier) AS
 		ON e.ticket_id OPERATOR(pg_catalog.=) s.ticket_id AND e.seq = s.output_seq;
 COMMENT ON VIEW oms.stage IS 'one row per stage of every ticket, waiting ones too; an UPDATE of status, owner or worker is recorded if the move is legal, DELETE is refused';
 
+-- The same for archived tickets.
+CREATE VIEW oms.archived_ticket WITH (security_barrier) AS
+	SELECT t.ticket_id, w.name AS workflow, w.version, oms.ticket_status(t.status) AS status,
+		t.priority, t.applicant, COALESCE(e.payload, '{}') AS data, t.opened_at, t.closed_at,
+		t.opened_by, c.due_at, c.breached_at, t.last_at, t.seq AS last_seq, t.head, t.archived_at
+	FROM oms.ticket_state_archive AS t
+	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
+	LEFT JOIN oms.stage_state_archive AS c ON c.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND c.stage_no = 0
+	LEFT JOIN oms.timeline_archive AS e ON e.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND e.seq = t.data_seq;
+COMMENT ON VIEW oms.archived_ticket IS 'one row per archived ticket, with the columns of oms.ticket; read only';
+
+CREATE VIEW oms.archived_stage WITH (security_barrier) AS
+	SELECT t.ticket_id, w.stage,
+		CASE WHEN s.status IS NOT NULL THEN oms.stage_status(s.status)
+			WHEN t.status = 'x' THEN 'cancelled' ELSE 'waiting' END AS status,
+		COALESCE(s.owner, w.owner) AS owner, s.worker,
+		COALESCE(s.attempt, 1) AS attempt, COALESCE(s.cycle, 1) AS cycle,
+		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
+		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
+		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
+		w.stage_no, w.label
+	FROM oms.ticket_state_archive AS t
+	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
+	LEFT JOIN oms.stage_state_archive AS s
+		ON s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND s.stage_no = w.stage_no
+	LEFT JOIN oms.timeline_archive AS e
+		ON e.ticket_id OPERATOR(pg_catalog.=) s.ticket_id AND e.seq = s.output_seq;
+COMMENT ON VIEW oms.archived_stage IS 'one row per stage of every archived ticket, with the columns of oms.stage; read only';
+
 -- The functions that look at a ticket are VOLATILE, so that they see what the same statement has done:
 -- oms.get_ticket(oms.open_ticket(...)) works.
 CREATE FUNCTION oms.known_ticket(ticket oms.ticket_id) RETURNS oms.ticket_id
@@ -521,10 +583,11 @@ CREATE FUNCTION oms.rotate_tracking_number(ticket oms.ticket_id) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_rotate_tracking_number' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.rotate_tracking_number(oms.ticket_id) IS 'makes a new tracking number; the old one is void. OM002';
 
-CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
-	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+-- What get_ticket() returns of an archived ticket.  Apart, so that it is planned only if it is asked for; STABLE,
+-- so that both look at the same moment.
+CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
 	BEGIN ATOMIC
-		SELECT oms.known_ticket(get_ticket.ticket);
 		SELECT pg_catalog.jsonb_build_object(
 			'id', t.ticket_id::text,
 			'workflow', t.workflow,
@@ -536,6 +599,44 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 			'opened_at', t.opened_at,
 			'opened_by', t.opened_by,
 			'closed_at', t.closed_at,
+			'archived_at', t.archived_at,
+			'due_at', t.due_at,
+			'stage', '[]'::pg_catalog.jsonb,
+			'stages', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
+					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
+					'cycle', s.cycle, 'level', s.level,
+					'queued_at', s.queued_at, 'started_at', s.started_at,
+					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
+					'held_at', s.held_at, 'breached_at', s.breached_at,
+					'output', s.output) ORDER BY s.stage_no)
+				FROM oms.archived_stage AS s WHERE s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id),
+			'history', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+					'seq', e.seq, 'ts', e.at, 'stage', e.stage, 'status', e.status,
+					'owner', e.owner, 'actor', e.actor, 'worker', e.worker, 'note', e.note,
+					'public', e.public) ORDER BY e.seq)
+				FROM oms.timeline_archive AS e WHERE e.ticket_id OPERATOR(pg_catalog.=) t.ticket_id))
+		FROM oms.archived_ticket AS t
+		WHERE t.ticket_id OPERATOR(pg_catalog.=) get_archived_ticket.ticket;
+	END;
+COMMENT ON FUNCTION oms.get_archived_ticket(oms.ticket_id) IS 'for oms.get_ticket(): an archived ticket; NULL if it is not archived';
+
+CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
+	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+	BEGIN ATOMIC
+		SELECT oms.known_ticket(get_ticket.ticket);
+		SELECT COALESCE((SELECT pg_catalog.jsonb_build_object(
+			'id', t.ticket_id::text,
+			'workflow', t.workflow,
+			'version', t.version,
+			'status', t.status,
+			'priority', t.priority,
+			'applicant', t.applicant,
+			'data', t.data,
+			'opened_at', t.opened_at,
+			'opened_by', t.opened_by,
+			'closed_at', t.closed_at,
+			'archived_at', NULL,
 			'due_at', t.due_at,
 			'stage', (SELECT COALESCE(pg_catalog.jsonb_agg(s.stage ORDER BY s.stage_no), '[]')
 				FROM oms.stage AS s WHERE s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id
@@ -555,9 +656,10 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'public', e.public) ORDER BY e.seq)
 				FROM oms.timeline AS e WHERE e.ticket_id OPERATOR(pg_catalog.=) t.ticket_id))
 		FROM oms.ticket AS t
-		WHERE t.ticket_id OPERATOR(pg_catalog.=) get_ticket.ticket;
+		WHERE t.ticket_id OPERATOR(pg_catalog.=) get_ticket.ticket),
+			oms.get_archived_ticket(get_ticket.ticket));
 	END;
-COMMENT ON FUNCTION oms.get_ticket(oms.ticket_id) IS 'a ticket with its stages and history as JSON; stored facts only. OM002 if there is no such ticket';
+COMMENT ON FUNCTION oms.get_ticket(oms.ticket_id) IS 'a ticket, archived or not, with its stages and history as JSON; stored facts only. OM002 if there is no such ticket';
 
 CREATE FUNCTION oms.next_stages(ticket oms.ticket_id) RETURNS SETOF text
 	AS 'MODULE_PATHNAME', 'oms_next_stages_of_ticket' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
@@ -832,7 +934,7 @@ COMMENT ON FUNCTION oms.my_work(text, int) IS 'the inbox of a worker: what it ha
 CREATE VIEW oms.attachment WITH (security_barrier) AS
 	SELECT e.ticket_id, e.seq, e.at, e.stage, e.actor, e.public, e.note::jsonb ->> 'name' AS name,
 		e.note::jsonb ->> 'url' AS url, e.note::jsonb ->> 'sha256' AS sha256
-	FROM oms.timeline AS e
+	FROM (SELECT x.* FROM oms.timeline AS x UNION ALL SELECT y.* FROM oms.timeline_archive AS y) AS e
 	WHERE e.status = 'attached' AND e.note IS NOT NULL;
 COMMENT ON VIEW oms.attachment IS 'one row per document that was attached to a ticket and not erased';
 
@@ -868,6 +970,18 @@ CREATE FUNCTION oms.proof(ticket oms.ticket_id, content bool DEFAULT true) RETUR
 COMMENT ON FUNCTION oms.proof(oms.ticket_id, bool) IS 'all events of a ticket with its latest seal and the way to there, for tools/verify-proof; collects only, does not check. content false: digests in place of notes, data and outputs. OM002 unknown ticket';
 
 --------------------------------------------------------------------------------------------------
+-- api: the archive
+--------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION oms.set_retention(keep interval, workflow text DEFAULT NULL) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_set_retention' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.set_retention(interval, text) IS 'how long closed tickets of a workflow (all versions) stay before archive() may move them, counted from when they were closed; keep NULL: for ever. workflow NULL: of all workflows that have no rule of their own. OM001, 22023 keep is negative or over 1000 years';
+
+CREATE FUNCTION oms.archive(before timestamptz DEFAULT NULL, max int DEFAULT 1000) RETURNS int
+	AS 'MODULE_PATHNAME', 'oms_archive' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.archive(timestamptz, int) IS 'moves up to max (1 to 1000000) done and cancelled tickets into the archive, sealed and whole, and returns how many. before: only those closed before then, NULL: those that their rule of set_retention() lets go; a rule is never overridden, and without any only before counts. Tickets that another session has are left for the next call, and those whose chain is not whole stay (WARNING). 22023 bad max';
+
+--------------------------------------------------------------------------------------------------
 -- worker
 --------------------------------------------------------------------------------------------------
 
@@ -900,7 +1014,7 @@ COMMENT ON VIEW oms.worker_errors IS 'see the function of the same name';
 
 CREATE FUNCTION oms.enable_cron(schedule text DEFAULT '* * * * *') RETURNS bigint
 	AS 'MODULE_PATHNAME', 'oms_enable_cron' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.enable_cron(text) IS 'lets pg_cron call oms.tick() on a schedule, oms.seal() once an hour and oms.roll_up() every five minutes, for servers where nothing can be preloaded; returns the number of the first job. 55000 if pg_cron is not installed in this database';
+COMMENT ON FUNCTION oms.enable_cron(text) IS 'lets pg_cron call oms.tick() on a schedule, oms.seal() once an hour, and oms.roll_up() and oms.archive() every five minutes; returns the number of the first job. 55000 if pg_cron is not installed in this database';
 
 CREATE FUNCTION oms.disable_cron() RETURNS bool
 	AS 'MODULE_PATHNAME', 'oms_disable_cron' LANGUAGE C VOLATILE;
@@ -981,6 +1095,43 @@ ALTER TABLE oms.hold ENABLE ALWAYS TRIGGER guard;
 ALTER TABLE oms.hold ENABLE ALWAYS TRIGGER guard_row;
 ALTER TABLE oms.clock_segment ENABLE ALWAYS TRIGGER guard;
 ALTER TABLE oms.clock_segment ENABLE ALWAYS TRIGGER guard_row;
+
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.ticket_state_archive
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.ticket_state_archive
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+ALTER TABLE oms.ticket_state_archive ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.ticket_state_archive ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.stage_state_archive
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.stage_state_archive
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+ALTER TABLE oms.stage_state_archive ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.stage_state_archive ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.stage_past_archive
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.stage_past_archive
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+ALTER TABLE oms.stage_past_archive ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.stage_past_archive ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.hold_archive
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.hold_archive
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+ALTER TABLE oms.hold_archive ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.hold_archive ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.clock_segment_archive
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.clock_segment_archive
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+ALTER TABLE oms.clock_segment_archive ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.clock_segment_archive ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.timeline_archive
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.timeline_archive
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+ALTER TABLE oms.timeline_archive ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.timeline_archive ENABLE ALWAYS TRIGGER guard_row;
 
 CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.seals
 	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
@@ -1148,7 +1299,9 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'the server: activate',
 		'the server: repair_guards',
 		'the server: dispatch_channel',
-		'the server: help'
+		'the server: help',
+		'retention: set_retention',
+		'retention: archive'
 	]) WITH ORDINALITY AS l (line, position);
 COMMENT ON VIEW oms.help_task IS 'for oms.help(): functions by task';
 
@@ -1222,6 +1375,8 @@ COMMENT ON TABLE oms.rollup_ahead IS 'stages that were rolled up ahead of the ho
 -- When something was finished, for the ends of a period that are no full hours.
 CREATE INDEX stage_state_finished ON oms.stage_state (finished_at) WHERE status = 'd';
 CREATE INDEX stage_past_finished ON oms.stage_past (finished_at) WHERE status = 'd';
+CREATE INDEX stage_state_archive_finished ON oms.stage_state_archive (finished_at) WHERE status = 'd';
+CREATE INDEX stage_past_archive_finished ON oms.stage_past_archive (finished_at) WHERE status = 'd';
 
 -- ---- histograms ----
 
@@ -1252,6 +1407,19 @@ CREATE FUNCTION oms.report_unit(unit interval, at timestamptz) RETURNS timestamp
 	RETURN pg_catalog.date_bin(unit, at, '2000-01-01 00:00:00+00'::pg_catalog.timestamptz);
 COMMENT ON FUNCTION oms.report_unit(interval, timestamptz) IS 'for the reports: when the unit began, in UTC';
 
+-- Tickets and the ends of cycles, archived or not.
+CREATE VIEW oms.report_ticket AS
+	SELECT t.ticket_id, t.workflow_id FROM oms.ticket_state AS t
+	UNION ALL
+	SELECT a.ticket_id, a.workflow_id FROM oms.ticket_state_archive AS a;
+COMMENT ON VIEW oms.report_ticket IS 'for the reports: one row per ticket, archived or not';
+
+CREATE VIEW oms.report_end AS
+	SELECT e.ticket_id, e.stage, e.cycle, e.xid FROM oms.timeline AS e WHERE e.status = 'done'
+	UNION ALL
+	SELECT a.ticket_id, a.stage, a.cycle, a.xid FROM oms.timeline_archive AS a WHERE a.status = 'done';
+COMMENT ON VIEW oms.report_end IS 'for the reports: one row per event that says that a stage is done, archived or not';
+
 -- One row per cycle that was done.  Skipped, cancelled and broken off cycles are not among them.
 CREATE VIEW oms.report_done AS
 	SELECT s.ticket_id, s.stage_no, s.cycle, t.workflow_id, s.owner, s.finished_at, s.due_at,
@@ -1267,8 +1435,16 @@ CREATE VIEW oms.report_done AS
 		SELECT p.ticket_id, p.stage_no, p.cycle, p.owner, p.queued_at, p.started_at, p.finished_at, p.due_at,
 			p.breached_at, p.limit_us, p.consumed_us, p.held_us
 		FROM oms.stage_past AS p WHERE p.status = 'd' AND p.stage_no > 0
+		UNION ALL
+		SELECT a.ticket_id, a.stage_no, a.cycle, a.owner, a.queued_at, a.started_at, a.finished_at, a.due_at,
+			a.breached_at, a.limit_us, a.consumed_us, a.held_us
+		FROM oms.stage_state_archive AS a WHERE a.status = 'd' AND a.stage_no > 0
+		UNION ALL
+		SELECT b.ticket_id, b.stage_no, b.cycle, b.owner, b.queued_at, b.started_at, b.finished_at, b.due_at,
+			b.breached_at, b.limit_us, b.consumed_us, b.held_us
+		FROM oms.stage_past_archive AS b WHERE b.status = 'd' AND b.stage_no > 0
 	) AS s
-	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
+	JOIN oms.report_ticket AS t ON t.ticket_id = s.ticket_id
 	CROSS JOIN LATERAL (
 		SELECT e.dwell_us, LEAST(s.held_us, e.dwell_us) AS hold_us
 		FROM (SELECT (pg_catalog.date_part('epoch', s.finished_at - s.queued_at) * 1000000)::pg_catalog.int8 AS dwell_us) AS e
@@ -1282,7 +1458,7 @@ CREATE VIEW oms.report_done AS
 					FROM pg_catalog.unnest((
 						SELECT pg_catalog.range_agg(pg_catalog.tstzrange(h.held_at, LEAST(h.lifted_at, s.started_at)))
 							* pg_catalog.tstzmultirange(pg_catalog.tstzrange(s.queued_at, s.started_at))
-						FROM oms.hold AS h
+						FROM (SELECT k.* FROM oms.hold AS k UNION ALL SELECT l.* FROM oms.hold_archive AS l) AS h
 						WHERE h.ticket_id = s.ticket_id AND h.stage_no IN (0, s.stage_no) AND h.held_at < s.started_at
 							AND h.lifted_at >= h.held_at)) AS r (held)), 0) END, 0), d.dwell_us - d.hold_us) END AS wait_us
 	) AS w;
@@ -1291,10 +1467,9 @@ COMMENT ON VIEW oms.report_done IS 'for the reports: one row per cycle of a stag
 -- One row per event that says so.
 CREATE VIEW oms.report_event AS
 	SELECT e.ticket_id, w.stage_no, e.cycle, e.xid
-	FROM oms.timeline AS e
-	JOIN oms.ticket_state AS t ON t.ticket_id = e.ticket_id
-	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage = e.stage
-	WHERE e.status = 'done';
+	FROM oms.report_end AS e
+	JOIN oms.report_ticket AS t ON t.ticket_id = e.ticket_id
+	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage = e.stage;
 COMMENT ON VIEW oms.report_event IS 'for the reports: which transaction finished a cycle';
 
 -- From a horizon on the way by the indexes is right, whether or not the statistics know of the newest
@@ -1306,13 +1481,12 @@ CREATE FUNCTION oms.report_since(since bigint, before bigint) RETURNS SETOF oms.
 	AS $$
 		WITH event AS MATERIALIZED (
 			SELECT e.ticket_id, e.stage, e.cycle
-			FROM oms.timeline AS e
+			FROM oms.report_end AS e
 			WHERE e.xid >= report_since.since AND (e.xid < report_since.before OR report_since.before IS NULL)
-				AND e.status = 'done'
 		)
 		SELECT d.*
 		FROM event AS e
-		JOIN oms.ticket_state AS t ON t.ticket_id = e.ticket_id
+		JOIN oms.report_ticket AS t ON t.ticket_id = e.ticket_id
 		JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage = e.stage
 		CROSS JOIN LATERAL (
 			SELECT x.* FROM oms.report_done AS x
@@ -2103,6 +2277,18 @@ CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, column
 	('hold', 'guard_row', 27, 'A', 'guard', NULL),
 	('clock_segment', 'guard', 58, 'A', 'guard', NULL),
 	('clock_segment', 'guard_row', 27, 'A', 'guard', NULL),
+	('ticket_state_archive', 'guard', 58, 'A', 'guard', NULL),
+	('ticket_state_archive', 'guard_row', 27, 'A', 'guard', NULL),
+	('stage_state_archive', 'guard', 58, 'A', 'guard', NULL),
+	('stage_state_archive', 'guard_row', 27, 'A', 'guard', NULL),
+	('stage_past_archive', 'guard', 58, 'A', 'guard', NULL),
+	('stage_past_archive', 'guard_row', 27, 'A', 'guard', NULL),
+	('hold_archive', 'guard', 58, 'A', 'guard', NULL),
+	('hold_archive', 'guard_row', 27, 'A', 'guard', NULL),
+	('clock_segment_archive', 'guard', 58, 'A', 'guard', NULL),
+	('clock_segment_archive', 'guard_row', 27, 'A', 'guard', NULL),
+	('timeline_archive', 'guard', 58, 'A', 'guard', NULL),
+	('timeline_archive', 'guard_row', 27, 'A', 'guard', NULL),
 	('seals', 'guard', 58, 'A', 'guard', NULL),
 	('seals', 'guard_row', 27, 'A', 'guard', NULL),
 	('seal_leaf', 'guard', 58, 'A', 'guard', NULL),
@@ -2113,6 +2299,7 @@ CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, column
 	('owner_member', NULL, NULL, NULL, NULL, NULL),
 	('absence', NULL, NULL, NULL, NULL, NULL),
 	('hold_reason', NULL, NULL, NULL, NULL, NULL),
+	('retention', NULL, NULL, NULL, NULL, NULL),
 	('home', NULL, NULL, NULL, NULL, NULL),
 	('secret', NULL, NULL, NULL, NULL, NULL),
 	('tracking', NULL, NULL, NULL, NULL, NULL),
@@ -2178,6 +2365,14 @@ COMMENT ON VIEW oms.check_guards IS 'for oms.check(): tables missing, triggers m
 
 -- ---- chain ----
 
+-- All events: the archive has to be whole too.  What a closed ticket was checked for before it went there is not
+-- asked again.
+CREATE VIEW oms.check_event AS
+	SELECT e.* FROM oms.timeline AS e
+	UNION ALL
+	SELECT a.* FROM oms.timeline_archive AS a;
+COMMENT ON VIEW oms.check_event IS 'for oms.check(): all events, archived or not';
+
 CREATE FUNCTION oms.check_piece(bytea) RETURNS bytea
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN COALESCE(pg_catalog.int4send(pg_catalog.octet_length($1)) || $1, '\xffffffff'::pg_catalog.bytea);
@@ -2217,7 +2412,7 @@ CREATE VIEW oms.check_chain (kind, ticket, detail) AS
 				|| oms.check_piece(CASE WHEN e.payload IS NULL THEN e.payload_digest
 					ELSE pg_catalog.sha256(COALESCE(e.salt, '')
 						|| pg_catalog.convert_to(e.payload::pg_catalog.text, 'UTF8')) END)) AS expected
-		FROM oms.timeline AS e
+		FROM oms.check_event AS e
 		WINDOW w AS (PARTITION BY e.ticket_id ORDER BY e.seq)
 	) AS c
 	CROSS JOIN LATERAL (VALUES
@@ -2231,10 +2426,11 @@ CREATE VIEW oms.check_chain (kind, ticket, detail) AS
 		WHEN e.last_seq IS NULL THEN 'no events'
 		WHEN e.last_seq <> t.seq THEN pg_catalog.format('the last event is %s, the ticket says %s', e.last_seq, t.seq)
 		ELSE pg_catalog.format('event %s: the last hash is not the head of the chain', t.seq) END
-	FROM oms.ticket_state AS t
+	FROM (SELECT y.ticket_id, y.seq, y.head FROM oms.ticket_state AS y
+		UNION ALL SELECT z.ticket_id, z.seq, z.head FROM oms.ticket_state_archive AS z) AS t
 	LEFT JOIN (SELECT x.ticket_id, pg_catalog.max(x.seq) AS last_seq
-		FROM oms.timeline AS x GROUP BY x.ticket_id) AS e ON e.ticket_id = t.ticket_id
-	LEFT JOIN oms.timeline AS l ON l.ticket_id = t.ticket_id AND l.seq = e.last_seq
+		FROM oms.check_event AS x GROUP BY x.ticket_id) AS e ON e.ticket_id = t.ticket_id
+	LEFT JOIN oms.check_event AS l ON l.ticket_id = t.ticket_id AND l.seq = e.last_seq
 	WHERE e.last_seq IS DISTINCT FROM t.seq OR l.hash IS DISTINCT FROM t.head;
 COMMENT ON VIEW oms.check_chain IS 'for oms.check(): gaps, time going back, hashes worked out anew, heads';
 
@@ -3073,7 +3269,7 @@ CREATE VIEW oms.check_orphans (kind, ticket, detail) AS
 	SELECT 'orphans', i.ticket_id, pg_catalog.format('idempotency key %s of %s', i.key,
 		CASE WHEN t.ticket_id IS NULL THEN 'an unknown ticket' ELSE 'another workflow' END)
 	FROM oms.idempotency AS i
-	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = i.ticket_id
+	LEFT JOIN oms.report_ticket AS t ON t.ticket_id = i.ticket_id
 	WHERE t.workflow_id IS DISTINCT FROM i.workflow_id
 	UNION ALL
 	SELECT 'orphans', NULL, pg_catalog.format('workflow %s: stage %s is not as in the definition',
@@ -3082,6 +3278,43 @@ CREATE VIEW oms.check_orphans (kind, ticket, detail) AS
 	FULL JOIN oms.workflow_stage AS s ON s.workflow_id = g.workflow_id AND s.stage_no = g.stage_no
 	WHERE (s.stage, s.owner, s.label, s.public_owner) IS DISTINCT FROM (g.stage, g.owner, g.label, g.public_owner);
 COMMENT ON VIEW oms.check_orphans IS 'for oms.check(): rows without the rows that they belong to';
+
+-- ---- archive ----
+
+CREATE VIEW oms.check_archive (kind, ticket, detail) AS
+	-- Only what is closed is in the archive, only there, and sealed as it is.
+	SELECT 'archive', t.ticket_id, p.problem
+	FROM oms.ticket_state_archive AS t
+	LEFT JOIN oms.ticket_state AS o ON o.ticket_id = t.ticket_id
+	LEFT JOIN (SELECT l.ticket_id, pg_catalog.max(l.seq) AS seq FROM oms.seal_leaf AS l GROUP BY l.ticket_id) AS m
+		ON m.ticket_id = t.ticket_id
+	LEFT JOIN (SELECT s.ticket_id, pg_catalog.count(*) AS open
+		FROM oms.stage_state_archive AS s
+		WHERE s.stage_no > 0 AND s.status NOT IN ('w', 'd', 's', 'x') OR s.timer_at IS NOT NULL
+		GROUP BY s.ticket_id) AS r ON r.ticket_id = t.ticket_id
+	CROSS JOIN LATERAL (VALUES
+		(t.status NOT IN ('d', 'x') OR t.closed_at IS NULL OR t.n_active + t.n_failed + t.n_holds > 0,
+			pg_catalog.format('the ticket is archived and %s', oms.ticket_status(t.status))),
+		(r.open > 0, pg_catalog.format('%s stages are archived that go on', r.open)),
+		(o.ticket_id IS NOT NULL, 'the ticket is in the archive and outside of it'),
+		(m.seq IS DISTINCT FROM t.seq, pg_catalog.format('the last event is %s, and %s was sealed', t.seq,
+			COALESCE('event ' || m.seq, 'nothing')))) AS p (found, problem)
+	WHERE p.found
+	UNION ALL
+	SELECT 'archive', x.ticket_id, pg_catalog.format('%s of an unknown ticket', x.what)
+	FROM (
+		SELECT DISTINCT e.ticket_id, 'archived events' AS what FROM oms.timeline_archive AS e
+		UNION ALL
+		SELECT s.ticket_id, 'archived row of stage ' || s.stage_no FROM oms.stage_state_archive AS s
+		UNION ALL
+		SELECT p.ticket_id, 'archived earlier cycle of stage ' || p.stage_no FROM oms.stage_past_archive AS p
+		UNION ALL
+		SELECT h.ticket_id, 'an archived hold' FROM oms.hold_archive AS h
+		UNION ALL
+		SELECT c.ticket_id, 'an archived piece of a clock' FROM oms.clock_segment_archive AS c
+	) AS x
+	WHERE NOT EXISTS (SELECT FROM oms.ticket_state_archive AS t WHERE t.ticket_id = x.ticket_id);
+COMMENT ON VIEW oms.check_archive IS 'for oms.check(): what is in the archive and should not be, or not so';
 
 CREATE VIEW oms.check_all (kind, ticket, detail) AS
 	SELECT c.kind, c.ticket, c.detail FROM oms.check_guards AS c
@@ -3096,7 +3329,8 @@ CREATE VIEW oms.check_all (kind, ticket, detail) AS
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_holds AS c
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_hands AS c
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_timers AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_orphans AS c;
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_orphans AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_archive AS c;
 COMMENT ON VIEW oms.check_all IS 'for oms.check(): all kinds of findings';
 
 -- Hash joins only: without statistics, as after a restore, the planner takes these sets for small ones, and
@@ -3120,7 +3354,8 @@ CREATE FUNCTION oms.check_ticket(ticket oms.ticket_id) RETURNS TABLE (kind text,
 		SELECT c.kind, c.ticket, c.detail FROM oms.check_all AS c WHERE c.ticket = check_ticket.ticket
 		UNION ALL
 		SELECT 'orphans', check_ticket.ticket, 'no such ticket'
-		WHERE NOT EXISTS (SELECT FROM oms.ticket AS t WHERE t.ticket_id = check_ticket.ticket);
+		WHERE NOT EXISTS (SELECT FROM oms.ticket AS t WHERE t.ticket_id = check_ticket.ticket)
+			AND NOT EXISTS (SELECT FROM oms.archived_ticket AS t WHERE t.ticket_id = check_ticket.ticket);
 	$$;
 COMMENT ON FUNCTION oms.check_ticket(oms.ticket_id) IS 'for oms.check(): what is wrong with a ticket';
 
@@ -3133,7 +3368,7 @@ CREATE FUNCTION oms.check(ticket oms.ticket_id DEFAULT NULL)
 		UNION ALL
 		SELECT c.kind, c.ticket, c.detail FROM oms.check_ticket("check".ticket) AS c WHERE "check".ticket IS NOT NULL;
 	$$;
-COMMENT ON FUNCTION oms.check(oms.ticket_id) IS 'every invariant of a ticket, or with NULL of everything, worked out by an independent model in SQL; no rows if all is well. kind: guards, chain, counters, fold, moves, dispatch, stuck, breach, clock, holds, hands, timers, orphans. NULL reads every row of every table, several times; locks nothing';
+COMMENT ON FUNCTION oms.check(oms.ticket_id) IS 'every invariant of a ticket, or with NULL of everything, worked out by an independent model in SQL; no rows if all is well. kind: guards, chain, counters, fold, moves, dispatch, stuck, breach, clock, holds, hands, timers, orphans, archive; of an archived ticket only guards, chain, orphans and archive. NULL reads every row of every table, several times; locks nothing';
 
 --------------------------------------------------------------------------------------------------
 -- rights: nothing for PUBLIC
@@ -3145,7 +3380,10 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
 -- row types too, or somebody could build on them and block an update
-REVOKE ALL ON TYPE oms.aging, oms.queue, oms.report_done, oms.report_event, oms.report_open, oms.rollup, oms.rollup_ahead,
+REVOKE ALL ON TYPE oms.archived_stage, oms.archived_ticket, oms.check_archive, oms.check_event, oms.clock_segment_archive,
+	oms.hold_archive, oms.retention, oms.report_end, oms.report_ticket, oms.stage_past_archive, oms.stage_state_archive,
+	oms.ticket_state_archive, oms.timeline_archive,
+	oms.aging, oms.queue, oms.report_done, oms.report_event, oms.report_open, oms.rollup, oms.rollup_ahead,
 	oms.rollup_state, oms.workload,
 	oms.absence, oms.attachment, oms.calendar, oms.clock_segment, oms.hold, oms.hold_reason, oms.stage_past, oms.check_all, oms.check_any_row, oms.check_clock, oms.check_clock_row, oms.check_hands, oms.check_held, oms.check_holds,
 	oms.check_segment, oms.check_segments, oms.check_stop, oms.check_stops, oms.check_ticket_cycle, oms.check_ticket_step, oms.check_watch, oms.check_breach, oms.check_chain,

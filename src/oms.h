@@ -359,6 +359,7 @@ typedef struct OmsTicket
 	Jsonb	   *outputs;		/* {"stages": {id: output}} as far as loaded; NULL: none */
 
 	bool		stored;
+	bool		archived;		/* its rows are in the archive: it can be looked at only */
 	ItemPointerData tid;
 	const struct OmsLookup *lookup; /* what the engine may ask for */
 	OmsStage   *stages;			/* loaded or made, in that order */

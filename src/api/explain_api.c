@@ -102,7 +102,7 @@ put_stored_segments(Explanation *e)
 	OmsScan		scan;
 
 	oms_scan_key_ticket(&scan, e->ticket->id);
-	oms_scan_begin(&scan, "clock_segment", "clock_segment_pkey", SEGMENT_COLUMNS, AccessShareLock);
+	oms_scan_begin_place(&scan, "clock_segment", e->ticket->archived, SEGMENT_COLUMNS, AccessShareLock);
 	while (oms_scan_next(&scan))
 	{
 		int			calendar_id = oms_slot_int(scan.slot, SEGMENT_CALENDAR_ID);

@@ -104,34 +104,48 @@ put_row(ReturnSetInfo *result, const OmsPublicEvent *event)
 }
 
 /*
- * Return the timeline of a ticket; ticket is given for the citizen's view and NULL for that of staff.
+ * Return the timeline of a ticket as staff see it, from the one place or the other; false if there are
+ * no events there.
  */
-static void
-return_timeline(ReturnSetInfo *result, OmsTicketId id, OmsTicket *ticket)
+static bool
+return_all(ReturnSetInfo *result, OmsTicketId id, bool archived)
 {
 	OmsScan		scan;
-
-	if (ticket != NULL)
-		oms_store_holds(ticket);
+	bool		found = false;
 
 	oms_scan_key_ticket(&scan, id);
-	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, AccessShareLock);
-	while (oms_scan_next(&scan))
+	oms_scan_begin_place(&scan, "timeline", archived, TIMELINE_COLUMNS, AccessShareLock);
+	for (; oms_scan_next(&scan); found = true)
 	{
-		OmsPublicEvent event;
+		OmsPublicEvent event = {
+			.time = DatumGetTimestampTz(scan.slot->tts_values[TIMELINE_AT]),
+			.stage = oms_slot_text(scan.slot, TIMELINE_STAGE),
+			.owner = oms_slot_text(scan.slot, TIMELINE_OWNER),
+			.status = oms_slot_text(scan.slot, TIMELINE_STATUS),
+			.note = oms_slot_text(scan.slot, TIMELINE_NOTE)
+		};
 
-		if (ticket == NULL)
-		{
-			event.time = DatumGetTimestampTz(scan.slot->tts_values[TIMELINE_AT]);
-			event.stage = oms_slot_text(scan.slot, TIMELINE_STAGE);
-			event.owner = oms_slot_text(scan.slot, TIMELINE_OWNER);
-			event.status = oms_slot_text(scan.slot, TIMELINE_STATUS);
-			event.note = oms_slot_text(scan.slot, TIMELINE_NOTE);
-			put_row(result, &event);
-		}
-		else if (public_event(scan.slot, ticket, &event))
-			put_row(result, &event);
+		put_row(result, &event);
 	}
+	oms_scan_end(&scan);
+	return found;
+}
+
+/*
+ * Return the citizen's view of the timeline of a ticket.
+ */
+static void
+return_public(ReturnSetInfo *result, OmsTicket *ticket)
+{
+	OmsScan		scan;
+	OmsPublicEvent event;
+
+	oms_store_holds(ticket);
+	oms_scan_key_ticket(&scan, ticket->id);
+	oms_scan_begin_place(&scan, "timeline", ticket->archived, TIMELINE_COLUMNS, AccessShareLock);
+	while (oms_scan_next(&scan))
+		if (public_event(scan.slot, ticket, &event))
+			put_row(result, &event);
 	oms_scan_end(&scan);
 }
 
@@ -146,8 +160,7 @@ find_tracked(const char *text, int len)
 	OmsTicketId id;
 	char		suffix[OMS_SUFFIX_LEN + 1];
 	TimestampTz now = oms_clock_now();
-	OmsTicket  *ticket;
-	bool		right;
+	OmsTicket  *ticket = NULL;
 
 	if (!oms_tracking_parse(text, len, &id, suffix))
 	{
@@ -156,9 +169,10 @@ find_tracked(const char *text, int len)
 		suffix[0] = '\0';
 	}
 	oms_tracking_slow_down(id, now);
-	ticket = oms_store_read_if_there(id);
-	right = oms_tracking_right(id, suffix);
-	if (right && ticket != NULL)
+	/* looked up only then: how long a wrong number takes says nothing about its ticket */
+	if (oms_tracking_right(id, suffix))
+		ticket = oms_store_read_if_there(id);
+	if (ticket != NULL)
 		return ticket;
 	oms_tracking_note_miss(id, now);
 	return NULL;
@@ -175,7 +189,8 @@ return_by_number(ReturnSetInfo *result, OmsTicketId id)
 
 	if (oms_has_level(OMS_LEVEL_STAFF))
 	{
-		return_timeline(result, id, NULL);
+		if (!return_all(result, id, false))
+			(void) return_all(result, id, true);
 		return;
 	}
 	if (!oms_has_level(OMS_LEVEL_PORTAL))
@@ -183,7 +198,7 @@ return_by_number(ReturnSetInfo *result, OmsTicketId id)
 	ticket = oms_store_read_if_there(id);
 	if (ticket != NULL && ticket->opened_by != NULL &&
 		strcmp(ticket->opened_by, GetUserNameFromId(GetUserId(), false)) == 0)
-		return_timeline(result, id, ticket);
+		return_public(result, ticket);
 }
 
 /*
@@ -217,7 +232,7 @@ oms_get_timeline_of_text(PG_FUNCTION_ARGS)
 		OmsTicket  *ticket = find_tracked(VARDATA_ANY(number), VARSIZE_ANY_EXHDR(number));
 
 		if (ticket != NULL)
-			return_timeline(result, ticket->id, ticket);
+			return_public(result, ticket);
 	}
 	oms_look_end();
 	return (Datum) 0;
@@ -266,7 +281,7 @@ oms_track(PG_FUNCTION_ARGS)
 	oms_store_holds(ticket);
 	oms_public_begin(&view, ticket, oms_clock_now());
 	oms_scan_key_ticket(&scan, ticket->id);
-	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, AccessShareLock);
+	oms_scan_begin_place(&scan, "timeline", ticket->archived, TIMELINE_COLUMNS, AccessShareLock);
 	while (oms_scan_next(&scan))
 	{
 		OmsPublicEvent event;

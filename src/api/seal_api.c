@@ -274,7 +274,7 @@ oms_proof(PG_FUNCTION_ARGS)
 	put_text(&proof, "ticket", oms_ticket_id_to_text(id, number));
 	push_key(&proof, "events");
 	pushJsonbValue(&proof.state, WJB_BEGIN_ARRAY, NULL);
-	oms_store_visit_events(id, put_event, &proof);
+	oms_store_visit_events(ticket, put_event, &proof);
 	pushJsonbValue(&proof.state, WJB_END_ARRAY, NULL);
 	put_hash(&proof, "head", ticket->head);
 	put_seal_of(&proof, id);

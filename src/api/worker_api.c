@@ -242,10 +242,12 @@ oms_worker_errors(PG_FUNCTION_ARGS)
 #define TICK_JOB	"oms tick"
 #define SEAL_JOB	"oms seal"
 #define ROLL_UP_JOB	"oms roll up"
+#define ARCHIVE_JOB	"oms archive"
 
 /*
  * enable_cron(schedule text) → bigint, the number of the job that fires timers.  Seals are made once
- * an hour, and every five minutes the reports get what was finished.
+ * an hour; every five minutes the reports get what was finished, and closed tickets go into the archive,
+ * by the rules of set_retention.
  */
 Datum
 oms_enable_cron(PG_FUNCTION_ARGS)
@@ -253,6 +255,7 @@ oms_enable_cron(PG_FUNCTION_ARGS)
 	oms_arg_required(fcinfo, 0, "schedule");
 	(void) oms_store_schedule(SEAL_JOB, "7 * * * *", "SELECT oms.seal()");
 	(void) oms_store_schedule(ROLL_UP_JOB, "*/5 * * * *", "SELECT oms.roll_up()");
+	(void) oms_store_schedule(ARCHIVE_JOB, "2-59/5 * * * *", "SELECT oms.archive()");
 	PG_RETURN_INT64(oms_store_schedule(TICK_JOB, text_to_cstring(PG_GETARG_TEXT_PP(0)),
 									   "SELECT oms.tick()"));
 }
@@ -265,5 +268,6 @@ oms_disable_cron(PG_FUNCTION_ARGS)
 {
 	(void) oms_store_unschedule(SEAL_JOB);
 	(void) oms_store_unschedule(ROLL_UP_JOB);
+	(void) oms_store_unschedule(ARCHIVE_JOB);
 	PG_RETURN_BOOL(oms_store_unschedule(TICK_JOB));
 }

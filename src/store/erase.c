@@ -2,9 +2,9 @@
  * erase.c
  *		Taking personal data out of what is otherwise kept for ever.
  *
- * The one place that changes rows of the timeline: note or payload and the salt go, their digests stay,
+ * The one place that changes the content of the timeline: note or payload and the salt go, their digests stay,
  * so that the chain can still be verified and the content cannot be guessed back.  The ticket is locked
- * by the caller, who also records what was erased.
+ * by the caller, who also records what was erased; locking brings an archived one back.
  */
 #include "postgres.h"
 
@@ -19,8 +19,11 @@
 #include "store/tables.h"
 
 static OmsStatement select_tickets = {
-	.sql = "SELECT ticket_id FROM oms.ticket_state WHERE applicant OPERATOR(pg_catalog.=) $1"
-	" ORDER BY ticket_id USING OPERATOR(pg_catalog.<)",
+	.sql = "SELECT t.ticket_id FROM (SELECT x.ticket_id FROM oms.ticket_state AS x"
+	" WHERE x.applicant OPERATOR(pg_catalog.=) $1"
+	" UNION ALL SELECT x.ticket_id FROM oms.ticket_state_archive AS x"
+	" WHERE x.applicant OPERATOR(pg_catalog.=) $1) AS t"
+	" ORDER BY t.ticket_id USING OPERATOR(pg_catalog.<)",
 	.nargs = 1,
 	.types = {TEXTOID}
 };
@@ -226,7 +229,7 @@ oms_store_erase_request(OmsTicketId ticket)
 }
 
 /*
- * The tickets of an applicant in the order of their numbers, as a list of OmsTicketId *.
+ * The tickets of an applicant, archived ones too, in the order of their numbers, as a list of OmsTicketId *.
  */
 List *
 oms_store_tickets_of(const char *applicant)

@@ -70,7 +70,8 @@ oms_store_repair_guards(Oid table)
 /* ---- commands that would get past the guards ---- */
 
 static const char *const guarded[] = {"workflow", "workflow_stage", "ticket_state", "stage_state",
-"stage_past", "hold", "clock_segment", "timeline", "idempotency", "calendar", "home", "secret", "seals", "seal_leaf", NULL};
+"stage_past", "hold", "clock_segment", "timeline", "idempotency", "calendar", "home", "secret", "seals", "seal_leaf",
+"ticket_state_archive", "stage_state_archive", "stage_past_archive", "hold_archive", "clock_segment_archive", "timeline_archive", NULL};
 
 static bool
 is_guarded(Oid relation)

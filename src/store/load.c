@@ -22,6 +22,7 @@
 #include "engine/lookup.h"
 #include "errors.h"
 #include "store/access.h"
+#include "store/archive.h"
 #include "store/calendar.h"
 #include "store/owner.h"
 #include "store/slot.h"
@@ -114,19 +115,20 @@ oms_store_fresh_snapshot(void)
 }
 
 /*
- * Lock and load; NULL if the ticket is not there, or is locked and wait says not to wait.
+ * Lock and load; NULL if the ticket is not there, is archived, or is locked and wait says not to wait.
+ * "gone": it was there, and somebody moved it into the archive meanwhile.
  */
 static OmsTicket *
-lock_ticket(OmsTicketId id, LockWaitPolicy wait)
+lock_ticket(OmsTicketId id, LockWaitPolicy wait, bool *gone)
 {
 	OmsScan		scan;
 	OmsTicket  *ticket = NULL;
-	bool		gone;
 
+	*gone = false;
 	oms_store_fresh_snapshot();
 	oms_scan_key_ticket(&scan, id);
 	oms_scan_begin(&scan, "ticket_state", "ticket_state_pkey", TICKET_COLUMNS, RowExclusiveLock);
-	if (oms_scan_next(&scan) && oms_scan_lock(&scan, wait, &gone))
+	if (oms_scan_next(&scan) && oms_scan_lock(&scan, wait, gone))
 		ticket = ticket_from_row(scan.slot);
 	oms_scan_end(&scan);
 	if (ticket == NULL)
@@ -153,39 +155,60 @@ known(OmsTicket *ticket, OmsTicketId id)
 }
 
 /*
- * Lock a ticket for a change, waiting for whoever changes it now.  The caller has an active snapshot
- * of its own, which is replaced by one taken after the lock.
+ * Lock a ticket for a change, waiting for whoever changes it now; an archived one is brought back.  The
+ * caller has an active snapshot of its own, which is replaced by one taken after the lock.
+ *
+ * A ticket is in one place in every snapshot, so whoever finds it in neither knows that there is none.
  */
 OmsTicket *
 oms_store_lock(OmsTicketId id)
 {
-	return known(lock_ticket(id, LockWaitBlock), id);
+	OmsTicket  *ticket;
+	bool		gone;
+
+	do
+		ticket = lock_ticket(id, LockWaitBlock, &gone);
+	while (ticket == NULL && (gone || oms_store_recall(id)));
+	return known(ticket, id);
 }
 
 /*
- * The same without waiting; NULL if another has it.
+ * The same without waiting; NULL if another has it, or it is archived.
  */
 OmsTicket *
 oms_store_try_lock(OmsTicketId id)
 {
-	return lock_ticket(id, LockWaitSkip);
+	bool		gone;
+
+	return lock_ticket(id, LockWaitSkip, &gone);
 }
 
-/*
- * Load a ticket to look at it; NULL if it is not there.
- */
-OmsTicket *
-oms_store_read_if_there(OmsTicketId id)
+static OmsTicket *
+read_ticket(OmsTicketId id, bool archived)
 {
 	OmsScan		scan;
 	OmsTicket  *ticket = NULL;
 
 	oms_scan_key_ticket(&scan, id);
-	oms_scan_begin(&scan, "ticket_state", "ticket_state_pkey", TICKET_COLUMNS, AccessShareLock);
+	oms_scan_begin_place(&scan, "ticket_state", archived, archived ? TICKET_ARCHIVE_COLUMNS : TICKET_COLUMNS,
+						 AccessShareLock);
 	if (oms_scan_next(&scan))
 		ticket = ticket_from_row(scan.slot);
 	oms_scan_end(&scan);
+	if (ticket != NULL)
+		ticket->archived = archived;
 	return ticket;
+}
+
+/*
+ * Load a ticket to look at it, wherever it is; NULL if it is nowhere.
+ */
+OmsTicket *
+oms_store_read_if_there(OmsTicketId id)
+{
+	OmsTicket  *ticket = read_ticket(id, false);
+
+	return ticket != NULL ? ticket : read_ticket(id, true);
 }
 
 /*
@@ -305,7 +328,7 @@ fetch_stage(OmsTicket *ticket, int no)
 
 	oms_scan_key_ticket(&scan, ticket->id);
 	oms_scan_key(&scan, int2eq, InvalidOid, Int16GetDatum(no));
-	oms_scan_begin(&scan, "stage_state", "stage_state_pkey", STAGE_COLUMNS, RowExclusiveLock);
+	oms_scan_begin_place(&scan, "stage_state", ticket->archived, STAGE_COLUMNS, RowExclusiveLock);
 	if (oms_scan_next(&scan))
 		stage = stage_from_row(ticket, scan.slot);
 	oms_scan_end(&scan);
@@ -356,7 +379,7 @@ oms_store_stages(OmsTicket *ticket)
 	OmsScan		scan;
 
 	oms_scan_key_ticket(&scan, ticket->id);
-	oms_scan_begin(&scan, "stage_state", "stage_state_pkey", STAGE_COLUMNS, RowExclusiveLock);
+	oms_scan_begin_place(&scan, "stage_state", ticket->archived, STAGE_COLUMNS, RowExclusiveLock);
 	while (oms_scan_next(&scan))
 		if (oms_ticket_find(ticket, DatumGetInt16(scan.slot->tts_values[STAGE_NO])) == NULL)
 			stage_from_row(ticket, scan.slot);
@@ -397,7 +420,7 @@ oms_store_holds(OmsTicket *ticket)
 		return;
 	ticket->holds_loaded = true;
 	oms_scan_key_ticket(&scan, ticket->id);
-	oms_scan_begin(&scan, "hold", "hold_pkey", HOLD_COLUMNS, AccessShareLock);
+	oms_scan_begin_place(&scan, "hold", ticket->archived, HOLD_COLUMNS, AccessShareLock);
 	while (oms_scan_next(&scan))
 	{
 		*last = hold_from_row(scan.slot);
@@ -446,7 +469,7 @@ Jsonb *
 oms_store_data(OmsTicket *ticket)
 {
 	if (ticket->data == NULL)
-		ticket->data = oms_timeline_payload(ticket->id, ticket->data_seq);
+		ticket->data = oms_timeline_payload(ticket->id, ticket->archived, ticket->data_seq);
 	if (ticket->data == NULL)
 		ticket->data = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
 	return ticket->data;
@@ -460,7 +483,7 @@ oms_store_payload(const OmsTicket *ticket, int seq)
 		for (const OmsEvent *event = ticket->events; event != NULL; event = event->next)
 			if (event->seq == seq)
 				return event->payload;
-	return oms_timeline_payload(ticket->id, seq);
+	return oms_timeline_payload(ticket->id, ticket->archived, seq);
 }
 
 static void

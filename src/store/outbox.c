@@ -18,11 +18,15 @@
  * What happened from the horizon on, and how the stage stands now.  Rows that came with a dump of another
  * server may have transaction ids that this one has not reached yet: they are none of ours.  The page is cut
  * before anything is joined to it.  A page is a run of tickets and
- * numbers, since that is the order in which the events of a ticket must be sent.
+ * numbers, since that is the order in which the events of a ticket must be sent.  A ticket may have gone
+ * into the archive since.
  */
+#define BOTH(table, columns) \
+	"SELECT " columns " FROM oms." table " UNION ALL SELECT " columns " FROM oms." table "_archive"
+
 static OmsStatement select_events = {
 	.sql = "WITH page AS MATERIALIZED ("
-	" SELECT ticket_id, seq, stage, status, public FROM oms.timeline"
+	" SELECT ticket_id, seq, stage, status, public FROM (" BOTH("timeline", "ticket_id, seq, stage, status, public, xid") ") AS x"
 	" WHERE xid OPERATOR(pg_catalog.>=) $1"
 	" AND xid OPERATOR(pg_catalog.<) pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())"
 	"::pg_catalog.text::pg_catalog.int8"
@@ -32,10 +36,10 @@ static OmsStatement select_events = {
 	" SELECT e.ticket_id, e.seq, t.workflow_id, COALESCE(w.stage_no, 0::pg_catalog.int2),"
 	" e.status, e.public, s.status, s.owner, s.attempt, s.level, s.announce_at IS NOT NULL"
 	" FROM page AS e"
-	" JOIN oms.ticket_state AS t ON t.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
+	" JOIN (" BOTH("ticket_state", "ticket_id, workflow_id") ") AS t ON t.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
 	" LEFT JOIN oms.workflow_stage AS w ON w.workflow_id OPERATOR(pg_catalog.=) t.workflow_id"
 	" AND w.stage OPERATOR(pg_catalog.=) e.stage"
-	" LEFT JOIN oms.stage_state AS s ON s.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
+	" LEFT JOIN (" BOTH("stage_state", "ticket_id, stage_no, status, owner, attempt, level, announce_at") ") AS s ON s.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
 	" AND s.stage_no OPERATOR(pg_catalog.=) w.stage_no"
 	" ORDER BY e.ticket_id USING OPERATOR(pg_catalog.<), e.seq USING OPERATOR(pg_catalog.<)",
 	.nargs = 4,

@@ -46,6 +46,14 @@ extern void oms_scan_key(OmsScan *scan, PGFunction equal, Oid collation, Datum v
 extern void oms_scan_key_after(OmsScan *scan, PGFunction greater, Datum value);
 extern void oms_scan_begin(OmsScan *scan, const char *table, const char *index, int columns,
 						   LOCKMODE lockmode);
+
+/*
+ * Start a scan by primary key of a table that has a twin in the archive, of the one or the other.
+ */
+#define oms_scan_begin_place(scan, table, archived, columns, lockmode) \
+	oms_scan_begin((scan), (archived) ? table "_archive" : table, \
+				   (archived) ? table "_archive_pkey" : table "_pkey", (columns), (lockmode))
+
 extern bool oms_scan_next(OmsScan *scan);
 extern bool oms_scan_lock(OmsScan *scan, LockWaitPolicy wait, bool *gone);
 extern void oms_scan_end(OmsScan *scan);

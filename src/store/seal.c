@@ -468,8 +468,12 @@ oms_store_seal(bool everything)
 #define BROKEN_LEAVES(which) \
 	"SELECT l.seal, l.ticket_id, l.seq, t.ticket_id IS NULL, e.ticket_id IS NULL" \
 	" FROM oms.seal_leaf AS l" \
-	" LEFT JOIN oms.ticket_state AS t ON t.ticket_id OPERATOR(pg_catalog.=) l.ticket_id" \
-	" LEFT JOIN oms.timeline AS e ON e.ticket_id OPERATOR(pg_catalog.=) l.ticket_id" \
+	" LEFT JOIN (SELECT x.ticket_id FROM oms.ticket_state AS x" \
+	" UNION ALL SELECT x.ticket_id FROM oms.ticket_state_archive AS x) AS t" \
+	" ON t.ticket_id OPERATOR(pg_catalog.=) l.ticket_id" \
+	" LEFT JOIN (SELECT x.ticket_id, x.seq, x.hash FROM oms.timeline AS x" \
+	" UNION ALL SELECT x.ticket_id, x.seq, x.hash FROM oms.timeline_archive AS x) AS e" \
+	" ON e.ticket_id OPERATOR(pg_catalog.=) l.ticket_id" \
 	" AND e.seq OPERATOR(pg_catalog.=) l.seq" \
 	" WHERE (t.ticket_id IS NULL OR (e.hash OPERATOR(pg_catalog.=) l.head) IS NOT TRUE)" which \
 	" ORDER BY l.ticket_id USING OPERATOR(pg_catalog.<), l.seal USING OPERATOR(pg_catalog.<)"
@@ -735,12 +739,12 @@ read_event(TupleTableSlot *slot, OmsEventRecord *event)
  * Visit the events of a ticket in their order, under the active snapshot.
  */
 void
-oms_store_visit_events(OmsTicketId ticket, OmsEventVisit visit, void *context)
+oms_store_visit_events(const OmsTicket *ticket, OmsEventVisit visit, void *context)
 {
 	OmsScan		scan;
 
-	oms_scan_key_ticket(&scan, ticket);
-	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, AccessShareLock);
+	oms_scan_key_ticket(&scan, ticket->id);
+	oms_scan_begin_place(&scan, "timeline", ticket->archived, TIMELINE_COLUMNS, AccessShareLock);
 	while (oms_scan_next(&scan))
 	{
 		OmsEventRecord event;

@@ -59,6 +59,6 @@ extern void oms_store_check_seals(OmsSealReport report, void *context);
 extern bool oms_store_latest_leaf(OmsTicketId ticket, OmsSealLeaf *leaf);
 extern bool oms_store_read_seal(int64 number, OmsSeal *seal);
 extern void oms_store_merkle_path(const OmsSealLeaf *leaf, OmsMerkle *tree);
-extern void oms_store_visit_events(OmsTicketId ticket, OmsEventVisit visit, void *context);
+extern void oms_store_visit_events(const OmsTicket *ticket, OmsEventVisit visit, void *context);
 
 #endif							/* OMS_SEAL_H */

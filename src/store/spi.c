@@ -91,6 +91,31 @@ oms_sql(OmsStatement *statement, Datum *values, const char *nulls)
 }
 
 /*
+ * Open a cursor over the rows of a statement, between SPI_connect and SPI_finish, as the owner of the
+ * schema and with a fresh snapshot.  The way by the indexes is taken, whether or not the statistics know
+ * of the newest rows.
+ */
+Portal
+oms_sql_open(OmsStatement *statement, Datum *values, const char *nulls)
+{
+	Oid			schema = get_namespace_oid("oms", false);
+	Oid			user;
+	int			context;
+	int			nest = become_owner(&user, &context);
+	Portal		portal;
+
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
+	/* what is switched off counts as so expensive that all would be compiled */
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	if (statement->plan == NULL || statement->schema != schema)
+		prepare(statement, schema);
+	portal = SPI_cursor_open(NULL, statement->plan, values, nulls, false);
+	become_caller(nest, user, context);
+	return portal;
+}
+
+/*
  * Run a utility command as the owner of the schema, between SPI_connect and SPI_finish.  For commands
  * that cannot have parameters: the caller quotes the names in it.
  */

@@ -42,7 +42,10 @@ typedef enum OmsTicketColumn
 	TICKET_HEAD,
 	TICKET_APPLICANT,
 	TICKET_OPENED_BY,
-	TICKET_COLUMNS
+	TICKET_COLUMNS,
+	/* in the archive one more */
+	TICKET_ARCHIVED_AT = TICKET_COLUMNS,
+	TICKET_ARCHIVE_COLUMNS
 } OmsTicketColumn;
 
 typedef enum OmsStageColumn

@@ -189,14 +189,14 @@ oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsActor *actor)
  * The payload of one event; NULL if the event has none, or is not there.
  */
 Jsonb *
-oms_timeline_payload(OmsTicketId ticket, int seq)
+oms_timeline_payload(OmsTicketId ticket, bool archived, int seq)
 {
 	OmsScan		scan;
 	Jsonb	   *payload = NULL;
 
 	oms_scan_key_ticket(&scan, ticket);
 	oms_scan_key(&scan, int4eq, InvalidOid, Int32GetDatum(seq));
-	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, AccessShareLock);
+	oms_scan_begin_place(&scan, "timeline", archived, TIMELINE_COLUMNS, AccessShareLock);
 	if (oms_scan_next(&scan) && !scan.slot->tts_isnull[TIMELINE_PAYLOAD])
 		payload = DatumGetJsonbPCopy(scan.slot->tts_values[TIMELINE_PAYLOAD]);
 	oms_scan_end(&scan);
@@ -260,7 +260,7 @@ rehash(TupleTableSlot *slot, const uint8 *previous, uint8 *hash)
  * change is one problem.
  */
 void
-oms_timeline_verify(OmsTicketId ticket, int last_seq, const uint8 *head,
+oms_timeline_verify(OmsTicketId ticket, bool archived, int last_seq, const uint8 *head,
 					OmsProblemReport report, void *context)
 {
 	OmsScan		scan;
@@ -271,7 +271,7 @@ oms_timeline_verify(OmsTicketId ticket, int last_seq, const uint8 *head,
 	MemoryContext old = CurrentMemoryContext;
 
 	oms_scan_key_ticket(&scan, ticket);
-	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, AccessShareLock);
+	oms_scan_begin_place(&scan, "timeline", archived, TIMELINE_COLUMNS, AccessShareLock);
 	while (oms_scan_next(&scan))
 	{
 		int			seq = DatumGetInt32(scan.slot->tts_values[TIMELINE_SEQ]);

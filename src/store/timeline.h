@@ -44,8 +44,8 @@ typedef void (*OmsProblemReport) (void *context, OmsTicketId ticket, int seq, co
 extern void oms_chain_digest(const uint8 *salt, const char *content, int len, uint8 *digest);
 extern void oms_chain_hash(const OmsEventContent *content, const uint8 *previous, uint8 *hash);
 extern void oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsActor *actor);
-extern void oms_timeline_verify(OmsTicketId ticket, int last_seq, const uint8 *head,
+extern void oms_timeline_verify(OmsTicketId ticket, bool archived, int last_seq, const uint8 *head,
 								OmsProblemReport report, void *context);
-extern Jsonb *oms_timeline_payload(OmsTicketId ticket, int seq);
+extern Jsonb *oms_timeline_payload(OmsTicketId ticket, bool archived, int seq);
 
 #endif							/* OMS_TIMELINE_H */

@@ -10,20 +10,21 @@
 #include "store/tables.h"
 
 /*
- * Verify the tickets of a scan of ticket_state; how many there were.
+ * Verify the tickets of a scan of ticket_state, or of its twin in the archive; how many there were.
  */
 static uint64
-verify_scan(OmsScan *scan, OmsProblemReport report, void *context)
+verify_scan(OmsScan *scan, bool archived, OmsProblemReport report, void *context)
 {
 	static const uint8 no_head[OMS_HASH_LEN] = {0};
 	uint64		count = 0;
 
-	oms_scan_begin(scan, "ticket_state", "ticket_state_pkey", TICKET_COLUMNS, AccessShareLock);
+	oms_scan_begin_place(scan, "ticket_state", archived, archived ? TICKET_ARCHIVE_COLUMNS : TICKET_COLUMNS,
+						 AccessShareLock);
 	for (; oms_scan_next(scan); count++)
 	{
 		bytea	   *head = DatumGetByteaPP(scan->slot->tts_values[TICKET_HEAD]);
 
-		oms_timeline_verify(DatumGetTicketId(scan->slot->tts_values[TICKET_ID]),
+		oms_timeline_verify(DatumGetTicketId(scan->slot->tts_values[TICKET_ID]), archived,
 							DatumGetInt32(scan->slot->tts_values[TICKET_SEQ]),
 							VARSIZE_ANY_EXHDR(head) == OMS_HASH_LEN ? (uint8 *) VARDATA_ANY(head)
 							: no_head, report, context);
@@ -32,31 +33,40 @@ verify_scan(OmsScan *scan, OmsProblemReport report, void *context)
 	return count;
 }
 
+#define ORPHANS(archive) \
+	"SELECT DISTINCT e.ticket_id FROM oms.timeline" archive " AS e WHERE NOT EXISTS" \
+	" (SELECT FROM oms.ticket_state" archive " AS t WHERE t.ticket_id OPERATOR(pg_catalog.=) e.ticket_id)" \
+	" AND ($1 IS NULL OR e.ticket_id OPERATOR(pg_catalog.=) $1)"
+
 static OmsStatement select_orphans = {
-	.sql = "SELECT DISTINCT e.ticket_id FROM oms.timeline AS e WHERE NOT EXISTS"
-	" (SELECT FROM oms.ticket_state AS t WHERE t.ticket_id OPERATOR(pg_catalog.=) e.ticket_id)"
-	" AND ($1 IS NULL OR e.ticket_id OPERATOR(pg_catalog.=) $1)",
+	.sql = ORPHANS(""),
+	.nargs = 1,
+	.types = {OMS_TICKET_TYPE}
+};
+
+static OmsStatement select_archived_orphans = {
+	.sql = ORPHANS("_archive"),
 	.nargs = 1,
 	.types = {OMS_TICKET_TYPE}
 };
 
 /*
- * Events whose ticket is gone; how many such tickets.
+ * Events whose ticket is not where they are; how many such tickets.
  */
 static uint64
-verify_orphans(const OmsTicketId *ticket, OmsProblemReport report, void *context)
+verify_orphans(const OmsTicketId *ticket, bool archived, OmsProblemReport report, void *context)
 {
 	Datum		value = ticket == NULL ? (Datum) 0 : TicketIdGetDatum(*ticket);
 	uint64		count;
 
 	SPI_connect();
-	count = oms_sql(&select_orphans, &value, ticket == NULL ? "n" : NULL);
+	count = oms_sql(archived ? &select_archived_orphans : &select_orphans, &value, ticket == NULL ? "n" : NULL);
 	for (uint64 i = 0; i < count; i++)
 	{
 		bool		isnull;
 		Datum		id = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
 
-		oms_timeline_verify(DatumGetTicketId(id), 0, NULL, report, context);
+		oms_timeline_verify(DatumGetTicketId(id), archived, 0, NULL, report, context);
 	}
 	SPI_finish();
 	return count;
@@ -69,11 +79,17 @@ verify_orphans(const OmsTicketId *ticket, OmsProblemReport report, void *context
 uint64
 oms_store_verify(const OmsTicketId *ticket, OmsProblemReport report, void *context)
 {
-	OmsScan		scan;
+	uint64		count = 0;
 
-	scan.nkeys = 0;
-	if (ticket != NULL)
-		oms_scan_key_ticket(&scan, *ticket);
-	return verify_scan(&scan, report, context) + verify_orphans(ticket, report, context) +
-		oms_store_verify_seals(ticket, report, context);
+	for (int archived = 0; archived <= 1; archived++)
+	{
+		OmsScan		scan;
+
+		scan.nkeys = 0;
+		if (ticket != NULL)
+			oms_scan_key_ticket(&scan, *ticket);
+		count += verify_scan(&scan, archived, report, context);
+		count += verify_orphans(ticket, archived, report, context);
+	}
+	return count + oms_store_verify_seals(ticket, report, context);
 }

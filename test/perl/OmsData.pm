@@ -95,6 +95,16 @@ SELECT oms.open_tickets('Fan out', array_agg(jsonb_build_object('i', i))) FROM g
 SELECT oms.open_ticket('Choice', jsonb_build_object('side', CASE i % 3 WHEN 0 THEN 'left' WHEN 1 THEN 'right' END),
 	'choice ' || i) FROM generate_series(1, 20) AS i;
 
+-- Two that are closed before all others, for the archive
+INSERT INTO app.loan SELECT i, oms.open_ticket('DisasterLoan', jsonb_build_object('amount', 1000, 'scan',
+	(SELECT string_agg(md5(i || '-' || k), '') FROM generate_series(1, 2000) AS k)), 'loan-' || i, i % 3, 'person-' || i % 7)
+	FROM generate_series(31, 32) AS i;
+SET oms.now = '2026-03-02 14:01:00+00';
+SELECT oms.hold(ticket, 'id_check', 'a question'), oms.resume(ticket, 'id_check'), oms.cancel_ticket(ticket, 'a test')
+	FROM app.loan WHERE n = 31;
+SELECT oms.stage_done(ticket, 'id_check', '{"ok": true}'), oms.send_back(ticket, 'risk_ai', 'id_check', 'once more'),
+	oms.stage_done(ticket, 'id_check'), oms.stage_done(ticket, 'risk_ai'), oms.stage_done(ticket, 'fund')
+	FROM app.loan WHERE n = 32;
 -- Checked loans go on; some to the end
 SET oms.now = '2026-03-02 14:03:00+00';
 SELECT oms.stage_done(ticket, stage, '{"match": true}', token) FROM oms.claim('IRS_Bot', 'irs-1', 18);
@@ -156,6 +166,8 @@ GRANT EXECUTE ON FUNCTION oms.version() TO oms_reader WITH GRANT OPTION;
 SQL
 	$node->safe_psql($db, "SELECT oms.grant_access('oms_clerk', 'staff')") if oms_has($node, $db, 'grant_access');
 	$node->safe_psql($db, 'SELECT oms.seal()') if oms_has($node, $db, 'seal');
+	$node->safe_psql($db, "SELECT oms.set_retention('10 years', 'Old')");
+	is($node->safe_psql($db, "SELECT oms.archive('2026-03-02 14:02+00')"), '2', 'some tickets are archived');
 
 	# The point of it all: every state is there.
 	is( $node->safe_psql($db,
@@ -245,7 +257,7 @@ UNION ALL SELECT 'status', s.ticket_id || ' ' || s.stage FROM oms.stage AS s
 	WHERE (s.status = 'done') <> (e.status = 'done') OR (s.status = 'skipped') <> (e.status = 'skipped')
 	OR (s.status = 'in_progress') <> (e.status = 'in_progress') AND s.status <> 'cancelled'
 UNION ALL SELECT 'key of nothing', key FROM oms.idempotency
-	WHERE ticket_id NOT IN (SELECT ticket_id FROM oms.ticket_state)
+	WHERE ticket_id NOT IN (SELECT ticket_id FROM oms.ticket_state UNION ALL SELECT ticket_id FROM oms.ticket_state_archive)
 UNION ALL SELECT 'number to come', ticket_id::text FROM oms.ticket_state
 	WHERE regexp_replace(ticket_id::text, '.*-', '')::bigint > (SELECT last_value FROM oms.ticket_number)
 UNION ALL SELECT 'workflow to come', workflow_id::text FROM oms.workflow
@@ -292,7 +304,8 @@ sub work_goes_on
 	my $out = $node->safe_psql($db, <<"SQL");
 SET oms.now = '$later';
 SELECT 'key', bool_and(oms.open_ticket('DisasterLoan', t.data, 'loan-' || l.n, l.n % 3, 'person-' || l.n % 7) = l.ticket)
-	FROM app.loan AS l JOIN oms.ticket AS t ON t.ticket_id = l.ticket;
+	FROM app.loan AS l JOIN (SELECT ticket_id, data FROM oms.ticket UNION ALL SELECT ticket_id, data FROM oms.archived_ticket) AS t
+	ON t.ticket_id = l.ticket;
 SELECT 'number', regexp_replace(oms.open_ticket('DisasterLoan', '{"amount": 80000}', 'new key')::text, '.*-', '')::bigint > $before;
 SELECT 'lease', count(oms.heartbeat(s.ticket_id, s.stage, t.token, '4 days')) > 5
 	FROM oms.stage AS s JOIN oms.stage_state AS t USING (ticket_id, stage_no)

@@ -27,14 +27,18 @@ is($node->sql(q{SELECT oms.enable_cron('*/5 * * * *')}), $job, 'again: the same 
 is($node->sql("SELECT schedule FROM cron.job WHERE jobid = $job"), '*/5 * * * *', '… with the other schedule');
 is($node->sql(q{SELECT count(*) FROM cron.job WHERE command ~ 'tick'}), '1', '… and only that');
 is($node->sql(q{SELECT count(*) FROM cron.job WHERE command !~ '^SELECT oms\.[a-z_]+\(\)$'}), '0', '… besides it only upkeep by oms');
+is($node->sql(q{SELECT string_agg(command, ' ' ORDER BY command) FROM cron.job WHERE command !~ 'tick'}),
+	'SELECT oms.archive() SELECT oms.roll_up() SELECT oms.seal()', '… which archives, rolls up and seals');
 is($node->code(q{SELECT oms.enable_cron('now and then')}) ne '', 1, 'pg_cron refuses what is no schedule');
 is($node->code(q{SELECT oms.enable_cron(NULL)}), '22023', 'NULL neither');
 
 # the command does it
 my $ticket = $node->lease('1 millisecond');
+$node->sql(q{SELECT oms.set_retention('0', 'plain'); SELECT oms.cancel_ticket(oms.open_ticket('plain'), 'test')});
 $node->sql('SELECT pg_sleep(0.01)');
 $node->sql($_) foreach split /\n/, $node->sql('SELECT command FROM cron.job');
 ok($node->fired($ticket, 0), 'the command of the job fires timers');
+is($node->sql('SELECT count(*) FROM oms.archived_ticket'), '1', '… and archives what its rule lets go');
 
 # hostile search_path
 is($node->code(q{CREATE SCHEMA evil; CREATE FUNCTION evil.schedule(text, text, text) RETURNS bigint LANGUAGE sql AS 'SELECT 1/0';

@@ -1,0 +1,395 @@
+/*
+ * archive.c
+ *		Finished tickets leave the hot tables, whole and as they are.
+ *
+ * Each table that holds rows of tickets has a twin, NAME_archive, with the same columns and the same
+ * primary key; the ticket's own has archived_at besides.  A ticket is in the one place or in the other,
+ * with all of its rows, in every snapshot.  Nothing is converted, so what reads, verifies, proves and
+ * reports can do the same with both, and the hash chain goes along unchanged.
+ *
+ * Only a closed ticket moves, only if its chain is whole and its head is that of its latest seal: so
+ * what left the tables that everybody watches can still be shown to be what it was, and a damaged ticket
+ * stays where it is found.  A change of an archived ticket (a comment, a reopen, an erasure) brings it
+ * back first; then it is one like any other, and its chain goes on.
+ *
+ * Locks: the ticket's row, as for any change; those that somebody else has are left for the next time,
+ * so nobody is waited for but a sealer, who waits for nobody.  One call is one transaction: interrupted,
+ * it has moved nothing.
+ *
+ * The one place besides erase.c that is rid of rows of the timeline.  It deletes as the store writes,
+ * through the table access method, past the guards; there is no setting that lets anybody else.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "clock.h"
+#include "store/archive.h"
+#include "store/seal.h"
+#include "store/slot.h"
+#include "store/spi.h"
+#include "store/store.h"
+#include "store/tables.h"
+
+/* As many tickets are moved at once */
+#define TICKETS_PER_PAGE	100
+
+/* ---- moving rows ---- */
+
+/* A table with rows of tickets, and its twin; the primary key of both begins with the ticket */
+typedef struct Place
+{
+	const char *table;
+	const char *index;
+	int			columns;
+} Place;
+
+#define PLACE(name, columns) {name, name "_pkey", columns}
+
+static const struct
+{
+	Place		hot;
+	Place		archive;
+}			pairs[] =
+{
+	{PLACE("timeline", TIMELINE_COLUMNS), PLACE("timeline_archive", TIMELINE_COLUMNS)},
+	{PLACE("stage_state", STAGE_COLUMNS), PLACE("stage_state_archive", STAGE_COLUMNS)},
+	{PLACE("stage_past", STAGE_COLUMNS), PLACE("stage_past_archive", STAGE_COLUMNS)},
+	{PLACE("hold", HOLD_COLUMNS), PLACE("hold_archive", HOLD_COLUMNS)},
+	{PLACE("clock_segment", SEGMENT_COLUMNS), PLACE("clock_segment_archive", SEGMENT_COLUMNS)},
+	{PLACE("ticket_state", TICKET_COLUMNS), PLACE("ticket_state_archive", TICKET_ARCHIVE_COLUMNS)}
+};
+
+/* Rows that were copied and are to go */
+typedef struct Leaving
+{
+	ItemPointerData *tids;
+	int			count;
+	int			size;
+} Leaving;
+
+static void
+remember_row(Leaving *leaving, ItemPointer tid)
+{
+	if (leaving->count == leaving->size)
+	{
+		leaving->size = leaving->size == 0 ? 64 : leaving->size * 2;
+		leaving->tids = leaving->tids == NULL
+			? palloc(sizeof(ItemPointerData) * leaving->size)
+			: repalloc(leaving->tids, sizeof(ItemPointerData) * leaving->size);
+	}
+	leaving->tids[leaving->count++] = *tid;
+}
+
+/*
+ * Copy the values of the columns that both rows have; what is stored out of line is copied when the
+ * row is written.
+ */
+static void
+copy_row(const TupleTableSlot *from, TupleTableSlot *to, int columns)
+{
+	for (int i = 0; i < columns; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(from->tts_tupleDescriptor, i);
+
+		to->tts_isnull[i] = from->tts_isnull[i];
+		if (!from->tts_isnull[i])
+			to->tts_values[i] = datumCopy(from->tts_values[i], attribute->attbyval, attribute->attlen);
+	}
+}
+
+static void
+copy_rows(const Place *from, const Place *to, const OmsTicketId *tickets, int count, Leaving *leaving)
+{
+	TimestampTz now = oms_clock_now();
+	OmsWriter	writer;
+
+	oms_writer_begin(&writer, to->table, to->columns);
+	for (int i = 0; i < count; i++)
+	{
+		OmsScan		scan;
+
+		oms_scan_key_ticket(&scan, tickets[i]);
+		oms_scan_begin(&scan, from->table, from->index, from->columns, RowExclusiveLock);
+		while (oms_scan_next(&scan))
+		{
+			TupleTableSlot *row = oms_writer_row(&writer);
+
+			copy_row(scan.slot, row, Min(from->columns, to->columns));
+			if (to->columns == TICKET_ARCHIVE_COLUMNS && from->columns == TICKET_COLUMNS)
+				oms_slot_set_time(row, TICKET_ARCHIVED_AT, now);
+			oms_writer_add(&writer);
+			remember_row(leaving, &scan.slot->tts_tid);
+		}
+		oms_scan_end(&scan);
+	}
+	oms_writer_end(&writer);
+}
+
+static void
+delete_rows(const Place *from, const Leaving *leaving)
+{
+	Relation	rel = table_open(oms_relation_oid(from->table), RowExclusiveLock);
+
+	for (int i = 0; i < leaving->count; i++)
+		simple_table_tuple_delete(rel, &leaving->tids[i], GetActiveSnapshot());
+	table_close(rel, NoLock);
+}
+
+/*
+ * Move all rows of some tickets that the caller has locked, under the active snapshot, which was taken
+ * after the locks.
+ */
+static void
+move_tickets(const OmsTicketId *tickets, int count, bool into_archive)
+{
+	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms archive", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(step);
+
+	for (int i = 0; i < (int) lengthof(pairs); i++)
+	{
+		const Place *from = into_archive ? &pairs[i].hot : &pairs[i].archive;
+		const Place *to = into_archive ? &pairs[i].archive : &pairs[i].hot;
+		Leaving		leaving = {0};
+
+		copy_rows(from, to, tickets, count, &leaving);
+		delete_rows(from, &leaving);
+		MemoryContextReset(step);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(step);
+}
+
+/* ---- back ---- */
+
+/*
+ * Bring a ticket back out of the archive.  The caller did not find it in the hot tables under the active
+ * snapshot.  True: look there again, since it is back, or another session was just moving it; false: it
+ * is not in the archive either.
+ */
+bool
+oms_store_recall(OmsTicketId id)
+{
+	OmsScan		scan;
+	bool		found;
+	bool		locked;
+	bool		gone;
+
+	oms_scan_key_ticket(&scan, id);
+	oms_scan_begin(&scan, "ticket_state_archive", "ticket_state_archive_pkey", TICKET_ARCHIVE_COLUMNS,
+				   RowExclusiveLock);
+	found = oms_scan_next(&scan);
+	locked = found && oms_scan_lock(&scan, LockWaitBlock, &gone);
+	oms_scan_end(&scan);
+	if (locked)
+	{
+		oms_store_fresh_snapshot();
+		move_tickets(&id, 1, false);
+	}
+	return found;
+}
+
+/* ---- which ---- */
+
+/*
+ * The closed tickets that may go, those that were closed first of each version of a workflow first.  $1
+ * is before, NULL: the rules alone decide; $2 is now.  A rule is never overridden: with a rule that
+ * keeps for ever there is no end, and without a rule $1 is.  Lengths of time are those of UTC.
+ */
+static OmsStatement select_candidates = {
+	.sql = "SELECT t.ticket_id, c.cutoff FROM oms.workflow AS w"
+	" LEFT JOIN LATERAL (SELECT y.workflow, y.keep FROM oms.retention AS y"
+	" WHERE y.workflow OPERATOR(pg_catalog.=) w.name OR y.workflow OPERATOR(pg_catalog.=) ''"
+	" ORDER BY y.workflow USING OPERATOR(pg_catalog.>) LIMIT 1) AS r ON true"
+	" CROSS JOIN LATERAL (SELECT CASE WHEN r.workflow IS NULL THEN $1 WHEN r.keep IS NOT NULL THEN LEAST($1,"
+	" pg_catalog.timezone('UTC', pg_catalog.timezone('UTC', $2) OPERATOR(pg_catalog.-) r.keep)) END AS cutoff) AS c"
+	" CROSS JOIN LATERAL (SELECT k.ticket_id FROM oms.ticket_state AS k"
+	" WHERE k.workflow_id OPERATOR(pg_catalog.=) w.workflow_id AND k.closed_at IS NOT NULL"
+	" AND k.closed_at OPERATOR(pg_catalog.<) c.cutoff"
+	" ORDER BY k.closed_at USING OPERATOR(pg_catalog.<)) AS t",
+	.nargs = 2,
+	.types = {TIMESTAMPTZOID, TIMESTAMPTZOID}
+};
+
+/* A ticket that may go, and before when it must have been closed */
+typedef struct Candidate
+{
+	OmsTicketId id;
+	TimestampTz cutoff;
+} Candidate;
+
+static void
+count_problem(void *context, OmsTicketId ticket, int seq, const char *problem)
+{
+	(*(int *) context)++;
+}
+
+/*
+ * Is the chain of a locked ticket whole?  If not, it stays where verify_timeline and check find it first,
+ * and others go.
+ */
+static bool
+is_whole(const OmsTicket *ticket)
+{
+	int			problems = 0;
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	oms_timeline_verify(ticket->id, false, ticket->seq, ticket->head, count_problem, &problems);
+	if (problems > 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("ticket %s is not archived because its hash chain is not whole",
+						oms_ticket_id_to_text(ticket->id, number)),
+				 errhint("oms.verify_timeline() tells what does not fit.")));
+	return problems == 0;
+}
+
+static bool
+is_sealed(const OmsTicket *ticket)
+{
+	OmsSealLeaf leaf;
+
+	return oms_store_latest_leaf(ticket->id, &leaf) && leaf.seq == ticket->seq &&
+		memcmp(leaf.head, ticket->head, OMS_HASH_LEN) == 0;
+}
+
+/*
+ * Lock those of the candidates that are still closed and that nobody else has; how many.
+ */
+static int
+lock_candidates(const Candidate *candidates, int count, OmsTicket **tickets)
+{
+	int			locked = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		OmsTicket  *ticket = oms_store_try_lock(candidates[i].id);
+
+		if (ticket != NULL && ticket->closed_at != OMS_NEVER && ticket->closed_at < candidates[i].cutoff &&
+			(ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED))
+			tickets[locked++] = ticket;
+	}
+	return locked;
+}
+
+/*
+ * Seal what changed if one of the tickets has not been sealed as it is.  That seals all that have been
+ * committed, so it is done once in a call.
+ */
+static void
+seal_first(OmsTicket **tickets, int count, bool *sealed)
+{
+	for (int i = 0; i < count && !*sealed; i++)
+		if (!is_sealed(tickets[i]))
+		{
+			(void) oms_store_seal(false);
+			oms_store_fresh_snapshot();
+			*sealed = true;
+		}
+}
+
+/*
+ * Move those of the candidates that can go; how many.
+ */
+static int
+archive_page(const Candidate *candidates, int count, bool *sealed)
+{
+	OmsTicket  *tickets[TICKETS_PER_PAGE];
+	OmsTicketId going[TICKETS_PER_PAGE];
+	int			locked = lock_candidates(candidates, count, tickets);
+	int			ready = 0;
+
+	seal_first(tickets, locked, sealed);
+	for (int i = 0; i < locked; i++)
+		if (is_sealed(tickets[i]) && is_whole(tickets[i]))
+			going[ready++] = tickets[i]->id;
+	if (ready > 0)
+		move_tickets(going, ready, true);
+	return ready;
+}
+
+static int
+read_page(Candidate *candidates)
+{
+	int			count = (int) SPI_processed;
+	bool		isnull;
+
+	for (int i = 0; i < count; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+
+		candidates[i].id = DatumGetTicketId(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
+		candidates[i].cutoff = DatumGetTimestampTz(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return count;
+}
+
+/*
+ * Move up to max closed tickets into the archive: those that their rule lets go, and that were closed
+ * before a time if it is given.  Returns how many.
+ */
+int
+oms_store_archive(const TimestampTz *before, int max)
+{
+	Datum		values[2] = {before == NULL ? (Datum) 0 : TimestampTzGetDatum(*before),
+	TimestampTzGetDatum(oms_clock_now())};
+	Candidate	candidates[TICKETS_PER_PAGE];
+	MemoryContext page;
+	MemoryContext old;
+	Portal		portal;
+	bool		sealed = false;
+	int			moved = 0;
+
+	SPI_connect();
+	page = AllocSetContextCreate(CurrentMemoryContext, "oms archive page", ALLOCSET_DEFAULT_SIZES);
+	portal = oms_sql_open(&select_candidates, values, before == NULL ? "n " : NULL);
+	while (moved < max)
+	{
+		int			count;
+
+		SPI_cursor_fetch(portal, true, Min(TICKETS_PER_PAGE, max - moved));
+		count = read_page(candidates);
+		if (count == 0)
+			break;
+		old = MemoryContextSwitchTo(page);
+		moved += archive_page(candidates, count, &sealed);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(page);
+	}
+	SPI_cursor_close(portal);
+	SPI_finish();
+	return moved;
+}
+
+/* ---- rules ---- */
+
+static OmsStatement set_rule = {
+	.sql = "INSERT INTO oms.retention AS r (workflow, keep) VALUES ($1, $2)"
+	" ON CONFLICT (workflow) DO UPDATE SET keep = excluded.keep",
+	.nargs = 2,
+	.types = {TEXTOID, INTERVALOID}
+};
+
+/*
+ * Keep the closed tickets of a workflow (NULL: of all that have no rule of their own) for so long, NULL:
+ * for ever.
+ */
+void
+oms_store_set_retention(const char *workflow, const Interval *keep)
+{
+	Datum		values[2] = {CStringGetTextDatum(workflow == NULL ? "" : workflow),
+	keep == NULL ? (Datum) 0 : IntervalPGetDatum(keep)};
+
+	SPI_connect();
+	oms_sql(&set_rule, values, keep == NULL ? " n" : NULL);
+	SPI_finish();
+}
