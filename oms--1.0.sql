@@ -1660,38 +1660,45 @@ COMMENT ON FUNCTION oms.report_due(timestamptz, timestamptz) IS 'for the reports
 
 -- ---- what is open ----
 
--- One row per stage that is queued, in progress, on hold or failed; found by the indexes of queues and workers.
--- LEFT JOIN, so that the planner leaves out what a report does not ask for.
+-- One row per stage that is queued, in progress, on hold or failed.  What is open is asked for in the words of the partial
+-- indexes, without a UNION, so that the queues and workers lead to it, or the number of its ticket, whichever way is the
+-- shortest; and its ticket is open, too.  LEFT JOIN, so that the planner leaves out what a report does not ask for.
 CREATE VIEW oms.report_open AS
-	SELECT s.ticket_id, s.stage_no, t.workflow_id, w.name AS workflow, d.stage, s.owner, s.worker, s.status, s.queued_at, s.ready_at,
-		s.due_at, s.running_since, s.breached_at, s.limit_us IS NOT NULL AS clocked, c.now,
-		s.limit_us IS NOT NULL AND (s.breached_at IS NOT NULL OR (s.running_since IS NOT NULL AND s.due_at < c.now)) AS overdue
+	SELECT s.ticket_id, s.stage_no, t.workflow_id, w.name AS workflow, d.stage, d.label, s.owner, s.worker, s.status, s.queued_at,
+		s.ready_at, s.due_at, s.running_since, s.breached_at, s.limit_us IS NOT NULL AS clocked, c.now,
+		s.limit_us IS NOT NULL AND (s.breached_at IS NOT NULL OR (s.running_since IS NOT NULL AND s.due_at < c.now)) AS overdue,
+		t.priority, t.applicant, t.opened_at, t.status AS ticket_status
 	FROM (SELECT oms.clock() AS now) AS c
-	CROSS JOIN (
-		SELECT q.ticket_id, q.stage_no, q.owner, q.worker, q.status, q.queued_at, q.ready_at, q.due_at, q.running_since, q.breached_at,
-			q.limit_us
-		FROM oms.stage_state AS q WHERE q.status = 'q'
-		UNION ALL
-		SELECT p.ticket_id, p.stage_no, p.owner, p.worker, p.status, p.queued_at, p.ready_at, p.due_at, p.running_since, p.breached_at,
-			p.limit_us
-		FROM oms.stage_state AS p WHERE p.status IN ('p', 'h', 'f')
-	) AS s
-	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
+	CROSS JOIN oms.stage_state AS s
+	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id AND t.status IN ('o', 'h', 'f')
 	LEFT JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
-	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = t.workflow_id AND d.stage_no = s.stage_no;
+	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = t.workflow_id AND d.stage_no = s.stage_no
+	WHERE s.status = 'q' OR s.status IN ('p', 'h', 'f');
 COMMENT ON VIEW oms.report_open IS 'for the reports: one row per stage that is begun and not finished';
 
 -- What people work on: the board of a client, lists behind the figures of a report.
 CREATE VIEW oms.open_stage AS
-	SELECT o.ticket_id, o.stage_no, o.workflow, o.stage, d.label, oms.stage_status(o.status) AS status, o.owner, o.worker,
-		t.priority, t.applicant, t.opened_at, oms.ticket_status(t.status) AS ticket_status, o.queued_at, o.due_at, o.running_since,
-		o.breached_at, o.clocked, o.overdue, o.now
-	FROM oms.report_open AS o
-	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = o.ticket_id
-	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = o.workflow_id AND d.stage_no = o.stage_no;
+	SELECT o.ticket_id, o.stage_no, o.workflow, o.stage, o.label, oms.stage_status(o.status) AS status, o.owner, o.worker,
+		o.priority, o.applicant, o.opened_at, oms.ticket_status(o.ticket_status) AS ticket_status, o.queued_at, o.due_at,
+		o.running_since, o.breached_at, o.clocked, o.overdue, o.now
+	FROM oms.report_open AS o;
 COMMENT ON VIEW oms.open_stage IS 'one row per stage that is queued, in progress, on hold or failed, with its ticket';
+COMMENT ON COLUMN oms.open_stage.ticket_id IS 'number of the ticket';
+COMMENT ON COLUMN oms.open_stage.stage_no IS 'place of the stage in the definition, from 1 on';
+COMMENT ON COLUMN oms.open_stage.workflow IS 'name of the workflow, all versions';
+COMMENT ON COLUMN oms.open_stage.stage IS 'id of the stage';
+COMMENT ON COLUMN oms.open_stage.label IS 'its name for the public';
+COMMENT ON COLUMN oms.open_stage.status IS 'queued, in_progress, on_hold or failed';
+COMMENT ON COLUMN oms.open_stage.owner IS 'who is responsible';
+COMMENT ON COLUMN oms.open_stage.worker IS 'who has it, or had it before the hold; NULL: nobody';
+COMMENT ON COLUMN oms.open_stage.priority IS 'of the ticket';
+COMMENT ON COLUMN oms.open_stage.applicant IS 'of the ticket; NULL: none was given, or it was erased';
+COMMENT ON COLUMN oms.open_stage.opened_at IS 'of the ticket';
+COMMENT ON COLUMN oms.open_stage.ticket_status IS 'of the ticket: open, on_hold or failed';
+COMMENT ON COLUMN oms.open_stage.queued_at IS 'since when it is queued in its cycle';
 COMMENT ON COLUMN oms.open_stage.due_at IS 'when the time limit ends if the clock runs on; NULL: no limit, or the clock stands';
 COMMENT ON COLUMN oms.open_stage.running_since IS 'NULL: the clock stands, or there is none';
+COMMENT ON COLUMN oms.open_stage.breached_at IS 'when it was recorded that the limit is past; NULL: it was not';
 COMMENT ON COLUMN oms.open_stage.clocked IS 'has a time limit';
 COMMENT ON COLUMN oms.open_stage.overdue IS 'past its time limit now';
 COMMENT ON COLUMN oms.open_stage.now IS 'the time by which it is judged, oms.clock()';
@@ -1704,9 +1711,21 @@ CREATE VIEW oms.finished_stage AS
 	LEFT JOIN oms.workflow AS w ON w.workflow_id = f.workflow_id
 	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = f.workflow_id AND d.stage_no = f.stage_no;
 COMMENT ON VIEW oms.finished_stage IS 'one row per cycle of a stage that was done: what the figures of the reports are made of';
+COMMENT ON COLUMN oms.finished_stage.ticket_id IS 'number of the ticket';
+COMMENT ON COLUMN oms.finished_stage.stage_no IS 'place of the stage in the definition, from 1 on';
+COMMENT ON COLUMN oms.finished_stage.workflow IS 'name of the workflow, all versions';
+COMMENT ON COLUMN oms.finished_stage.stage IS 'id of the stage';
+COMMENT ON COLUMN oms.finished_stage.label IS 'its name for the public';
+COMMENT ON COLUMN oms.finished_stage.cycle IS '1, and one more for each time that it was sent back or reopened';
+COMMENT ON COLUMN oms.finished_stage.owner IS 'who was responsible at the end';
+COMMENT ON COLUMN oms.finished_stage.finished_at IS 'when it was done';
+COMMENT ON COLUMN oms.finished_stage.due_at IS 'when the time limit ended, or would have; NULL: no limit, or the clock stood at the end';
 COMMENT ON COLUMN oms.finished_stage.met IS 'had a time limit and kept it';
 COMMENT ON COLUMN oms.finished_stage.breached IS 'had a time limit and went past it';
 COMMENT ON COLUMN oms.finished_stage.ratio IS 'consumed time over the limit; NULL: no limit';
+COMMENT ON COLUMN oms.finished_stage.wait IS 'until the last worker took it, without holds; all of it if nobody took it';
+COMMENT ON COLUMN oms.finished_stage.work IS 'from then on, without holds';
+COMMENT ON COLUMN oms.finished_stage.hold IS 'time on hold, in either';
 
 CREATE VIEW oms.queue AS
 	SELECT o.owner,
@@ -3383,7 +3402,7 @@ REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
 REVOKE ALL ON TYPE oms.archived_stage, oms.archived_ticket, oms.check_archive, oms.check_event, oms.clock_segment_archive,
 	oms.hold_archive, oms.retention, oms.report_end, oms.report_ticket, oms.stage_past_archive, oms.stage_state_archive,
 	oms.ticket_state_archive, oms.timeline_archive,
-	oms.aging, oms.queue, oms.report_done, oms.report_event, oms.report_open, oms.rollup, oms.rollup_ahead,
+	oms.aging, oms.finished_stage, oms.open_stage, oms.queue, oms.report_done, oms.report_event, oms.report_open, oms.rollup, oms.rollup_ahead,
 	oms.rollup_state, oms.workload,
 	oms.absence, oms.attachment, oms.calendar, oms.clock_segment, oms.hold, oms.hold_reason, oms.stage_past, oms.check_all, oms.check_any_row, oms.check_clock, oms.check_clock_row, oms.check_hands, oms.check_held, oms.check_holds,
 	oms.check_segment, oms.check_segments, oms.check_stop, oms.check_stops, oms.check_ticket_cycle, oms.check_ticket_step, oms.check_watch, oms.check_breach, oms.check_chain,

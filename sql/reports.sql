@@ -57,6 +57,40 @@ CREATE FUNCTION pg_temp.all_differ() RETURNS TABLE (period text, workflow text, 
     ('2026-03-02 10:00', '2026-03-02 10:30'), ('2026-03-01 10:30', '2026-03-20 10:31'), ('2026-03-03', '2026-03-02')) AS p (b, e),
     pg_temp.differs(p.b, p.e) AS d
 $$;
+-- What of the lists behind the figures is not so: open stages against the views of stages and tickets, finished ones added
+-- up against the report of each period.
+CREATE FUNCTION pg_temp.lists_differ() RETURNS TABLE (list text, odd text) LANGUAGE sql AS $$
+  WITH listed AS (
+    SELECT ticket_id, stage_no, workflow, stage, label, status, owner, worker, priority, applicant, opened_at, ticket_status, queued_at,
+      due_at, running_since, breached_at, clocked, overdue, now FROM oms.open_stage
+  ), direct AS (
+    SELECT ticket_id, s.stage_no, t.workflow, s.stage, s.label, s.status, s.owner, s.worker, t.priority, t.applicant, t.opened_at, t.status,
+      s.queued_at, s.due_at, s.running_since, s.breached_at,
+      (SELECT c.limit_us IS NOT NULL FROM oms.stage_state AS c WHERE c.ticket_id = s.ticket_id AND c.stage_no = s.stage_no),
+      s.breached_at IS NOT NULL OR coalesce(s.running_since IS NOT NULL AND s.due_at < oms.clock(), false),
+      oms.clock()
+    FROM oms.stage AS s JOIN oms.ticket AS t USING (ticket_id) WHERE s.status IN ('queued', 'in_progress', 'on_hold', 'failed')
+  )
+  SELECT 'open, listed', r::text FROM (TABLE listed EXCEPT ALL TABLE direct) AS r
+  UNION ALL
+  SELECT 'open, not listed', r::text FROM (TABLE direct EXCEPT ALL TABLE listed) AS r
+  UNION ALL
+  SELECT 'finished ' || p.b || ' ' || p.e, x.odd
+  FROM (VALUES ('-infinity'::timestamptz, 'infinity'::timestamptz), ('2026-03-02 09:07', '2026-03-02 10:30:00.000001'), ('2026-03-03', '2026-03-20')) AS p (b, e)
+  CROSS JOIN LATERAL (
+    SELECT concat(r, f) AS odd
+    FROM (SELECT * FROM oms.sla_report(p.b, p.e) WHERE stage IS NOT NULL AND finished > 0) AS r
+    FULL JOIN (
+      SELECT workflow, stage, count(*) AS finished, count(*) FILTER (WHERE met) AS met, count(*) FILTER (WHERE breached) AS breached,
+        coalesce(sum(wait) FILTER (WHERE cycle = 1), '0') AS wait, coalesce(sum(work) FILTER (WHERE cycle = 1), '0') AS work,
+        coalesce(sum(hold) FILTER (WHERE cycle = 1), '0') AS hold, coalesce(sum(wait + work + hold) FILTER (WHERE cycle > 1), '0') AS rework,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY ratio) AS p50
+      FROM oms.finished_stage WHERE finished_at >= p.b AND finished_at < p.e GROUP BY workflow, stage
+    ) AS f ON f.workflow = r.workflow AND f.stage = r.stage
+    WHERE (r.finished, r.met, r.breached, r.wait, r.work, r.hold, r.rework) IS DISTINCT FROM (f.finished, f.met, f.breached, f.wait, f.work, f.hold, f.rework)
+      OR (r.p50 IS NULL) <> (f.p50 IS NULL) OR abs(r.p50 - f.p50) > 0.005 * f.p50 + 0.0001
+  ) AS x
+$$;
 
 -- A roll-up once nobody else is at it: an ANALYZE of the server, say, would hold back what comes after it.
 CREATE FUNCTION pg_temp.roll_up() RETURNS bigint LANGUAGE plpgsql AS $$
@@ -257,6 +291,10 @@ SET oms.now = '2026-03-23 08:00';
 SELECT stage, from_days, to_days, open, on_hold, overdue, oldest FROM oms.aging WHERE workflow = 'Open' ORDER BY from_days;
 SELECT queued, due_within_hour, overdue FROM oms.queue WHERE owner = 'Open_Team';
 SELECT * FROM pg_temp.all_differ();
+SELECT n.label, o.workflow, o.stage, o.label AS stage_label, o.status, o.worker, o.overdue, o.due_at IS NULL AS stands
+FROM oms.open_stage AS o JOIN open_ones AS n ON n.ticket = o.ticket_id ORDER BY 1;
+SELECT stage, cycle, met, wait, work, hold FROM oms.finished_stage WHERE workflow = 'Times' ORDER BY ticket_id, stage, cycle;
+SELECT * FROM pg_temp.lists_differ();
 
 -- ---- who may ----
 CREATE ROLE regress_reports;
@@ -269,6 +307,8 @@ SELECT count(*) >= 0 AS rows FROM oms.at_risk();
 SELECT count(*) > 0 AS rows FROM oms.queue;
 SELECT count(*) > 0 AS rows FROM oms.aging;
 SELECT * FROM oms.workload;
+SELECT * FROM oms.open_stage;
+SELECT * FROM oms.finished_stage;
 SELECT * FROM oms.report_done;
 SELECT oms.roll_up();
 RESET ROLE;

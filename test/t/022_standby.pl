@@ -168,7 +168,9 @@ is($standby->safe_psql($db, "SELECT md5(string_agg(v::text, ',' ORDER BY v::text
 	"oms.$_ reads")
   foreach split /\n/, $primary->safe_psql($db, q{SELECT relname FROM pg_class
 	WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('v', 'r', 'p', 'm') AND relname NOT LIKE 'worker\_%'
-	AND relname <> 'report_open' ORDER BY 1});
+	AND relname NOT IN ('open_stage', 'report_open') ORDER BY 1});
+is($standby->safe_psql($db, 'SELECT count(*) FROM oms.open_stage'), $primary->safe_psql($db, 'SELECT count(*) FROM oms.open_stage'),
+	'oms.open_stage reads');
 foreach (
 	"UPDATE oms.ticket SET priority = 3 WHERE ticket_id = '$ticket'",
 	"UPDATE oms.stage SET status = 'done' WHERE ticket_id = '$ticket'",
