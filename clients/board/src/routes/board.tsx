@@ -1,7 +1,7 @@
 /** The board: every open stage, the most urgent first, live. */
 import { Hono } from "hono";
 import type { FC } from "hono/jsx";
-import type { Query } from "../db.js";
+import type { Database, Query } from "../db.js";
 import { MOST_ROWS, send } from "../export.js";
 import { count, makeTimes, words, type Times } from "../format.js";
 import { page } from "../layout.js";
@@ -87,9 +87,9 @@ const CLOCK_SQL: Record<string, string> = {
   limit: "o.clocked",
 };
 
-/** A page's last row, from which the next page goes on. */
+/** A page's last row, from which the next page goes on. Stages without a due time come last. */
 interface Key {
-  due: string;
+  due: string | undefined;
   ticket: string;
   stage: number;
 }
@@ -98,7 +98,7 @@ function readKey(text: string | undefined): Key | undefined {
   if (text === undefined) return undefined;
   const [due, ticket, stage] = text.split(" ");
   if (due === undefined || ticket === undefined || !/^\d+$/.test(stage ?? "")) throw new Refused(400, "This address is not whole.");
-  return { due, ticket, stage: Number(stage) };
+  return { due: due === "-" ? undefined : due, ticket, stage: Number(stage) };
 }
 
 /** A filter as conditions, with what they need among the values. */
@@ -130,29 +130,39 @@ async function countMatches(query: Query, filter: Filter): Promise<number> {
   return n;
 }
 
+type Listed = OpenStage & { key: string };
+
 /**
- * The rows of a page. The keys come first, from what the indexes of open stages lead to; only those of the page
- * are looked up whole.
+ * The rows of a page, and one more if there is another page: first those that have a due time, then the others. Two
+ * statements, so that each goes on from its last row by a comparison that an index on the due time can answer, if there is
+ * one. The keys come first; only those of the page are looked up whole.
  */
 async function openStages(query: Query, filter: Filter, after: Key | undefined, most = PAGE) {
+  const rows: Listed[] = [];
+  if (after === undefined || after.due !== undefined) rows.push(...(await piece(query, filter, true, after, most + 1)));
+  if (rows.length <= most)
+    rows.push(...(await piece(query, filter, false, after?.due === undefined ? after : undefined, most + 1 - rows.length)));
+  return { rows, next: rows.length > most ? rows[most - 1]?.key : undefined };
+}
+
+function piece(query: Query, filter: Filter, due: boolean, after: Key | undefined, most: number) {
   const values: unknown[] = [];
-  const where = conditions(filter, values);
+  const where = [`o.due_at IS ${due ? "NOT NULL" : "NULL"}`, ...conditions(filter, values)];
   const bind = (value: unknown) => `$${values.push(value)}`;
-  const due = "COALESCE(o.due_at, 'infinity')";
-  if (after !== undefined)
-    where.push(`(${due}, o.ticket_id, o.stage_no) > (${bind(after.due)}::timestamptz, ${bind(after.ticket)}::oms.ticket_id, ${bind(after.stage)}::smallint)`);
-  const rows = await query.rows<OpenStage & { key: string }>(
+  if (after !== undefined) {
+    const last = `${bind(after.ticket)}::oms.ticket_id, ${bind(after.stage)}::smallint`;
+    where.push(after.due === undefined ? `(o.ticket_id, o.stage_no) > (${last})` : `(o.due_at, o.ticket_id, o.stage_no) > (${bind(after.due)}::timestamptz, ${last})`);
+  }
+  return query.rows<Listed>(
     `WITH page AS MATERIALIZED (
-       SELECT o.ticket_id, o.stage_no, ${due} AS due FROM oms.open_stage AS o
-       ${whole(where)}
-       ORDER BY ${due}, o.ticket_id, o.stage_no LIMIT ${most + 1}
+       SELECT o.ticket_id, o.stage_no, o.due_at FROM oms.open_stage AS o WHERE ${where.join(" AND ")}
+       ORDER BY o.due_at, o.ticket_id, o.stage_no LIMIT ${most}
      )
-     SELECT ${COLUMNS}, pg_catalog.concat_ws(' ', pg_catalog.to_json(p.due) #>> '{}', p.ticket_id, p.stage_no) AS key
+     SELECT ${COLUMNS}, pg_catalog.concat_ws(' ', COALESCE(pg_catalog.to_json(p.due_at) #>> '{}', '-'), p.ticket_id, p.stage_no) AS key
      FROM page AS p JOIN oms.open_stage AS o ON o.ticket_id = p.ticket_id AND o.stage_no = p.stage_no
-     ORDER BY p.due, p.ticket_id, p.stage_no`,
+     ORDER BY p.due_at, p.ticket_id, p.stage_no`,
     values,
   );
-  return { rows, next: rows.length > most ? rows[most - 1]?.key : undefined };
 }
 
 const BoardRow: FC<{ row: OpenStage; now: Date; times: Times }> = ({ row, now, times }) => (
@@ -184,21 +194,36 @@ interface Totals {
   overdue: string;
 }
 
-/** How many there are: the same for everybody who may see the board, so it is counted at most every so often. */
+/**
+ * How many there are: the same for everybody who may see the board, so it is counted at most every so often. Nobody waits
+ * for a new count as long as the last one is of some use.
+ */
 const TOTALS_MS = 5000;
-let totals: { at: number; value: Promise<Totals> } | undefined;
+const OF_USE_MS = 30_000;
+let totals: { at: number; value: Totals } | undefined;
+let counting: Promise<Totals> | undefined;
 
-function countOpen(query: Query): Promise<Totals> {
-  if (totals === undefined || Date.now() - totals.at > TOTALS_MS) {
-    const value = query.row<Totals>(
-      `SELECT COALESCE(sum(q.queued), 0)::text AS queued, COALESCE(sum(q.in_progress), 0)::text AS in_progress,
-         COALESCE(sum(q.on_hold), 0)::text AS on_hold, COALESCE(sum(q.failed), 0)::text AS failed,
-         COALESCE(sum(q.overdue), 0)::text AS overdue FROM oms.queue AS q`,
-    );
-    totals = { at: Date.now(), value };
-    value.catch(() => (totals = undefined));
+async function countOpen(db: Database, role: string): Promise<Totals> {
+  const age = totals === undefined ? Infinity : Date.now() - totals.at;
+  if (totals !== undefined && age <= TOTALS_MS) return totals.value;
+  if (counting === undefined) {
+    counting = db
+      .as(role, (query) =>
+        query.row<Totals>(
+          `SELECT COALESCE(sum(q.queued), 0)::text AS queued, COALESCE(sum(q.in_progress), 0)::text AS in_progress,
+             COALESCE(sum(q.on_hold), 0)::text AS on_hold, COALESCE(sum(q.failed), 0)::text AS failed,
+             COALESCE(sum(q.overdue), 0)::text AS overdue FROM oms.queue AS q`,
+        ),
+      )
+      .then((value) => {
+        totals = { at: Date.now(), value };
+        return value;
+      })
+      .finally(() => (counting = undefined));
+    // Whoever waits hears of it; if nobody does, the next one tries again.
+    counting.catch(() => undefined);
   }
-  return totals.value;
+  return totals !== undefined && age <= OF_USE_MS ? totals.value : counting;
 }
 
 /** The time of the database, and the zone in which it shows times. */
@@ -235,14 +260,16 @@ boardRoutes.get("/", async (c) => {
   const filter = readFilter(c);
   const after = readKey(param(c, "after"));
   const filtered = Object.values(filter).some((v) => v !== undefined);
-  const { rows, next, now, times, counts, workflows, owners, matches } = await db.as(session.role, async (query) => ({
+  const counted = countOpen(db, session.role);
+  counted.catch(() => undefined);
+  const { rows, next, now, times, workflows, owners, matches } = await db.as(session.role, async (query) => ({
     ...(await openStages(query, filter, after)),
     ...(await clockOf(query)),
-    counts: await countOpen(query),
     matches: filtered ? await countMatches(query, filter) : undefined,
     workflows: await query.rows<{ name: string }>("SELECT w.name FROM oms.workflow AS w WHERE w.current ORDER BY w.name"),
     owners: await query.rows<{ name: string }>("SELECT o.name FROM oms.owner AS o ORDER BY o.name LIMIT 500"),
   }));
+  const counts = await counted;
   const url = new URL(c.req.url);
   const asked = { ...c.req.query(), after: undefined };
   if (next !== undefined) url.searchParams.set("after", next);
