@@ -1012,6 +1012,22 @@ COMMENT ON FUNCTION oms.worker_errors() IS 'timers of this database that raised 
 CREATE VIEW oms.worker_errors AS SELECT * FROM oms.worker_errors();
 COMMENT ON VIEW oms.worker_errors IS 'see the function of the same name';
 
+CREATE FUNCTION oms.health()
+	RETURNS TABLE (status text, reasons text[], checked_at timestamptz, standby bool, worker text, timers_late interval,
+		backlog bigint, version text)
+	AS 'MODULE_PATHNAME', 'oms_health' LANGUAGE C VOLATILE ROWS 1;
+COMMENT ON FUNCTION oms.health() IS 'one row: good, degraded or bad, and why. worker: its state as in oms.worker_status; timers_late: of the oldest one that is due; backlog: events that wait in shared memory; these are NULL on a standby and where they are not known. Looks at no ticket, waits for no table';
+
+CREATE FUNCTION oms.metrics() RETURNS TABLE (name text, labels jsonb, value float8, type text, help text)
+	AS 'MODULE_PATHNAME', 'oms_metrics' LANGUAGE C VOLATILE ROWS 200;
+COMMENT ON FUNCTION oms.metrics() IS 'metrics of this database, one row per sample. type: counter, gauge or histogram; of what is in seconds or bytes the name says so. Open work is counted every few seconds at most, oms_open_age_seconds tells when; counters are those of committed transactions, and absent if the library is not preloaded';
+CREATE VIEW oms.metrics AS SELECT * FROM oms.metrics();
+COMMENT ON VIEW oms.metrics IS 'see the function of the same name';
+
+CREATE FUNCTION oms.metrics_text() RETURNS text
+	AS 'MODULE_PATHNAME', 'oms_metrics_text' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.metrics_text() IS 'the same in the text format of Prometheus (0.0.4)';
+
 CREATE FUNCTION oms.enable_cron(schedule text DEFAULT '* * * * *') RETURNS bigint
 	AS 'MODULE_PATHNAME', 'oms_enable_cron' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.enable_cron(text) IS 'lets pg_cron call oms.tick() on a schedule, oms.seal() once an hour, and oms.roll_up() and oms.archive() every five minutes; returns the number of the first job. 55000 if pg_cron is not installed in this database';
@@ -1300,6 +1316,9 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'the server: repair_guards',
 		'the server: dispatch_channel',
 		'the server: help',
+		'the server: health',
+		'the server: metrics',
+		'the server: metrics_text',
 		'retention: set_retention',
 		'retention: archive'
 	]) WITH ORDINALITY AS l (line, position);
@@ -3354,7 +3373,7 @@ COMMENT ON VIEW oms.check_all IS 'for oms.check(): all kinds of findings';
 
 -- Hash joins only: without statistics, as after a restore, the planner takes these sets for small ones, and
 -- its other joins then compare each row with each.
--- The bodies of these three are texts on purpose: with parsed bodies pg_upgrade would restore the views
+-- The bodies of these two are texts on purpose: with parsed bodies pg_upgrade would restore the views
 -- with the functions, before the operator class that their GROUP BY needs.
 CREATE FUNCTION oms.check_everything() RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)
 	LANGUAGE sql STABLE
@@ -3380,13 +3399,7 @@ COMMENT ON FUNCTION oms.check_ticket(oms.ticket_id) IS 'for oms.check(): what is
 
 CREATE FUNCTION oms.check(ticket oms.ticket_id DEFAULT NULL)
 	RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)
-	LANGUAGE sql STABLE ROWS 10
-	SET search_path = pg_catalog, pg_temp
-	AS $$
-		SELECT c.kind, c.ticket, c.detail FROM oms.check_everything() AS c WHERE "check".ticket IS NULL
-		UNION ALL
-		SELECT c.kind, c.ticket, c.detail FROM oms.check_ticket("check".ticket) AS c WHERE "check".ticket IS NOT NULL;
-	$$;
+	AS 'MODULE_PATHNAME', 'oms_check' LANGUAGE C VOLATILE ROWS 10;
 COMMENT ON FUNCTION oms.check(oms.ticket_id) IS 'every invariant of a ticket, or with NULL of everything, worked out by an independent model in SQL; no rows if all is well. kind: guards, chain, counters, fold, moves, dispatch, stuck, breach, clock, holds, hands, timers, orphans, archive; of an archived ticket only guards, chain, orphans and archive. NULL reads every row of every table, several times; locks nothing';
 
 --------------------------------------------------------------------------------------------------
@@ -3409,7 +3422,7 @@ REVOKE ALL ON TYPE oms.archived_stage, oms.archived_ticket, oms.check_archive, o
 	oms.check_counters, oms.check_cycle, oms.check_dispatch, oms.check_edge, oms.check_fold,
 	oms.check_graph, oms.check_guard, oms.check_guards, oms.check_move, oms.check_moves,
 	oms.check_orphans, oms.check_row, oms.check_step, oms.check_stuck, oms.check_ticket_move,
-	oms.check_timers, oms.help_task, oms.home, oms.idempotency, oms.owner, oms.owner_member, oms.seal_leaf,
+	oms.check_timers, oms.help_task, oms.home, oms.idempotency, oms.metrics, oms.owner, oms.owner_member, oms.seal_leaf,
 	oms.seal_state, oms.seals, oms.secret, oms.stage, oms.stage_state, oms.ticket, oms.ticket_state,
 	oms.timeline, oms.tracking, oms.tracking_miss, oms.worker_errors, oms.worker_state,
 	oms.worker_status, oms.workflow, oms.workflow_stage FROM PUBLIC;

@@ -26,6 +26,15 @@ oms_clock_now(void)
 }
 
 /*
+ * Has this session a time of its own?
+ */
+bool
+oms_clock_stands_still(void)
+{
+	return standing_still != DT_NOBEGIN;
+}
+
+/*
  * A clock that nobody can set: for the pauses of the processes.  It means the same in all processes of
  * the machine, and nothing as a point in time.
  */

@@ -9,6 +9,7 @@
 #include "utils/guc.h"
 
 extern TimestampTz oms_clock_now(void);
+extern bool oms_clock_stands_still(void);
 extern TimestampTz oms_clock_wall(void);
 extern TimestampTz oms_clock_steady(void);
 extern int64 oms_clock_cpu(void);

@@ -11,6 +11,7 @@
 
 #include "api/args.h"
 #include "store/seal.h"
+#include "worker/gauge.h"
 
 PG_FUNCTION_INFO_V1(oms_seal);
 PG_FUNCTION_INFO_V1(oms_verify_seals);
@@ -35,15 +36,23 @@ oms_seal(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(number);
 }
 
+/* Where findings go */
+typedef struct Findings
+{
+	ReturnSetInfo *result;
+	int64		count;
+} Findings;
+
 static void
 report_problem(void *context, int64 seal, OmsTicketId ticket, int seq, const char *problem)
 {
-	ReturnSetInfo *result = context;
+	Findings   *findings = context;
 	char	   *text = ticket == 0 ? pstrdup(problem) : psprintf("%s (event %d)", problem, seq);
 	Datum		values[3] = {Int64GetDatum(seal), TicketIdGetDatum(ticket), CStringGetTextDatum(text)};
 	bool		nulls[3] = {false, ticket == 0, false};
 
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	tuplestore_putvalues(findings->result->setResult, findings->result->setDesc, values, nulls);
+	findings->count++;
 	pfree(text);
 }
 
@@ -53,10 +62,13 @@ report_problem(void *context, int64 seal, OmsTicketId ticket, int seq, const cha
 Datum
 oms_verify_seals(PG_FUNCTION_ARGS)
 {
+	Findings	findings = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
+
 	InitMaterializedSRF(fcinfo, 0);
 	oms_look_begin();
-	oms_store_check_seals(report_problem, fcinfo->resultinfo);
+	oms_store_check_seals(report_problem, &findings);
 	oms_look_end();
+	oms_gauge_note_check(OMS_CHECK_SEALS, findings.count);
 	return (Datum) 0;
 }
 

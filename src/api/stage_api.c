@@ -23,6 +23,7 @@
 #include "errors.h"
 #include "guc.h"
 #include "store/access.h"
+#include "worker/meter.h"
 
 PG_FUNCTION_INFO_V1(oms_claim);
 PG_FUNCTION_INFO_V1(oms_claim_stage);
@@ -97,6 +98,7 @@ oms_claim(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
 	ClaimState	state = {.call = &call};
+	TimestampTz started = oms_clock_steady();
 	char	   *owner = oms_arg_name(fcinfo, 0, "owner");
 
 	state.worker = oms_arg_name_or_null(fcinfo, 1, "worker");
@@ -115,6 +117,7 @@ oms_claim(PG_FUNCTION_ARGS)
 	if (state.worker == NULL)
 		state.worker = call.actor.role;
 	oms_store_visit_queue(owner, oms_clock_now(), claim_one, &state);
+	oms_meter_call(state.left < PG_GETARG_INT32(2) ? OMS_TIMED_CLAIM : OMS_TIMED_EMPTY_CLAIM, started);
 	oms_call_end(&call);
 	return (Datum) 0;
 }
@@ -277,12 +280,14 @@ oms_stage_done(PG_FUNCTION_ARGS)
 	OmsStage   *stage;
 	Jsonb	   *output = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
 	int64		token = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
+	TimestampTz started = oms_clock_steady();
 	List	   *queued;
 
 	oms_call_begin(&call, "oms.stage_done()");
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	if (finish(ticket, stage, output, PG_ARGISNULL(3) ? NULL : &token, call.actor.role, &queued))
 		oms_store_apply(ticket, &call.actor);
+	oms_meter_call(OMS_TIMED_DONE, started);
 	oms_call_end(&call);
 	PG_RETURN_DATUM(stage_ids(ticket->graph, queued));
 }

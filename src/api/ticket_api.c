@@ -22,6 +22,7 @@
 #include "errors.h"
 #include "guc.h"
 #include "store/access.h"
+#include "worker/gauge.h"
 
 PG_FUNCTION_INFO_V1(oms_open_ticket);
 PG_FUNCTION_INFO_V1(oms_open_tickets);
@@ -29,6 +30,7 @@ PG_FUNCTION_INFO_V1(oms_cancel_ticket);
 PG_FUNCTION_INFO_V1(oms_comment);
 PG_FUNCTION_INFO_V1(oms_next_stages_of_ticket);
 PG_FUNCTION_INFO_V1(oms_verify_timeline);
+PG_FUNCTION_INFO_V1(oms_check);
 PG_FUNCTION_INFO_V1(oms_breached);
 PG_FUNCTION_INFO_V1(oms_known_ticket);
 
@@ -366,15 +368,23 @@ oms_next_stages_of_ticket(PG_FUNCTION_ARGS)
 
 /* ---- evidence ---- */
 
+/* Where findings go */
+typedef struct Findings
+{
+	ReturnSetInfo *result;
+	int64		count;
+} Findings;
+
 static void
 report_problem(void *context, OmsTicketId ticket, int seq, const char *problem)
 {
-	ReturnSetInfo *result = context;
+	Findings   *findings = context;
 	Datum		values[3] = {TicketIdGetDatum(ticket), Int32GetDatum(seq),
 	CStringGetTextDatum(problem)};
 	bool		nulls[3] = {false, false, false};
 
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	tuplestore_putvalues(findings->result->setResult, findings->result->setDesc, values, nulls);
+	findings->count++;
 }
 
 /*
@@ -383,7 +393,7 @@ report_problem(void *context, OmsTicketId ticket, int seq, const char *problem)
 Datum
 oms_verify_timeline(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Findings	findings = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
 	bool		all = PG_ARGISNULL(0);
 	OmsTicketId id = all ? 0 : PG_GETARG_TICKET_ID(0);
 	char		number[OMS_TICKET_ID_TEXT_SIZE];
@@ -391,12 +401,39 @@ oms_verify_timeline(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	oms_look_begin();
-	count = oms_store_verify(all ? NULL : &id, report_problem, result);
+	count = oms_store_verify(all ? NULL : &id, report_problem, &findings);
 	oms_look_end();
 	if (count == 0 && !all)
 		ereport(ERROR,
 				(errcode(OMS_ERR_UNKNOWN_TICKET),
 				 errmsg("unknown ticket: %s", oms_ticket_id_to_text(id, number))));
+	if (all)
+		oms_gauge_note_check(OMS_CHECK_CHAIN, findings.count);
+	return (Datum) 0;
+}
+
+static void
+report_finding(void *context, Datum *values, bool *nulls)
+{
+	ReturnSetInfo *result = context;
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/*
+ * check(ticket) → TABLE(kind, ticket, detail); NULL: everything.
+ */
+Datum
+oms_check(PG_FUNCTION_ARGS)
+{
+	bool		all = PG_ARGISNULL(0);
+	OmsTicketId id = all ? 0 : PG_GETARG_TICKET_ID(0);
+	uint64		count;
+
+	InitMaterializedSRF(fcinfo, 0);
+	count = oms_store_check(all ? NULL : &id, report_finding, fcinfo->resultinfo);
+	if (all)
+		oms_gauge_note_check(OMS_CHECK_MODEL, count);
 	return (Datum) 0;
 }
 

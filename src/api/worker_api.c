@@ -118,41 +118,6 @@ oms_dispatch_channel_name(PG_FUNCTION_ARGS)
 
 /* ---- looking at the workers ---- */
 
-static const char *const state_names[] =
-{
-	[OMS_WORKER_UNKNOWN] = "to be started",
-	[OMS_WORKER_STARTING] = "starting",
-	[OMS_WORKER_RUNNING] = "running",
-	[OMS_WORKER_NONE] = "no extension",
-	[OMS_WORKER_OFF] = "off",
-	[OMS_WORKER_UNWANTED] = "not wanted",
-	[OMS_WORKER_INACTIVE] = "not activated",
-	[OMS_WORKER_BLOCKED] = "wrong version",
-	[OMS_WORKER_AWAY] = "away",
-	[OMS_WORKER_NO_SLOT] = "no slot"
-};
-
-/*
- * The lateness that the given share of the timers did not exceed, in milliseconds: the upper end of
- * its bucket.
- */
-static double
-late_percentile(const OmsWorkerStats *stats, double share)
-{
-	uint64		total = 0;
-	uint64		sum = 0;
-
-	for (int i = 0; i < OMS_LATE_BUCKETS; i++)
-		total += stats->late[i];
-	for (int i = 0; i < OMS_LATE_BUCKETS; i++)
-	{
-		sum += stats->late[i];
-		if (sum > 0 && sum >= total * share)
-			return Min(0.25 * ((uint64) 1 << i), stats->late_max / 1000.0);
-	}
-	return 0;
-}
-
 static void
 put_time(Datum *value, bool *isnull, TimestampTz time)
 {
@@ -176,7 +141,7 @@ put_worker(ReturnSetInfo *result, OmsDatabase *database)
 	values[0] = NameGetDatum(&name);
 	values[1] = Int32GetDatum(database->pid);
 	nulls[1] = database->pid == 0;
-	values[2] = CStringGetTextDatum(state_names[oms_shared_state(database)]);
+	values[2] = CStringGetTextDatum(oms_shared_state_name(oms_shared_state(database)));
 	put_time(&values[3], &nulls[3], (TimestampTz) pg_atomic_read_u64(&database->nearest));
 	put_time(&values[4], &nulls[4], stats.last_tick);
 	values[5] = Int64GetDatum((int64) (pg_atomic_read_u64(&database->write_pos) -
@@ -184,8 +149,8 @@ put_worker(ReturnSetInfo *result, OmsDatabase *database)
 	values[6] = Int64GetDatum((int64) stats.timers_fired);
 	values[7] = Int64GetDatum((int64) stats.events_sent);
 	values[8] = Int64GetDatum((int64) stats.batches_sent);
-	values[9] = Float8GetDatum(late_percentile(&stats, 0.5));
-	values[10] = Float8GetDatum(late_percentile(&stats, 0.99));
+	values[9] = Float8GetDatum(oms_shared_late(&stats, 0.5));
+	values[10] = Float8GetDatum(oms_shared_late(&stats, 0.99));
 	values[11] = Float8GetDatum(stats.late_max / 1000.0);
 	values[12] = Int64GetDatum((int64) stats.errors);
 	values[13] = CStringGetTextDatum(stats.last_error);

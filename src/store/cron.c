@@ -36,6 +36,16 @@ static OmsStatement unschedule_job = {
 	.as_caller = true
 };
 
+static OmsStatement may_read_jobs = {
+	.sql = "SELECT 1 WHERE pg_catalog.has_schema_privilege('cron', 'USAGE')"
+	" AND pg_catalog.has_table_privilege('cron.job', 'SELECT')"
+};
+
+static OmsStatement find_ticks = {
+	.sql = "SELECT 1 FROM cron.job WHERE active AND command OPERATOR(pg_catalog.~) 'oms\\.tick\\('"
+	" AND database OPERATOR(pg_catalog.=) pg_catalog.current_database()::pg_catalog.text LIMIT 1"
+};
+
 static void
 require_cron(void)
 {
@@ -79,6 +89,22 @@ oms_store_unschedule(const char *job)
 	found = oms_sql(&find_job, values, NULL) > 0;
 	if (found)
 		oms_sql(&unschedule_job, values, NULL);
+	SPI_finish();
+	return found;
+}
+
+/*
+ * Does a job of this database's pg_cron call tick() here?
+ */
+bool
+oms_store_cron_ticks(void)
+{
+	bool		found;
+
+	if (!OidIsValid(get_extension_oid("pg_cron", true)))
+		return false;
+	SPI_connect();
+	found = oms_sql(&may_read_jobs, NULL, NULL) > 0 && oms_sql(&find_ticks, NULL, NULL) > 0;
 	SPI_finish();
 	return found;
 }

@@ -59,6 +59,9 @@ extern TimestampTz oms_store_next_timer(TimestampTz after);
 
 /* ---- verify.c ---- */
 extern uint64 oms_store_verify(const OmsTicketId *ticket, OmsProblemReport report, void *context);
+/* One finding: kind, ticket, detail */
+typedef void (*OmsFindingReport) (void *context, Datum *values, bool *nulls);
+extern uint64 oms_store_check(const OmsTicketId *ticket, OmsFindingReport report, void *context);
 
 extern int64 oms_store_open_tickets(const char *role);
 

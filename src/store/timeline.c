@@ -30,6 +30,7 @@
 #include "store/slot.h"
 #include "store/tables.h"
 #include "store/timeline.h"
+#include "worker/meter.h"
 
 #define UNIX_EPOCH_USECS \
 	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
@@ -179,8 +180,10 @@ oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsActor *actor)
 {
 	for (OmsEvent *event = ticket->events; event != NULL; event = event->next)
 		write_event(writer, ticket, event, actor);
-	if (ticket->events != NULL)
-		ticket->last_at = ticket->now;
+	if (ticket->events == NULL)
+		return;
+	ticket->last_at = ticket->now;
+	oms_meter_events(ticket);
 }
 
 /* ---- reading ---- */

@@ -1,6 +1,6 @@
 /*
  * verify.c
- *		Are the chains whole, and are they those that were sealed?
+ *		Are the chains whole, are they those that were sealed, and does everything else hold?
  */
 #include "postgres.h"
 
@@ -92,4 +92,42 @@ oms_store_verify(const OmsTicketId *ticket, OmsProblemReport report, void *conte
 		count += verify_orphans(ticket, archived, report, context);
 	}
 	return count + oms_store_verify_seals(ticket, report, context);
+}
+
+/* The model is plain SQL (oms.check_all); only those who may run it may */
+static OmsStatement select_findings = {
+	.sql = "SELECT kind, ticket, detail FROM oms.check_everything()",
+	.as_caller = true
+};
+
+static OmsStatement select_findings_of_ticket = {
+	.sql = "SELECT kind, ticket, detail FROM oms.check_ticket($1)",
+	.nargs = 1,
+	.types = {OMS_TICKET_TYPE},
+	.as_caller = true
+};
+
+/*
+ * Report every invariant of a ticket (NULL: of everything) that does not hold; how many there are.
+ */
+uint64
+oms_store_check(const OmsTicketId *ticket, OmsFindingReport report, void *context)
+{
+	Datum		value = ticket == NULL ? (Datum) 0 : TicketIdGetDatum(*ticket);
+	uint64		count;
+
+	SPI_connect();
+	count = oms_sql(ticket == NULL ? &select_findings : &select_findings_of_ticket, &value, NULL);
+	for (uint64 i = 0; i < count; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3];
+
+		for (int column = 0; column < 3; column++)
+			values[column] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, column + 1,
+										   &nulls[column]);
+		report(context, values, nulls);
+	}
+	SPI_finish();
+	return count;
 }

@@ -3,8 +3,9 @@
  *		What backends, launcher and workers share: one place per database.
  *
  * Lock rules: OmsShared.lock guards which database has which place and is taken by sessions once (the
- * place is remembered) and by the launcher.  Within a place everything a commit touches is an atomic
- * or under its spinlock: commit callbacks must neither wait nor fail.
+ * place is remembered) and by the launcher.  OmsShared.figures_lock guards what oms.metrics has counted, and
+ * is taken for the time of a copy.  Within a place everything a commit touches is an atomic or under its
+ * spinlock: commit callbacks must neither wait nor fail.
  */
 #include "postgres.h"
 
@@ -16,6 +17,7 @@
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 
+#include "clock.h"
 #include "guc.h"
 #include "worker/shared.h"
 
@@ -37,7 +39,7 @@ request_shared(void)
 	if (previous_request_hook)
 		previous_request_hook();
 	RequestAddinShmemSpace(shared_size());
-	RequestNamedLWLockTranche("oms", 1);
+	RequestNamedLWLockTranche("oms", 2);
 }
 
 static void
@@ -53,6 +55,7 @@ init_database(OmsDatabase *database)
 	pg_atomic_init_u64(&database->prepared_xid, 0);
 	pg_atomic_init_u64(&database->write_pos, 0);
 	pg_atomic_init_u64(&database->read_pos, 0);
+	oms_meters_init(&database->meters);
 	for (int i = 0; i < OMS_RING_SIZE; i++)
 		pg_atomic_init_u64(&database->ring[i].tag, PG_UINT64_MAX);
 	for (int i = 0; i < OMS_WAIT_BUCKETS; i++)
@@ -92,7 +95,8 @@ start_shared(void)
 	if (!found)
 	{
 		memset(oms_shared, 0, shared_size());
-		oms_shared->lock = &(GetNamedLWLockTranche("oms"))->lock;
+		oms_shared->lock = &(GetNamedLWLockTranche("oms"))[0].lock;
+		oms_shared->figures_lock = &(GetNamedLWLockTranche("oms"))[1].lock;
 		oms_shared->ndatabases = oms_max_databases;
 		pg_atomic_init_u32(&oms_shared->rescan, 1);
 		SpinLockInit(&oms_shared->mutex);
@@ -138,6 +142,12 @@ make_database(Oid dboid)
 	database->was_off = false;
 	memset(&database->stats, 0, sizeof(database->stats));
 	memset(database->bad, 0, sizeof(database->bad));
+	oms_meters_reset(&database->meters);
+	LWLockAcquire(oms_shared->figures_lock, LW_EXCLUSIVE);
+	memset(database->checks, 0, sizeof(database->checks));
+	database->open_work.counted_at = 0;
+	LWLockRelease(oms_shared->figures_lock);
+	database->known_since = oms_clock_wall();
 	pg_atomic_write_u64(&database->nearest, (uint64) DT_NOEND);
 	pg_atomic_write_u32(&database->leave, 0);
 	pg_atomic_write_u32(&database->resync, 1);
@@ -170,6 +180,18 @@ oms_shared_database(Oid dboid, bool make)
 	return database;
 }
 
+/* Is there a place for another database? */
+bool
+oms_shared_has_room(void)
+{
+	bool		room;
+
+	LWLockAcquire(oms_shared->lock, LW_SHARED);
+	room = find_database(InvalidOid) != NULL;
+	LWLockRelease(oms_shared->lock);
+	return room;
+}
+
 /* The database is gone, or has no extension: its place is free again */
 void
 oms_shared_forget(OmsDatabase *database)
@@ -196,6 +218,47 @@ oms_shared_state(OmsDatabase *database)
 	state = database->state;
 	SpinLockRelease(&database->mutex);
 	return state;
+}
+
+const char *
+oms_shared_state_name(OmsWorkerState state)
+{
+	static const char *const names[OMS_WORKER_STATES] =
+	{
+		[OMS_WORKER_UNKNOWN] = "to be started",
+		[OMS_WORKER_STARTING] = "starting",
+		[OMS_WORKER_RUNNING] = "running",
+		[OMS_WORKER_NONE] = "no extension",
+		[OMS_WORKER_OFF] = "off",
+		[OMS_WORKER_UNWANTED] = "not wanted",
+		[OMS_WORKER_INACTIVE] = "not activated",
+		[OMS_WORKER_BLOCKED] = "wrong version",
+		[OMS_WORKER_AWAY] = "away",
+		[OMS_WORKER_NO_SLOT] = "no slot"
+	};
+
+	return names[state];
+}
+
+/*
+ * The lateness that the given share of the timers did not exceed, in milliseconds: the upper end of
+ * its bucket.
+ */
+double
+oms_shared_late(const OmsWorkerStats *stats, double share)
+{
+	uint64		total = 0;
+	uint64		sum = 0;
+
+	for (int i = 0; i < OMS_LATE_BUCKETS; i++)
+		total += stats->late[i];
+	for (int i = 0; i < OMS_LATE_BUCKETS; i++)
+	{
+		sum += stats->late[i];
+		if (sum > 0 && sum >= total * share)
+			return Min(0.25 * ((uint64) 1 << i), stats->late_max / 1000.0);
+	}
+	return 0;
 }
 
 bool

@@ -12,6 +12,8 @@
 #include "storage/spin.h"
 
 #include "oms.h"
+#include "store/figures.h"
+#include "worker/meter.h"
 
 /* Events on their way to the worker, per database; a power of two */
 #define OMS_RING_SIZE		16384
@@ -35,6 +37,8 @@ typedef enum OmsWorkerState
 	OMS_WORKER_AWAY,			/* left so that the database can be dropped or renamed */
 	OMS_WORKER_NO_SLOT			/* max_worker_processes is used up */
 } OmsWorkerState;
+
+#define OMS_WORKER_STATES	(OMS_WORKER_NO_SLOT + 1)
 
 /*
  * One event.  The tag is the position of the event in the order of all events of the database, shifted
@@ -70,6 +74,8 @@ typedef struct OmsWorkerStats
 {
 	TimestampTz started_at;
 	TimestampTz last_tick;
+	TimestampTz last_alive;		/* the end of a round of its loop */
+	int			send_failures;	/* in a row */
 	uint64		timers_fired;
 	uint64		events_sent;
 	uint64		batches_sent;
@@ -79,6 +85,23 @@ typedef struct OmsWorkerStats
 	int64		late_max;		/* microseconds */
 	uint64		late[OMS_LATE_BUCKETS];
 } OmsWorkerStats;
+
+/* What can be verified over everything */
+typedef enum OmsCheck
+{
+	OMS_CHECK_CHAIN,			/* verify_timeline() */
+	OMS_CHECK_SEALS,			/* verify_seals() */
+	OMS_CHECK_MODEL				/* check() */
+} OmsCheck;
+
+#define OMS_CHECKS	(OMS_CHECK_MODEL + 1)
+
+/* What the last run found */
+typedef struct OmsCheckResult
+{
+	TimestampTz checked_at;		/* 0: none since the server started */
+	int64		problems;
+} OmsCheckResult;
 
 typedef struct OmsDatabase
 {
@@ -92,6 +115,7 @@ typedef struct OmsDatabase
 	Oid			tables;			/* ticket_state of the extension that the ring is about */
 	bool		was_off;		/* events went out with the commits until now */
 	int			failed_starts;
+	TimestampTz known_since;
 
 	pg_atomic_uint64 nearest;	/* TimestampTz of the next timer, DT_NOEND: none */
 	pg_atomic_uint32 sleeping;	/* the worker wants its latch set */
@@ -109,11 +133,16 @@ typedef struct OmsDatabase
 
 	OmsWorkerStats stats;
 	OmsBadTimer bad[OMS_BAD_TIMERS];
+
+	OmsMeters	meters;
+	OmsCheckResult checks[OMS_CHECKS];	/* under OmsShared.figures_lock, as is open_work */
+	OmsOpenWork open_work;
 } OmsDatabase;
 
 typedef struct OmsShared
 {
 	LWLock	   *lock;			/* which database has which place */
+	LWLock	   *figures_lock;	/* what was counted, of all databases; held while it is copied */
 	pg_atomic_uint32 rescan;	/* the launcher is to look at all databases; 2: also at those that had
 								 * no extension */
 	slock_t		mutex;			/* launcher_latch */
@@ -128,9 +157,12 @@ extern OmsShared *oms_shared;
 
 extern void oms_shared_init(void);
 extern OmsDatabase *oms_shared_database(Oid dboid, bool make);
+extern bool oms_shared_has_room(void);
 extern void oms_shared_forget(OmsDatabase *database);
 extern void oms_shared_set_state(OmsDatabase *database, OmsWorkerState state);
 extern OmsWorkerState oms_shared_state(OmsDatabase *database);
+extern const char *oms_shared_state_name(OmsWorkerState state);
+extern double oms_shared_late(const OmsWorkerStats *stats, double share);
 extern bool oms_shared_has_launcher(void);
 extern void oms_shared_wake_launcher(bool rescan);
 extern void oms_shared_wake_worker(OmsDatabase *database);

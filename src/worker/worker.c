@@ -195,6 +195,7 @@ after(TimestampTz now, long ms)
 static void
 forget_worker(int code, Datum arg)
 {
+	place->stats.last_alive = oms_clock_wall();
 	SpinLockAcquire(&place->mutex);
 	place->latch = NULL;
 	place->pid = 0;
@@ -470,6 +471,7 @@ send_ring(void)
 	int			count = oms_announce_ring(place, SEND_BATCH);
 
 	end_work();
+	place->stats.send_failures = tables_failed;
 	send_cost += (oms_clock_cpu() - before - send_cost) / 4;
 	pg_atomic_fetch_add_u64(&place->read_pos, count);
 	place->stats.events_sent += count;
@@ -492,6 +494,7 @@ send_tables(void)
 		oms_announce_tables(place);
 	place->was_off = false;
 	end_work();
+	place->stats.send_failures = ring_failed;
 	sent_since_horizon = true;
 	tables_failed = 0;
 	return 0;
@@ -506,6 +509,7 @@ send_failed(bool from_tables)
 {
 	TimestampTz now = oms_clock_steady();
 
+	place->stats.send_failures++;
 	pg_atomic_write_u32(&place->resync, 1);
 	if (from_tables)
 	{
@@ -959,7 +963,7 @@ oms_worker_main(Datum arg)
 	own_settings();
 
 	memset(&place->stats, 0, sizeof(place->stats));
-	place->stats.started_at = oms_clock_wall();
+	place->stats.started_at = place->stats.last_alive = oms_clock_wall();
 	make_bad_timers();
 	memset(place->bad, 0, sizeof(place->bad));
 	oms_shared_set_state(place, OMS_WORKER_RUNNING);
@@ -979,6 +983,7 @@ oms_worker_main(Datum arg)
 		if (!oms_worker_enabled)
 			switch_off();
 		ms = work();
+		place->stats.last_alive = oms_clock_wall();
 		(void) pgstat_report_stat(false);
 		pgstat_report_activity(STATE_IDLE, NULL);
 		sleep_for(ms);

@@ -226,7 +226,7 @@ INSERT INTO calls SELECT 'tr_agent', format(s, :'tk') FROM unnest(ARRAY['SELECT 
 	'SELECT oms.claim_stage(%1$L, ''a''); SELECT oms.heartbeat(%1$L, ''a'', 3)', 'SELECT oms.stage_done(%1$L, ''a'', ''{"o":1}'')', 'SELECT oms.stages_done(''[{"ticket":"%1$s","stage":"a"}]'')',
 	'SELECT oms.stage_failed(%1$L, ''a'', ''no'')', 'SELECT oms.stage_failed(%1$L, ''a'', ''no'', retryable => false)', 'SELECT oms.next_stages(%1$L)',
 	'SELECT oms.next_stages(''{"name":"N","stages":[{"id":"b","owner":"B","when":"$.x > 1","minAmount":3}]}'', ''{}'', ''{"x":1}'')']) s;
-INSERT INTO calls SELECT 'tr_monitor', s FROM unnest(ARRAY['SELECT * FROM oms.worker_status', 'SELECT * FROM oms.worker_errors', 'SELECT oms.worker_status()', 'SELECT oms.clock()',
+INSERT INTO calls SELECT 'tr_monitor', s FROM unnest(ARRAY['SELECT * FROM oms.worker_status', 'SELECT * FROM oms.worker_errors', 'SELECT oms.worker_status()', 'SELECT oms.clock()', 'SELECT * FROM oms.metrics', 'SELECT oms.metrics_text()', 'SELECT * FROM oms.health()',
 	'SELECT * FROM oms.sla_report(NULL, NULL)', 'SELECT * FROM oms.heat_map(NULL, NULL)', 'SELECT * FROM oms.heat_map(NULL, NULL, ''weekday'')', 'SELECT * FROM oms.heat_map(NULL, NULL, ''owner'')',
 	'SELECT * FROM oms.bottlenecks(NULL, NULL)', 'SELECT * FROM oms.at_risk()', 'SELECT * FROM oms.queue', 'SELECT * FROM oms.aging']) s;
 INSERT INTO calls SELECT 'tr_staff', format(s, :'tk') FROM unnest(ARRAY['SELECT oms.get_ticket(%1$L)', 'SELECT * FROM oms.ticket', 'SELECT * FROM oms.stage', 'SELECT * FROM oms.timeline',
@@ -489,7 +489,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE;
 END $$;
-SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|diagram|draw_workflow|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors|sla_report|heat_map|bottlenecks|at_risk|clock|explain|explain_clock|my_work|help)\(|\* FROM oms\.(ticket|stage|timeline|worker|hold\M|queue|aging)'
+SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|diagram|draw_workflow|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors|sla_report|heat_map|bottlenecks|at_risk|clock|explain|explain_clock|my_work|help|metrics_text|health)\(|\* FROM oms\.(metrics|ticket|stage|timeline|worker|hold\M|queue|aging)'
 	THEN 'ZZ001' ELSE '25006' END, 'read-only: ' || sql) FROM calls WHERE sql !~ 'repair_guards|activate';
 SELECT is(t.read_only('tr_admin', sql), '25006', 'read-only: ' || sql) FROM unnest(ARRAY['SELECT oms.repair_guards()', 'SELECT oms.activate()']) sql;
 

@@ -326,7 +326,7 @@ my @real = sort map {
 is_deeply(\@shown, \@real, 'README.md lists every function as it is');
 my %named = map { /^(?:CALL )?(\w+)/ => 1 } @shown;
 is_deeply([ sort keys %named ], [ rows(q{SELECT DISTINCT function FROM oms.help_task
-	WHERE function NOT IN ('worker_errors', 'worker_status')}) ], 'help() knows them all');
+	WHERE function NOT IN ('metrics', 'worker_errors', 'worker_status')}) ], 'help() knows them all');
 
 # Relations
 my %columns = $readme =~ /^\| `(oms\.\w+)` \| .*? \| `([a-z_0-9, ]+)` \|$/mg;
@@ -408,12 +408,19 @@ foreach my $list ($guc =~ /config_enum_entry dispatch_modes\[\] = \{(.*?)\n\};/s
 
 # What is said of the workers in docs/worker.md
 my $worker = $document{'worker.md'};
-my ($states) = slurp_file("$top/src/api/worker_api.c") =~ /state_names\[\] =\n\{(.*?)\n\};/s;
+my ($states) = slurp_file("$top/src/worker/shared.c") =~ /names\[OMS_WORKER_STATES\] =\n\t\{(.*?)\n\t\};/s;
 my ($state_table) = $worker =~ /^\| state \| means \|\n(.*?)\n\n/ms;
 is_deeply([ sort $state_table =~ /^\| `([a-z ]+)` \|/mg ], [ sort $states =~ /"(.*?)"/g ], 'states of a worker');
 my ($column_table) = $worker =~ /^\| column \| \|\n(.*?)\n\n/ms;
 is(join(', ', map { /`(\w+)`/g } $column_table =~ /^\| (`.*?) \|/mg), $columns{'oms.worker_status'},
 	'columns of oms.worker_status are explained');
+
+# Metrics, and the reasons of oms.health()
+like($readme, qr/`$_`/, "metric $_ is named")
+  foreach rows(q{SELECT DISTINCT regexp_replace(name, '_(bucket|sum|count)$', '') FROM oms.metrics WHERE name !~ '_checked_timestamp_'});
+my ($reasons) = $readme =~ /^\| reason \| bad \| degraded \|\n(.*?)\n\n/ms;
+my %reason = map { $_ => 1 } slurp_file("$top/src/api/health_api.c") =~ /"([a-z]+): /g;
+is_deeply([ sort map { /`(\w+)`/g } $reasons =~ /^\| (`.*?) \|/mg ], [ sort keys %reason ], 'reasons of oms.health()');
 
 # Words that stand in lists
 like($readme, qr/^\| \Q$_\E \|/m, "error $_ is explained")

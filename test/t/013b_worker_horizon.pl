@@ -37,8 +37,10 @@ foreach (1 .. 3)
 	$node->sql('SELECT pg_sleep(1.1)');
 }
 is($node->sql('SELECT horizon FROM oms.worker_state'), $horizon, '… but the worker does not take it that all was sent');
+is($node->sql('SELECT status, reasons FROM oms.health()'), 'degraded|{"events: sending fails, see last_error in oms.worker_status"}', '… and health tells of it');
 tamper_workflow(q{UPDATE oms.workflow SET definition = (TABLE kept) WHERE name = 'chain'});
 ok($listener->hears($unsent, undef, 30), '… and what was to be announced is, when that is possible');
+ok($node->becomes('SELECT status FROM oms.health()', 'good'), '… and all is well');
 
 $listener->quit;
 $node->stop;

@@ -20,7 +20,10 @@ is($node->code('SELECT oms.enable_cron()'), '55000', 'without the extension pg_c
 is($node->code('SELECT oms.disable_cron()'), '55000', '… both ways');
 $node->sql('CREATE EXTENSION pg_cron');
 is($node->sql('SELECT oms.disable_cron()'), 'f', 'there was no job');
+my $health = 'SELECT status, reasons FROM oms.health()';
+ok($node->becomes($health, 'degraded|{"worker: off (oms.worker), and no job of pg_cron calls oms.tick()"}'), '… which is told by health');
 my $job = $node->sql('SELECT oms.enable_cron()');
+is($node->sql($health), 'good|{}', 'with a job all is well');
 is($node->sql('SELECT jobid, schedule, command, database, username, active FROM cron.job WHERE jobid = ' . $job),
 	"$job|* * * * *|SELECT oms.tick()|postgres|" . $node->sql('SELECT current_user') . '|t', 'enable_cron makes a job');
 is($node->sql(q{SELECT oms.enable_cron('*/5 * * * *')}), $job, 'again: the same job');

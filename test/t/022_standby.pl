@@ -91,6 +91,9 @@ my %reads = (
 	'report_unit(interval, timestamp with time zone)' => [q{oms.report_unit('1 hour', '2026-03-02 12:34+00')}],
 	'report_way(text)' => [ q{oms.report_way('stage')}, 'stage' ],
 	'sla_report(timestamp with time zone, timestamp with time zone, text)' => ['oms.sla_report(NULL, NULL)'],
+	'health()' => [ 'status FROM oms.health()', 'good' ],
+	'metrics()' => [ 'count(*) > 10 FROM oms.metrics()', 't' ],
+	'metrics_text()' => [ 'oms.metrics_text()', qr/^# HELP oms_info / ],
 	'worker_errors()' => [ 'oms.worker_errors()', '' ],
 	'worker_status()' => [ 'count(*) FROM oms.worker_status()', qr/^\d$/ ],
 	# May come
@@ -168,7 +171,7 @@ is($standby->safe_psql($db, "SELECT md5(string_agg(v::text, ',' ORDER BY v::text
 	"oms.$_ reads")
   foreach split /\n/, $primary->safe_psql($db, q{SELECT relname FROM pg_class
 	WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('v', 'r', 'p', 'm') AND relname NOT LIKE 'worker\_%'
-	AND relname NOT IN ('open_stage', 'report_open') ORDER BY 1});
+	AND relname NOT IN ('metrics', 'open_stage', 'report_open') ORDER BY 1});
 is($standby->safe_psql($db, 'SELECT count(*) FROM oms.open_stage'), $primary->safe_psql($db, 'SELECT count(*) FROM oms.open_stage'),
 	'oms.open_stage reads');
 foreach (

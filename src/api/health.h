@@ -1,0 +1,40 @@
+/*
+ * health.h
+ *		Is this database well, and why not?
+ */
+#ifndef OMS_HEALTH_H
+#define OMS_HEALTH_H
+
+#include "nodes/pg_list.h"
+
+#include "worker/shared.h"
+
+typedef enum OmsHealthStatus
+{
+	OMS_HEALTH_BAD,
+	OMS_HEALTH_DEGRADED,
+	OMS_HEALTH_GOOD
+} OmsHealthStatus;
+
+typedef struct OmsHealth
+{
+	OmsHealthStatus status;
+	List	   *reasons;		/* char *, "kind: detail" */
+	TimestampTz checked_at;
+	bool		standby;
+	bool		readable;		/* the tables can be read now */
+	OmsDatabase *place;			/* NULL: no shared memory, or no place in it yet */
+	OmsWorkerState state;		/* of its worker, if there is a place */
+	bool		worker_expected;
+	bool		worker_up;
+	TimestampTz last_alive;		/* of the worker; 0: no sign of life so far */
+	int64		late;			/* of the oldest timer that is due, microseconds; 0: none is */
+	int64		backlog;		/* events in the ring */
+	int			failing_timers;
+	int			guard_problems;
+	double		notify_queue;	/* share that is used */
+} OmsHealth;
+
+extern void oms_health_look(OmsHealth *health);
+
+#endif							/* OMS_HEALTH_H */

@@ -1,0 +1,354 @@
+/*
+ * health_api.c
+ *		Is this database well, and why not?
+ *
+ * For load balancers and people: it looks at shared memory, the catalogs and one end of an index, counts
+ * nothing, waits for no table, and raises no error for what can be told as a reason.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "api/args.h"
+#include "api/health.h"
+#include "clock.h"
+#include "guc.h"
+#include "store/cron.h"
+#include "store/figures.h"
+#include "store/identity.h"
+#include "worker/gauge.h"
+
+PG_FUNCTION_INFO_V1(oms_health);
+
+/* A worker that is not there is on its way for that long, in seconds */
+#define START_SECS			60
+/* A worker that gives no sign of life is busy for that long; an idle one looks up once a minute */
+#define SILENT_SECS			300
+/* Timers may be late by that much; where no worker can fire them, pg_cron does it once a minute */
+#define LATE_SECS			5
+#define VERY_LATE_SECS		60
+#define LATE_CRON_SECS		90
+#define VERY_LATE_CRON_SECS 180
+/* Full by that much is too full */
+#define NOTIFY_QUEUE_SHARE	0.5
+#define BACKLOG_EVENTS		(OMS_RING_SIZE / 2)
+/* A prepared transaction keeps its tickets locked; two-phase commits take no longer than that */
+#define PREPARED_SECS		300
+
+static void
+add_reason(OmsHealth *health, OmsHealthStatus status, char *reason)
+{
+	health->status = Min(health->status, status);
+	health->reasons = lappend(health->reasons, reason);
+}
+
+static int64
+seconds_since(const OmsHealth *health, TimestampTz then)
+{
+	return Max(health->checked_at - then, 0) / USECS_PER_SEC;
+}
+
+/* ---- the worker ---- */
+
+/*
+ * There should be a worker and is not: the launcher sees to it in a moment, or something is in its way.
+ */
+static void
+worker_is_away(OmsHealth *health)
+{
+	TimestampTz since = PgStartTime;
+	int64		gone;
+
+	if (health->place == NULL)
+	{
+		add_reason(health, oms_shared_has_room() ? OMS_HEALTH_DEGRADED : OMS_HEALTH_BAD,
+				   pstrdup(oms_shared_has_room() ? "worker: not there yet"
+						   : "worker: no place for one (oms.max_databases)"));
+		return;
+	}
+	if (oms_shared->was_standby && !oms_start_after_promotion)
+	{
+		add_reason(health, OMS_HEALTH_BAD,
+				   pstrdup("worker: waits after the promotion (oms.start_after_promotion is off)"));
+		return;
+	}
+	since = Max(Max(since, health->place->known_since), health->last_alive);
+	gone = seconds_since(health, since);
+	add_reason(health, gone > START_SECS ? OMS_HEALTH_BAD : OMS_HEALTH_DEGRADED,
+			   psprintf("worker: not there for " INT64_FORMAT " s (%s)", gone,
+						oms_shared_state_name(health->state)));
+}
+
+static void
+look_at_state(OmsHealth *health)
+{
+	int64		silent;
+
+	switch (health->state)
+	{
+		case OMS_WORKER_RUNNING:
+			silent = seconds_since(health, health->last_alive);
+			if (silent > SILENT_SECS)
+				add_reason(health, OMS_HEALTH_DEGRADED,
+						   psprintf("worker: no sign of life for " INT64_FORMAT " s", silent));
+			break;
+		case OMS_WORKER_NO_SLOT:
+			add_reason(health, OMS_HEALTH_BAD, pstrdup("worker: no slot (max_worker_processes)"));
+			break;
+		case OMS_WORKER_BLOCKED:
+			add_reason(health, OMS_HEALTH_BAD, pstrdup("worker: wrong version"));
+			break;
+		case OMS_WORKER_INACTIVE:
+			/* told as "home" */
+			break;
+		default:
+			worker_is_away(health);
+	}
+}
+
+/*
+ * Is a worker to serve this database now?  As long as none has looked at it, the setting of this session
+ * has to do.
+ */
+static bool
+is_expected(const OmsHealth *health)
+{
+	if (oms_shared == NULL || health->standby)
+		return false;
+	if (health->place == NULL || health->state == OMS_WORKER_UNKNOWN || health->state == OMS_WORKER_STARTING)
+		return oms_worker_enabled;
+	return health->state != OMS_WORKER_OFF && health->state != OMS_WORKER_UNWANTED;
+}
+
+static void
+read_place(OmsHealth *health)
+{
+	OmsDatabase *place = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, false);
+
+	health->place = place;
+	if (place == NULL)
+		return;
+	SpinLockAcquire(&place->mutex);
+	health->state = place->state;
+	health->worker_up = place->pid != 0 && place->state == OMS_WORKER_RUNNING;
+	SpinLockRelease(&place->mutex);
+	health->last_alive = place->stats.last_alive;
+	health->backlog = (int64) (pg_atomic_read_u64(&place->write_pos) - pg_atomic_read_u64(&place->read_pos));
+	for (int i = 0; i < OMS_BAD_TIMERS; i++)
+		health->failing_timers += place->bad[i].ticket != 0;
+}
+
+static void
+look_at_worker(OmsHealth *health)
+{
+	health->worker_expected = is_expected(health);
+	if (health->standby)
+		return;
+	if (health->worker_expected)
+		look_at_state(health);
+	else if (!oms_store_cron_ticks())
+		add_reason(health, OMS_HEALTH_DEGRADED,
+				   psprintf("worker: %s, and no job of pg_cron calls oms.tick()",
+							oms_shared == NULL ? "oms is not in shared_preload_libraries"
+							: health->state == OMS_WORKER_UNWANTED ? "not wanted (oms.databases)"
+							: "off (oms.worker)"));
+	if (health->place == NULL)
+		return;
+	if (health->failing_timers > 0)
+		add_reason(health, OMS_HEALTH_DEGRADED,
+				   psprintf("timers: %d failed, see oms.worker_errors", health->failing_timers));
+	if (health->place->stats.send_failures > 0)
+		add_reason(health, OMS_HEALTH_DEGRADED,
+				   pstrdup("events: sending fails, see last_error in oms.worker_status"));
+	if (health->backlog > BACKLOG_EVENTS)
+		add_reason(health, OMS_HEALTH_DEGRADED,
+				   psprintf("events: " INT64_FORMAT " wait to be sent", health->backlog));
+}
+
+/* ---- the tables ---- */
+
+/* What has failed is told by itself, and left alone by the worker for a while */
+static bool
+has_failed(OmsTicketId ticket, int stage)
+{
+	OmsDatabase *place = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, false);
+
+	for (int i = 0; place != NULL && i < OMS_BAD_TIMERS; i++)
+		if (place->bad[i].ticket == ticket && place->bad[i].stage == stage)
+			return true;
+	return false;
+}
+
+static void
+look_at_timers(OmsHealth *health)
+{
+	TimestampTz first = oms_store_first_timer(has_failed);
+	int			limit = health->worker_expected ? LATE_SECS : LATE_CRON_SECS;
+	int			most = health->worker_expected ? VERY_LATE_SECS : VERY_LATE_CRON_SECS;
+	int64		late;
+
+	if (first == DT_NOEND)
+		return;
+	health->late = Max(oms_clock_now() - first, 0);
+	late = health->late / USECS_PER_SEC;
+	if (late >= limit)
+		add_reason(health, late >= most ? OMS_HEALTH_BAD : OMS_HEALTH_DEGRADED,
+				   psprintf("timers: late by " INT64_FORMAT " s", late));
+}
+
+static void
+look_at_tables(OmsHealth *health)
+{
+	if (!oms_store_at_home() && oms_store_settled())
+		add_reason(health, OMS_HEALTH_BAD,
+				   pstrdup("home: the data belongs to another database or server; oms.activate() if work goes on here"));
+	if (!health->standby)
+		look_at_timers(health);
+}
+
+static void
+look_at_guards(OmsHealth *health)
+{
+	health->guard_problems = oms_store_guard_problems();
+	if (health->guard_problems > 0)
+		add_reason(health, OMS_HEALTH_BAD,
+				   psprintf("guards: %d do not stand, see oms.check_guards", health->guard_problems));
+}
+
+static void
+look_at_checks(OmsHealth *health)
+{
+	static const char *const names[] =
+	{
+		[OMS_CHECK_CHAIN] = "chain: %s problems found by oms.verify_timeline()",
+		[OMS_CHECK_SEALS] = "seals: %s problems found by oms.verify_seals()",
+		[OMS_CHECK_MODEL] = "check: %s problems found by oms.check()"
+	};
+
+	for (int i = 0; i < OMS_CHECKS; i++)
+	{
+		OmsCheckResult result = oms_gauge_check(i);
+
+		if (result.problems > 0)
+			add_reason(health, OMS_HEALTH_BAD, psprintf(names[i], psprintf(INT64_FORMAT, result.problems)));
+	}
+}
+
+/* ---- the server ---- */
+
+static double
+notify_queue(void)
+{
+	LOCAL_FCINFO(fcinfo, 0);
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
+	return DatumGetFloat8(pg_notification_queue_usage(fcinfo));
+}
+
+static void
+look_at_server(OmsHealth *health)
+{
+	TimestampTz prepared;
+
+	if (health->standby)
+		return;
+	health->notify_queue = notify_queue();
+	if (health->notify_queue > NOTIFY_QUEUE_SHARE)
+		add_reason(health, OMS_HEALTH_DEGRADED,
+				   psprintf("notify: the queue of the server is %d %% full", (int) (health->notify_queue * 100)));
+	prepared = oms_store_oldest_prepared();
+	if (prepared != DT_NOEND && seconds_since(health, prepared) >= PREPARED_SECS)
+		add_reason(health, OMS_HEALTH_DEGRADED,
+				   psprintf("prepared: a transaction has been prepared for " INT64_FORMAT " s",
+							seconds_since(health, prepared)));
+}
+
+/*
+ * Look at everything.  With SQL objects of another version nothing but that is told.
+ */
+void
+oms_health_look(OmsHealth *health)
+{
+	char	   *installed;
+
+	memset(health, 0, sizeof(OmsHealth));
+	health->status = OMS_HEALTH_GOOD;
+	health->checked_at = oms_clock_now();
+	health->standby = RecoveryInProgress();
+	read_place(health);
+	installed = oms_store_installed_version();
+	if (installed == NULL || strcmp(installed, OMS_VERSION) != 0)
+	{
+		add_reason(health, OMS_HEALTH_BAD,
+				   psprintf("version: the library is %s, the SQL objects are %s", OMS_VERSION,
+							installed == NULL ? "unknown" : installed));
+		return;
+	}
+	look_at_worker(health);
+	health->readable = oms_store_try_tables();
+	if (health->readable)
+		look_at_tables(health);
+	else
+		add_reason(health, OMS_HEALTH_DEGRADED, pstrdup("tables: locked by another session"));
+	look_at_guards(health);
+	look_at_checks(health);
+	look_at_server(health);
+}
+
+static Datum
+reasons_array(List *reasons)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(list_length(reasons), 1));
+	int			count = 0;
+	ListCell   *cell;
+
+	foreach(cell, reasons)
+		values[count++] = CStringGetTextDatum(lfirst(cell));
+	return PointerGetDatum(construct_array(values, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/*
+ * health() → TABLE(status, reasons, …), one row
+ */
+Datum
+oms_health(PG_FUNCTION_ARGS)
+{
+	static const char *const words[] =
+	{
+		[OMS_HEALTH_BAD] = "bad",
+		[OMS_HEALTH_DEGRADED] = "degraded",
+		[OMS_HEALTH_GOOD] = "good"
+	};
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	OmsHealth	health;
+	Interval   *late;
+	Datum		values[8];
+	bool		nulls[8] = {false};
+
+	InitMaterializedSRF(fcinfo, 0);
+	oms_look_begin();
+	oms_health_look(&health);
+	oms_look_end();
+	values[0] = CStringGetTextDatum(words[health.status]);
+	values[1] = reasons_array(health.reasons);
+	values[2] = TimestampTzGetDatum(health.checked_at);
+	values[3] = BoolGetDatum(health.standby);
+	values[4] = CStringGetTextDatum(oms_shared_state_name(health.state));
+	nulls[4] = health.place == NULL || health.standby;
+	late = palloc0(sizeof(Interval));
+	late->time = health.late;
+	values[5] = IntervalPGetDatum(late);
+	nulls[5] = !health.readable || health.standby;
+	values[6] = Int64GetDatum(health.backlog);
+	nulls[6] = health.place == NULL || health.standby;
+	values[7] = CStringGetTextDatum(OMS_VERSION);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	return (Datum) 0;
+}

@@ -1,0 +1,234 @@
+/*
+ * figures.c
+ *		What metrics and health ask the tables.
+ *
+ * The one thing that takes time with many open tickets is counting them, by the indexes that hold only
+ * open work; worker/gauge.c keeps the result.  Everything else looks at one entry of an index, or at the
+ * catalogs.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "store/figures.h"
+#include "store/row.h"
+#include "store/spi.h"
+#include "store/store.h"
+#include "store/tables.h"
+
+const char *const oms_figure_tables[OMS_FIGURE_TABLES] =
+{
+	"clock_segment", "hold", "idempotency", "rollup", "seal_leaf", "stage_past", "stage_state",
+	"ticket_state", "timeline"
+};
+
+static OmsStatement select_open = {
+	.sql = "SELECT owner, queued, in_progress, on_hold, failed, overdue, oldest FROM oms.queue"
+	" ORDER BY queued OPERATOR(pg_catalog.+) in_progress OPERATOR(pg_catalog.+) on_hold"
+	" OPERATOR(pg_catalog.+) failed USING OPERATOR(pg_catalog.>), owner USING OPERATOR(pg_catalog.<)"
+};
+
+static OmsStatement select_size = {
+	.sql = "SELECT CASE WHEN $1 OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN pg_catalog.pg_database_size($2)"
+	" ELSE pg_catalog.pg_total_relation_size($1::pg_catalog.regclass) END",
+	.nargs = 2,
+	.types = {OIDOID, OIDOID}
+};
+
+static OmsStatement count_guard_problems = {
+	.sql = "SELECT pg_catalog.count(*) FROM oms.check_guards"
+};
+
+static OmsStatement select_prepared = {
+	.sql = "SELECT pg_catalog.min(p.prepared) FROM pg_catalog.pg_prepared_xacts AS p"
+	" JOIN pg_catalog.pg_database AS d ON d.datname OPERATOR(pg_catalog.=) p.database"
+	" WHERE d.oid OPERATOR(pg_catalog.=) $1",
+	.nargs = 1,
+	.types = {OIDOID}
+};
+
+static OmsStatement select_last_seal = {
+	.sql = "SELECT sealed_at FROM oms.seals ORDER BY number USING OPERATOR(pg_catalog.>) LIMIT 1"
+};
+
+/* ---- what is counted ---- */
+
+static Datum
+column(uint64 row, int number, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, isnull);
+}
+
+/*
+ * Add a row of the counts to those of an owner.
+ */
+static void
+add_owner(OmsOpenOwner *owner, uint64 row)
+{
+	bool		isnull;
+	Datum		oldest = column(row, 7, &isnull);
+
+	if (!isnull)
+		owner->oldest = Min(owner->oldest, DatumGetTimestampTz(oldest));
+	owner->queued += DatumGetInt64(column(row, 2, &isnull));
+	owner->in_progress += DatumGetInt64(column(row, 3, &isnull));
+	owner->on_hold += DatumGetInt64(column(row, 4, &isnull));
+	owner->failed += DatumGetInt64(column(row, 5, &isnull));
+	owner->overdue += DatumGetInt64(column(row, 6, &isnull));
+}
+
+static void
+count_owners(OmsOpenWork *work)
+{
+	uint64		count = oms_sql(&select_open, NULL, NULL);
+
+	work->nowners = 0;
+	for (uint64 row = 0; row < count; row++)
+	{
+		OmsOpenOwner *owner = &work->owners[Min(row, OMS_FIGURE_OWNERS)];
+
+		CHECK_FOR_INTERRUPTS();
+		if (row <= OMS_FIGURE_OWNERS)
+		{
+			memset(owner, 0, sizeof(OmsOpenOwner));
+			owner->oldest = DT_NOEND;
+			work->nowners++;
+		}
+		if (row < OMS_FIGURE_OWNERS)
+		{
+			char	   *name = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1);
+
+			strlcpy(owner->owner, name, sizeof(owner->owner));
+			pfree(name);
+		}
+		add_owner(owner, row);
+	}
+}
+
+/* Bytes of a table with its indexes; InvalidOid: of the database */
+static int64
+size_of(Oid table)
+{
+	Datum		values[2] = {ObjectIdGetDatum(table), ObjectIdGetDatum(MyDatabaseId)};
+	int64		bytes = 0;
+	bool		isnull;
+
+	if (oms_sql(&select_size, values, NULL) > 0)
+		bytes = DatumGetInt64(column(0, 1, &isnull));
+	return bytes;
+}
+
+/*
+ * Count the open work and look at the sizes, in one process and without compiling the query: the
+ * server has better things to do.  The caller sets counted_at and took.
+ */
+void
+oms_store_count_open(OmsOpenWork *work)
+{
+	int			nest = NewGUCNestLevel();
+
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("max_parallel_workers_per_gather", "0", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	SPI_connect();
+	count_owners(work);
+	work->database_bytes = size_of(InvalidOid);
+	for (int i = 0; i < OMS_FIGURE_TABLES; i++)
+		work->table_bytes[i] = size_of(oms_relation_oid(oms_figure_tables[i]));
+	SPI_finish();
+	AtEOXact_GUC(true, nest);
+}
+
+/* ---- what is looked up ---- */
+
+/*
+ * Can the tables that health looks at be read without waiting?  They are locked then, as by a query.
+ */
+bool
+oms_store_try_tables(void)
+{
+	static const char *const relations[] = {"home", "home_pkey", "stage_state", "stage_state_timer"};
+
+	for (int i = 0; i < (int) lengthof(relations); i++)
+		if (!ConditionalLockRelationOid(oms_relation_oid(relations[i]), AccessShareLock))
+			return false;
+	return true;
+}
+
+/*
+ * The first timer that "skip" does not say yes to; DT_NOEND if there is none.
+ */
+TimestampTz
+oms_store_first_timer(bool (*skip) (OmsTicketId ticket, int stage))
+{
+	OmsScan		scan;
+	TimestampTz first = DT_NOEND;
+
+	scan.nkeys = 0;
+	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, AccessShareLock);
+	while (first == DT_NOEND && oms_scan_next(&scan))
+		if (!skip(DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]),
+				  DatumGetInt16(scan.slot->tts_values[STAGE_NO])))
+			first = DatumGetTimestampTz(scan.slot->tts_values[STAGE_TIMER_AT]);
+	oms_scan_end(&scan);
+	return first;
+}
+
+/*
+ * The one value of a statement without rows of tickets; isnull also if it has no row.
+ */
+static Datum
+one_value(OmsStatement *statement, Datum *values, bool *isnull)
+{
+	Datum		result = (Datum) 0;
+
+	*isnull = true;
+	SPI_connect();
+	if (oms_sql(statement, values, NULL) > 0)
+		result = column(0, 1, isnull);
+	SPI_finish();
+	return result;
+}
+
+/*
+ * What is wrong with triggers, rules and tables, by the catalogs alone.
+ */
+int
+oms_store_guard_problems(void)
+{
+	bool		isnull;
+
+	return (int) DatumGetInt64(one_value(&count_guard_problems, NULL, &isnull));
+}
+
+/*
+ * When the oldest transaction of this database that is prepared and not over was prepared; DT_NOEND: there
+ * is none.
+ */
+TimestampTz
+oms_store_oldest_prepared(void)
+{
+	Datum		database = ObjectIdGetDatum(MyDatabaseId);
+	bool		isnull;
+	Datum		at = one_value(&select_prepared, &database, &isnull);
+
+	return isnull ? DT_NOEND : DatumGetTimestampTz(at);
+}
+
+/*
+ * When the last seal was made; DT_NOEND: there is none.
+ */
+TimestampTz
+oms_store_last_seal(void)
+{
+	bool		isnull;
+	Datum		at = one_value(&select_last_seal, NULL, &isnull);
+
+	return isnull ? DT_NOEND : DatumGetTimestampTz(at);
+}

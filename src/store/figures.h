@@ -1,0 +1,49 @@
+/*
+ * figures.h
+ *		What metrics and health ask the tables.
+ */
+#ifndef OMS_FIGURES_H
+#define OMS_FIGURES_H
+
+#include "datatype/timestamp.h"
+
+#include "oms.h"
+
+/* Owners with rows of their own in oms.metrics */
+#define OMS_FIGURE_OWNERS	1000
+/* Tables whose sizes are told; their names stand in figures.c */
+#define OMS_FIGURE_TABLES	9
+
+/* The open work of one owner */
+typedef struct OmsOpenOwner
+{
+	char		owner[OMS_MAX_NAME + 1];	/* empty: the rest, summed */
+	int64		queued;
+	int64		in_progress;
+	int64		on_hold;
+	int64		failed;
+	int64		overdue;
+	TimestampTz oldest;			/* of the queued ones, since when; DT_NOEND: none is */
+} OmsOpenOwner;
+
+/* What takes time to count */
+typedef struct OmsOpenWork
+{
+	TimestampTz counted_at;		/* steady clock; 0: never */
+	int64		took;			/* microseconds */
+	int64		database_bytes;
+	int64		table_bytes[OMS_FIGURE_TABLES];
+	int			nowners;
+	OmsOpenOwner owners[OMS_FIGURE_OWNERS + 1];
+} OmsOpenWork;
+
+extern const char *const oms_figure_tables[OMS_FIGURE_TABLES];
+
+extern void oms_store_count_open(OmsOpenWork *work);
+extern bool oms_store_try_tables(void);
+extern TimestampTz oms_store_first_timer(bool (*skip) (OmsTicketId ticket, int stage));
+extern int	oms_store_guard_problems(void);
+extern TimestampTz oms_store_oldest_prepared(void);
+extern TimestampTz oms_store_last_seal(void);
+
+#endif							/* OMS_FIGURES_H */
