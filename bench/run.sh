@@ -10,6 +10,7 @@
 #   bench/run.sh events            whole tickets with events off, by the worker, by the transactions
 #   bench/run.sh latency           from the commit of a completion to the listener
 #   bench/run.sh timers            a million timers
+#   bench/run.sh metrics           scrapes with a million open tickets, see metrics.md
 #
 #   SECS=10 RUNS=5 bench/run.sh    longer runs (default 5 s), more of them (default 3)
 #   CLIENTS="1 4" SYNC=off bench/run.sh ticket
@@ -43,6 +44,8 @@ trap 'exit 130' INT TERM HUP
 . bench/latency.sh
 # shellcheck source=bench/timers.sh
 . bench/timers.sh
+# shellcheck source=bench/metrics.sh
+. bench/metrics.sh
 
 # Commits reach the disk here; no checkpoint falls into a run.
 start_server bench 'fsync = on' 'full_page_writes = on' 'shared_buffers = 512MB' 'max_wal_size = 16GB' \
@@ -60,7 +63,7 @@ psql -XqAt -c "SELECT 'PostgreSQL ' || current_setting('server_version')"
 [ $# -gt 0 ] || set -- ticket calls graph
 for what in "$@"; do
   case $what in
-    ticket | calls | graph | events | latency | timers) "bench_$what" ;;
-    *) die "no benchmark \"$what\": ticket, calls, graph, events, latency or timers" ;;
+    ticket | calls | graph | events | latency | timers | metrics) "bench_$what" ;;
+    *) die "no benchmark \"$what\": ticket, calls, graph, events, latency, timers or metrics" ;;
   esac
 done
