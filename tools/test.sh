@@ -13,7 +13,7 @@
 #   pgtap      test/pgtap/*.sql        each in a fresh database with pgtap and oms
 #   check      test/check/*.sh         house rules, and that each finds its bad sample
 #   clients    clients/*/test.sh       with --all
-#   ops        ops/test.sh             with --all
+#   ops        ops/test.sh, ops/t/*.pl with --all
 #
 # Every suite runs, even after a failure. The last line is "N passed, N failed".
 set -eu
@@ -352,7 +352,8 @@ suite_clients() {
 }
 
 suite_ops() {
-  [ -x ops/test.sh ] || return 0
+  mapfile -t files < <(select_files ops/t/*.pl)
+  [ ${#files[@]} -gt 0 ] || return 0
   begin ops
   run_script ops/test.sh
   finish
