@@ -160,6 +160,7 @@ CREATE TABLE oms.ticket_state (
 	opened_at	timestamptz NOT NULL,
 	last_at		timestamptz NOT NULL,	-- of the last event
 	closed_at	timestamptz,
+	xid			bigint NOT NULL,		-- of the last event
 	workflow_id	int NOT NULL,
 	priority	int NOT NULL,
 	seq			int NOT NULL,			-- number of the last event
@@ -275,7 +276,7 @@ COMMENT ON TABLE oms.clock_segment IS 'one row per piece of a clock between hold
 CREATE TABLE oms.timeline (
 	ticket_id	oms.ticket_id NOT NULL,
 	at			timestamptz NOT NULL,	-- when it was recorded
-	xid			bigint NOT NULL,		-- transaction that recorded it
+	xid			bigint NOT NULL,		-- transaction that it is filed under, see src/store/timeline.c
 	seq			int NOT NULL,			-- 1, 2, 3 ... per ticket
 	cycle		int NOT NULL,			-- 0: about the ticket
 	attempt		int NOT NULL,
@@ -377,7 +378,9 @@ CREATE TABLE oms.home (
 	one			bool PRIMARY KEY DEFAULT true CHECK (one),
 	system_identifier bigint NOT NULL,
 	database	oid NOT NULL,
-	since		timestamptz NOT NULL
+	since		timestamptz NOT NULL,
+	epoch		bigint NOT NULL,		-- random; cursors of another one are not continued
+	xid_base	bigint NOT NULL			-- timeline.xid is a transaction's number plus this
 );
 COMMENT ON TABLE oms.home IS 'server and database in which timers fire and events are sent';
 
@@ -1233,6 +1236,68 @@ CREATE FUNCTION oms.draw_workflow(definition jsonb, format text DEFAULT 'mermaid
 COMMENT ON FUNCTION oms.draw_workflow(jsonb, text) IS 'a definition as a picture, as diagram() draws it once it is created: for editors. OM004 if it is invalid, with path as detail, 22023 unknown format or NULL';
 
 --------------------------------------------------------------------------------------------------
+-- api: what changed, for those who keep a copy
+--
+-- docs/lake.md tells how it is read, src/store/changes.c why nothing is lost.
+--------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION oms.changes_since(cursor text DEFAULT NULL, max int DEFAULT 1000)
+	RETURNS TABLE (cursor text, id text, ticket oms.ticket_id, seq int, "time" timestamptz, workflow text, version int,
+		stage text, status text, owner text, actor text, session_actor text, client text, worker text, cycle int, attempt int,
+		public bool, policy text, public_stage text, public_owner text, public_status text, note text, payload jsonb,
+		note_digest bytea, payload_digest bytea, hash bytea)
+	AS 'MODULE_PATHNAME', 'oms_changes_since' LANGUAGE C VOLATILE ROWS 1000;
+COMMENT ON FUNCTION oms.changes_since(text, int) IS 'up to max events after the cursor, which is that of the last row read: each event once, each ticket in order, also those that commit late; NULL or '''' begins, no rows: nothing new. Notes that citizens do not see, and payloads, are for staff. 22023 bad max or no cursor, 55000 a cursor of other data (restored, put back), or data that is not activated';
+
+CREATE FUNCTION oms.changes_of(ticket oms.ticket_id)
+	RETURNS TABLE (cursor text, id text, ticket oms.ticket_id, seq int, "time" timestamptz, workflow text, version int,
+		stage text, status text, owner text, actor text, session_actor text, client text, worker text, cycle int, attempt int,
+		public bool, policy text, public_stage text, public_owner text, public_status text, note text, payload jsonb,
+		note_digest bytea, payload_digest bytea, hash bytea)
+	AS 'MODULE_PATHNAME', 'oms_changes_of' LANGUAGE C VOLATILE ROWS 20;
+COMMENT ON FUNCTION oms.changes_of(oms.ticket_id) IS 'the events of one ticket as they stand now, as oms.changes_since() shows them but without cursor: to read again what was erased. No rows for an unknown ticket, 22023 for NULL';
+
+-- What a lake keeps of tickets and stages: no data, no applicant, no worker.
+CREATE VIEW oms.lake_ticket WITH (security_barrier) AS
+	SELECT t.ticket_id, w.name AS workflow, w.version, oms.ticket_status(t.status) AS status, t.priority, t.opened_at,
+		t.closed_at, c.due_at, c.breached_at, t.last_at, t.seq AS last_seq, t.head
+	FROM (
+		SELECT a.ticket_id, a.workflow_id, a.status, a.priority, a.opened_at, a.closed_at, a.last_at, a.seq, a.head
+		FROM oms.ticket_state AS a
+		UNION ALL
+		SELECT b.ticket_id, b.workflow_id, b.status, b.priority, b.opened_at, b.closed_at, b.last_at, b.seq, b.head
+		FROM oms.ticket_state_archive AS b
+	) AS t
+	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
+	LEFT JOIN (
+		SELECT d.ticket_id, d.due_at, d.breached_at FROM oms.stage_state AS d WHERE d.stage_no = 0
+		UNION ALL
+		SELECT e.ticket_id, e.due_at, e.breached_at FROM oms.stage_state_archive AS e WHERE e.stage_no = 0
+	) AS c ON c.ticket_id OPERATOR(pg_catalog.=) t.ticket_id;
+COMMENT ON VIEW oms.lake_ticket IS 'one row per ticket, archived ones too, without anything about persons: for exports';
+
+-- The cycles that are over, too.  What was never queued has no row.
+CREATE VIEW oms.lake_stage WITH (security_barrier) AS
+	SELECT s.ticket_id, w.stage, s.stage_no, s.cycle, oms.stage_status(s.status) AS status, s.owner, s.attempt, s.level,
+		s.queued_at, s.started_at, s.finished_at, s.due_at, s.breached_at, s.held_at, s.limit_us, s.consumed_us, s.held_us
+	FROM (
+		SELECT a.* FROM oms.stage_state AS a
+		UNION ALL
+		SELECT p.* FROM oms.stage_past AS p
+		UNION ALL
+		SELECT b.* FROM oms.stage_state_archive AS b
+		UNION ALL
+		SELECT q.* FROM oms.stage_past_archive AS q
+	) AS s
+	JOIN (
+		SELECT x.ticket_id, x.workflow_id FROM oms.ticket_state AS x
+		UNION ALL
+		SELECT y.ticket_id, y.workflow_id FROM oms.ticket_state_archive AS y
+	) AS t ON t.ticket_id OPERATOR(pg_catalog.=) s.ticket_id
+	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage_no = s.stage_no;
+COMMENT ON VIEW oms.lake_stage IS 'one row per cycle of a stage that was queued, without anything about persons: for exports';
+
+--------------------------------------------------------------------------------------------------
 -- api: help
 --------------------------------------------------------------------------------------------------
 
@@ -1300,6 +1365,8 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'reports: bottlenecks',
 		'reports: at_risk',
 		'reports: roll_up',
+		'reports: changes_since',
+		'reports: changes_of',
 		'evidence: verify_timeline',
 		'evidence: check',
 		'evidence: seal',
@@ -3415,7 +3482,7 @@ REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
 REVOKE ALL ON TYPE oms.archived_stage, oms.archived_ticket, oms.check_archive, oms.check_event, oms.clock_segment_archive,
 	oms.hold_archive, oms.retention, oms.report_end, oms.report_ticket, oms.stage_past_archive, oms.stage_state_archive,
 	oms.ticket_state_archive, oms.timeline_archive,
-	oms.aging, oms.finished_stage, oms.open_stage, oms.queue, oms.report_done, oms.report_event, oms.report_open, oms.rollup, oms.rollup_ahead,
+	oms.aging, oms.finished_stage, oms.open_stage, oms.lake_stage, oms.lake_ticket, oms.queue, oms.report_done, oms.report_event, oms.report_open, oms.rollup, oms.rollup_ahead,
 	oms.rollup_state, oms.workload,
 	oms.absence, oms.attachment, oms.calendar, oms.clock_segment, oms.hold, oms.hold_reason, oms.stage_past, oms.check_all, oms.check_any_row, oms.check_clock, oms.check_clock_row, oms.check_hands, oms.check_held, oms.check_holds,
 	oms.check_segment, oms.check_segments, oms.check_stop, oms.check_stops, oms.check_ticket_cycle, oms.check_ticket_step, oms.check_watch, oms.check_breach, oms.check_chain,

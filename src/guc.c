@@ -13,6 +13,7 @@
 #include "guc.h"
 #include "worker/bell.h"
 
+char	   *oms_agency = NULL;
 char	   *oms_databases = NULL;
 int			oms_gather = 25;
 int			oms_max_data_size = 4096;
@@ -40,9 +41,27 @@ static const struct config_enum_entry dispatch_channels[] = {
 	{NULL, 0, false}
 };
 
+static bool
+check_agency(char **value, void **extra, GucSource source)
+{
+	size_t		len = strlen(*value);
+
+	if (len >= 1 && len <= 63 && **value != '-' &&
+		strspn(*value, "abcdefghijklmnopqrstuvwxyz0123456789-") == len)
+		return true;
+	GUC_check_errdetail("A name has small letters, digits and hyphens, begins with no hyphen and has up to 63 characters.");
+	return false;
+}
+
 void
 oms_guc_init(bool preloading)
 {
+	DefineCustomStringVariable("oms.agency",
+							   "Name of the agency in the ids of oms.changes_since().",
+							   "Small letters, digits and hyphens, up to 63.",
+							   &oms_agency, "oms", PGC_SUSET, 0,
+							   check_agency, NULL, NULL);
+
 	DefineCustomStringVariable("oms.databases",
 							   "The databases that workers serve, separated by commas.",
 							   "\"*\" stands for every database that has the extension.",

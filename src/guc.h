@@ -5,6 +5,7 @@
 #ifndef OMS_GUC_H
 #define OMS_GUC_H
 
+extern char *oms_agency;
 extern char *oms_databases;
 extern int	oms_gather;
 extern int	oms_max_data_size;

@@ -97,6 +97,7 @@ typedef struct OmsStageDef
 typedef struct OmsGraph
 {
 	int			workflow_id;	/* 0: not stored */
+	int			version;		/* 0: not stored */
 	const char *name;
 	const char *prefix;			/* as given or worked out from the name */
 	const char *description;
@@ -348,6 +349,7 @@ typedef struct OmsTicket
 	TimestampTz opened_at;
 	TimestampTz closed_at;
 	TimestampTz last_at;		/* time of the last event */
+	uint64		xid;			/* number of the transaction that it is filed under, see store/timeline.c */
 	uint8		head[OMS_HASH_LEN];
 	struct OmsStageSet *finished;	/* done and skipped */
 	struct OmsStageSet *started;	/* every stage that is not waiting */

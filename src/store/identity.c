@@ -9,37 +9,54 @@
  * would insert as well.
  *
  * A promoted standby and a base backup have the identity of the original and cannot be told from it.
+ *
+ * Another server counts its transactions from another number.  So that timeline.xid grows all the same,
+ * activate() chooses what is added to the numbers (xid_base): everything that is filed before is below
+ * everything that comes.  It does so under a lock on the timeline that waits for whoever is writing, and
+ * writers look at the base after they got theirs.
  */
 #include "postgres.h"
 
 #include "access/sysattr.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/inval.h"
 #include "utils/timestamp.h"
 
 #include "store/identity.h"
 #include "store/outbox.h"
 #include "store/row.h"
 #include "store/spi.h"
+#include "store/store.h"
 #include "store/tables.h"
 
 static OmsStatement insert_home = {
-	.sql = "INSERT INTO oms.home (system_identifier, database, since) VALUES ($1, $2, $3)"
+	.sql = "INSERT INTO oms.home (system_identifier, database, since, epoch, xid_base) VALUES ($1, $2, $3, $4, $5)"
 	" ON CONFLICT DO NOTHING",
-	.nargs = 3,
-	.types = {INT8OID, OIDOID, TIMESTAMPTZOID}
+	.nargs = 5,
+	.types = {INT8OID, OIDOID, TIMESTAMPTZOID, INT8OID, INT8OID}
 };
 
 static OmsStatement update_home = {
-	.sql = "INSERT INTO oms.home (system_identifier, database, since) VALUES ($1, $2, $3)"
+	.sql = "INSERT INTO oms.home (system_identifier, database, since, epoch, xid_base) VALUES ($1, $2, $3, $4, $5)"
 	" ON CONFLICT (one) DO UPDATE SET system_identifier = excluded.system_identifier,"
-	" database = excluded.database, since = excluded.since",
-	.nargs = 3,
-	.types = {INT8OID, OIDOID, TIMESTAMPTZOID}
+	" database = excluded.database, since = excluded.since, epoch = excluded.epoch, xid_base = excluded.xid_base",
+	.nargs = 5,
+	.types = {INT8OID, OIDOID, TIMESTAMPTZOID, INT8OID, INT8OID}
+};
+
+static OmsStatement lock_timeline = {
+	.sql = "LOCK TABLE oms.timeline IN SHARE ROW EXCLUSIVE MODE"
+};
+
+static OmsStatement select_last_xid = {
+	.sql = "SELECT COALESCE(pg_catalog.max(xid), 0) FROM"
+	" (SELECT xid FROM oms.ticket_state UNION ALL SELECT xid FROM oms.ticket_state_archive) AS t"
 };
 
 static OmsStatement insert_secret = {
@@ -89,6 +106,69 @@ oms_store_at_home(void)
 	return at_home;
 }
 
+/* ---- the base of transaction numbers ---- */
+
+static Oid	base_table = InvalidOid;	/* oms.home, if xid_base is known */
+static uint64 xid_base;
+
+static void
+forget_base(Datum arg, Oid table)
+{
+	if (table == base_table || !OidIsValid(table))
+		base_table = InvalidOid;
+}
+
+/*
+ * What is added to the number of a transaction for timeline.xid.  It can change only under a lock that
+ * no writer of the timeline shares, and whoever changes it invalidates the table in all backends.
+ */
+uint64
+oms_store_xid_base(void)
+{
+	static bool registered = false;
+	OmsScan		scan;
+	Oid			table = oms_relation_oid("home");
+
+	if (base_table == table)
+		return xid_base;
+	if (!registered)
+		CacheRegisterRelcacheCallback(forget_base, (Datum) 0);
+	registered = true;
+	scan.nkeys = 0;
+	oms_scan_key(&scan, booleq, InvalidOid, BoolGetDatum(true));
+	oms_scan_begin(&scan, "home", "home_pkey", HOME_COLUMNS, AccessShareLock);
+	base_table = InvalidOid;
+	xid_base = 0;
+	if (oms_scan_next(&scan))
+	{
+		xid_base = (uint64) DatumGetInt64(scan.slot->tts_values[HOME_XID_BASE]);
+		base_table = table;
+	}
+	oms_scan_end(&scan);
+	return xid_base;
+}
+
+/*
+ * The epoch of the data, which is another one after each activation; false if it has no home yet.
+ */
+bool
+oms_store_epoch(uint64 *epoch)
+{
+	OmsScan		scan;
+	bool		found;
+
+	scan.nkeys = 0;
+	oms_scan_key(&scan, booleq, InvalidOid, BoolGetDatum(true));
+	oms_scan_begin(&scan, "home", "home_pkey", HOME_COLUMNS, AccessShareLock);
+	found = oms_scan_next(&scan);
+	if (found)
+		*epoch = (uint64) DatumGetInt64(scan.slot->tts_values[HOME_EPOCH]);
+	oms_scan_end(&scan);
+	return found;
+}
+
+/* ---- home ---- */
+
 /*
  * Has the data a home at all, here or elsewhere?
  */
@@ -105,12 +185,27 @@ oms_store_settled(void)
 	return found;
 }
 
-static bool
-write_home(OmsStatement *statement, TimestampTz now)
+static void
+random_bytes(void *bytes, size_t len)
 {
-	Datum		values[3] = {Int64GetDatum((int64) GetSystemIdentifier()),
-	ObjectIdGetDatum(MyDatabaseId), TimestampTzGetDatum(now)};
+	if (!pg_strong_random(bytes, len))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate a random number")));
+}
 
+static bool
+write_home(OmsStatement *statement, TimestampTz now, uint64 base)
+{
+	int64		epoch;
+	Datum		values[5];
+
+	random_bytes(&epoch, sizeof(epoch));
+	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
+	values[1] = ObjectIdGetDatum(MyDatabaseId);
+	values[2] = TimestampTzGetDatum(now);
+	values[3] = Int64GetDatum(epoch);
+	values[4] = Int64GetDatum((int64) base);
 	return oms_sql(statement, values, NULL) > 0;
 }
 
@@ -125,28 +220,52 @@ oms_store_settle(TimestampTz now)
 	Datum		value;
 	bool		first;
 
-	if (!pg_strong_random(key, sizeof(key)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not generate a random secret")));
+	random_bytes(key, sizeof(key));
 	value = PointerGetDatum(cstring_to_text_with_len((char *) key, sizeof(key)));
 	SPI_connect();
-	first = write_home(&insert_home, now);
+	first = write_home(&insert_home, now, 0);
 	oms_sql(&insert_secret, &value, NULL);
 	SPI_finish();
 	return first;
 }
 
 /*
- * From now on this database is the home of the data.  What happened elsewhere is not announced again.
+ * The base with which every transaction that is running now, or comes later, files its events above all
+ * that there are.  What is filed by now is not above the next number with the old base, or was taken over
+ * from an earlier event of its ticket.
+ */
+static uint64
+next_base(uint64 old)
+{
+	uint64		last = U64FromFullTransactionId(ReadNextFullTransactionId()) + old;
+	uint64		oldest;
+	bool		isnull;
+
+	oms_sql(&select_last_xid, NULL, NULL);
+	last = Max(last, (uint64) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)));
+	oldest = oms_store_oldest_transaction();
+	return last + 1 - oldest;
+}
+
+/*
+ * From now on this database is the home of the data.  What happened elsewhere is not announced again, and
+ * cursors from there are void.  Where it is at home already nothing changes but the horizon.
  */
 void
 oms_store_activate(TimestampTz now)
 {
-	Datum		horizon = Int64GetDatum((int64) oms_store_horizon());
+	Datum		horizon;
 
 	SPI_connect();
-	write_home(&update_home, now);
+	if (!oms_store_at_home())
+	{
+		oms_sql(&lock_timeline, NULL, NULL);
+		write_home(&update_home, now, next_base(oms_store_xid_base()));
+		CacheInvalidateRelcacheByRelid(oms_relation_oid("home"));
+		CommandCounterIncrement();
+		oms_store_fresh_snapshot();
+	}
+	horizon = Int64GetDatum((int64) oms_store_horizon());
 	oms_sql(&reset_horizon, &horizon, NULL);
 	SPI_finish();
 }

@@ -9,7 +9,9 @@
 
 #define OMS_SECRET_LEN	32
 
+extern uint64 oms_store_xid_base(void);
 extern bool oms_store_at_home(void);
+extern bool oms_store_epoch(uint64 *epoch);
 extern bool oms_store_settled(void);
 extern bool oms_store_settle(TimestampTz now);
 extern void oms_store_activate(TimestampTz now);

@@ -2,7 +2,7 @@
  * outbox.c
  *		What the timeline says that listeners should have heard, and how far they have.
  *
- * oms.worker_state keeps a horizon: every event of a transaction below it has been sent.
+ * oms.worker_state keeps a horizon: every event filed under a transaction below it has been sent.
  */
 #include "postgres.h"
 
@@ -10,16 +10,16 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "store/identity.h"
 #include "store/outbox.h"
 #include "store/spi.h"
 #include "store/store.h"
 
 /*
- * What happened from the horizon on, and how the stage stands now.  Rows that came with a dump of another
- * server may have transaction ids that this one has not reached yet: they are none of ours.  The page is cut
- * before anything is joined to it.  A page is a run of tickets and
- * numbers, since that is the order in which the events of a ticket must be sent.  A ticket may have gone
- * into the archive since.
+ * What happened from the horizon on, and how the stage stands now.  What came with a dump of another server
+ * is below it, see oms_store_activate.  The page is cut before anything is joined to it.  A page is a run of tickets and
+ * numbers, since that is the order in which the events of a ticket must be sent.  A ticket may have gone into the
+ * archive since.
  */
 #define BOTH(table, columns) \
 	"SELECT " columns " FROM oms." table " UNION ALL SELECT " columns " FROM oms." table "_archive"
@@ -28,8 +28,6 @@ static OmsStatement select_events = {
 	.sql = "WITH page AS MATERIALIZED ("
 	" SELECT ticket_id, seq, stage, status, public FROM (" BOTH("timeline", "ticket_id, seq, stage, status, public, xid") ") AS x"
 	" WHERE xid OPERATOR(pg_catalog.>=) $1"
-	" AND xid OPERATOR(pg_catalog.<) pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())"
-	"::pg_catalog.text::pg_catalog.int8"
 	" AND ROW(ticket_id, seq) OPERATOR(pg_catalog.>) ROW($2, $3)"
 	" ORDER BY ticket_id USING OPERATOR(pg_catalog.<), seq USING OPERATOR(pg_catalog.<)"
 	" LIMIT $4)"
@@ -62,10 +60,10 @@ static OmsStatement select_xmin = {
 };
 
 /*
- * Below this transaction id everything is over.
+ * The oldest transaction that is still running: below it everything is over.
  */
 uint64
-oms_store_horizon(void)
+oms_store_oldest_transaction(void)
 {
 	uint64		xmin = 0;
 	bool		isnull;
@@ -76,6 +74,16 @@ oms_store_horizon(void)
 													&isnull));
 	SPI_finish();
 	return xmin;
+}
+
+/*
+ * The same as a value of timeline.xid: what is filed below it is over and can be seen, and nothing will
+ * be added to it.
+ */
+uint64
+oms_store_horizon(void)
+{
+	return oms_store_oldest_transaction() + oms_store_xid_base();
 }
 
 /*

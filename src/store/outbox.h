@@ -23,6 +23,7 @@ typedef struct OmsOutboxEvent
 	bool		pausing;		/* its dispatch is still to come */
 } OmsOutboxEvent;
 
+extern uint64 oms_store_oldest_transaction(void);
 extern uint64 oms_store_horizon(void);
 extern uint64 oms_store_saved_horizon(void);
 extern void oms_store_save_horizon(uint64 horizon);

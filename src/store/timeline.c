@@ -7,6 +7,12 @@
  *
  * What is hashed of an event stands in engine/chain.c.
  *
+ * The column xid files an event under a transaction: the one that recorded it, or a later one that
+ * recorded an event of the same ticket before it (a transaction can have got its number early and come
+ * to the ticket late).  So in the order of xid the events of a ticket are in the order of their
+ * numbers, and below the oldest transaction that is still running (oms_store_horizon) nothing can be
+ * added any more.  oms_store_xid_base() is added, so that it grows from one server to the next.
+ *
  * The payload is the ticket's data (event "opened") or the stage's output (event "done").  A digest is
  * SHA-256 over the event's salt of 16 bytes and the note, or the payload in jsonb's text form.  An
  * erasure takes note, payload and salt away and leaves the digests, so the chain stays whole and the
@@ -27,6 +33,7 @@
 #include "engine/graph.h"
 #include "engine/sha256.h"
 #include "errors.h"
+#include "store/identity.h"
 #include "store/slot.h"
 #include "store/tables.h"
 #include "store/timeline.h"
@@ -156,7 +163,7 @@ write_event(OmsWriter *writer, OmsTicket *ticket, const OmsEvent *event, const O
 
 	oms_slot_set(slot, TIMELINE_TICKET_ID, TicketIdGetDatum(content.ticket));
 	oms_slot_set(slot, TIMELINE_AT, TimestampTzGetDatum(content.at));
-	oms_slot_set(slot, TIMELINE_XID, Int64GetDatum((int64) U64FromFullTransactionId(GetTopFullTransactionId())));
+	oms_slot_set(slot, TIMELINE_XID, Int64GetDatum((int64) ticket->xid));
 	oms_slot_set(slot, TIMELINE_SEQ, Int32GetDatum(content.seq));
 	oms_slot_set(slot, TIMELINE_CYCLE, Int32GetDatum(content.cycle));
 	oms_slot_set(slot, TIMELINE_ATTEMPT, Int32GetDatum(content.attempt));
@@ -173,17 +180,19 @@ write_event(OmsWriter *writer, OmsTicket *ticket, const OmsEvent *event, const O
 }
 
 /*
- * Append the ticket's new events and move the head of its chain.
+ * Append the ticket's new events and move the head of its chain.  The writer holds a lock on the
+ * timeline, so the base stays as it is until the end of the transaction.
  */
 void
 oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsActor *actor)
 {
-	for (OmsEvent *event = ticket->events; event != NULL; event = event->next)
-		write_event(writer, ticket, event, actor);
 	if (ticket->events == NULL)
 		return;
-	ticket->last_at = ticket->now;
+	ticket->xid = Max(ticket->xid, U64FromFullTransactionId(GetTopFullTransactionId()) + oms_store_xid_base());
+	for (OmsEvent *event = ticket->events; event != NULL; event = event->next)
+		write_event(writer, ticket, event, actor);
 	oms_meter_events(ticket);
+	ticket->last_at = ticket->now;
 }
 
 /* ---- reading ---- */
@@ -225,10 +234,27 @@ get_digest(TupleTableSlot *slot, int digest_column, const char *content)
 	return digest;
 }
 
+/*
+ * The digests of note and payload of an event as it is stored; NULL where there is none.
+ */
+void
+oms_timeline_digests(TupleTableSlot *slot, const uint8 **note, const uint8 **payload)
+{
+	char	   *text = NULL;
+
+	if (!slot->tts_isnull[TIMELINE_PAYLOAD])
+	{
+		Jsonb	   *jsonb = DatumGetJsonbP(slot->tts_values[TIMELINE_PAYLOAD]);
+
+		text = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
+	}
+	*note = get_digest(slot, TIMELINE_NOTE_DIGEST, oms_slot_text(slot, TIMELINE_NOTE));
+	*payload = get_digest(slot, TIMELINE_PAYLOAD_DIGEST, text);
+}
+
 static void
 rehash(TupleTableSlot *slot, const uint8 *previous, uint8 *hash)
 {
-	char	   *payload = NULL;
 	OmsEventContent content = {
 		.ticket = DatumGetTicketId(slot->tts_values[TIMELINE_TICKET_ID]),
 		.seq = DatumGetInt32(slot->tts_values[TIMELINE_SEQ]),
@@ -245,14 +271,7 @@ rehash(TupleTableSlot *slot, const uint8 *previous, uint8 *hash)
 		.attempt = DatumGetInt32(slot->tts_values[TIMELINE_ATTEMPT])
 	};
 
-	if (!slot->tts_isnull[TIMELINE_PAYLOAD])
-	{
-		Jsonb	   *jsonb = DatumGetJsonbP(slot->tts_values[TIMELINE_PAYLOAD]);
-
-		payload = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
-	}
-	content.note_digest = get_digest(slot, TIMELINE_NOTE_DIGEST, oms_slot_text(slot, TIMELINE_NOTE));
-	content.payload_digest = get_digest(slot, TIMELINE_PAYLOAD_DIGEST, payload);
+	oms_timeline_digests(slot, &content.note_digest, &content.payload_digest);
 	oms_chain_hash(&content, previous, hash);
 }
 

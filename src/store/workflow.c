@@ -32,7 +32,7 @@ static MemoryContext graph_context = NULL;
 static Oid	graphs_table = InvalidOid;	/* the table that they were read from */
 
 static OmsStatement select_definition = {
-	.sql = "SELECT definition FROM oms.workflow WHERE workflow_id OPERATOR(pg_catalog.=) $1",
+	.sql = "SELECT definition, version FROM oms.workflow WHERE workflow_id OPERATOR(pg_catalog.=) $1",
 	.nargs = 1,
 	.types = {INT4OID}
 };
@@ -206,6 +206,8 @@ compile_stored(int workflow_id)
 		old = MemoryContextSwitchTo(own);
 		graph = oms_definition_compile(DatumGetJsonbP(definition), &problems);
 		MemoryContextSwitchTo(old);
+		if (graph != NULL)
+			graph->version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	}
 	SPI_finish();
 	if (graph == NULL)

@@ -687,11 +687,11 @@ roll_up_now_and_then(TimestampTz now)
 static int
 step_prepared(void)
 {
-	uint64		horizon = oms_store_horizon();
+	uint64		oldest = oms_store_oldest_transaction();
 	uint64		prepared = pg_atomic_read_u64(&place->prepared_xid);
 
 	end_work();
-	if (horizon > prepared &&
+	if (oldest > prepared &&
 		pg_atomic_compare_exchange_u64(&place->prepared_xid, &prepared, 0))
 	{
 		pg_atomic_write_u32(&place->resync, 1);

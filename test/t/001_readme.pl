@@ -11,6 +11,7 @@
 #				output beneath is what it prints when a ticket is opened
 #	```json		must be JSON
 #	```conf		must be among the settings of the tests' server
+#	```duckdb, ```subscriber	are tried by clients/lake/test.sh and 023_logical
 #
 # What needs more than one server has tests of its own, which it names: <!-- tested by: test/t/… ops/t/… -->.
 #
@@ -202,7 +203,7 @@ sub verdict
 			return "the tests' server does not have $_" if index($settings, $_) < 0;
 		}
 	}
-	elsif ($is ne 'c') { return "this test does not know what to do with: $is" }
+	elsif ($is !~ /^(c|duckdb|subscriber)$/) { return "this test does not know what to do with: $is" }
 
 	return '' unless $block->{output};
 	return '' if normal($block->{output}{text}) eq normal($block->{outcome} // '');
