@@ -1,0 +1,84 @@
+// What is read from the server, and with which rights: level monitor is enough for all of it.
+import pg from "pg";
+
+import { LakeError } from "./lake.js";
+
+// Times go as microseconds and bytes as hexadecimal text: exact, whatever the settings of the session.
+const us = (column) => `(extract(epoch FROM ${column}) * 1000000)::int8::text`;
+
+const event = `id, ticket::text AS ticket, seq, ${us('"time"')} AS us, workflow, version, stage, status, owner, actor,
+  session_actor, client, worker, cycle, attempt, public, policy, public_stage, public_owner, public_status, note,
+  payload::text AS payload, encode(note_digest, 'hex') AS note_digest, encode(payload_digest, 'hex') AS payload_digest,
+  encode(hash, 'hex') AS hash`;
+
+const ticket = `ticket_id::text AS ticket, workflow, version, status, priority, ${us("opened_at")} AS opened_us,
+  ${us("closed_at")} AS closed_us, ${us("due_at")} AS due_us, ${us("breached_at")} AS breached_us, ${us("last_at")} AS last_us,
+  last_seq, encode(head, 'hex') AS head`;
+
+const stage = `t.ticket_id::text AS ticket, t.last_seq, ${us("t.opened_at")} AS opened_us, t.workflow, s.stage, s.stage_no, s.cycle,
+  s.status, s.owner, s.attempt, s.level, ${us("s.queued_at")} AS queued_us, ${us("s.started_at")} AS started_us,
+  ${us("s.finished_at")} AS finished_us, ${us("s.due_at")} AS due_us, ${us("s.breached_at")} AS breached_us,
+  s.limit_us::text AS limit_us, s.consumed_us::text AS consumed_us, s.held_us::text AS held_us`;
+
+export class Source {
+  /** @param connection  a connection string, or undefined: by PGHOST and the like */
+  static async open(connection) {
+    const client = new pg.Client({ connectionString: connection, application_name: "export-lake" });
+    client.on("error", () => {}); // the query that is under way tells
+    await client.connect();
+    return new Source(client);
+  }
+
+  constructor(client) {
+    this.client = client;
+  }
+
+  close() {
+    return this.client.end();
+  }
+
+  async #rows(sql, values) {
+    return (await this.client.query(sql, values)).rows;
+  }
+
+  /** One exporter per lake: a lock that the server drops with the connection. Waits for one that was just killed. */
+  async lock(lake) {
+    for (let i = 0; i < 100; i++) {
+      const [row] = await this.#rows("SELECT pg_try_advisory_lock(hashtextextended('oms lake ' || $1, 0)) AS locked", [lake]);
+      if (row.locked) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new LakeError("another export into this lake is running");
+  }
+
+  /** Events after a cursor. */
+  async changes(cursor, max) {
+    try {
+      return await this.#rows(`SELECT cursor, ${event} FROM oms.changes_since($1, $2)`, [cursor, max]);
+    } catch (error) {
+      if (error.code === "55000")
+        throw new LakeError(`${error.message}. ${error.detail ?? ""} ${error.hint ?? ""}\nKeep this lake, and begin another in an empty directory.`);
+      throw error;
+    }
+  }
+
+  /** All events of some tickets as they stand now. */
+  changesOf(tickets) {
+    return this.#rows(`SELECT c.* FROM unnest($1::text[]) AS t (n), LATERAL (SELECT ${event} FROM oms.changes_of(t.n::oms.ticket_id)) AS c`, [tickets]);
+  }
+
+  tickets(tickets) {
+    return this.#rows(`SELECT ${ticket} FROM oms.lake_ticket WHERE ticket_id = ANY ($1::oms.ticket_id[])`, [tickets]);
+  }
+
+  stages(tickets) {
+    return this.#rows(`SELECT ${stage} FROM oms.lake_ticket AS t JOIN oms.lake_stage AS s ON s.ticket_id = t.ticket_id
+      WHERE t.ticket_id = ANY ($1::oms.ticket_id[])`, [tickets]);
+  }
+
+  /** The last event of every ticket, and how many rows its stages have, in one snapshot. */
+  heads() {
+    return this.#rows(`SELECT t.ticket_id::text AS ticket, t.last_seq, encode(t.head, 'hex') AS head,
+      (SELECT count(*)::int FROM oms.lake_stage AS s WHERE s.ticket_id = t.ticket_id) AS stages FROM oms.lake_ticket AS t`);
+  }
+}

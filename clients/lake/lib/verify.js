@@ -1,0 +1,75 @@
+// Is the lake what the server has? Counts of the files, numbers without gaps, every hash worked out anew, and heads
+// compared with those of the server.
+import fs from "node:fs";
+
+import { beginning, eventHash } from "./chain.js";
+import { query } from "./export.js";
+import { Lake } from "./lake.js";
+
+/**
+ * @returns { problems, tickets, events, gone, ahead }: what is wrong, in words; gone: tickets that the server no longer
+ *   has (archived); ahead: tickets to which something happened meanwhile
+ */
+export async function verify(lake, source, duck) {
+  const problems = [];
+  for (const file of lake.manifest.files) {
+    const name = lake.fullName(file);
+    if (!fs.existsSync(name)) {
+      problems.push(`${file.path} is missing`);
+      continue;
+    }
+    const [row] = await query(duck, `SELECT count(*)::INTEGER AS n FROM ${Lake.source(file.table, [name])}`);
+    if (row.n !== file.rows) problems.push(`${file.path} has ${row.n} rows, the manifest says ${file.rows}`);
+  }
+  if (problems.length > 0) return { problems, tickets: 0, events: 0, gone: 0, ahead: 0 };
+
+  await duck.run(lake.views());
+  const last = await checkChains(duck, problems);
+  const { gone, ahead } = await compareHeads(duck, source, last, problems);
+  return { problems, tickets: last.size, events: [...last.values()].reduce((sum, at) => sum + at.seq, 0), gone, ahead };
+}
+
+/** Work out every hash; the last event of each ticket. */
+async function checkChains(duck, problems) {
+  const last = new Map();
+  const result = await duck.stream(`SELECT ticket, seq, epoch_us(time)::VARCHAR AS us, status, stage, owner, actor, session_actor, client, worker,
+    public, cycle, attempt, lower(hex(note_digest)) AS note_digest, lower(hex(payload_digest)) AS payload_digest, lower(hex(hash)) AS hash
+    FROM timeline ORDER BY ticket, seq`);
+  for await (const rows of result.yieldRowObjectJs())
+    for (const row of rows) {
+      const before = last.get(row.ticket) ?? { seq: 0, hash: beginning };
+      if (row.seq !== before.seq + 1) problems.push(`${row.ticket}: event ${row.seq} comes after ${before.seq}`);
+      else if (eventHash(row, before.hash) !== row.hash) problems.push(`${row.ticket}: event ${row.seq} does not match its hash`);
+      last.set(row.ticket, { seq: row.seq, hash: row.hash });
+    }
+  return last;
+}
+
+async function compareHeads(duck, source, last, problems) {
+  const versions = new Map((await query(duck, `SELECT t.ticket, t.last_seq, lower(hex(t.head)) AS head, count(s.ticket)::INTEGER AS stages
+    FROM tickets AS t LEFT JOIN stages AS s ON s.ticket = t.ticket GROUP BY ALL`)).map((row) => [row.ticket, row]));
+  const heads = await source.heads();
+  const seen = new Set();
+  const moved = [];
+  for (const head of heads) {
+    const here = last.get(head.ticket);
+    const version = versions.get(head.ticket);
+    seen.add(head.ticket);
+    if (head.last_seq > (here?.seq ?? 0)) moved.push(head.ticket);
+    else if (here.seq !== head.last_seq || here.hash !== head.head) problems.push(`${head.ticket}: the last event is not the server's`);
+    else if (version?.last_seq !== head.last_seq || version.head !== head.head) problems.push(`${head.ticket}: its row in tickets is not the server's`);
+    else if (version.stages !== head.stages) problems.push(`${head.ticket}: ${version.stages} rows in stages, the server has ${head.stages}`);
+  }
+  // Events come on while we look: then what is here must be the beginning of what is there.
+  for (let i = 0; i < moved.length; i += 1000) {
+    const events = new Map((await source.changesOf(moved.slice(i, i + 1000))).map((row) => [`${row.ticket} ${row.seq}`, row.hash]));
+    for (const ticket of moved.slice(i, i + 1000)) {
+      const here = last.get(ticket);
+      if (here !== undefined && events.get(`${ticket} ${here.seq}`) !== here.hash) problems.push(`${ticket}: event ${here.seq} is not the server's`);
+    }
+  }
+  for (const ticket of versions.keys()) if (!last.has(ticket)) problems.push(`${ticket}: it has no events`);
+  const gone = [...last.keys()].filter((ticket) => !seen.has(ticket)).length;
+  return { gone, ahead: moved.length };
+}
+

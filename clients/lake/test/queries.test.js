@@ -1,0 +1,126 @@
+// The queries of docs/lake.md: each runs on a lake alone, and says what the server says.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { after, before, test } from "node:test";
+
+import { newDatabase, newDirectory, openLake, run, top } from "./helpers.js";
+
+const queries = Object.fromEntries([...fs.readFileSync(path.join(top, "../../docs/lake.md"), "utf8").matchAll(/^```duckdb (\w+)\n(.*?)^```/gms)]
+  .map(([, name, sql]) => [name, sql]));
+let db;
+let lake;
+
+before(async () => {
+  db = await newDatabase("queries");
+  await db.query(`SELECT oms.create_workflow('{"name": "Loan", "stages": [{"id": "check", "owner": "Checker", "slaMins": 600, "label": "Check"},
+      {"id": "decide", "owner": "Desk", "slaMins": 3000, "dependsOn": ["check"]}, {"id": "pay", "owner": "Payer", "dependsOn": ["decide"]}]}');
+    SELECT oms.create_workflow('{"name": "Permit", "stages": [{"id": "review", "owner": "Desk", "slaMins": 900}]}')`);
+  // Thirteen weeks over the end of a year; every twelve hours some come in, some go on, some go wrong.
+  for (let half = 0; half < 182; half++) {
+    const now = new Date(Date.UTC(2026, 11, 1) + half * 12 * 3600e3 + (half % 7) * 977e3).toISOString();
+    const how = (owner, count) => `SELECT oms.stage_done(ticket, stage, '{}', token) FROM oms.claim('${owner}', 'w', ${Math.max(count, 1)}) WHERE ${count} > 0`;
+    await db.query(`SET oms.now = '${now}'; SELECT oms.tick();
+      SELECT oms.open_ticket(CASE WHEN ${half} % 3 = 0 THEN 'Permit' ELSE 'Loan' END) FROM generate_series(1, 1 + ${half} % 2);
+      ${how("Checker", half % 3)}; ${how("Desk", (half * 7) % 4)}; ${how("Payer", half % 4)};
+      SELECT oms.claim('Checker', 'waits', 1, '10 hours') WHERE ${half} % 4 = 1;
+      SELECT oms.escalate(ticket_id, stage, 'slow') FROM oms.stage WHERE status = 'queued' AND ${half} % 9 = 0 LIMIT 1;
+      SELECT oms.send_back(ticket_id, 'decide', 'check', 'again') FROM oms.stage WHERE stage = 'decide' AND status = 'queued' AND ${half} % 11 = 0 LIMIT 1;
+      SELECT oms.hold(ticket_id, 'decide', 'papers') FROM oms.stage WHERE stage = 'decide' AND status = 'queued' AND ${half} % 13 = 0 LIMIT 1;
+      SELECT oms.resume(ticket_id, 'decide') FROM oms.stage WHERE stage = 'decide' AND status = 'on_hold' AND ${half} % 17 = 0 LIMIT 1;
+      SELECT oms.cancel_ticket(ticket_id, 'moved away') FROM oms.ticket WHERE status = 'open' AND ${half} % 19 = 0 LIMIT 1`);
+  }
+  await db.query("SET TimeZone = 'UTC'");
+  const directory = newDirectory();
+  const exported = run(["--verify", "--batch", "500", directory], { PGDATABASE: "queries" });
+  assert.equal(exported.code, 0, exported.out);
+  lake = await openLake(directory);
+});
+after(() => db.end());
+
+const asked = new Set();
+/** Rows as arrays, numbers as numbers. */
+async function fromLake(name) {
+  asked.add(name);
+  return (await lake.rows(queries[name])).map((row) => Object.values(row).map((value) => (typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value)));
+}
+async function fromServer(sql) {
+  const result = await db.query({ text: sql, rowMode: "array" });
+  return result.rows.map((row) => row.map((value) => (typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value)));
+}
+/** Equal; with numbers as near as the histograms of the reports are. */
+function near(here, there) {
+  assert.ok(here.length > 0, "there are rows");
+  assert.equal(here.length, there.length);
+  for (const [i, row] of here.entries())
+    for (const [j, value] of row.entries()) {
+      const other = there[i][j];
+      if (typeof value === "number" && typeof other === "number") assert.ok(Math.abs(value - other) <= 0.006 * Math.max(Math.abs(other), 0.01), `${row}: ${value} is not ${other}`);
+      else assert.equal(value, other, `${row} is not ${there[i]}`);
+    }
+}
+
+test("tickets by month and state", async () => {
+  assert.deepEqual(await fromLake("tickets"), await fromServer(`SELECT to_char(opened_at, 'YYYY-MM'), workflow, status, count(*)
+    FROM oms.ticket GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`));
+});
+
+test("open at the end of each month", async () => {
+  const rows = await fromLake("backlog");
+  assert.deepEqual(rows, await fromServer(`SELECT to_char(m, 'YYYY-MM'), count(*) FROM
+    (SELECT DISTINCT date_trunc('month', at) AS m FROM oms.timeline) AS x JOIN oms.ticket AS t ON t.opened_at < m + interval '1 month'
+    AND (t.closed_at IS NULL OR t.closed_at >= m + interval '1 month') GROUP BY 1 ORDER BY 1`));
+  assert.equal(rows.length, 4);
+});
+
+test("how long stages take", async () => {
+  near(await fromLake("durations"), await fromServer(`SELECT workflow, stage, count(*),
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - queued_at)) / 3600,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - queued_at)) / 3600,
+    percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - queued_at)) / 3600
+    FROM oms.lake_stage JOIN oms.ticket USING (ticket_id) WHERE oms.lake_stage.status = 'done'
+    GROUP BY 1, 2 ORDER BY 1, 2`));
+});
+
+test("limits are those of sla_report", async () => {
+  near(await fromLake("limits"), await fromServer(`SELECT workflow, stage, finished, met, breached, completed_rate, p50, p90, reworked
+    FROM oms.sla_report(NULL, NULL) WHERE stage IS NOT NULL ORDER BY 1, 2`));
+});
+
+test("breaches by owner", async () => {
+  const rows = await fromLake("owners");
+  const there = await fromServer(`SELECT y, sum(n) FROM oms.heat_map(NULL, NULL, 'owner') GROUP BY 1 ORDER BY 1`);
+  assert.deepEqual(rows.map(([owner, finished]) => [owner, finished]), there);
+  near(rows.map((row) => row.slice(2)), await fromServer(`SELECT count(breached_at), count(breached_at)::float8 / count(*)
+    FROM oms.lake_stage WHERE status = 'done' AND limit_us IS NOT NULL GROUP BY owner ORDER BY owner`));
+});
+
+test("the heat-map is that of the server", async () => {
+  const rows = await fromLake("heat");
+  near(rows, await fromServer(`SELECT workflow, y, x, n, value, breach_rate FROM oms.heat_map(NULL, NULL, 'stage')
+    ORDER BY 1, 2, 3`));
+  assert.ok(rows.some(([, , week]) => week === "2026-W53"), "with the last week of a long year");
+  assert.ok(rows.some(([, , , , value]) => value !== null), "with cells that have enough");
+});
+
+test("public statuses", async () => {
+  const rows = await fromLake("public");
+  near(rows, await fromServer(`WITH c AS (SELECT * FROM oms.changes_since(max => 1000000) WHERE public),
+    e AS (SELECT workflow, ticket, public_status, min("time") AS first FROM c GROUP BY 1, 2, 3)
+    SELECT e.workflow, e.public_status, count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM e.first - r.first)) / 3600,
+    percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM e.first - r.first)) / 3600
+    FROM e JOIN e AS r ON r.ticket = e.ticket AND r.public_status = 'received'
+    WHERE e.public_status NOT IN ('received', 'comment', 'attached') GROUP BY 1, 2 ORDER BY 1, 2`));
+  assert.deepEqual([...new Set(rows.map((row) => row[1]))].sort(), ["cancelled", "closed", "done", "in progress", "returned"]);
+});
+
+test("trouble by month", async () => {
+  const rows = await fromLake("trouble");
+  assert.deepEqual(rows, await fromServer(`SELECT to_char(at, 'YYYY-MM'), status, count(*) FROM oms.timeline
+    WHERE status IN ('breached', 'escalated', 'sent_back', 'reopened', 'on_hold', 'failed') GROUP BY 1, 2 ORDER BY 1, 2`));
+  assert.ok(rows.some((row) => row[1] === "breached"));
+});
+
+test("every query was tried", () => {
+  assert.deepEqual([...asked].sort(), Object.keys(queries).sort());
+});
