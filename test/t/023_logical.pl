@@ -3,6 +3,7 @@
 use strict;
 use warnings FATAL => 'all';
 
+use File::Basename;
 use OmsData;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -100,6 +101,46 @@ $node->poll_query_until('work', q{SELECT count(*) > 0 FROM oms.worker_status WHE
 $node->safe_psql('postgres', 'ALTER DATABASE work SET oms.worker = off; SELECT pg_reload_conf()');
 $node->restart;
 log_lacks($node, qr/cannot update table "worker_state"/, 'FOR ALL TABLES does not stop the worker');
+
+# ---- the publication of docs/lake.md ----
+
+{
+	my $document = slurp_file(dirname(__FILE__) . '/../../docs/lake.md');
+	my ($publication) = $document =~ /^```sql\n(CREATE PUBLICATION oms_lake .*?)^```/ms or die 'docs/lake.md has no publication';
+	my ($tables) = $document =~ /^```subscriber\n(.*?)^```/ms or die 'docs/lake.md has no tables';
+
+	$node->safe_psql('postgres', 'CREATE DATABASE lake');
+	$node->safe_psql('work', $publication);
+	$node->safe_psql('lake', $tables);
+	subscribe('lake', 'work', 'oms_lake', 'to_lake');
+	caught_up('lake', 'work', 'to_lake');
+	my $rows = $node->safe_psql('lake', q{SELECT table_name, string_agg(column_name, ', ' ORDER BY ordinal_position)
+		FROM information_schema.columns WHERE table_schema = 'oms' GROUP BY 1});
+	my $same = sub {
+		my ($name) = @_;
+		caught_up('lake', 'work', 'to_lake');
+		foreach (split /\n/, $rows)
+		{
+			my ($table, $columns) = split /\|/;
+			my $sql = "SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text COLLATE \"C\")) FROM (SELECT $columns FROM oms.$table) AS t";
+			is($node->safe_psql('lake', $sql), $node->safe_psql('work', $sql), "lake, $name: oms.$table is equal");
+		}
+	};
+	is(scalar(split /\n/, $rows), 6, 'lake: six tables');
+	$same->('first copy');
+	$node->safe_psql('work', q{SELECT oms.open_ticket('DisasterLoan', '{"amount": 5}'); SELECT oms.tick();
+		SELECT oms.send_back(s.ticket_id, 'risk_ai', 'id_check', 'once more') FROM oms.stage AS s
+		WHERE s.stage = 'risk_ai' AND s.status IN ('queued', 'in_progress') LIMIT 1;
+		SELECT oms.erase(ticket, '{name}', 'asked for') FROM app.loan WHERE n = 6});
+	$same->('changes');
+	is($node->safe_psql('lake', q{SELECT count(*) FROM oms.ticket_state AS t
+		LEFT JOIN oms.timeline AS e ON e.ticket_id = t.ticket_id AND e.seq = t.seq AND e.hash = t.head WHERE e.seq IS NULL}),
+		'0', 'lake: heads belong to the last events');
+	is($node->safe_psql('lake', q{SELECT count(*) FROM (SELECT seq, row_number() OVER (PARTITION BY ticket_id ORDER BY seq) AS n
+		FROM oms.timeline) AS e WHERE seq <> n}), '0', 'lake: no gaps');
+	$node->safe_psql('lake', 'DROP SUBSCRIPTION to_lake');
+	$node->safe_psql('work', 'DROP PUBLICATION oms_lake');
+}
 
 # ---- into the tables of a database with the extension ----
 
