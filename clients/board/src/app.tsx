@@ -12,11 +12,13 @@ import { isApi, makeApi } from "./routes/api.js";
 import { assets } from "./routes/assets.js";
 import { boardRoutes } from "./routes/board.js";
 import { finishedRoutes } from "./routes/finished.js";
+import { inboxRoutes } from "./routes/inbox.js";
 import { liveRoutes } from "./routes/live.js";
 import { reportRoutes } from "./routes/reports.js";
 import { signInRoutes } from "./routes/signin.js";
 import { trackRoutes } from "./routes/track.js";
 import { workflowRoutes } from "./routes/workflows.js";
+import { ticketRoutes } from "./routes/ticket.js";
 import { findSession, rightsOf, sameToken } from "./session.js";
 import { asRefused, Refused, type Board, type Env, type Web } from "./web.js";
 
@@ -101,11 +103,13 @@ export function makeApp(board: Board) {
 
   app.route("/", signInRoutes);
   app.route("/", boardRoutes);
+  app.route("/", inboxRoutes);
   app.route("/", liveRoutes);
   app.route("/", reportRoutes);
   app.route("/", finishedRoutes);
   app.route("/", trackRoutes);
   app.route("/", workflowRoutes);
   app.route("/", makeApi((c) => allowed(addressOf(c))));
+  app.route("/", ticketRoutes);
   return app;
 }

@@ -1,0 +1,651 @@
+/** One ticket: everything that is known about it, live, and what the person may do with it. */
+import { Hono } from "hono";
+import { raw } from "hono/html";
+import type { Child, FC } from "hono/jsx";
+import { findAction, offersForStage, offersForTicket, seenOf, type Action, type Input } from "../actions.js";
+import { drawing } from "../diagram.js";
+import { lengthOf, words, type Times } from "../format.js";
+import { page } from "../layout.js";
+import { giveBackOnce, newOnce, takeOnce } from "../once.js";
+import type { Session } from "../session.js";
+import { choicesOf, clockOfStage, cut, factsOf, ticketNumber, timelineOf, whyOf, type Choices, type Facts, type Segment, type Stage, type TimelineEvent, type Why } from "../ticket.js";
+import { Clock, Field, PostForm, Status, Table, Time } from "../ui.js";
+import { asRefused, can, form, needs, param, person, Refused, type Env, type Form, type Web } from "../web.js";
+import { clockOf } from "./board.js";
+
+export const ticketRoutes = new Hono<Env>();
+
+/** Events on a page, and those that "show all" shows. */
+const EVENTS = 200;
+const ALL_EVENTS = 20_000;
+/** Stages on a page, unless all are asked for. */
+const STAGES = 200;
+/** Stages whose clocks are explained on the page without being asked for. */
+const CLOCKS = 5;
+/** How long a page waits for its picture. */
+const PICTURE_MS = 1500;
+
+interface View {
+  facts: Facts;
+  why: Map<string, Why>;
+  events: TimelineEvent[];
+  /** The last event on the page has older ones before it. */
+  older: number | undefined;
+  newest: boolean;
+  clocks: { stage: Stage | null; segments: Segment[] }[];
+  asked: string | undefined;
+  stages: Stage[];
+  tracking: string | undefined;
+  picture: string | undefined;
+  now: Date;
+  times: Times;
+}
+
+const active = (s: Stage) => s.status === "queued" || s.status === "in_progress" || s.status === "on_hold" || s.status === "failed";
+
+async function load(c: Web, id: string): Promise<View> {
+  const before = param(c, "before");
+  if (before !== undefined && !/^\d{1,9}$/.test(before)) throw new Refused(400, "This address is not whole.");
+  const most = param(c, "events") === "all" ? ALL_EVENTS : EVENTS;
+  const asked = param(c, "clock", 300);
+  const { dot, ...view } = await c.get("board").db.as(person(c).role, async (query) => {
+    const facts = await factsOf(query, id);
+    const events = await timelineOf(query, id, before === undefined ? undefined : Number(before), most + 1);
+    const shown = param(c, "stages") === "all" || facts.stages.length <= STAGES ? facts.stages : [...facts.stages.filter((s) => s.status !== "waiting"), ...facts.stages.filter((s) => s.status === "waiting")].slice(0, STAGES);
+    const explained = asked === undefined ? [null, ...facts.stages.filter(active).slice(0, CLOCKS)] : facts.stages.filter((s) => s.stage === asked);
+    const clocks: View["clocks"] = [];
+    for (const stage of explained) clocks.push({ stage, segments: await clockOfStage(query, id, stage?.stage ?? null) });
+    return {
+      facts, clocks, asked,
+      stages: shown,
+      why: new Map((await whyOf(query, id)).map((w) => [w.stage, w])),
+      events: events.slice(0, most),
+      older: events.length > most ? events[most - 1]?.seq : undefined,
+      newest: before === undefined,
+      tracking: can(c, "tracking_number") ? (await query.row<{ n: string }>("SELECT oms.tracking_number($1::oms.ticket_id) AS n", [id])).n : undefined,
+      dot: (await query.row<{ dot: string }>("SELECT oms.diagram($1::oms.ticket_id, 'dot') AS dot", [id])).dot,
+      ...(await clockOf(query)),
+    };
+  });
+  const late = new Promise<undefined>((resolve) => setTimeout(resolve, PICTURE_MS, undefined).unref());
+  return { ...view, picture: await Promise.race([drawing(dot, `The stages of ${id} and which of them wait for which; the table of stages says the same`), late]) };
+}
+
+// ---- pieces ----
+
+/** The name for people, and the id if it is another. */
+const StageName: FC<{ stage: Stage }> = ({ stage }) => (
+  <>
+    {words(stage.label)}
+    {stage.label === stage.stage ? null : <span class="by"> {stage.stage}</span>}
+  </>
+);
+
+const Fact: FC<{ name: string; children?: Child }> = ({ name, children }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd>{children}</dd>
+  </div>
+);
+
+const FactsPart: FC<{ view: View }> = ({ view: { facts, tracking, times } }) => {
+  const { ticket, holds } = facts;
+  const whole = holds.filter((h) => h.stage === null);
+  return (
+    <div data-part="facts">
+      <dl class="facts">
+        <Fact name="Status">
+          <Status status={ticket.status} />
+        </Fact>
+        <Fact name="Workflow">
+          {ticket.workflow} <span class="by">version {ticket.version}</span>
+        </Fact>
+        <Fact name="Applicant">{ticket.applicant ?? "–"}</Fact>
+        <Fact name="Priority">{ticket.priority}</Fact>
+        <Fact name="Opened">
+          <Time at={ticket.opened_at} times={times} /> {ticket.opened_by === null ? null : <span class="by">by {ticket.opened_by}</span>}
+        </Fact>
+        <Fact name={ticket.closed_at === null ? "Due" : "Closed"}>
+          <Time at={ticket.closed_at ?? ticket.due_at} times={times} />
+          {ticket.breached_at === null ? null : <strong class="clock-late"> late</strong>}
+        </Fact>
+        {whole.length === 0 ? null : (
+          <Fact name="On hold">
+            {whole.map((h) => (
+              <span class="line">
+                {h.reason}
+                {h.until === null ? null : (
+                  <>
+                    {" "}
+                    until <Time at={h.until} times={times} />
+                  </>
+                )}
+              </span>
+            ))}
+          </Fact>
+        )}
+        {tracking === undefined ? null : (
+          <Fact name="Tracking number">
+            <details id="tracking">
+              <summary>Show</summary>
+              <code class="number">{tracking}</code> <small>Whoever has it can see how far this is: give it to the applicant only.</small>
+            </details>
+          </Fact>
+        )}
+      </dl>
+    </div>
+  );
+};
+
+const PicturePart: FC<{ view: View }> = ({ view: { picture } }) => (
+  <section data-part="picture" aria-labelledby="picture-head">
+    <h2 id="picture-head">Where it is</h2>
+    {picture === undefined ? (
+      <p data-pending="yes">The picture takes too long to draw. The table of stages says the same.</p>
+    ) : (
+      <div class="drawing" role="region" aria-label="Picture of the stages" tabindex={0}>
+        {raw(picture)}
+      </div>
+    )}
+  </section>
+);
+
+const address = (id: string, action: Action, stage?: Stage) =>
+  `/tickets/${encodeURIComponent(id)}/${action.name}${stage === undefined ? "" : `?stage=${encodeURIComponent(stage.stage)}`}`;
+
+/** What can be done at once is a button, everything else leads to a page with a form. */
+const Offers: FC<{ session: Session; id: string; stage?: Stage; offers: Action[]; back?: string }> = ({ session, id, stage, offers, back }) => {
+  const name = (a: Action) => (stage === undefined ? a.title : `${a.title}: ${stage.label}`);
+  const key = (a: Action) => `do-${stage?.stage_no ?? 0}-${a.name}`;
+  return (
+    <ul class="offers">
+      {offers.map((a) => (
+        <li data-key={key(a)}>
+          {a.atOnce === true ? (
+            <PostForm session={session} action={`/tickets/${encodeURIComponent(id)}/${a.name}`}>
+              <input type="hidden" name="stage" value={stage?.stage} />
+              {back === undefined ? null : <input type="hidden" name="back" value={back} />}
+              <button id={key(a)} aria-label={name(a)} data-near={stage === undefined ? undefined : `stage-row-${stage.stage_no}`}>
+                {a.title}
+              </button>
+            </PostForm>
+          ) : (
+            <a id={key(a)} href={address(id, a, stage)} aria-label={name(a)} data-near={stage === undefined ? undefined : `stage-row-${stage.stage_no}`}>
+              {a.title}
+            </a>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+};
+
+/** These stand in the row; the others are a click away. */
+const FIRST = new Set(["claim", "start", "done", "resume", "retry"]);
+
+const StageRow: FC<{ c: Web; view: View; stage: Stage }> = ({ c, view, stage }) => {
+  const { facts, now, times } = view;
+  const session = person(c);
+  const id = facts.ticket.ticket_id;
+  const why = view.why.get(stage.stage);
+  const offers = offersForStage(facts, stage, session.role, (right) => can(c, right));
+  const rest = offers.filter((a) => !FIRST.has(a.name));
+  return (
+    <tr data-key={String(stage.stage_no)}>
+      <th scope="row" id={`stage-row-${stage.stage_no}`} tabindex={-1}>
+        <StageName stage={stage} />
+        {stage.manual ? <span class="by"> manual</span> : null}
+      </th>
+      <td>
+        <Status status={stage.status} />
+        {stage.cycle > 1 || stage.attempt > 1 ? (
+          <small class="line">
+            {stage.cycle > 1 ? `cycle ${stage.cycle}` : null}
+            {stage.cycle > 1 && stage.attempt > 1 ? ", " : null}
+            {stage.attempt > 1 ? `attempt ${stage.attempt}` : null}
+          </small>
+        ) : null}
+        {stage.level > 0 ? <small class="line">escalated, level {stage.level}</small> : null}
+      </td>
+      <td>
+        {stage.owner}
+        {stage.worker === null ? null : <span class="by line">{stage.finished_at !== null ? `by ${stage.worker}` : stage.worker === session.role ? "you have it" : `${stage.worker} has it`}</span>}
+      </td>
+      <td>
+        {stage.status === "waiting" ? "–" : <Clock facts={stage} now={now} times={times} />}
+        {stage.queued_at === null ? null : (
+          <a class="line small" href={`/tickets/${encodeURIComponent(id)}?clock=${encodeURIComponent(stage.stage)}#clock-head`} aria-label={`Explain the clock of ${stage.label}`}>
+            explain
+          </a>
+        )}
+      </td>
+      <td class="why">
+        {why?.why ?? (stage.finished_at === null ? "–" : "")}
+        {why?.since == null ? null : (
+          <small class="line">
+            since <Time at={why.since} times={times} />
+          </small>
+        )}
+        {why?.until == null ? null : (
+          <small class="line">
+            until <Time at={why.until} times={times} />
+          </small>
+        )}
+        {stage.finished_at === null ? null : (
+          <small class="line">
+            finished <Time at={stage.finished_at} times={times} />
+          </small>
+        )}
+        {stage.output === null ? null : (
+          <details>
+            <summary>Output</summary>
+            <pre tabindex={0}>{cut(stage.output)}</pre>
+          </details>
+        )}
+      </td>
+      <td>
+        <Offers session={session} id={id} stage={stage} offers={offers.filter((a) => FIRST.has(a.name))} />
+        {rest.length === 0 ? null : (
+          <details class="more" data-key={`more-${stage.stage_no}`}>
+            <summary aria-label={`More for ${stage.label}`}>More</summary>
+            <Offers session={session} id={id} stage={stage} offers={rest} />
+          </details>
+        )}
+      </td>
+    </tr>
+  );
+};
+
+const StagesPart: FC<{ c: Web; view: View }> = ({ c, view }) => {
+  const { facts, stages } = view;
+  const id = facts.ticket.ticket_id;
+  return (
+    <section data-part="stages" aria-labelledby="stages-head">
+      <h2 id="stages-head" tabindex={-1}>
+        Stages
+      </h2>
+      <Table caption="Every stage, who is responsible, and why it is where it is" class="stages" head={["Stage", "Status", "Owner", "Clock", "Why", "Actions"]}>
+        <tbody>
+          {stages.map((s) => (
+            <StageRow c={c} view={view} stage={s} />
+          ))}
+        </tbody>
+      </Table>
+      {stages.length === facts.stages.length ? null : (
+        <p>
+          {stages.length} of {facts.stages.length} stages. <a href={`/tickets/${encodeURIComponent(id)}?stages=all#stages-head`}>Show all</a>
+        </p>
+      )}
+    </section>
+  );
+};
+
+const safeUrl = (url: string) => /^https?:\/\//i.test(url);
+
+const EventRow: FC<{ event: TimelineEvent; times: Times; labels: Map<string, string> }> = ({ event, times, labels }) => (
+  <tr data-key={String(event.seq)}>
+    <td class="nowrap">
+      <Time at={event.at} times={times} />
+    </td>
+    <th scope="row">
+      {words(event.status)}
+      {event.public ? <span class="public">public</span> : null}
+    </th>
+    <td>
+      {event.stage === null ? "" : words(labels.get(event.stage) ?? event.stage)}
+      {event.cycle > 1 ? <span class="by"> cycle {event.cycle}</span> : null}
+    </td>
+    <td>
+      {event.actor}
+      {event.worker === null || event.worker === event.actor ? null : <span class="by"> for {event.worker}</span>}
+    </td>
+    <td class="note">
+      {event.note === null ? null : <span class="said">{event.note}</span>}
+      {event.attachment === null ? null : (
+        <span class="line">
+          {event.url !== null && safeUrl(event.url) ? (
+            <a href={event.url} rel="noopener noreferrer">
+              {event.attachment}
+            </a>
+          ) : (
+            `${event.attachment} (${event.url ?? ""})`
+          )}
+          <small class="line number">SHA-256 {event.sha256}</small>
+        </span>
+      )}
+      {event.output === null ? null : (
+        <details>
+          <summary>Output</summary>
+          <pre tabindex={0}>{cut(event.output)}</pre>
+        </details>
+      )}
+    </td>
+  </tr>
+);
+
+const TimelinePart: FC<{ view: View }> = ({ view: { facts, events, older, newest, times } }) => {
+  const labels = new Map(facts.stages.map((s) => [s.stage, s.label]));
+  const here = `/tickets/${encodeURIComponent(facts.ticket.ticket_id)}`;
+  return (
+    <section data-part="timeline" aria-labelledby="timeline-head">
+      <h2 id="timeline-head" tabindex={-1}>
+        Timeline
+      </h2>
+      <Table caption="What happened, the newest first; what is marked public the applicant sees as well" class="timeline" head={["When", "What", "Stage", "Who", "Note"]}>
+        <tbody>
+          {events.map((e) => (
+            <EventRow event={e} times={times} labels={labels} />
+          ))}
+        </tbody>
+      </Table>
+      <nav class="pages" aria-label="Pages of the timeline">
+        {newest ? null : <a href={`${here}#timeline-head`}>Newest</a>}
+        {older === undefined ? null : <a href={`${here}?before=${older}#timeline-head`}>Older</a>}
+        {older === undefined && newest ? null : <a href={`${here}?events=all#timeline-head`}>Show all</a>}
+      </nav>
+    </section>
+  );
+};
+
+const ClockPart: FC<{ view: View }> = ({ view: { facts, clocks, asked, times } }) => (
+  <section data-part="clock" aria-labelledby="clock-head">
+    <h2 id="clock-head" tabindex={-1}>
+      Clocks
+    </h2>
+    {clocks.every((x) => x.segments.length === 0) ? <p>No clock has run here.</p> : null}
+    {clocks.map(({ stage, segments }) =>
+      segments.length === 0 ? null : (
+        <Table caption={stage === null ? "The clock of the whole ticket" : `The clock of ${words(stage.label)}`} class="segments" head={["From", "To", "Open time", "So far", "Why"]}>
+          <tbody>
+            {segments.map((s) => (
+              <tr>
+                <td>
+                  <Time at={s.from} times={times} />
+                </td>
+                <td>
+                  <Time at={s.to} times={times} />
+                </td>
+                <td class="right">{lengthOf(s.open_time)}</td>
+                <td class="right">{lengthOf(s.consumed)}</td>
+                <td>{s.reason}</td>
+              </tr>
+            ))}
+          </tbody>
+        </Table>
+      ),
+    )}
+    {asked === undefined ? null : (
+      <p>
+        <a href={`/tickets/${encodeURIComponent(facts.ticket.ticket_id)}#clock-head`}>Clocks of the ticket and its open stages</a>
+      </p>
+    )}
+  </section>
+);
+
+const Parts: FC<{ c: Web; view: View }> = ({ c, view }) => (
+  <>
+    <FactsPart view={view} />
+    <OffersPart c={c} view={view} />
+    <PicturePart view={view} />
+    <StagesPart c={c} view={view} />
+  </>
+);
+
+/** What stands below the timeline. */
+const LastParts: FC<{ view: View }> = ({ view }) => (
+  <>
+    <ClockPart view={view} />
+    <section data-part="data" aria-labelledby="data-head">
+      <h2 id="data-head">Data</h2>
+      <pre tabindex={0} role="region" aria-labelledby="data-head">
+        {cut(view.facts.ticket.data)}
+      </pre>
+    </section>
+  </>
+);
+
+const OffersPart: FC<{ c: Web; view: View }> = ({ c, view }) => (
+  <div data-part="offers" class="no-print">
+    <Offers session={person(c)} id={view.facts.ticket.ticket_id} offers={offersForTicket(view.facts, (right) => can(c, right)).filter((a) => a.name !== "comment")} />
+  </div>
+);
+
+// ---- the page ----
+
+ticketRoutes.get("/tickets/:id", async (c) => {
+  needs(c, "get_ticket");
+  const id = ticketNumber(c.req.param("id"));
+  const url = new URL(c.req.url);
+  if (id !== c.req.param("id")) return c.redirect(`/tickets/${id}${url.search}`, 302);
+  const view = await load(c, id);
+  const session = person(c);
+  const comment = findAction("comment");
+  return page(
+    c,
+    { title: id, scripts: ["/assets/parts.js"], now: view.now, wide: true },
+    <div data-parts={`/tickets/${id}/parts${url.search}`} data-ticket={id}>
+      <h1 tabindex={-1}>Ticket {id}</h1>
+      <p class="live" id="live" role="status" aria-live="polite">
+        <span class="live-dot" aria-hidden="true"></span> <span id="live-words">Live updates start</span>
+      </p>
+      <Parts c={c} view={view} />
+      {comment === undefined || !can(c, comment.right) ? null : (
+        <section aria-labelledby="comment-head" class="no-print">
+          <h2 id="comment-head">Comment</h2>
+          <PostForm session={session} action={`/tickets/${id}/comment`} class="stacked card">
+            <input type="hidden" name="once" value={newOnce()} />
+            <Inputs inputs={comment.inputs} stage={undefined} facts={view.facts} choices={undefined} typed={undefined} zone={view.times.zone} />
+            <p class="buttons">
+              <button class="main">Comment</button>
+            </p>
+          </PostForm>
+        </section>
+      )}
+      <TimelinePart view={view} />
+      <LastParts view={view} />
+    </div>,
+  );
+});
+
+ticketRoutes.get("/tickets/:id/parts", async (c) => {
+  needs(c, "get_ticket");
+  const view = await load(c, ticketNumber(c.req.param("id")));
+  return c.html(
+    <div>
+      <Parts c={c} view={view} />
+      <TimelinePart view={view} />
+      <LastParts view={view} />
+    </div>,
+  );
+});
+
+// ---- actions ----
+
+/** What somebody typed, or what stands there first. */
+type Typed = (name: string) => string;
+
+const InputField: FC<{ input: Input; stage: Stage | undefined; facts: Facts; choices: Choices | undefined; typed: Typed | undefined; zone: string }> = (props) => {
+  const { input, typed, choices } = props;
+  const id = `i-${input.name}`;
+  const value = typed === undefined ? (input.first ?? "") : typed(input.name);
+  const described = input.hint === undefined && input.kind !== "time" ? undefined : `${id}-hint`;
+  const from = input.from === undefined || choices === undefined ? [] : input.from(choices, props.facts, props.stage);
+  const common = { id, name: input.name, required: input.required === true, "aria-describedby": described };
+  if (input.kind === "check")
+    return (
+      <p class="check">
+        <input type="checkbox" id={id} name={input.name} value="yes" checked={value === "yes"} aria-describedby={described} />
+        <label for={id}>{input.label}</label>
+        {input.hint === undefined ? null : (
+          <small class="hint line" id={described}>
+            {input.hint}
+          </small>
+        )}
+      </p>
+    );
+  const hint = input.kind === "time" ? `${input.hint ?? ""} Time zone: ${props.zone}.` : input.hint;
+  return (
+    <Field label={input.label} for={id} {...(hint === undefined ? {} : { hint })}>
+      {input.kind === "text" ? (
+        <textarea {...common} rows={4}>
+          {value}
+        </textarea>
+      ) : input.kind === "json" ? (
+        <textarea {...common} rows={8} class="code" spellcheck={false}>
+          {value}
+        </textarea>
+      ) : input.kind === "choice" ? (
+        <select {...common}>
+          {from.map(([v, text]) => (
+            <option value={v} selected={v === value}>
+              {text}
+            </option>
+          ))}
+        </select>
+      ) : (
+        <input {...common} type={input.kind === "time" ? "datetime-local" : "text"} value={value} maxlength={1000} autocomplete="off" list={from.length > 0 ? `${id}-list` : undefined} />
+      )}
+      {input.kind === "line" && from.length > 0 ? (
+        <datalist id={`${id}-list`}>
+          {from.map(([v]) => (
+            <option value={v}></option>
+          ))}
+        </datalist>
+      ) : null}
+    </Field>
+  );
+};
+
+const Inputs: FC<{ inputs: readonly Input[]; stage: Stage | undefined; facts: Facts; choices: Choices | undefined; typed: Typed | undefined; zone: string }> = (props) => (
+  <>
+    {props.inputs.map((input) => (
+      <InputField input={input} stage={props.stage} facts={props.facts} choices={props.choices} typed={props.typed} zone={props.zone} />
+    ))}
+  </>
+);
+
+/** Where an action leads to when it is done. */
+const BACK = new Set(["/inbox"]);
+const backOf = (text: string | undefined, id: string) => (text !== undefined && BACK.has(text) ? text : `/tickets/${id}`);
+
+interface Asked {
+  id: string;
+  action: Action;
+  stage: string | undefined;
+  back: string;
+}
+
+function actionOf(c: Web): Action {
+  needs(c, "get_ticket");
+  const action = findAction(c.req.param("action") ?? "");
+  if (action === undefined) throw new Refused(404, "There is no such page.");
+  if (!can(c, action.right)) throw new Refused(403, "Your role does not have the right to do this.");
+  return action;
+}
+
+async function actionPage(c: Web, { id, action, stage: stageId, back }: Asked, failed?: { refused: Refused; fields: Form }) {
+  const session = person(c);
+  const { facts, choices, now, times } = await c.get("board").db.as(session.role, async (query) => ({
+    facts: await factsOf(query, id),
+    choices: await choicesOf(query),
+    ...(await clockOf(query)),
+  }));
+  const stage = facts.stages.find((s) => s.stage === stageId);
+  if (stageId !== undefined && stage === undefined) throw new Refused(404, `${id} has no stage "${stageId}".`);
+  if (stage === undefined ? action.about === "stage" : action.about === "ticket") throw new Refused(400, "This address is not whole.");
+  const may = (right: string) => can(c, right);
+  const offered = (stage === undefined ? offersForTicket(facts, may) : offersForStage(facts, stage, session.role, may)).includes(action);
+  if (!offered && failed === undefined)
+    throw new Refused(409, `"${action.title}" is not possible now.`, stage === undefined ? `${id} is ${words(facts.ticket.status)}.` : `${words(stage.label)} of ${id} is ${words(stage.status)}.`);
+  const fields = failed?.fields;
+  const what = stage === undefined ? id : `${words(stage.label)} of ${id}`;
+  return page(
+    c,
+    { title: `${action.title}: ${what}`, now },
+    <div class="form-page">
+      <h1>
+        {action.title}: {what}
+      </h1>
+      <p>
+        <a href={back}>{back === "/inbox" ? "Back to the inbox" : `Back to ${id}`}</a>
+      </p>
+      {stage === undefined ? null : (
+        <p>
+          <Status status={stage.status} /> {stage.owner}
+          {stage.worker === null ? null : <span class="by"> · {stage.worker === session.role ? "you have it" : `${stage.worker} has it`}</span>}{" "}
+          <Clock facts={stage} now={now} times={times} />
+        </p>
+      )}
+      {action.explained === undefined ? null : <p>{action.explained}</p>}
+      {failed === undefined ? null : (
+        <div class="message message-error" role="alert">
+          <p>{failed.refused.message}</p>
+          {failed.refused.hint === undefined ? null : <p class="hint">{failed.refused.hint}</p>}
+        </div>
+      )}
+      <PostForm session={session} action={`/tickets/${id}/${action.name}`} class="stacked card">
+        <input type="hidden" name="once" value={newOnce()} />
+        {stage === undefined ? null : <input type="hidden" name="stage" value={stage.stage} />}
+        {stage === undefined ? null : <input type="hidden" name="seen" value={fields?.optional("seen") ?? seenOf(stage)} />}
+        <input type="hidden" name="back" value={back} />
+        <Inputs inputs={action.inputs} stage={stage} facts={facts} choices={choices} typed={fields === undefined ? undefined : (name) => fields.text(name)} zone={times.zone} />
+        <p class="buttons">
+          <button class={action.ask === undefined ? "main" : "danger"} data-ask={action.ask}>
+            {action.title}
+          </button>{" "}
+          <a href={back}>Do not</a>
+        </p>
+      </PostForm>
+    </div>,
+    failed?.refused.status ?? 200,
+  );
+}
+
+/** Somebody was faster: who? */
+async function taken(c: Web, id: string, stage: string | undefined): Promise<Refused> {
+  const [row] = await c.get("board").db.as(person(c).role, (query) =>
+    query.rows<{ label: string; worker: string | null }>("SELECT s.label, s.worker FROM oms.stage AS s WHERE s.ticket_id = $1::oms.ticket_id AND s.stage = $2", [id, stage]),
+  );
+  return new Refused(409, `Somebody was faster: ${row?.worker ?? "another worker"} has ${words(row?.label ?? "it")} of ${id}.`);
+}
+
+ticketRoutes.get("/tickets/:id/:action", async (c) => {
+  const action = actionOf(c);
+  const id = ticketNumber(c.req.param("id"));
+  return actionPage(c, { id, action, stage: param(c, "stage", 1000), back: backOf(param(c, "back"), id) });
+});
+
+ticketRoutes.post("/tickets/:id/:action", async (c) => {
+  const action = actionOf(c);
+  const session = person(c);
+  const id = ticketNumber(c.req.param("id"));
+  const fields = await form(c);
+  const stage = fields.optional("stage");
+  const back = backOf(fields.optional("back"), id);
+  const once = fields.optional("once");
+  if (once !== undefined && !takeOnce(session, once)) return c.redirect(back, 303);
+  try {
+    const label = await c.get("board").db.as(
+      session.role,
+      async (query) => {
+        await action.run({ query, ticket: id, stage: action.about === "ticket" ? undefined : stage, form: fields, me: session.role });
+        if (stage === undefined) return undefined;
+        const [row] = await query.rows<{ label: string }>("SELECT s.label FROM oms.stage AS s WHERE s.ticket_id = $1::oms.ticket_id AND s.stage = $2", [id, stage]);
+        return row?.label;
+      },
+      { write: true },
+    );
+    session.message = { kind: "done", text: `${label === undefined ? id : `${words(label)} of ${id}`} ${action.said}.` };
+    return c.redirect(back, 303);
+  } catch (error) {
+    if (once !== undefined) giveBackOnce(session, once);
+    const refused = (error as { code?: unknown }).code === "OM007" ? await taken(c, id, stage) : asRefused(error);
+    if (refused === undefined) throw error;
+    if (action.atOnce === true) {
+      session.message = { kind: "error", text: refused.message, ...(refused.hint === undefined ? {} : { hint: refused.hint }) };
+      return c.redirect(back, 303);
+    }
+    return await actionPage(c, { id, action, stage, back }, { refused, fields });
+  }
+});
+

@@ -1,0 +1,175 @@
+/** What a ticket's pages ask the database, as the person who looks. */
+import type { Query } from "./db.js";
+import { Refused } from "./web.js";
+
+/** Outputs and data are shown up to here. */
+const MOST_CHARS = 20_000;
+
+export interface Ticket {
+  ticket_id: string;
+  workflow: string;
+  version: number;
+  status: string;
+  priority: number;
+  applicant: string | null;
+  data: string;
+  opened_at: Date;
+  closed_at: Date | null;
+  opened_by: string | null;
+  due_at: Date | null;
+  breached_at: Date | null;
+}
+
+export interface Stage {
+  stage_no: number;
+  stage: string;
+  label: string;
+  status: string;
+  owner: string;
+  worker: string | null;
+  delegated_by: string | null;
+  attempt: number;
+  cycle: number;
+  level: number;
+  queued_at: Date | null;
+  started_at: Date | null;
+  finished_at: Date | null;
+  due_at: Date | null;
+  running_since: Date | null;
+  breached_at: Date | null;
+  output: string | null;
+  manual: boolean;
+  /** Stages that must be finished first. */
+  needs: string[];
+}
+
+export interface Hold {
+  stage: string | null;
+  reason: string;
+  until: Date | null;
+}
+
+export interface Facts {
+  ticket: Ticket;
+  stages: Stage[];
+  holds: Hold[];
+}
+
+const NUMBER = /^[a-z]{1,4}-\d{4}-\d{5,10}$/i;
+
+/** The number as it is written, or a page that says that there is no such ticket. */
+export function ticketNumber(text: string): string {
+  if (!NUMBER.test(text)) throw new Refused(404, `There is no ticket "${text.slice(0, 60)}".`, "A number looks like DL-2026-00091.");
+  return text.toUpperCase();
+}
+
+export async function factsOf(query: Query, id: string): Promise<Facts> {
+  const [ticket] = await query.rows<Ticket>(
+    `SELECT t.ticket_id::pg_catalog.text AS ticket_id, t.workflow, t.version, t.status, t.priority, t.applicant,
+       pg_catalog.left(pg_catalog.jsonb_pretty(t.data), ${MOST_CHARS + 1}) AS data, t.opened_at, t.closed_at, t.opened_by, t.due_at, t.breached_at
+     FROM oms.ticket AS t WHERE t.ticket_id = $1::oms.ticket_id`,
+    [id],
+  );
+  if (ticket === undefined) throw new Refused(404, `There is no ticket ${id}.`);
+  const stages = await query.rows<Stage>(
+    `SELECT s.stage_no, s.stage, s.label, s.status, s.owner, s.worker, s.delegated_by, s.attempt, s.cycle, s.level, s.queued_at, s.started_at,
+       s.finished_at, s.due_at, s.running_since, s.breached_at,
+       CASE WHEN s.output <> '{}' THEN pg_catalog.left(pg_catalog.jsonb_pretty(s.output), ${MOST_CHARS + 1}) END AS output,
+       COALESCE((d.def ->> 'manual')::pg_catalog.bool, false) AS manual,
+       ARRAY(SELECT pg_catalog.jsonb_array_elements_text(COALESCE(d.def -> 'dependsOn', '[]'))) AS needs
+     FROM oms.stage AS s
+     JOIN oms.workflow AS w ON w.name = $2 AND w.version = $3
+     CROSS JOIN LATERAL (SELECT w.definition -> 'stages' -> (s.stage_no - 1)) AS d (def)
+     WHERE s.ticket_id = $1::oms.ticket_id ORDER BY s.stage_no`,
+    [id, ticket.workflow, ticket.version],
+  );
+  const holds = await query.rows<Hold>(
+    `SELECT s.stage, h.reason, h.until FROM oms.hold AS h LEFT JOIN oms.stage AS s ON s.ticket_id = h.ticket_id AND s.stage_no = h.stage_no
+     WHERE h.ticket_id = $1::oms.ticket_id AND h.lifted_at IS NULL ORDER BY h.seq`,
+    [id],
+  );
+  return { ticket, stages, holds };
+}
+
+/** A JSON text that may have been cut. */
+export function cut(text: string): string {
+  return text.length > MOST_CHARS ? `${text.slice(0, MOST_CHARS)}\n… (longer than is shown here)` : text;
+}
+
+export interface TimelineEvent {
+  seq: number;
+  at: Date;
+  stage: string | null;
+  status: string;
+  owner: string | null;
+  actor: string;
+  worker: string | null;
+  note: string | null;
+  public: boolean;
+  cycle: number;
+  attempt: number;
+  /** Of an event that brought an output. */
+  output: string | null;
+  attachment: string | null;
+  url: string | null;
+  sha256: string | null;
+}
+
+/** Events from the newest back, before a number; undefined: from the end. */
+export async function timelineOf(query: Query, id: string, before: number | undefined, most: number): Promise<TimelineEvent[]> {
+  return query.rows<TimelineEvent>(
+    `SELECT e.seq, e.at, e.stage, e.status, e.owner, e.actor, e.worker, CASE WHEN a.seq IS NULL THEN e.note END AS note, e.public, e.cycle, e.attempt,
+       CASE WHEN e.status = 'done' AND e.payload <> '{}' THEN pg_catalog.left(pg_catalog.jsonb_pretty(e.payload), ${MOST_CHARS + 1}) END AS output,
+       a.name AS attachment, a.url, a.sha256
+     FROM oms.timeline AS e
+     LEFT JOIN oms.attachment AS a ON a.ticket_id = e.ticket_id AND a.seq = e.seq
+     WHERE e.ticket_id = $1::oms.ticket_id AND e.seq < COALESCE($2::int, 2147483647) ORDER BY e.seq DESC LIMIT $3`,
+    [id, before ?? null, most],
+  );
+}
+
+export interface Why {
+  stage: string;
+  since: Date | null;
+  until: Date | null;
+  why: string | null;
+}
+
+export const whyOf = (query: Query, id: string) =>
+  query.rows<Why>("SELECT e.stage, e.since, e.until, e.why FROM oms.explain($1::oms.ticket_id) AS e", [id]);
+
+export interface Segment {
+  from: Date;
+  to: Date;
+  /** Seconds. */
+  open_time: number;
+  consumed: number;
+  reason: string;
+}
+
+/** The pieces of a stage's clock; null: of the ticket's. */
+export const clockOfStage = (query: Query, id: string, stage: string | null) =>
+  query.rows<Segment>(
+    `SELECT c."from", c."to", EXTRACT(epoch FROM c.open_time)::pg_catalog.float8 AS open_time,
+       EXTRACT(epoch FROM c.consumed)::pg_catalog.float8 AS consumed, c.reason
+     FROM oms.explain_clock($1::oms.ticket_id, $2) AS c`,
+    [id, stage],
+  );
+
+export interface Choices {
+  owners: string[];
+  people: string[];
+  reasons: { code: string; public_label: string | null; stops_clock: boolean }[];
+}
+
+/** What forms offer to choose from. */
+export async function choicesOf(query: Query): Promise<Choices> {
+  const owners = await query.rows<{ name: string }>("SELECT o.name FROM oms.owner AS o ORDER BY o.name LIMIT 500");
+  const people = await query.rows<{ name: string }>(
+    `SELECT m.member AS name FROM oms.owner_member AS m UNION SELECT o.name FROM oms.owner AS o WHERE o.kind = 'person' ORDER BY 1 LIMIT 500`,
+  );
+  const reasons = await query.rows<{ code: string; public_label: string | null; stops_clock: boolean }>(
+    "SELECT r.code, r.public_label, r.stops_clock FROM oms.hold_reason AS r ORDER BY r.code LIMIT 500",
+  );
+  return { owners: owners.map((o) => o.name), people: people.map((p) => p.name), reasons };
+}
