@@ -64,8 +64,14 @@ export function openDatabase(settings: Settings): Database {
     settings.citizenUser === undefined
       ? undefined
       : new pg.Pool({ ...common, user: settings.citizenUser, password: settings.citizenPassword, max: 4 });
-  // A connection that breaks while it is idle: the pool makes another one.
-  for (const some of [pool, citizens]) some?.on("error", () => undefined);
+  for (const some of [pool, citizens]) {
+    // A connection that breaks while it is idle: the pool makes another one.
+    some?.on("error", () => undefined);
+    // One that breaks between two queries of a transaction says so here only; the next query fails.
+    some?.on("connect", (client) => {
+      client.on("error", () => undefined);
+    });
+  }
 
   async function transaction<T>(from: pg.Pool, role: string | undefined, write: boolean, work: (q: Query) => Promise<T>) {
     const client = await from.connect();

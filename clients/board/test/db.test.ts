@@ -1,0 +1,27 @@
+/** The way to the database: a connection that breaks ends a request, never the board. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import pg from "pg";
+import { openDatabase } from "../src/db.js";
+import { readSettings } from "../src/settings.js";
+
+test("a connection that breaks between two queries of a transaction", async () => {
+  const admin = new pg.Client();
+  await admin.connect();
+  const db = openDatabase(readSettings({}));
+  const role = await admin.query<{ name: string }>("SELECT current_user AS name");
+  const name = role.rows[0]?.name ?? "";
+  await assert.rejects(
+    db.as(name, async (query) => {
+      const { pid } = await query.row<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      await admin.query("SELECT pg_terminate_backend($1, 10000)", [pid]);
+      // The server's last words are read before the next query.
+      await admin.query("SELECT 1");
+      await new Promise((resolve) => setImmediate(resolve));
+      await query.rows("SELECT 1");
+    }),
+  );
+  assert.deepEqual(await db.as(name, (query) => query.row("SELECT 1 AS one")), { one: 1 });
+  await admin.end();
+  await db.end();
+});
