@@ -29,11 +29,23 @@ start_server board "oms.worker = on" "password_encryption = scram-sha-256"
 use_passwords "$oms_run/board"
 note "simulating an agency: some thousand tickets over the last weeks"
 psql -Xq -v ON_ERROR_STOP=1 -f clients/board/demo/roles.sql -f clients/board/demo/agency.sql >/dev/null
+# tracking WHAT WHERE: a line with the tracking number of the newest building permit of which that is true.
+tracking() {
+  psql -XAtq -v ON_ERROR_STOP=1 -c "SELECT '  ' || oms.tracking_number(t.ticket_id) || '  $1' FROM oms.ticket AS t
+    WHERE t.workflow = 'BuildingPermit' AND $2 ORDER BY t.ticket_id DESC LIMIT 1"
+}
+stage="EXISTS (SELECT FROM oms.open_stage AS o WHERE o.ticket_id = t.ticket_id AND o.status"
 cat <<EOT
 
 Sign in as ann or bob (staff), ada (admin) or mia (monitor); the password is the name and "-demo".
+Tracking numbers to try at /track:
+$(tracking 'done' "t.status = 'done'")
+$(tracking 'waits for the applicant' "$stage = 'on_hold' AND o.stage = 'complete')")
+$(tracking 'in progress' "t.status = 'open' AND $stage = 'in_progress') AND NOT $stage = 'on_hold')")
 EOT
 cd clients/board
+# The agency's hours are those of Washington.
+export BOARD_TIMEZONE="${BOARD_TIMEZONE:-America/New_York}"
 PGUSER=oms_board PGPASSWORD=board-demo BOARD_CITIZEN_USER=oms_citizen BOARD_CITIZEN_PASSWORD=citizen-demo \
   node --import tsx src/main.ts &
 board=$!
