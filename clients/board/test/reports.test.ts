@@ -179,7 +179,10 @@ describe("the pages", () => {
         if (i === 0) assert.deepEqual(Object.keys(row), head, path);
         assert.equal(line.length, head.length, path);
         line.forEach((field, at) => {
-          const value = row[head[at] ?? ""];
+          const name = head[at] ?? "";
+          const value = row[name];
+          // It is less the second time.
+          if (name === "remaining_seconds") return;
           assert.equal(field.replace(/^'/, ""), value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value), path);
           if (typeof value === "string") assert.doesNotMatch(field, /^[=+\-@\t]/, path);
         });
@@ -207,7 +210,7 @@ describe("the pages", () => {
       assert.equal(answer.status, 403, path);
       assert.doesNotMatch(await answer.text(), /PM-2|DL-2/);
     }
-    for (const path of [...PAGES, ...PAGES.map((p) => asJson(p).replace(".json", ".csv")), "/finished", "/due", "/finished.json", "/tickets.csv"]) {
+    for (const path of [...PAGES, ...PAGES.filter((p) => !p.startsWith("/reports?")).map((p) => asJson(p).replace(".json", ".csv")), "/finished", "/due", "/finished.json", "/tickets.csv"]) {
       const answer = await get(w, "", path);
       assert.ok(answer.status === 303 || answer.status === 401, path);
     }

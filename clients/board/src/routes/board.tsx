@@ -133,16 +133,16 @@ async function countMatches(query: Query, filter: Filter): Promise<number> {
 type Listed = OpenStage & { key: string };
 
 /**
- * The rows of a page, and one more if there is another page: first those that have a due time, then the others. Two
+ * The rows of a page, and where another page goes on if there is one: first those that have a due time, then the others. Two
  * statements, so that each goes on from its last row by a comparison that an index on the due time can answer, if there is
  * one. The keys come first; only those of the page are looked up whole.
  */
-async function openStages(query: Query, filter: Filter, after: Key | undefined, most = PAGE) {
+async function openStages(query: Query, filter: Filter, after: Key | undefined) {
   const rows: Listed[] = [];
-  if (after === undefined || after.due !== undefined) rows.push(...(await piece(query, filter, true, after, most + 1)));
-  if (rows.length <= most)
-    rows.push(...(await piece(query, filter, false, after?.due === undefined ? after : undefined, most + 1 - rows.length)));
-  return { rows, next: rows.length > most ? rows[most - 1]?.key : undefined };
+  if (after === undefined || after.due !== undefined) rows.push(...(await piece(query, filter, true, after, PAGE + 1)));
+  if (rows.length <= PAGE)
+    rows.push(...(await piece(query, filter, false, after?.due === undefined ? after : undefined, PAGE + 1 - rows.length)));
+  return { rows: rows.slice(0, PAGE), next: rows.length > PAGE ? rows[PAGE - 1]?.key : undefined };
 }
 
 function piece(query: Query, filter: Filter, due: boolean, after: Key | undefined, most: number) {
@@ -161,6 +161,16 @@ function piece(query: Query, filter: Filter, due: boolean, after: Key | undefine
      SELECT ${COLUMNS}, pg_catalog.concat_ws(' ', COALESCE(pg_catalog.to_json(p.due_at) #>> '{}', '-'), p.ticket_id, p.stage_no) AS key
      FROM page AS p JOIN oms.open_stage AS o ON o.ticket_id = p.ticket_id AND o.stage_no = p.stage_no
      ORDER BY p.due_at, p.ticket_id, p.stage_no`,
+    values,
+  );
+}
+
+/** The rows of a file, in the same order; one more than it holds says that there are more. Of so many, all are read whole at once. */
+function allStages(query: Query, filter: Filter): Promise<OpenStage[]> {
+  const values: unknown[] = [];
+  const where = whole(conditions(filter, values));
+  return query.rows<OpenStage>(
+    `SELECT ${COLUMNS} FROM oms.open_stage AS o ${where} ORDER BY o.due_at, o.ticket_id, o.stage_no LIMIT ${MOST_ROWS + 1}`,
     values,
   );
 }
@@ -337,7 +347,7 @@ boardRoutes.get("/", async (c) => {
               <td colspan={7}>{filtered ? "Nothing open matches." : "Nothing is open."}</td>
             </tr>
           ) : (
-            rows.slice(0, PAGE).map((row) => <BoardRow row={row} now={now} times={times} />)
+            rows.map((row) => <BoardRow row={row} now={now} times={times} />)
           )}
         </tbody>
       </Table>
@@ -399,6 +409,6 @@ for (const format of ["csv", "json"] as const)
   boardRoutes.get(`/tickets.${format}`, async (c) => {
     needs(c, "get_ticket");
     const filter = readFilter(c);
-    const { rows } = await c.get("board").db.as(person(c).role, (query) => openStages(query, filter, undefined, MOST_ROWS));
+    const rows = await c.get("board").db.as(person(c).role, (query) => allStages(query, filter));
     return send(c, { name: "open-stages", columns: LIST_COLUMNS, rows, asked: c.req.query() });
   });
