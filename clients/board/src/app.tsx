@@ -14,6 +14,8 @@ import { boardRoutes } from "./routes/board.js";
 import { finishedRoutes } from "./routes/finished.js";
 import { inboxRoutes } from "./routes/inbox.js";
 import { liveRoutes } from "./routes/live.js";
+import { reportFileRoutes } from "./routes/reports-files.js";
+import { openReportRoutes } from "./routes/reports-open.js";
 import { reportRoutes } from "./routes/reports.js";
 import { signInRoutes } from "./routes/signin.js";
 import { trackRoutes } from "./routes/track.js";
@@ -106,6 +108,8 @@ export function makeApp(board: Board) {
   app.route("/", inboxRoutes);
   app.route("/", liveRoutes);
   app.route("/", reportRoutes);
+  app.route("/", openReportRoutes);
+  app.route("/", reportFileRoutes);
   app.route("/", finishedRoutes);
   app.route("/", trackRoutes);
   app.route("/", workflowRoutes);

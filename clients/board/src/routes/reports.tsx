@@ -1,74 +1,17 @@
-/** The reports of the extension: figures for the level monitor and up; the way to the tickets for staff. */
+/** The reports about a period, and their first page: figures for the level monitor and up; the way to the tickets for staff. */
 import { Hono } from "hono";
 import type { Child, FC } from "hono/jsx";
-import type { Query } from "../db.js";
-import { MOST_ROWS, send } from "../export.js";
-import { count, percent, words, type Times } from "../format.js";
+import { count, percent, words } from "../format.js";
 import { page } from "../layout.js";
-import {
-  AGE_COLUMNS, AHEAD, aging, atRisk, bottlenecks, BOTTLENECK_COLUMNS, HEAT_COLUMNS, heatMap, queue, QUEUE_COLUMNS, RISK_COLUMNS, slaReport, SLA_COLUMNS, WAYS,
-  type AgeRow, type Ahead, type SlaRow, type Way,
-} from "../reports/data.js";
+import { ask, CHARTS, More, MOST_BARS, MOST_LINES, readWay, ways } from "../reports/ask.js";
+import { bottlenecks, heatMap, slaReport, WAYS, type SlaRow } from "../reports/data.js";
 import { HeatLegend, HeatMap, MOST_HEAT_ROWS } from "../reports/heatmap.js";
-import { address, periodWords, readScope, scopeParams, type Scope } from "../reports/scope.js";
-import { Chart, Downloads, duration, Figure, GroupTable, PeriodForm, ReportNav, sign, WorkflowField } from "../reports/ui.js";
-import { Status, Table, TicketLink } from "../ui.js";
-import { can, needs, param, person, Refused, type Env, type Web } from "../web.js";
-import { clockOf } from "./board.js";
+import { address, periodWords, scopeParams, type Scope } from "../reports/scope.js";
+import { Chart, Downloads, duration, Figure, GroupTable, PeriodForm, ReportNav, sign } from "../reports/ui.js";
+import { Table } from "../ui.js";
+import type { Env } from "../web.js";
 
 export const reportRoutes = new Hono<Env>();
-
-/** More bars are no picture any more. */
-const MOST_BARS = 16;
-/** More rows are no page any more; the CSV has them. */
-const MOST_LINES = 200;
-const SCRIPTS = ["/assets/vendor/chart.js", "/assets/charts.js"];
-
-interface Asked {
-  query: Query;
-  now: Date;
-  times: Times;
-  scope: Scope;
-  /** May the person see the tickets behind the figures? */
-  drills: boolean;
-  /** Names to choose from; undefined for who may not read them. */
-  names: readonly string[] | undefined;
-}
-
-/** Runs a page's queries as the person, with what all reports need. */
-async function ask<T>(c: Web, work: (asked: Asked) => Promise<T>): Promise<T & Omit<Asked, "query">> {
-  needs(c, "sla_report");
-  const drills = can(c, "get_ticket");
-  return c.get("board").db.as(person(c).role, async (query) => {
-    const { now, times } = await clockOf(query);
-    const scope = readScope(c, now, times);
-    const names = drills
-      ? (await query.rows<{ name: string }>("SELECT w.name FROM oms.workflow AS w WHERE w.current ORDER BY w.name")).map((w) => w.name)
-      : undefined;
-    const asked = { now, times, scope, drills, names };
-    return { ...(await work({ query, ...asked })), ...asked };
-  });
-}
-
-const More: FC<{ shown: number; all: number; what: string }> = ({ shown, all, what }) =>
-  all <= shown ? null : (
-    <p class="hint">
-      The first {count(shown)} of {count(all)} {what}; CSV and JSON have all.
-    </p>
-  );
-
-/** Where the figures of a line lead: finished work, what was due, what is open. */
-function ways(scope: Scope, drills: boolean, of: { workflow?: string | null; stage?: string | null }) {
-  const workflow = of.workflow ?? scope.workflow;
-  const stage = of.stage ?? undefined;
-  const past = { ...scopeParams(scope), workflow, stage };
-  const to = (path: string, params: Record<string, string | undefined>) => (drills ? address(path, params) : undefined);
-  return {
-    finished: (more: Record<string, string> = {}) => to("/finished", { ...past, ...more }),
-    due: (more: Record<string, string> = {}) => to("/due", { ...past, ...more }),
-    open: (more: Record<string, string> = {}) => to("/", { workflow, stage, ...more }),
-  };
-}
 
 /** A share that has its sign where half or more is late. */
 const Rate: FC<{ share: number | null }> = ({ share }) => (
@@ -185,7 +128,7 @@ reportRoutes.get("/reports", async (c) => {
   const { finished, due, open } = ways(scope, drills, {});
   return page(
     c,
-    { title: "Reports", scripts: SCRIPTS, now, wide: true },
+    { title: "Reports", scripts: CHARTS, now, wide: true },
     <>
       <h1>Reports</h1>
       <ReportNav path="/reports" scope={scope} />
@@ -227,7 +170,7 @@ reportRoutes.get("/reports/sla", async (c) => {
   const shown = rows.slice(0, MOST_LINES);
   return page(
     c,
-    { title: "Time limits", scripts: SCRIPTS, now, wide: true },
+    { title: "Time limits", scripts: CHARTS, now, wide: true },
     <>
       <h1>How time limits were kept</h1>
       <ReportNav path="/reports/sla" scope={scope} />
@@ -263,12 +206,6 @@ reportRoutes.get("/reports/sla", async (c) => {
     </>,
   );
 });
-
-function readWay(c: Web): Way {
-  const by = param(c, "by") ?? "stage";
-  if (!Object.hasOwn(WAYS, by)) throw new Refused(400, `There is no heat-map by "${by}".`);
-  return by as Way;
-}
 
 reportRoutes.get("/reports/heat-map", async (c) => {
   const by = readWay(c);
@@ -317,7 +254,7 @@ reportRoutes.get("/reports/bottlenecks", async (c) => {
   const hours = (of: (r: (typeof rows)[number]) => number) => bars.map((r) => Math.round(of(r) / 36) / 100);
   return page(
     c,
-    { title: "Bottlenecks", scripts: SCRIPTS, now, wide: true },
+    { title: "Bottlenecks", scripts: CHARTS, now, wide: true },
     <>
       <h1>Where the time went</h1>
       <ReportNav path="/reports/bottlenecks" scope={scope} />
@@ -378,244 +315,4 @@ reportRoutes.get("/reports/bottlenecks", async (c) => {
       <Downloads path="/reports/bottlenecks" params={scopeParams(scope)} />
     </>,
   );
-});
-
-reportRoutes.get("/reports/queue", async (c) => {
-  const { rows, drills, scope, now, times } = await ask(c, async ({ query }) => ({ rows: await queue(query) }));
-  const sum = (of: (r: (typeof rows)[number]) => number) => rows.reduce((all, r) => all + of(r), 0);
-  const bars = [...rows].sort((a, b) => b.queued + b.in_progress - a.queued - a.in_progress).slice(0, MOST_BARS);
-  const FIGURES = [
-    ["queued", { status: "queued" }], ["in_progress", { status: "in_progress" }], ["on_hold", { status: "on_hold" }], ["failed", { status: "failed" }],
-    ["due_within_hour", { clock: "hour" }], ["overdue", { clock: "late" }],
-  ] as const;
-  return page(
-    c,
-    { title: "Queues", scripts: SCRIPTS, now, wide: true },
-    <>
-      <h1>What each owner has now</h1>
-      <ReportNav path="/reports/queue" scope={scope} />
-      <Chart
-        label={`Stacked bars: what is queued, in progress, on hold and failed, for ${bars.length} owners.`}
-        caption="Open stages by owner" unit="stages" labels={bars.map((r) => r.owner)}
-        series={[
-          { name: "queued", colour: "info", pattern: "dots", values: bars.map((r) => r.queued) },
-          { name: "in progress", colour: "fine", pattern: "plain", values: bars.map((r) => r.in_progress) },
-          { name: "on hold", colour: "held", pattern: "back", values: bars.map((r) => r.on_hold) },
-          { name: "failed", colour: "late", pattern: "cross", values: bars.map((r) => r.failed) },
-        ]}
-      />
-      <Table
-        caption="Open stages by owner, the most late ones first"
-        class="figures" head={["Owner", "Queued", "In progress", "On hold", "Failed", "Due within the hour", "Late", "Oldest queued since"]}
-      >
-        <tbody>
-          {rows.length === 0 ? (
-            <tr>
-              <td colspan={8}>Nothing is open.</td>
-            </tr>
-          ) : (
-            <tr class="sum">
-              <th scope="row">All owners</th>
-              {FIGURES.map(([name, filter]) => (
-                <td><Figure href={drills ? address("/", filter) : undefined} n={sum((r) => r[name])} /></td>
-              ))}
-              <td>–</td>
-            </tr>
-          )}
-          {rows.slice(0, MOST_LINES).map((r) => (
-            <tr>
-              <th scope="row">{r.owner}</th>
-              {FIGURES.map(([name, filter]) => (
-                <td><Figure href={drills ? address("/", { owner: r.owner, ...filter }) : undefined} n={r[name]} /></td>
-              ))}
-              <td>
-                {r.oldest === null ? "–" : (
-                  <>
-                    {times.full(r.oldest)} <span class="by">({duration((now.getTime() - r.oldest.getTime()) / 1000)})</span>
-                  </>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </Table>
-      <More shown={MOST_LINES} all={rows.length} what="owners" />
-      <Downloads path="/reports/queue" params={{}} />
-    </>,
-  );
-});
-
-const AGES = [[0, 1], [1, 3], [3, 7], [7, 14], [14, 30], [30, null]] as const;
-const ageWords = (from: number, to: number | null) => (to === null ? `${from} days and more` : to === 1 ? "under a day" : `${from} to ${to} days`);
-
-reportRoutes.get("/reports/aging", async (c) => {
-  const { rows, scope, drills, names, now } = await ask(c, async ({ query, scope }) => ({ rows: await aging(query, scope.workflow) }));
-  const lines = new Map<string, AgeRow[]>();
-  for (const row of rows) {
-    const key = JSON.stringify([row.workflow, row.stage]);
-    lines.set(key, [...(lines.get(key) ?? []), row]);
-  }
-  const sums = AGES.map(([from]) => {
-    const those = rows.filter((r) => r.from_days === from);
-    const sum = (of: (r: AgeRow) => number) => those.reduce((all, r) => all + of(r), 0);
-    return { from_days: from, open: sum((r) => r.open), on_hold: sum((r) => r.on_hold), overdue: sum((r) => r.overdue) };
-  });
-  const ageCells = (of: readonly Pick<AgeRow, "from_days" | "open" | "on_hold" | "overdue">[], workflow?: string, stage?: string) =>
-    AGES.map(([from, to]) => {
-      const row = of.find((r) => r.from_days === from);
-      if (row === undefined || row.open === 0) return <td class="right">–</td>;
-      const href = (more: Record<string, string>) =>
-        drills ? address("/", { workflow: workflow ?? scope.workflow, stage, age_from: from, age_to: to ?? undefined, ...more }) : undefined;
-      return (
-        <td class="right">
-          <Figure href={href({})} n={row.open} />
-          {row.overdue === 0 ? null : (
-            <small class="part late-words"><Figure href={href({ clock: "late" })} n={row.overdue} plain>{count(row.overdue)} late</Figure></small>
-          )}
-          {row.on_hold === 0 ? null : (
-            <small class="part"><Figure href={href({ status: "on_hold" })} n={row.on_hold} plain>{count(row.on_hold)} on hold</Figure></small>
-          )}
-        </td>
-      );
-    });
-  return page(
-    c,
-    { title: "Age", scripts: SCRIPTS, now, wide: true },
-    <>
-      <h1>How long open stages have been open</h1>
-      <ReportNav path="/reports/aging" scope={scope} />
-      <form method="get" action="/reports/aging" class="filters" aria-label="Workflow">
-        <WorkflowField value={scope.workflow} names={names} />
-        <p class="buttons">
-          <button class="main">Show</button>
-        </p>
-      </form>
-      {rows.length === 0 ? null : (
-        <Chart
-          label="Stacked bars: how many open stages are how old, late ones and others." caption="Open stages by age" unit="stages"
-          labels={AGES.map(([from, to]) => ageWords(from, to))}
-          series={[
-            { name: "not late", colour: "info", pattern: "plain", values: sums.map((s) => s.open - s.overdue) },
-            { name: "late", colour: "late", pattern: "lines", values: sums.map((s) => s.overdue) },
-          ]}
-        />
-      )}
-      <Table
-        caption="Open stages by age: days of 24 hours since they were queued in their cycle"
-        head={["Workflow", "Stage", ...AGES.map(([from, to]) => ageWords(from, to))]} class="figures"
-      >
-        <tbody>
-          {rows.length === 0 ? (
-            <tr>
-              <td colspan={8}>Nothing is open.</td>
-            </tr>
-          ) : (
-            <tr class="sum">
-              <th scope="row">Everything</th>
-              <th scope="row">all</th>
-              {ageCells(sums)}
-            </tr>
-          )}
-          {[...lines.values()].slice(0, MOST_LINES).map((line) => {
-            const { workflow = "", stage = "" } = line[0] ?? {};
-            return (
-              <tr>
-                <th scope="row">{workflow}</th>
-                <th scope="row">{words(stage)}</th>
-                {ageCells(line, workflow, stage)}
-              </tr>
-            );
-          })}
-        </tbody>
-      </Table>
-      <More shown={MOST_LINES} all={lines.size} what="stages" />
-      <Downloads path="/reports/aging" params={{ workflow: scope.workflow }} />
-    </>,
-  );
-});
-
-function readAhead(c: Web): Ahead {
-  const within = param(c, "within") ?? "soon";
-  if (!Object.hasOwn(AHEAD, within)) throw new Refused(400, `There is no "${within}" to look ahead.`);
-  return within as Ahead;
-}
-
-reportRoutes.get("/reports/at-risk", async (c) => {
-  const within = readAhead(c);
-  const { rows, total, scope, drills, now, times } = await ask(c, ({ query }) => atRisk(query, within, MOST_LINES));
-  return page(
-    c,
-    { title: "At risk", now, wide: true },
-    <>
-      <h1>What is due soon</h1>
-      <ReportNav path="/reports/at-risk" scope={scope} />
-      <ul class="presets" aria-label="How far ahead">
-        {Object.entries(AHEAD).map(([name, text]) => (
-          <li>
-            <a href={address("/reports/at-risk", { within: name })} aria-current={name === within ? "true" : undefined}>
-              {text}
-            </a>
-          </li>
-        ))}
-      </ul>
-      <p class="matches">
-        <strong><Figure href={drills ? address("/", { clock: within }) : undefined} n={total} /></strong> {total === 1 ? "stage is" : "stages are"} due within {AHEAD[within]}.
-      </p>
-      <Table caption="Running clocks, the first one first" head={["Ticket", "Workflow", "Stage", "Owner", "Status", "Clock", "Due"]}>
-        <tbody>
-          {rows.length === 0 ? (
-            <tr>
-              <td colspan={7}>Nothing is due within {AHEAD[within]}.</td>
-            </tr>
-          ) : (
-            rows.map((r) => (
-              <tr>
-                <th scope="row">{drills ? <TicketLink id={r.ticket} /> : <span class="number">{r.ticket}</span>}</th>
-                <td>{r.workflow}</td>
-                <td>{words(r.stage)}</td>
-                <td>{r.owner}</td>
-                <td>
-                  <Status status={r.status} />
-                </td>
-                <td>{duration(r.remaining_seconds)} left</td>
-                <td>{times.full(r.due_at)}</td>
-              </tr>
-            ))
-          )}
-        </tbody>
-      </Table>
-      <More shown={MOST_LINES} all={total} what="stages" />
-      <Downloads path="/reports/at-risk" params={{ within }} limited />
-    </>,
-  );
-});
-
-/** The same figures for other programs. */
-const SHEETS: Record<string, (c: Web) => ReturnType<typeof sheet>> = {
-  sla: (c) => sheet(c, "sla-report", SLA_COLUMNS, ({ query, scope }) => slaReport(query, scope), (scope) => scopeParams(scope)),
-  "heat-map": (c) => {
-    const by = readWay(c);
-    return sheet(c, `heat-map-by-${by}`, HEAT_COLUMNS, ({ query, scope }) => heatMap(query, scope, by), (scope) => ({ ...scopeParams(scope), by }));
-  },
-  bottlenecks: (c) => sheet(c, "bottlenecks", BOTTLENECK_COLUMNS, ({ query, scope }) => bottlenecks(query, scope), (scope) => scopeParams(scope)),
-  queue: (c) => sheet(c, "queue", QUEUE_COLUMNS, ({ query }) => queue(query), () => ({})),
-  aging: (c) => sheet(c, "aging", AGE_COLUMNS, ({ query, scope }) => aging(query, scope.workflow), ({ workflow }) => ({ workflow })),
-  "at-risk": (c) => {
-    const within = readAhead(c);
-    return sheet(c, "at-risk", RISK_COLUMNS, async ({ query }) => (await atRisk(query, within, MOST_ROWS + 1)).rows, () => ({ within }));
-  },
-};
-
-async function sheet(
-  c: Web, name: string, columns: readonly string[], read: (asked: Asked) => Promise<readonly object[]>,
-  askedFor: (scope: Scope) => Record<string, string | undefined>,
-) {
-  const { rows, scope } = await ask(c, async (asked) => ({ rows: await read(asked) }));
-  return send(c, { name, columns, rows, asked: askedFor(scope) });
-}
-
-reportRoutes.get("/reports/:file{[a-z-]+\\.(?:csv|json)}", (c) => {
-  const name = c.req.param("file").replace(/\..*$/, "");
-  const make = Object.hasOwn(SHEETS, name) ? SHEETS[name] : undefined;
-  return make === undefined ? c.notFound() : make(c);
 });
