@@ -33,6 +33,13 @@ export function addressOf(c: Web): string {
   return forwarded ?? getConnInfo(c).remote.address ?? "";
 }
 
+/** Where our own pages come from, as their browser sees it: a proxy may speak TLS for us. */
+function originOf(c: Web): string {
+  const { origin, host } = new URL(c.req.url);
+  const proto = c.get("board").settings.behindProxy ? c.req.header("x-forwarded-proto") : undefined;
+  return proto === undefined ? origin : `${proto}://${host}`;
+}
+
 export function makeApp(board: Board) {
   const app = new Hono<Env>();
   const allowed = makeLimit(board.settings.attemptsPerMinute);
@@ -87,7 +94,7 @@ export function makeApp(board: Board) {
   });
   app.use(bodyLimit({ maxSize: 2 * 1024 * 1024, onError: (c) => errorPage(c as Web, 413, "That is too large.") }));
   // Two locks on one door: where a form was sent from, and a token that only our pages know.
-  app.use(csrf());
+  app.use(csrf({ origin: (origin, c) => origin === originOf(c as Web) }));
   app.use(async (c, next) => {
     // A page that looks again by itself says so.
     const session = findSession(getCookie(c, COOKIE), c.req.header("x-by-itself") !== undefined || c.req.path === "/live");

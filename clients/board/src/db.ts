@@ -63,7 +63,7 @@ export function openDatabase(settings: Settings): Database {
   const citizens =
     settings.citizenUser === undefined
       ? undefined
-      : new pg.Pool({ ...common, user: settings.citizenUser, password: settings.citizenPassword, max: 4 });
+      : new pg.Pool({ ...common, user: settings.citizenUser, password: settings.citizenPassword, max: 10 });
   for (const some of [pool, citizens]) {
     // A connection that breaks while it is idle: the pool makes another one.
     some?.on("error", () => undefined);

@@ -131,6 +131,29 @@ test("too many attempts by one address have to wait", async () => {
   }
 });
 
+test("behind a proxy that speaks TLS, forms come from there, addresses from the proxy, and the cookie stays on TLS", async () => {
+  const behind = await world("proxy", { BOARD_BEHIND_PROXY: "1", BOARD_ATTEMPTS_PER_MINUTE: "2" });
+  try {
+    const send = (from: string, origin: string) =>
+      fetch(`${behind.url}/sign-in`, {
+        method: "POST", redirect: "manual", headers: { origin, "x-forwarded-proto": "https", "x-forwarded-for": `203.0.113.9, ${from}` },
+        body: new URLSearchParams({ role: "ann", password: "ann-demo" }),
+      });
+    const right = await send("192.0.2.1", behind.url.replace("http:", "https:"));
+    assert.equal(right.status, 303);
+    assert.match(right.headers.get("set-cookie") ?? "", /; Secure/);
+    assert.match(right.headers.get("strict-transport-security") ?? "", /max-age/);
+    assert.equal((await send("192.0.2.1", behind.url)).status, 403);
+    // What the last proxy says counts, not what the browser made up before it.
+    const statuses = [];
+    for (let i = 0; i < 3; i++) statuses.push((await send("192.0.2.2", behind.url.replace("http:", "https:"))).status);
+    assert.deepEqual(statuses, [303, 303, 429]);
+    assert.equal((await send("192.0.2.3", behind.url.replace("http:", "https:"))).status, 303);
+  } finally {
+    await behind.end();
+  }
+});
+
 test("where the database checks no passwords, nobody is let in", async () => {
   // What anybody may call themselves says nothing.
   const { appendFileSync, readFileSync, writeFileSync } = await import("node:fs");

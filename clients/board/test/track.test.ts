@@ -176,6 +176,9 @@ test("staff who are signed in use it as everybody does", async () => {
   await page.context().close();
 });
 
+/** What stands in an address for the parts of a route that are not a ticket's number. */
+const SOME: Record<string, string> = { name: "DisasterLoan", stage: "id_check", file: "sla.csv" };
+
 test("who is not signed in reaches no page but those for everybody", async () => {
   const nothing = {} as Board["db"];
   const app = makeApp({ settings: { attemptsPerMinute: 1 } as Board["settings"], db: nothing, live: {} as Board["live"] });
@@ -183,14 +186,14 @@ test("who is not signed in reaches no page but those for everybody", async () =>
   const paths = [...new Set(app.routes.filter((r) => r.method === "GET" && !r.path.startsWith("/assets/")).map((r) => r.path))].filter((path) => !open.has(path));
   assert.ok(paths.length >= 8, paths.join());
   for (const path of paths) {
-    const at = path.replaceAll(/:(\w+)(\{[^}]*\})?\??/g, (_, name: string) => (name === "name" ? "DisasterLoan" : name === "stage" ? "id_check" : ticket));
+    const at = path.replaceAll(/:(\w+)(\{[^}]*\})?\??/g, (_, name: string) => SOME[name] ?? ticket);
     const answer = await fetch(w.url + at, { redirect: "manual", headers: { accept: "text/html" } });
     assert.ok(answer.status === 303 || answer.status === 401, `${path}: ${answer.status}`);
     if (answer.status === 303) assert.match(answer.headers.get("location") ?? "", /^\/sign-in/, path);
     assert.doesNotMatch(await answer.text(), /kim@example\.org|Secret suspicion|IRS_Bot/, path);
   }
   for (const route of app.routes.filter((r) => r.method === "POST" && !["/sign-in", "/sign-out", "/track"].includes(r.path))) {
-    const at = route.path.replaceAll(/:(\w+)(\{[^}]*\})?\??/g, (_, name: string) => (name === "name" ? "DisasterLoan" : name === "stage" ? "id_check" : ticket));
+    const at = route.path.replaceAll(/:(\w+)(\{[^}]*\})?\??/g, (_, name: string) => SOME[name] ?? ticket);
     const answer = await fetch(w.url + at, { method: "POST", redirect: "manual", headers: { origin: w.url }, body: new URLSearchParams({ definition: "{}" }) });
     assert.ok([303, 401, 403].includes(answer.status), `${route.path}: ${answer.status}`);
     if (answer.status === 303) assert.match(answer.headers.get("location") ?? "", /^\/sign-in/, route.path);
