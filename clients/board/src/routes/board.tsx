@@ -270,16 +270,18 @@ boardRoutes.get("/", async (c) => {
   const filter = readFilter(c);
   const after = readKey(param(c, "after"));
   const filtered = Object.values(filter).some((v) => v !== undefined);
+  // Counted at the same time, on connections of their own.
   const counted = countOpen(db, session.role);
-  counted.catch(() => undefined);
-  const { rows, next, now, times, workflows, owners, matches } = await db.as(session.role, async (query) => ({
+  const matching = filtered ? db.as(session.role, (query) => countMatches(query, filter)) : undefined;
+  for (const one of [counted, matching]) one?.catch(() => undefined);
+  const { rows, next, now, times, workflows, owners } = await db.as(session.role, async (query) => ({
     ...(await openStages(query, filter, after)),
     ...(await clockOf(query)),
-    matches: filtered ? await countMatches(query, filter) : undefined,
     workflows: await query.rows<{ name: string }>("SELECT w.name FROM oms.workflow AS w WHERE w.current ORDER BY w.name"),
     owners: await query.rows<{ name: string }>("SELECT o.name FROM oms.owner AS o ORDER BY o.name LIMIT 500"),
   }));
   const counts = await counted;
+  const matches = await matching;
   const url = new URL(c.req.url);
   const asked = { ...c.req.query(), after: undefined };
   if (next !== undefined) url.searchParams.set("after", next);
