@@ -2,6 +2,7 @@
 # The traffic board on a throw-away server with a simulated agency: make board. Ends with Ctrl-C.
 #
 #   BOARD_PORT=8080            where it listens
+#   BOARD_PICTURES=folder      takes pictures of it for the documentation (docs/images), and ends
 set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -25,8 +26,8 @@ leave() {
 trap leave EXIT
 trap 'exit 130' INT TERM HUP
 use_npm_packages clients/board >"$oms_run/board_npm.log" 2>&1 || { cat "$oms_run/board_npm.log" >&2; exit 1; }
-start_server board "oms.worker = on" "password_encryption = scram-sha-256"
-use_passwords "$oms_run/board"
+start_server agency "oms.worker = on" "password_encryption = scram-sha-256"
+use_passwords "$oms_run/agency"
 note "simulating an agency: some thousand tickets over the last weeks"
 psql -Xq -v ON_ERROR_STOP=1 -f clients/board/demo/roles.sql -f clients/board/demo/agency.sql >/dev/null
 # tracking WHAT WHERE: a line with the tracking number of the newest building permit of which that is true.
@@ -46,7 +47,17 @@ EOT
 cd clients/board
 # The agency's hours are those of Washington.
 export BOARD_TIMEZONE="${BOARD_TIMEZONE:-America/New_York}"
-PGUSER=oms_board PGPASSWORD=board-demo BOARD_CITIZEN_USER=oms_citizen BOARD_CITIZEN_PASSWORD=citizen-demo \
-  node --import tsx src/main.ts &
+export PGUSER=oms_board PGPASSWORD=board-demo BOARD_CITIZEN_USER=oms_citizen BOARD_CITIZEN_PASSWORD=citizen-demo
+if [ -n "${BOARD_PICTURES:-}" ]; then
+  exec 8< <(BOARD_PORT=0 exec node --import tsx src/main.ts)
+  board=$!
+  read -r line <&8
+  waiting=$(PGUSER=postgres tracking 'waits for the applicant' "$stage = 'on_hold' AND o.stage = 'complete')")
+  # shellcheck disable=SC2086 # a number and what it is
+  set -- $waiting
+  node --import tsx demo/pictures.ts "${line##* }" "$BOARD_PICTURES" "$1"
+  exit
+fi
+node --import tsx src/main.ts &
 board=$!
 wait "$board"

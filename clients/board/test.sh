@@ -55,6 +55,9 @@ step "packages are installed" use_npm_packages clients/board || finish
 [ $# -gt 0 ] || step "types are strict, ESLint is content" npm run -s check || true
 [ -x /usr/bin/chromium ] || { echo "not ok - there is no Chromium"; failed=1; finish; }
 
+# The same that make board shows, once through with a browser.
+[ $# -gt 0 ] || step "the simulated agency has something to show" env BOARD_PICTURES="$oms_run/pictures" bash ../../tools/board.sh || true
+
 # Events are the background worker's, so it is on.
 start_server board "oms.worker = on" "max_connections = 100" "password_encryption = scram-sha-256"
 use_passwords "$oms_run/board"

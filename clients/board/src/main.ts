@@ -14,6 +14,10 @@ const app = makeApp({ settings, db, live });
 const server = serve({ fetch: app.fetch, hostname: settings.host, port: settings.port }, ({ address, port }: AddressInfo) => {
   console.log(`the board is at http://${address.includes(":") ? `[${address}]` : address}:${port}/`);
 });
+server.on("error", (error: Error) => {
+  console.error(`the board cannot listen at ${settings.host}, port ${settings.port}: ${error.message}`);
+  process.exit(1);
+});
 
 let ending = false;
 function end() {
