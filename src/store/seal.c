@@ -225,6 +225,14 @@ static OmsStatement lock_state = {
 	.sql = "SELECT seal_hash, horizon FROM oms.seal_state FOR UPDATE"
 };
 
+static OmsStatement try_lock_state = {
+	.sql = "SELECT seal_hash, horizon FROM oms.seal_state FOR UPDATE SKIP LOCKED"
+};
+
+static OmsStatement select_state = {
+	.sql = "SELECT seal_hash, horizon FROM oms.seal_state"
+};
+
 static OmsStatement save_state = {
 	.sql = "UPDATE oms.seal_state SET seal_hash = $1, horizon = $2",
 	.nargs = 2,
@@ -232,26 +240,31 @@ static OmsStatement save_state = {
 };
 
 /*
- * Become the one sealer.  Returns the horizon that was kept, and the hash of the seal it was kept for.
+ * Become the one sealer; false if another one is at it, and we do not wait.  Sets the horizon that was kept,
+ * and the hash of the seal it was kept for.
  */
-static uint64
-begin_sealing(uint8 *seal_hash)
+static bool
+begin_sealing(bool wait, uint8 *seal_hash, uint64 *horizon)
 {
 	Datum		values[2];
 	bool		nulls[2];
-	uint64		horizon;
+	bool		locked;
 
 	SPI_connect();
-	if (oms_sql(&lock_state, NULL, NULL) == 0)
+	locked = oms_sql(wait ? &lock_state : &try_lock_state, NULL, NULL) > 0;
+	if (locked)
+	{
+		first_row(values, nulls);
+		copy_hash(values[0], nulls[0], seal_hash);
+		*horizon = (uint64) DatumGetInt64(values[1]);
+	}
+	else if (wait || oms_sql(&select_state, NULL, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"oms.seal_state\" has lost its row"),
 				 errhint("INSERT INTO oms.seal_state (seal_hash, horizon) VALUES ('', 0); then all tickets are compared.")));
-	first_row(values, nulls);
-	copy_hash(values[0], nulls[0], seal_hash);
-	horizon = (uint64) DatumGetInt64(values[1]);
 	SPI_finish();
-	return horizon;
+	return locked;
 }
 
 static void
@@ -428,18 +441,21 @@ make_seal(const OmsSeal *last, OmsMerkle *tree, OmsSeal *seal)
 /*
  * Seal what changed since the last seal, or whatever differs from its latest leaf wherever it is
  * ("everything": all tickets are compared).  Returns the number of the last seal, 0 if there is none;
- * without a change no seal is made.
+ * without a change no seal is made.  "wait": for another one that is just sealing; else nothing is done
+ * then, and the result is -1.
  */
 int64
-oms_store_seal(bool everything)
+oms_store_seal(bool everything, bool wait)
 {
 	OmsSeal		seal;
 	OmsMerkle	tree;
 	uint8		kept_for[OMS_HASH_LEN];
-	uint64		kept = begin_sealing(kept_for);
+	uint64		kept;
 	uint64		horizon;
 	bool		all;
 
+	if (!begin_sealing(wait, kept_for, &kept))
+		return -1;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	query_seal(&select_last_seal, NULL, &seal);
 	/* taken before the search, so that whatever that does not see is not below it */

@@ -51,7 +51,7 @@ oms_unix_usecs(TimestampTz time)
 	return time + (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
-extern int64 oms_store_seal(bool everything);
+extern int64 oms_store_seal(bool everything, bool wait);
 extern uint64 oms_store_verify_seals(const OmsTicketId *ticket, OmsProblemReport report,
 									 void *context);
 extern void oms_store_check_seals(OmsSealReport report, void *context);

@@ -95,6 +95,7 @@ static bool at_home = false;	/* see identity.c */
 static bool more_timers = false;	/* the last round was not the end */
 static bool careful = false;	/* one stage per transaction */
 static bool sent_since_horizon = false;
+static bool sealed = false;		/* by us, or there was nothing to seal */
 static uint64 coming_horizon = 0;	/* to be saved when read_pos has reached horizon_pos */
 static uint64 horizon_pos = 0;
 
@@ -104,24 +105,25 @@ static bool fire_timers(void);
 
 /* ---- transactions ---- */
 
+/* What the worker always needs */
 static const char *const tables[] = {"workflow", "workflow_stage", "ticket_state", "stage_state",
 "stage_past", "hold", "clock_segment", "calendar", "owner", "owner_member", "absence", "timeline", "worker_state",
 "rollup", "rollup_ahead", "rollup_state"};
 
+/* What only steps need that look back: seals, roll-ups, and sending from the tables */
+static const char *const more_tables[] = {"ticket_state_archive", "stage_state_archive", "stage_past_archive",
+"hold_archive", "timeline_archive", "seals", "seal_leaf", "seal_state"};
+
 /*
- * Begin a transaction in which the tables are there and nobody is in our way.  False (and no
- * transaction) if somebody has them locked now; *gone if the extension is not there any more.
+ * Lock tables without waiting.  False if somebody has one locked now; *gone if one is not there any more.
  */
 static bool
-begin_work(bool *gone)
+try_tables(const char *const *names, int count, bool *gone)
 {
-	*gone = false;
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	for (int i = 0; i < (int) lengthof(tables); i++)
+	for (int i = 0; i < count; i++)
 	{
 		Oid			schema = get_namespace_oid("oms", true);
-		Oid			table = OidIsValid(schema) ? get_relname_relid(tables[i], schema) : InvalidOid;
+		Oid			table = OidIsValid(schema) ? get_relname_relid(names[i], schema) : InvalidOid;
 
 		if (!OidIsValid(table))
 			*gone = true;
@@ -129,10 +131,29 @@ begin_work(bool *gone)
 		{
 			/* now that it is locked: is it still the one? */
 			AcceptInvalidationMessages();
-			if (table == get_relname_relid(tables[i], schema))
+			if (table == get_relname_relid(names[i], schema))
 				continue;
 			*gone = true;
 		}
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Begin a transaction in which the tables are there and nobody is in our way; "more": also of those
+ * that not everything needs.  False (and no transaction) if somebody has them locked now; *gone if
+ * the extension is not there any more.
+ */
+static bool
+begin_work(bool more, bool *gone)
+{
+	*gone = false;
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	if (!try_tables(tables, lengthof(tables), gone) ||
+		(more && !try_tables(more_tables, lengthof(more_tables), gone)))
+	{
 		AbortCurrentTransaction();
 		return false;
 	}
@@ -148,7 +169,7 @@ end_work(void)
 }
 
 /*
- * Commit what was done so far and go on in a new transaction.
+ * Commit what was done so far and go on in a new transaction, with all tables.
  */
 void
 oms_worker_next_transaction(void)
@@ -156,13 +177,15 @@ oms_worker_next_transaction(void)
 	bool		gone;
 
 	end_work();
-	leave_if_asked();
-	/* a long announcement must not make timers late */
-	while ((more_timers || (TimestampTz) pg_atomic_read_u64(&place->nearest) <= oms_clock_now()) &&
-		   fire_timers())
-		CHECK_FOR_INTERRUPTS();
-	while (!begin_work(&gone))
+	for (;;)
 	{
+		leave_if_asked();
+		/* a long announcement, or a table that is locked, must not make timers late */
+		while ((more_timers || (TimestampTz) pg_atomic_read_u64(&place->nearest) <= oms_clock_now()) &&
+			   fire_timers())
+			CHECK_FOR_INTERRUPTS();
+		if (begin_work(true, &gone))
+			return;
 		if (gone)
 			leave(OMS_WORKER_UNKNOWN);
 		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, BUSY_MS,
@@ -399,7 +422,7 @@ fire_timers(void)
 
 	pg_atomic_write_u64(&place->nearest, (uint64) DT_NOEND);
 	pg_memory_barrier();
-	if (!begin_work(&gone))
+	if (!begin_work(false, &gone))
 	{
 		retry_tick = after(oms_clock_steady(), BUSY_MS);
 		if (gone)
@@ -523,22 +546,14 @@ send_failed(bool from_tables)
 }
 
 /*
- * Run a step of sending in a transaction; on error say so once and try again later.
+ * Run a step in the transaction that was begun; on error say so once and try again later.
  */
 static int
-guarded(int (*step) (void))
+run_step(int (*step) (void))
 {
 	MemoryContext old = CurrentMemoryContext;
-	bool		gone;
 	int			result = 0;
 
-	if (!begin_work(&gone))
-	{
-		if (gone)
-			leave(OMS_WORKER_UNKNOWN);
-		retry_send = after(oms_clock_steady(), BUSY_MS);
-		return 0;
-	}
 	PG_TRY();
 	{
 		result = step();
@@ -555,6 +570,41 @@ guarded(int (*step) (void))
 	}
 	PG_END_TRY();
 	return result;
+}
+
+/*
+ * Run a step of sending in a transaction.
+ */
+static int
+guarded(int (*step) (void))
+{
+	bool		gone;
+
+	if (begin_work(false, &gone))
+		return run_step(step);
+	if (gone)
+		leave(OMS_WORKER_UNKNOWN);
+	retry_send = after(oms_clock_steady(), BUSY_MS);
+	return 0;
+}
+
+/*
+ * Run a step that needs more tables than most, or say false: somebody has one locked.  Nothing else waits
+ * for them.
+ */
+static bool
+guarded_more(int (*step) (void))
+{
+	bool		gone;
+
+	if (!begin_work(true, &gone))
+	{
+		if (gone)
+			leave(OMS_WORKER_UNKNOWN);
+		return false;
+	}
+	(void) run_step(step);
+	return true;
 }
 
 static int
@@ -629,12 +679,13 @@ pass_stuck_place(TimestampTz now, int sent)
 }
 
 /*
- * Seal what changed, a minute after the start and then on a schedule.
+ * Seal what changed, a minute after the start and then on a schedule.  Somebody else who is at it is not
+ * waited for: an archiver may seal and go on for minutes.
  */
 static int
 step_seal(void)
 {
-	oms_store_seal(false);
+	sealed = oms_store_seal(false, false) >= 0;
 	end_work();
 	return 0;
 }
@@ -644,10 +695,11 @@ seal_now_and_then(TimestampTz now)
 {
 	if (oms_seal_interval == 0 || next_seal > now)
 		return;
-	if (next_seal != 0)
-		guarded(step_seal);
-	next_seal = next_seal == 0 ? after(now, Min(FIRST_SEAL_MS, oms_seal_interval * 1000L))
-		: now + (int64) oms_seal_interval * USECS_PER_SEC;
+	sealed = true;
+	if (next_seal == 0 || !guarded_more(step_seal) || !sealed)
+		next_seal = after(now, Min(FIRST_SEAL_MS, oms_seal_interval * 1000L));
+	else
+		next_seal = now + (int64) oms_seal_interval * USECS_PER_SEC;
 }
 
 /*
@@ -680,7 +732,7 @@ roll_up_now_and_then(TimestampTz now)
 	if (next_roll_up > now)
 		return;
 	if (next_roll_up != 0)
-		guarded(step_roll_up);
+		(void) guarded_more(step_roll_up);
 	next_roll_up = after(now, ROLL_UP_MS);
 }
 
@@ -711,8 +763,8 @@ send_events(TimestampTz now)
 
 	if (retry_send > now)
 		return TimestampDifferenceMilliseconds(now, retry_send) + 1;
-	if (pg_atomic_read_u32(&place->resync) && retry_tables <= now)
-		guarded(send_tables);
+	if (pg_atomic_read_u32(&place->resync) && retry_tables <= now && !guarded_more(send_tables))
+		retry_tables = after(now, BUSY_MS);
 	wait = gathering(now);
 	if (wait > 0)
 		return wait;

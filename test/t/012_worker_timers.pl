@@ -98,7 +98,30 @@ is($node->sql($node->status_of('postgres', "nearest_timer < '$fired'")), 't', 'w
 	ok($node->fired($ticket, 2), '… the timer fires when it is free');
 	$session->quit;
 }
-is($node->trouble($log), '', 'no trouble in the log so far');
+
+# What not everything needs holds up nothing else: the archive, the seals, and one who seals and goes on
+{
+	my $worker = $node->worker_up;
+	my $session = $node->session;
+	$node->sql($_) foreach q{ALTER SYSTEM SET oms.seal_interval = '1s'}, 'SELECT pg_reload_conf()';
+	foreach my $held ('LOCK oms.timeline_archive IN ACCESS EXCLUSIVE MODE', 'LOCK oms.seal_leaf IN ACCESS EXCLUSIVE MODE', 'SELECT oms.seal()')
+	{
+		$session->query('BEGIN');
+		$session->query($held);
+		# a new worker looks at everything first, and wants to seal when it has fired the timer
+		$node->sql("SELECT pg_terminate_backend($worker)");
+		$worker = $node->worker_up('postgres', $worker);
+		ok($node->fired($node->lease('1500 milliseconds'), 4), "a timer fires during $held");
+		ok($node->fired($node->lease('100 milliseconds'), 4), '… and the next one');
+		is($node->sql('SELECT count(*) FROM pg_locks WHERE NOT granted'), '0', '… and the worker does not queue');
+		$session->query('COMMIT');
+	}
+	my $ticket = $node->sql(q{SELECT oms.open_ticket('plain')});
+	ok($node->becomes("SELECT count(*) > 0 FROM oms.seal_leaf WHERE ticket_id = '$ticket'", 't', 5), 'when all is free it seals again');
+	$node->sql($_) foreach 'ALTER SYSTEM RESET oms.seal_interval', 'SELECT pg_reload_conf()';
+	$session->quit;
+}
+is($node->trouble($log, qr/terminating background worker/), '', 'no trouble in the log so far');
 
 # ---- damaged tickets ----
 
