@@ -26,6 +26,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "store/identity.h"
@@ -120,7 +121,8 @@ forget_base(Datum arg, Oid table)
 
 /*
  * What is added to the number of a transaction for timeline.xid.  It can change only under a lock that
- * no writer of the timeline shares, and whoever changes it invalidates the table in all backends.
+ * no writer of the timeline shares, and whoever changes it invalidates the table in all backends.  It is that of
+ * now, also for a transaction with an old snapshot: readers would not look any more where the old base files.
  */
 uint64
 oms_store_xid_base(void)
@@ -134,6 +136,7 @@ oms_store_xid_base(void)
 	if (!registered)
 		CacheRegisterRelcacheCallback(forget_base, (Datum) 0);
 	registered = true;
+	PushActiveSnapshot(GetLatestSnapshot());
 	scan.nkeys = 0;
 	oms_scan_key(&scan, booleq, InvalidOid, BoolGetDatum(true));
 	oms_scan_begin(&scan, "home", "home_pkey", HOME_COLUMNS, AccessShareLock);
@@ -145,6 +148,7 @@ oms_store_xid_base(void)
 		base_table = table;
 	}
 	oms_scan_end(&scan);
+	PopActiveSnapshot();
 	return xid_base;
 }
 
