@@ -13,7 +13,7 @@
  *	 timelines tells up to where the old one was taken over: a cursor from before is good, one from beyond
  *	 is not;
  * - the first bytes of the hash of the last event: a copy of the files that was put back has another
- *	 event there, or none.  A ticket that has gone altogether was archived;
+ *	 event there, or none;
  * - a checksum.
  */
 #include "postgres.h"
@@ -246,11 +246,8 @@ check_trace(const OmsPosition *position)
 {
 	uint8		trace[OMS_TRACE_LEN];
 
-	if (position->ticket == 0)
-		return;
-	if (oms_store_read_trace(position->ticket, position->seq, trace)
-		? memcmp(trace, position->trace, OMS_TRACE_LEN) != 0
-		: oms_store_read_if_there(position->ticket) != NULL)
+	if (position->ticket != 0 && (!oms_store_read_trace(position->ticket, position->seq, trace) ||
+								  memcmp(trace, position->trace, OMS_TRACE_LEN) != 0))
 		refuse("The last event that was read is not there, or is another one.");
 }
 

@@ -51,7 +51,8 @@ sub complete
 {
 	my ($reader, $name) = @_;
 	my %there = map { split /\|/ } split /\n/,
-	  $reader->{node}->sql('SELECT ticket_id, seq FROM oms.ticket_state', $reader->{db});
+	  $reader->{node}->sql('SELECT ticket_id, seq FROM oms.ticket_state UNION ALL SELECT ticket_id, seq FROM oms.ticket_state_archive',
+		$reader->{db});
 
 	is_deeply($reader->{wrong}, [], "$name: nothing twice or out of order");
 	is_deeply($reader->{last}, \%there, "$name: everything");
@@ -221,6 +222,57 @@ complete(read_on($reader, 400), 'pgbench');
 complete(read_on(reader($node), 500), 'from the beginning again');
 is($node->sql('SELECT count(*) FROM oms.verify_timeline()'), '0', 'the chains are whole');
 
+# ---- into the archive and back ----
+
+# Closed tickets are archived and brought back by changes all the time; one reader polls, others begin and read the
+# history page by page.
+$node->sql(q{CREATE TABLE shelf AS SELECT row_number() OVER () - 1 AS n, t AS ticket_id
+	FROM oms.open_tickets('plain', (SELECT array_agg('{}'::jsonb) FROM generate_series(1, 60))) AS t});
+$node->sql(q{SELECT count(oms.cancel_ticket(ticket_id, 'double')) FROM shelf});
+$script = PostgreSQL::Test::Utils::tempdir() . '/archive.sql';
+append_to_file($script, <<'SQL');
+\set a random(0, 59)
+\set what random(0, 9)
+\if :what < 3
+SELECT oms.archive('infinity', 20);
+\else
+BEGIN;
+SELECT pg_current_xact_id();
+SELECT oms.comment(ticket_id, 'is it there?') FROM shelf WHERE n = :a;
+\if :what = 9
+ROLLBACK;
+\else
+COMMIT;
+\endif
+\endif
+SQL
+$pgbench = IPC::Run::start([ 'pgbench', '-n', '-c', '6', '-j', '2', '-T', '6', '-f', $script, '-h', $node->host,
+	'-p', $node->port, 'postgres' ], '>', \$bench, '2>&1');
+my ($beginner, $begun) = (reader($node), 0);
+$polls = 0;
+while ($pgbench->pumpable)
+{
+	page($reader, 100);
+	# whoever has the history and what came meanwhile begins again
+	if (page($beginner, 90) < 90)
+	{
+		is_deeply($beginner->{wrong}, [], 'archive: nothing twice or out of order for one who begins');
+		$beginner = reader($node);
+		$begun++;
+	}
+	$polls++;
+	$pgbench->pump_nb;
+}
+$pgbench->finish;
+like($bench, qr/number of failed transactions: 0 /, 'archive: no errors');
+cmp_ok($polls, '>', 20, "archive: the readers polled meanwhile ($polls times, from the beginning $begun times)");
+complete(read_on($reader, 400), 'archive');
+complete(read_on($beginner, 90), 'archive, begun meanwhile');
+complete(read_on(reader($node), 500), 'archive, from the beginning');
+cmp_ok($node->sql(q{SELECT count(*) FROM oms.timeline_archive}), '>', 0, 'archive: some are there');
+is($node->sql('SELECT count(*) FROM oms.verify_timeline()'), '0', 'archive: the chains are whole');
+is($node->sql('SELECT count(*) FROM oms.check()'), '0', 'archive: nothing else is wrong');
+
 # ---- cursors ----
 
 is($node->code('SELECT oms.changes_since(NULL, 0)'), '22023', 'max 0 is an error');
@@ -260,6 +312,16 @@ complete(read_on($reader), 'erasure: its events come like others');
 is($node->sql(qq{SELECT string_agg(format('%s %s %s', status, coalesce(note, '-'), coalesce(payload::text, '-')), ', ' ORDER BY seq)
 	FROM oms.changes_of('$said')}), 'opened - -, queued - -, comment - -, comment for all -, erased asked for -, changed - {}',
 	'changes_of shows what is left');
+$node->sql("SELECT oms.comment('$said', 'Kim again'), oms.cancel_ticket('$said', 'double')");
+$node->sql(q{SELECT oms.archive('infinity')});
+is($node->sql("SELECT count(*) FROM oms.archived_ticket WHERE ticket_id = '$said'"), '1', 'an archived ticket');
+is($node->sql("SELECT count(*) FROM oms.changes_of('$said') WHERE note = 'Kim again' AND workflow = 'plain'"), '1', '… is read like others');
+complete(read_on($reader), '… and its move is no event');
+$node->sql("SELECT oms.erase('$said', '{notes}', 'asked for')");
+is($node->sql(qq{SELECT count(*) FROM oms.changes_since('$reader->{cursor}') WHERE ticket = '$said' AND status = 'erased'}), '1',
+	'… its erasure is one');
+is($node->sql("SELECT count(*) FROM oms.changes_of('$said') WHERE note ~ 'Kim'"), '0', '… and reaches what it said');
+complete(read_on($reader), '… which comes like others');
 
 # ---- what a crash must not take back ----
 
@@ -279,6 +341,8 @@ PostgreSQL::Test::RecursiveCopy::copypath($node->data_dir, $copy);
 $node->start;
 $node->sql(comment(0, 'will be lost'));
 my $lost = read_on($reader)->{cursor};
+$node->sql(q{SELECT oms.open_ticket('plain')});
+my $lost_ticket = read_on($reader)->{cursor};
 $node->stop;
 File::Path::rmtree($node->data_dir);
 PostgreSQL::Test::RecursiveCopy::copypath($copy, $node->data_dir);
@@ -287,6 +351,7 @@ $node->start;
 is($node->code("SELECT oms.changes_since('$lost', 10)"), '55000', 'files put back: a cursor from later is refused');
 $node->sql(comment(1, 'another one') . ' FROM generate_series(1, 500)');
 is($node->code("SELECT oms.changes_since('$lost', 10)"), '55000', '… also when the log is longer than it was');
+is($node->code("SELECT oms.changes_since('$lost_ticket', 10)"), '55000', '… and the ticket that it ends with was not opened');
 $reader = reader($node);
 complete(read_on($reader, 1000), 'files put back: from the beginning');
 is($node->code("SELECT oms.changes_since('$kept', 10)"), '', '… and a cursor from before goes on');
@@ -332,6 +397,10 @@ cmp_ok($new->sql('SELECT min(xid) FROM oms.timeline', 'work'), '>', $new->sql('S
 	'the numbers of its past are in the future');
 $new->sql(comment(0, 'before it is activated'), 'work');
 is($new->code('SELECT oms.changes_since()', 'work'), '55000', 'restored: nothing until it is activated');
+# Somebody has looked at it before it is activated, and will write in that snapshot.
+my $old = $new->session('work');
+$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+$old->query('SELECT count(*) FROM oms.ticket');
 # Somebody is writing while it is activated.
 my $writer = $new->session('work');
 $writer->query('BEGIN');
@@ -345,13 +414,17 @@ $activates->finish;
 is($new->code("SELECT oms.changes_since('$reader->{cursor}', 10)", 'work'), '55000', 'restored: a cursor of the old server is refused');
 my $anew = read_on(reader($new, 'work'), 700);
 complete($anew, 'restored: from the beginning');
+$old->query(comment(2, 'with an old snapshot'));
+$old->query('COMMIT');
+$old->query(comment(0, 'with a new one'));
+complete(read_on($anew), 'restored: what an old snapshot writes');
 $writer->query(comment(1, 'of the new server'));
 $new->sql(comment(0, 'and of another session'), 'work');
 complete(read_on($anew), 'restored: what follows');
 my $cursor = $anew->{cursor};
 $new->sql('SELECT oms.activate()', 'work');
 is($new->code("SELECT oms.changes_since('$cursor', 10)", 'work'), '', 'activated where it is at home: cursors stay');
-$new->sql('CREATE DATABASE twin TEMPLATE work') if $new->until(sub { $writer->quit; $activates->quit; 1 });
+$new->sql('CREATE DATABASE twin TEMPLATE work') if $new->until(sub { $_->quit foreach $writer, $activates, $old; 1 });
 is($new->code("SELECT oms.changes_since('$cursor', 10)", 'twin'), '55000', 'a copy by TEMPLATE: nothing');
 $new->sql('SELECT oms.activate()', 'twin');
 is($new->code("SELECT oms.changes_since('$cursor', 10)", 'twin'), '55000', '… and no cursor of the original');
