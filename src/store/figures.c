@@ -24,8 +24,9 @@
 
 const char *const oms_figure_tables[OMS_FIGURE_TABLES] =
 {
-	"clock_segment", "hold", "idempotency", "rollup", "seal_leaf", "stage_past", "stage_state",
-	"ticket_state", "timeline"
+	"clock_segment", "clock_segment_archive", "hold", "hold_archive", "idempotency", "rollup", "seal_leaf",
+	"stage_past", "stage_past_archive", "stage_state", "stage_state_archive", "ticket_state",
+	"ticket_state_archive", "timeline", "timeline_archive"
 };
 
 static OmsStatement select_open = {

@@ -104,6 +104,18 @@ has_rows(Oid relation)
 	return rows;
 }
 
+/*
+ * Are there tickets, archived or not?
+ */
+static bool
+has_tickets(void)
+{
+	Oid			schema = get_namespace_oid("oms", false);
+
+	return has_rows(get_relname_relid("ticket_state", schema)) ||
+		has_rows(get_relname_relid("ticket_state_archive", schema));
+}
+
 static void
 refuse_if_used(Oid relation, const char *what)
 {
@@ -162,7 +174,7 @@ check_drop(const DropStmt *drop)
 			refuse_if_used(relation_of(castNode(List, lfirst(cell))), "DROP of a trigger or rule");
 		else if (drop->removeType == OBJECT_EXTENSION && drop->behavior != DROP_CASCADE &&
 				 strcmp(strVal(lfirst(cell)), "oms") == 0 && OidIsValid(get_extension_oid("oms", true)) &&
-				 has_rows(get_relname_relid("ticket_state", get_namespace_oid("oms", false))))
+				 has_tickets())
 			ereport(ERROR,
 					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 					 errmsg("cannot drop extension oms because there are tickets"),

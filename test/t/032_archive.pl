@@ -82,6 +82,16 @@ like(verify($before), qr/the ticket is not sealed/, '… which was not sealed be
 like(verify($proof =~ s/ok\\": true/ok\\": false/r), qr/content does not match the hash/, '… and of a changed one does not');
 like(verify($node->sql("SELECT oms.proof('$first', false)")), qr/^ok: $first/, '… without content, too');
 
+# With everything in the archive and nothing left outside of it the tickets are still there.
+$node->sql('CREATE DATABASE only_archived');
+$node->install('only_archived', 'plain');
+$node->sql(q{SELECT oms.cancel_ticket(oms.open_ticket('plain'), 'double')}, 'only_archived');
+$node->sql(q{SELECT oms.archive('infinity')}, 'only_archived');
+# until nobody could see them any more and the file is empty
+ok($node->becomes('VACUUM oms.ticket_state; SELECT pg_relation_size(\'oms.ticket_state\')', '0', 30, 'only_archived'), 'the table of tickets is empty');
+is($node->code('DROP EXTENSION oms', 'only_archived'), '2BP01', '… and the extension is not dropped without CASCADE');
+is($node->code('DROP EXTENSION oms CASCADE', 'only_archived'), '', '… which drops it');
+
 # ---- who may ----
 
 $node->sql(qq{CREATE ROLE ar_$_; SELECT oms.grant_access('ar_$_', '$_')}) foreach qw(citizen portal staff admin);
