@@ -126,13 +126,24 @@ log_lacks($node, qr/cannot update table "worker_state"/, 'FOR ALL TABLES does no
 			is($node->safe_psql('lake', $sql), $node->safe_psql('work', $sql), "lake, $name: oms.$table is equal");
 		}
 	};
-	is(scalar(split /\n/, $rows), 6, 'lake: six tables');
+	is(scalar(split /\n/, $rows), 10, 'lake: ten tables');
 	$same->('first copy');
 	$node->safe_psql('work', q{SELECT oms.open_ticket('DisasterLoan', '{"amount": 5}'); SELECT oms.tick();
 		SELECT oms.send_back(s.ticket_id, 'risk_ai', 'id_check', 'once more') FROM oms.stage AS s
 		WHERE s.stage = 'risk_ai' AND s.status IN ('queued', 'in_progress') LIMIT 1;
 		SELECT oms.erase(ticket, '{name}', 'asked for') FROM app.loan WHERE n = 6});
 	$same->('changes');
+	# Closed tickets go into the archive, one comes back and one stays.
+	$node->safe_psql('work', q{SELECT oms.cancel_ticket(t, 'double')
+		FROM oms.open_tickets('DisasterLoan', ARRAY['{"amount": 6}', '{"amount": 7}']::jsonb[]) AS t});
+	caught_up('lake', 'work', 'to_lake');
+	my $tickets = $node->safe_psql('work', 'SELECT count(*) FROM oms.lake_ticket');
+	cmp_ok($node->safe_psql('work', q{SELECT oms.archive('infinity')}), '>', 1, 'lake: some tickets are archived');
+	$same->('archive');
+	$node->safe_psql('work', q{SELECT oms.comment((SELECT min(ticket_id::text) FROM oms.archived_ticket), 'once more')});
+	$same->('back from the archive');
+	is($node->safe_psql('lake', 'SELECT (SELECT count(*) FROM oms.ticket_state) + (SELECT count(*) FROM oms.ticket_state_archive)'), $tickets,
+		'lake: no ticket is lost');
 	is($node->safe_psql('lake', q{SELECT count(*) FROM oms.ticket_state AS t
 		LEFT JOIN oms.timeline AS e ON e.ticket_id = t.ticket_id AND e.seq = t.seq AND e.hash = t.head WHERE e.seq IS NULL}),
 		'0', 'lake: heads belong to the last events');

@@ -32,7 +32,7 @@ before(async () => {
 });
 after(() => Promise.all([db, asMonitor, asStaff].map((client) => client.end())));
 
-const events = async (of = db) => (await of.query("SELECT count(*)::int AS n FROM oms.timeline")).rows[0].n;
+const events = async (of = db) => (await of.query("SELECT count(*)::int AS n FROM oms.check_event")).rows[0].n;
 
 /** Everything in its place: the proof, the files, and what a reader finds. */
 async function whole(directory, as = monitor) {
@@ -44,7 +44,7 @@ async function whole(directory, as = monitor) {
   const lake = await openLake(directory);
   assert.equal(await lake.one("SELECT count(*)::INTEGER FROM timeline"), await events());
   assert.equal(await lake.one("SELECT count(DISTINCT (ticket, seq))::INTEGER FROM timeline"), await events());
-  assert.equal(await lake.one("SELECT count(*)::INTEGER FROM tickets"), (await db.query("SELECT count(*)::int AS n FROM oms.ticket")).rows[0].n);
+  assert.equal(await lake.one("SELECT count(*)::INTEGER FROM tickets"), (await db.query("SELECT count(*)::int AS n FROM oms.lake_ticket")).rows[0].n);
   assert.equal(await lake.one("SELECT count(*)::INTEGER FROM stages"), (await db.query("SELECT count(*)::int AS n FROM oms.lake_stage")).rows[0].n);
   return lake;
 }
@@ -112,6 +112,10 @@ test("killed at any time, while others work", async () => {
       await late.query("BEGIN; SELECT pg_current_xact_id()");
       await worker.query("SELECT oms.open_ticket('Loan')");
       await worker.query("SELECT oms.stage_done(ticket, stage, '{}', token) FROM oms.claim('Checker', 'w', 3)");
+      // into the archive, and back by a change
+      await worker.query("SELECT oms.cancel_ticket(ticket_id, 'double') FROM oms.ticket WHERE status = 'open' LIMIT 1");
+      await worker.query("SELECT oms.archive('infinity', 3)");
+      await worker.query("SELECT oms.comment(ticket_id, 'back') FROM oms.archived_ticket ORDER BY ticket_id LIMIT 1");
       await late.query("SELECT oms.comment(ticket_id, 'late') FROM oms.ticket ORDER BY last_at DESC LIMIT 3");
       await late.query(i % 5 === 0 ? "ROLLBACK" : "COMMIT");
     }
@@ -166,6 +170,25 @@ test("what is erased goes from the lake, too", async () => {
   assert.equal(await (await openLake(other)).one("SELECT count(*)::INTEGER FROM timeline WHERE concat(note, payload::VARCHAR) LIKE '%Unmistakable%'"), 0);
 });
 
+test("archived tickets stay in the lake", async () => {
+  const directory = newDirectory();
+  await db.query("SELECT oms.cancel_ticket(ticket_id, 'double') FROM oms.ticket WHERE status = 'open' LIMIT 20");
+  await asMonitor.into(directory);
+  const before = await (await openLake(directory)).rows("SELECT ticket, status, last_seq FROM tickets ORDER BY ticket");
+  const { n } = (await db.query("SELECT oms.archive('infinity') AS n")).rows[0];
+  assert.ok(n >= 20, `${n} tickets`);
+  assert.match(run([directory], monitor).out, /^0 new events/);
+  assert.deepEqual(await (await whole(directory)).rows("SELECT ticket, status, last_seq FROM tickets ORDER BY ticket"), before);
+  // One who begins now lands them as well, and one comes back.
+  const later = newDirectory();
+  await asMonitor.into(later);
+  await whole(later);
+  await db.query("SELECT oms.comment(ticket_id, 'again') FROM oms.archived_ticket ORDER BY ticket_id LIMIT 5");
+  for (const of of [directory, later]) assert.match(run([of], monitor).out, /^5 events[\s\S]*5 new events/);
+  await whole(later);
+  await whole(directory);
+});
+
 test("the proof finds what is wrong", async () => {
   const { DuckDBInstance } = await import("@duckdb/node-api");
   const duck = await (await DuckDBInstance.create(":memory:")).connect();
@@ -196,6 +219,22 @@ test("the proof finds what is wrong", async () => {
     assert.equal(proof.code, 1, `${table}: ${proof.out}`);
     assert.match(proof.out, message);
   }
+});
+
+test("the proof finds a ticket that the server has lost", async () => {
+  const here = await newDatabase("export_lost");
+  await here.query(`SELECT oms.create_workflow('{"name": "Loan", "stages": [{"id": "a", "owner": "A"}]}'), oms.open_ticket('Loan'), oms.open_ticket('Loan')`);
+  const directory = newDirectory();
+  assert.equal(run(["--verify", directory], { PGDATABASE: "export_lost" }).code, 0);
+  await here.query("UPDATE pg_trigger SET tgenabled = 'D' WHERE tgname ~ '^guard'");
+  await here.end();
+  const again = await connect("export_lost");
+  for (const table of ["timeline", "stage_state", "ticket_state"])
+    await again.query(`DELETE FROM oms.${table} WHERE ticket_id = (SELECT min(ticket_id::text) FROM oms.ticket_state)::oms.ticket_id`);
+  await again.end();
+  const proof = run(["--verify", directory], { PGDATABASE: "export_lost" });
+  assert.equal(proof.code, 1, proof.out);
+  assert.match(proof.out, /L-\d+-\d+: the server does not have it/);
 });
 
 test("a lake of other data is not continued", async () => {
