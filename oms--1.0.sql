@@ -2495,8 +2495,8 @@ CREATE VIEW oms.check_chain (kind, ticket, detail) AS
 	-- Each event with the hash that its content and the hash before it give (docs/hash-chain.md).
 	SELECT 'chain', c.ticket_id, pg_catalog.format('event %s: %s', c.seq, p.problem)
 	FROM (
-		SELECT e.ticket_id, e.seq, e.at, e.hash, pg_catalog.lag(e.seq) OVER w AS seq_before,
-			pg_catalog.lag(e.at) OVER w AS at_before,
+		SELECT e.ticket_id, e.seq, e.at, e.xid, e.hash, pg_catalog.lag(e.seq) OVER w AS seq_before,
+			pg_catalog.lag(e.at) OVER w AS at_before, pg_catalog.lag(e.xid) OVER w AS xid_before,
 			pg_catalog.sha256(COALESCE(pg_catalog.lag(e.hash) OVER w,
 					'\x0000000000000000000000000000000000000000000000000000000000000000'::pg_catalog.bytea)
 				|| '\x01'::pg_catalog.bytea
@@ -2525,6 +2525,8 @@ CREATE VIEW oms.check_chain (kind, ticket, detail) AS
 	CROSS JOIN LATERAL (VALUES
 		(c.seq <> COALESCE(c.seq_before, 0) + 1, 'an event is missing before it'),
 		(c.at < c.at_before, 'time goes back'),
+		-- or changes_since() would not give the events in their order
+		(c.xid < c.xid_before, 'filed before the event before it'),
 		(c.hash IS DISTINCT FROM c.expected, 'content does not match the hash')) AS p (found, problem)
 	WHERE p.found
 	UNION ALL
@@ -2532,14 +2534,16 @@ CREATE VIEW oms.check_chain (kind, ticket, detail) AS
 	SELECT 'chain', t.ticket_id, CASE
 		WHEN e.last_seq IS NULL THEN 'no events'
 		WHEN e.last_seq <> t.seq THEN pg_catalog.format('the last event is %s, the ticket says %s', e.last_seq, t.seq)
-		ELSE pg_catalog.format('event %s: the last hash is not the head of the chain', t.seq) END
-	FROM (SELECT y.ticket_id, y.seq, y.head FROM oms.ticket_state AS y
-		UNION ALL SELECT z.ticket_id, z.seq, z.head FROM oms.ticket_state_archive AS z) AS t
+		WHEN l.hash IS DISTINCT FROM t.head
+			THEN pg_catalog.format('event %s: the last hash is not the head of the chain', t.seq)
+		ELSE pg_catalog.format('event %s: filed under %s, the ticket says %s', t.seq, l.xid, t.xid) END
+	FROM (SELECT y.ticket_id, y.seq, y.xid, y.head FROM oms.ticket_state AS y
+		UNION ALL SELECT z.ticket_id, z.seq, z.xid, z.head FROM oms.ticket_state_archive AS z) AS t
 	LEFT JOIN (SELECT x.ticket_id, pg_catalog.max(x.seq) AS last_seq
 		FROM oms.check_event AS x GROUP BY x.ticket_id) AS e ON e.ticket_id = t.ticket_id
 	LEFT JOIN oms.check_event AS l ON l.ticket_id = t.ticket_id AND l.seq = e.last_seq
-	WHERE e.last_seq IS DISTINCT FROM t.seq OR l.hash IS DISTINCT FROM t.head;
-COMMENT ON VIEW oms.check_chain IS 'for oms.check(): gaps, time going back, hashes worked out anew, heads';
+	WHERE e.last_seq IS DISTINCT FROM t.seq OR l.hash IS DISTINCT FROM t.head OR l.xid IS DISTINCT FROM t.xid;
+COMMENT ON VIEW oms.check_chain IS 'for oms.check(): gaps, time and transactions going back, hashes worked out anew, heads';
 
 -- ---- counters ----
 

@@ -180,6 +180,8 @@ SELECT pg_temp.tamper('UPDATE oms.timeline SET at = ''infinity'' WHERE ticket_id
 SELECT pg_temp.ticket('new', 'head = sha256(head)');
 SELECT pg_temp.ticket('new', 'seq = seq + 1');
 SELECT pg_temp.tamper('DELETE FROM oms.timeline WHERE ticket_id = pg_temp.t(''new'')');
+SELECT pg_temp.tamper('UPDATE oms.timeline SET xid = 1 WHERE ticket_id = pg_temp.t(''new'') AND seq = 2');
+SELECT pg_temp.ticket('new', 'xid = xid + 1') ~ 'new: chain: event \d+: filed under \d+, the ticket says \d+' AS found;
 
 -- counters
 SELECT pg_temp.ticket('open', 'n_active = n_active + 1');
