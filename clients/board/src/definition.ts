@@ -81,6 +81,9 @@ function* repeatedKeys(tree: Node): Generator<Node> {
   }
 }
 
+/** Nobody reads more, and to say where each is takes its time. */
+const MOST_REPEATED = 1000;
+
 export function parse(text: string): Parsed {
   const place = placer(text);
   const errors: ParseError[] = [];
@@ -103,6 +106,7 @@ export function parse(text: string): Parsed {
   for (const property of tree === undefined ? [] : repeatedKeys(tree)) {
     const key = keyOf(property);
     if (key === undefined) continue;
+    if (problems.length === MOST_REPEATED) break;
     problems.push({
       path: pathText(getNodePath(key)), problem: `the key ${JSON.stringify(key.value)} stands here twice`, hint: "Only the last one would count.",
       from: key.offset, to: key.offset + key.length, ...place(key.offset),

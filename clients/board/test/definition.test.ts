@@ -80,6 +80,13 @@ test("a key that stands twice is a problem: the database would keep the last and
   assert.equal(nameOf(parse('{"name": "first", "name": "last"}')), "last");
 });
 
+test("a list of nothing but keys that stand twice does not hold up the server", () => {
+  const begun = performance.now();
+  const { problems } = parse(`[${Array(150_000).fill('{"a":1,"a":1}').join(",")}]`);
+  assert.ok(problems.length >= 200 && problems[0] !== undefined);
+  assert.ok(performance.now() - begun < 6000, `${performance.now() - begun} ms`);
+});
+
 test("one layout, whatever came in, with numbers and texts as they were written", () => {
   const laid = layOutText('{"stages":[{"owner":"é\\u00e9","id":"a","minAmount":12345678901234567890.10},{"dependsOn":["a"],"id":"b","x":{"b":1,"a":2}}],"name":"L"}');
   assert.equal(
