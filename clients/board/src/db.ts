@@ -125,16 +125,19 @@ export function openDatabase(settings: Settings): Database {
         q.rows(
           `SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) $1 AND r.rolcanlogin AND NOT r.rolsuper
              AND r.rolname OPERATOR(pg_catalog.<>) CURRENT_USER AND pg_catalog.pg_has_role(CURRENT_USER, r.oid, 'MEMBER')`,
-          [role],
+          // No name has a NUL, and no text of the database.
+          [role.replaceAll("\0", "\uFFFD")],
         ),
       );
-      // Somebody else's password is not tried out, but the answer takes as long.
-      const user = found.length === 1 ? role : randomBytes(16).toString("hex");
+      // Somebody else's password is not tried out, but the answer takes as long: two attempts, whoever it is.
+      const known = found.length === 1;
+      const user = known ? role : randomBytes(16).toString("hex");
       const wrong = randomBytes(16).toString("hex");
-      if (found.length === 1 && (await accepts(user, wrong))) throw new NoPasswords();
-      return (await accepts(user, password === "" ? wrong : password)) && found.length === 1;
+      if ((await accepts(user, wrong)) && known) throw new NoPasswords();
+      return (await accepts(user, password === "" ? wrong : password)) && known;
     },
-    listener: () => new pg.Client({ ...common, keepAlive: true }),
+    // A way that is gone without a word is noticed after some twenty seconds, not after two hours.
+    listener: () => new pg.Client({ ...common, keepAlive: true, keepAliveInitialDelayMillis: 10_000 }),
     async end() {
       await Promise.all([pool.end(), citizens?.end()]);
     },

@@ -25,3 +25,17 @@ test("a connection that breaks between two queries of a transaction", async () =
   await admin.end();
   await db.end();
 });
+
+test("a sign-in costs the same whether the role is known or not", async (t) => {
+  const db = openDatabase(readSettings({}));
+  await db.signIn("nobody-here", "x");
+  const connect = t.mock.method(pg.Client.prototype, "connect");
+  const attempts: number[] = [];
+  for (const role of ["ann", "nobody-here", "ann\0", ""]) {
+    const before = connect.mock.callCount();
+    assert.equal(await db.signIn(role, "wrong"), false);
+    attempts.push(connect.mock.callCount() - before);
+  }
+  assert.deepEqual(attempts, [2, 2, 2, 2]);
+  await db.end();
+});
