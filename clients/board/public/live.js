@@ -101,5 +101,7 @@ follow({
   },
   again: refreshAll,
   opened: showState,
+  // What was alerted while nobody looked is told when somebody does.
+  always: true,
 });
 setInterval(refreshAll, 60000);

@@ -10,6 +10,7 @@ export function say(state, text) {
 }
 
 export const isOpen = () => source !== undefined && source.readyState === EventSource.OPEN;
+const isClosed = () => source === undefined || source.readyState === EventSource.CLOSED;
 
 function signedOut() {
   ended = true;
@@ -32,9 +33,23 @@ export async function ask(url) {
 
 /**
  * Follows the events: heard(kind, payload) for each, again() when some may have been missed, opened() when it runs.
- * url is asked when there is no stream, to tell a server that is away from a session that has ended.
+ * url is asked when there is no stream, to tell a server that is away from a session that has ended. Unless it is
+ * said to go on always, a page that nobody sees does not follow: without HTTP/2 a browser has six connections to a
+ * server, so six of its tabs would keep the seventh from being loaded.
  */
-export function follow({ url, heard, again, opened }) {
+export function follow(what) {
+  listen(what);
+  if (what.always) return;
+  document.addEventListener("visibilitychange", () => {
+    if (ended) return;
+    if (document.hidden) source?.close();
+    else if (isClosed()) listen(what);
+  });
+}
+
+function listen(what) {
+  const { url, heard, again, opened } = what;
+  if (document.hidden && !what.always) return;
   source = new EventSource("/live");
   for (const kind of ["status", "dispatch", "alert"]) source.addEventListener(kind, (event) => heard(kind, JSON.parse(event.data)));
   source.addEventListener("resync", again);
@@ -46,7 +61,7 @@ export function follow({ url, heard, again, opened }) {
     if (source.readyState !== EventSource.CLOSED) return;
     setTimeout(async () => {
       await ask(url);
-      if (!ended) follow({ url, heard, again, opened });
+      if (!ended && isClosed()) listen(what);
     }, 1000);
   });
 }

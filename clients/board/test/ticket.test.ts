@@ -410,6 +410,32 @@ test("the page follows what happens within a second, and keeps focus, open place
   await accessible(page);
 });
 
+test("tabs that nobody looks at keep no connection, so that another one can be loaded; who looks again sees what happened", async () => {
+  const ticket = await open();
+  const first = await w.open("ann", `/tickets/${ticket}`);
+  const show = (of: Page, hidden: boolean) =>
+    of.evaluate(`Object.defineProperty(document, "hidden", { get: () => ${hidden}, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`);
+  // As many as a browser has connections to a server.
+  for (let i = 0; i < 6; i++) {
+    const tab = i === 0 ? first : await first.context().newPage();
+    if (tab !== first) await tab.goto(`/tickets/${ticket}`);
+    await tab.locator("#live[data-state=on]").waitFor();
+    await show(tab, true);
+  }
+  const next = await first.context().newPage();
+  await next.goto(`/tickets/${ticket}`, { timeout: 5000 });
+  await next.locator("#live[data-state=on]").waitFor();
+  const on = (of: Page, status: string) => row(of, "First check").locator(`.status-${status}`);
+  await w.sql("SELECT oms.hold($1, 'check', 'documents')", [ticket]);
+  await on(next, "on_hold").waitFor({ timeout: 2000 });
+  assert.equal(await on(first, "queued").count(), 1);
+  await show(first, false);
+  await on(first, "on_hold").waitFor({ timeout: 2000 });
+  await w.sql("SELECT oms.skip_stage($1, 'check', 'not needed')", [ticket]);
+  await on(first, "skipped").waitFor({ timeout: 2000 });
+  await first.context().close();
+});
+
 test("hostile text stays text, in the picture too", async () => {
   await w.sql("SELECT oms.create_workflow($1)", [{ name: NAME, prefix: "BAD", stages: [{ id: NAME, owner: NAME, label: `${NAME}!` }, { id: "W".repeat(63), owner: "y", dependsOn: [NAME] }] }]);
   const ticket = await w.one("SELECT oms.open_ticket($1, $2, applicant => $3)::text", [NAME, { [HOSTILE]: HOSTILE, long: "W".repeat(500) }, HOSTILE]);
