@@ -93,11 +93,14 @@ export const seenOf = (stage: Stage) => [stage.cycle, stage.attempt, stage.worke
  * stage must still be the one that the form was about: nobody finishes what somebody else has meanwhile begun.
  */
 async function tokenFor({ query, ticket, stage, form, me }: Call): Promise<string | null> {
-  const now = () =>
-    query.row<{ status: string; cycle: number; attempt: number; worker: string | null }>(
+  const now = async () => {
+    const [row] = await query.rows<{ status: string; cycle: number; attempt: number; worker: string | null }>(
       "SELECT s.status, s.cycle, s.attempt, s.worker FROM oms.stage AS s WHERE s.ticket_id = $1::oms.ticket_id AND s.stage = $2",
       [ticket, stage],
     );
+    if (row === undefined) throw new Refused(404, `There is no such stage of ${ticket}.`);
+    return row;
+  };
   let found = await now();
   let token: string | null = null;
   if (found.status === "in_progress" && found.worker === me) {

@@ -520,6 +520,19 @@ test("monitor and lower levels see neither page nor data", async () => {
   assert.equal((await stage(ticket, "check"))?.status, "queued");
 });
 
+test("a form that the board never made is refused in words", async () => {
+  const ticket = await open();
+  await page.goto(`/tickets/${ticket}`);
+  const csrf = await page.locator("input[name=csrf]").first().inputValue();
+  const post = (path: string, fields: Record<string, string>) =>
+    page.request.post(path, { form: { csrf, ...fields }, headers: { origin: w.url }, maxRedirects: 0 });
+  for (const action of ["done", "failed", "release"])
+    for (const [of, fields] of [[ticket, { stage: "nowhere" }], ["GR-1999-99999", { stage: "check" }]] as const)
+      assert.equal((await post(`/tickets/${of}/${action}`, { ...fields, error: "x" })).status(), 404, `${action} of ${of}`);
+  assert.equal((await post(`/tickets/${ticket}/comment`, { body: "x", once: "x".repeat(10_000) })).status(), 400);
+  assert.equal((await events(ticket, "comment")).length, 0);
+});
+
 test("what the page offers is not more than the database allows", async () => {
   const ticket = await open();
   await page.goto(`/tickets/${ticket}/skip?stage=check`);

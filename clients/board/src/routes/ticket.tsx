@@ -623,6 +623,8 @@ ticketRoutes.post("/tickets/:id/:action", async (c) => {
   const stage = fields.optional("stage");
   const back = backOf(fields.optional("back"), id);
   const once = fields.optional("once");
+  // It is kept for a while, so it is what newOnce() made and nothing longer.
+  if (once !== undefined && once.length > 16) throw new Refused(400, "This form is not one of the board.");
   if (once !== undefined && !takeOnce(session, once)) return c.redirect(back, 303);
   try {
     const label = await c.get("board").db.as(
