@@ -7,7 +7,7 @@ import { csrf } from "hono/csrf";
 import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
 import { errorPage } from "./layout.js";
-import { makeLimit } from "./limit.js";
+import { makeLimit, networkOf } from "./limit.js";
 import { isApi, makeApi } from "./routes/api.js";
 import { assets } from "./routes/assets.js";
 import { boardRoutes } from "./routes/board.js";
@@ -21,16 +21,16 @@ import { signInRoutes } from "./routes/signin.js";
 import { trackRoutes } from "./routes/track.js";
 import { workflowRoutes } from "./routes/workflows.js";
 import { ticketRoutes } from "./routes/ticket.js";
-import { findSession, rightsOf, sameToken } from "./session.js";
-import { asRefused, Refused, type Board, type Env, type Web } from "./web.js";
+import { endSession, findSession, isRoleLost, rightsOf, sameToken } from "./session.js";
+import { asRefused, bodyOf, Refused, type Board, type Env, type Web } from "./web.js";
 
 export const COOKIE = "oms_board";
 
-/** The address that asks, as far as it can be believed. */
+/** The address or network that asks, as far as it can be believed. */
 export function addressOf(c: Web): string {
   const { settings } = c.get("board");
   const forwarded = settings.behindProxy ? c.req.header("x-forwarded-for")?.split(",").at(-1)?.trim() : undefined;
-  return forwarded ?? getConnInfo(c).remote.address ?? "";
+  return networkOf(forwarded ?? getConnInfo(c).remote.address ?? "");
 }
 
 /** Where our own pages come from, as their browser sees it: a proxy may speak TLS for us. */
@@ -97,14 +97,26 @@ export function makeApp(board: Board) {
   app.use(csrf({ origin: (origin, c) => origin === originOf(c as Web) }));
   app.use(async (c, next) => {
     // A page that looks again by itself says so.
-    const session = findSession(getCookie(c, COOKIE), c.req.header("x-by-itself") !== undefined || c.req.path === "/live");
+    const id = getCookie(c, COOKIE);
+    let session = findSession(id, c.req.header("x-by-itself") !== undefined || c.req.path === "/live");
     c.set("session", session);
-    if (session !== undefined) c.set("rights", await rightsOf(board.db, session));
+    if (session !== undefined) {
+      try {
+        c.set("rights", await rightsOf(board.db, session));
+      } catch (error) {
+        if (!isRoleLost(error)) throw error;
+        // Nobody is signed in any more, and can sign in as somebody else.
+        endSession(id);
+        session = undefined;
+        c.set("session", undefined);
+      }
+    }
     const attempt = c.req.path.startsWith("/track") || c.req.path.startsWith("/timeline") || (c.req.path === "/sign-in" && c.req.method === "POST");
     if (attempt && (c.req.method === "POST" || c.req.path.startsWith("/timeline")) && !allowed(addressOf(c)))
       throw new Refused(429, "That were too many attempts.", "Wait a minute, then try again.");
-    if (c.req.method !== "GET" && c.req.method !== "HEAD" && session !== undefined) {
-      const body = await c.req.parseBody();
+    // The form of the sign-in may be older than a session that was begun beside it; where it comes from has been checked.
+    if (c.req.method !== "GET" && c.req.method !== "HEAD" && session !== undefined && c.req.path !== "/sign-in") {
+      const body = await bodyOf(c);
       if (!sameToken(session, body["csrf"] ?? c.req.header("x-csrf"))) throw new Refused(403, "This form is out of date.", "Go back, load the page again, and repeat what you did.");
     }
     await next();

@@ -74,6 +74,12 @@ export function sameToken(session: Session, token: unknown): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
+/** Does what rightsOf() threw say that the board may no longer act for the role? It was revoked, or dropped. */
+export function isRoleLost(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return code === "42501" || code === "22023";
+}
+
 /**
  * The functions and relations of oms that the person may use. It decides what a page offers; what is allowed
  * is decided by the database.

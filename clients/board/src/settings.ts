@@ -34,7 +34,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     title: env["BOARD_TITLE"] ?? "OMS",
     citizenUser: given(env["BOARD_CITIZEN_USER"]),
     citizenPassword: given(env["BOARD_CITIZEN_PASSWORD"]),
-    timezone: env["BOARD_TIMEZONE"],
+    timezone: given(env["BOARD_TIMEZONE"]),
     behindProxy: env["BOARD_BEHIND_PROXY"] === "1",
     attemptsPerMinute: positive("BOARD_ATTEMPTS_PER_MINUTE", env["BOARD_ATTEMPTS_PER_MINUTE"], 20),
     idleMinutes: positive("BOARD_IDLE_MINUTES", env["BOARD_IDLE_MINUTES"], 60),

@@ -51,19 +51,23 @@ export class Refused extends Error {
   }
 }
 
+const AWAY = "The database cannot be reached just now.";
+/** What pg says without a code, when a connection broke or none could be had in time. */
+const NO_CONNECTION = /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|Client was closed)/;
+
 /** What the database said, as an answer. Errors that nobody foresaw keep their text to themselves. */
 export function asRefused(error: unknown): Refused | undefined {
   if (error instanceof Refused) return error;
   const { code, message, hint } = error as { code?: unknown; message?: string; hint?: string };
-  if (typeof code !== "string") return undefined;
   const text = message ?? "";
+  if (typeof code !== "string") return NO_CONNECTION.test(text) ? new Refused(503, AWAY, "Try again in a moment.") : undefined;
   if (code === "OM001" || code === "OM002" || code === "OM003") return new Refused(404, text, hint);
   if (code === "OM006" || code === "OM007" || code === "OM008") return new Refused(409, text, hint);
   if (/^OM\d\d\d$/.test(code) || code.startsWith("22") || code === "55000" || code === "0A000") return new Refused(422, text, hint);
   if (code === "42501") return new Refused(403, text, hint);
   if (code === "40001" || code === "40P01" || code === "55P03") return new Refused(409, "Somebody else changed this at the same moment.", "Try again.");
   if (code === "57014") return new Refused(503, "That took too long.", "Narrow the search down.");
-  if (/^(08|53|57P)/.test(code) || /^E[A-Z]+$/.test(code)) return new Refused(503, "The database cannot be reached just now.", "Try again in a moment.");
+  if (/^(08|53|57P)/.test(code) || /^E[A-Z]+$/.test(code)) return new Refused(503, AWAY, "Try again in a moment.");
   return undefined;
 }
 
@@ -80,9 +84,18 @@ export interface Form {
   optional(name: string): string | undefined;
 }
 
+/** What was sent by a form. What cannot be read is the sender's mistake, or was broken off. */
+export async function bodyOf(c: Web) {
+  try {
+    return await c.req.parseBody();
+  } catch {
+    throw new Refused(400, "This form cannot be read.");
+  }
+}
+
 /** The fields of a form; the token has been checked already. */
 export async function form(c: Web): Promise<Form> {
-  const body = await c.req.parseBody();
+  const body = await bodyOf(c);
   const text = (name: string) => {
     const value = body[name];
     return typeof value === "string" ? value.trim() : "";

@@ -1,8 +1,9 @@
 /** Server-sent events for the pages of people who are signed in: that something happened to a ticket. */
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import { isLive } from "../session.js";
+import type { Database } from "../db.js";
 import type { LiveEvent } from "../live.js";
+import { isLive, isRoleLost, rightsOf, type Session } from "../session.js";
 import { needs, person, type Env } from "../web.js";
 
 /** Proxies and phones drop a stream on which nothing is said. */
@@ -12,11 +13,23 @@ const MOST_WAITING = 1000;
 
 export const liveRoutes = new Hono<Env>();
 
+/** Is the person still signed in, with the right? While the database is away nothing is heard anyway. */
+async function mayHear(db: Database, session: Session): Promise<boolean> {
+  if (!isLive(session)) return false;
+  try {
+    return (await rightsOf(db, session)).has("get_ticket");
+  } catch (error) {
+    return !isRoleLost(error);
+  }
+}
+
 liveRoutes.get("/live", (c) => {
   needs(c, "get_ticket");
   const session = person(c);
-  const { live } = c.get("board");
+  const { db, live } = c.get("board");
   c.header("x-accel-buffering", "no");
+  // Nobody reads what a HEAD is answered, so nobody would end it.
+  if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
   return streamSSE(c, async (stream) => {
     let waiting: LiveEvent[] = [{ kind: "resync" }];
     let wake: () => void = () => undefined;
@@ -29,8 +42,8 @@ liveRoutes.get("/live", (c) => {
       wake();
     });
     try {
-      // Signing out ends the stream at the next beat.
-      while (!stream.aborted && !stream.closed && isLive(session)) {
+      // Signing out, and losing the right, end the stream at the next event or beat.
+      while (!stream.aborted && !stream.closed && (await mayHear(db, session))) {
         const now = waiting;
         waiting = [];
         for (const { kind, data } of now) await stream.writeSSE({ event: kind, data: JSON.stringify(data ?? {}) });

@@ -6,7 +6,7 @@ import { NoPasswords } from "../db.js";
 import { page } from "../layout.js";
 import { beginSession, endSession, rightsOf, findSession } from "../session.js";
 import { Field } from "../ui.js";
-import { form, type Env, type Web } from "../web.js";
+import { bodyOf, form, type Env, type Web } from "../web.js";
 
 export const signInRoutes = new Hono<Env>();
 
@@ -53,7 +53,7 @@ signInRoutes.post("/sign-in", async (c) => {
   const fields = await form(c);
   const role = fields.text("role");
   const next = safeNext(fields.text("next"));
-  const body = await c.req.parseBody();
+  const body = await bodyOf(c);
   let right: boolean;
   try {
     right = await db.signIn(role, typeof body["password"] === "string" ? body["password"] : "");

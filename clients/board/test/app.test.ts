@@ -1,0 +1,125 @@
+/** What a session and its stream outlive, without a server: the database answers what a test says. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { makeApp } from "../src/app.js";
+import type { Database } from "../src/db.js";
+import { networkOf } from "../src/limit.js";
+import type { Listener } from "../src/live.js";
+import { beginSession } from "../src/session.js";
+import { readSettings } from "../src/settings.js";
+import { asRefused } from "../src/web.js";
+import { until } from "./_harness.js";
+
+const REVOKED = Object.assign(new Error('permission denied to set role "ann"'), { code: "42501" });
+
+/** A board on a database that knows rights only; undefined: the board may not act for the role. */
+function make(state: { rights: string[] | undefined }) {
+  const listeners = new Set<Listener>();
+  const db = {
+    as: (_: string, work: (query: unknown) => Promise<unknown>) => {
+      if (state.rights === undefined) return Promise.reject(REVOKED);
+      const rows = state.rights.map((name) => ({ name }));
+      return work({ rows: () => Promise.resolve(rows) });
+    },
+    hasCitizen: false,
+    signIn: () => Promise.resolve(true),
+  } as unknown as Database;
+  const live = {
+    subscribe(listener: Listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    connected: () => true,
+    end: () => Promise.resolve(),
+  };
+  const app = makeApp({ settings: readSettings({ BOARD_BEHIND_PROXY: "1", BOARD_ATTEMPTS_PER_MINUTE: "2" }), db, live });
+  const cookie = `oms_board=${beginSession("ann", 60)}`;
+  const ask = (path: string, init: RequestInit = {}) =>
+    Promise.resolve(app.request(`http://board.test${path}`, { ...init, headers: { cookie, "x-forwarded-for": "192.0.2.1", "sec-fetch-site": "same-origin", ...(init.headers as Record<string, string> | undefined) } }));
+  const say = (ticket: string) => {
+    for (const listener of listeners) listener({ kind: "status", ticket, data: { ticket } });
+  };
+  return { ask, say, listeners };
+}
+
+/** Rights are asked for again after half a minute; a test does not wait for it. */
+function later(t: { mock: { method(o: object, name: string, as: () => number): unknown } }): void {
+  const now = Date.now();
+  t.mock.method(Date, "now", () => now + 31_000);
+}
+
+const signIn = { method: "POST", body: new URLSearchParams({ role: "bob", password: "x" }) };
+
+test("who may no longer be acted for is signed out, and can sign in as somebody else", async (t) => {
+  const state: { rights: string[] | undefined } = { rights: ["get_ticket"] };
+  const { ask } = make(state);
+  assert.equal((await ask("/welcome")).status, 200);
+  state.rights = undefined;
+  later(t);
+  const answer = await ask("/");
+  assert.deepEqual([answer.status, answer.headers.get("location")], [303, "/sign-in?next=%2F"]);
+  state.rights = ["get_ticket"];
+  assert.equal((await ask("/sign-in", signIn)).status, 303);
+});
+
+test("signing in again beside a session, by a form that is older than it", async () => {
+  const { ask } = make({ rights: ["get_ticket"] });
+  assert.equal((await ask("/sign-in", signIn)).status, 303);
+});
+
+async function hear(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
+  const { done, value } = await reader.read();
+  return done ? "the end" : new TextDecoder().decode(value);
+}
+
+for (const [what, rights] of [["the level", ["sla_report"]], ["the role", undefined]] as const)
+  test(`who loses ${what} hears nothing more`, async (t) => {
+    const state: { rights: string[] | undefined } = { rights: ["get_ticket"] };
+    const { ask, say, listeners } = make(state);
+    const reader = (await ask("/live")).body?.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+    assert.match(await hear(reader), /event: resync/);
+    say("DL-2026-00001");
+    assert.match(await hear(reader), /DL-2026-00001/);
+    state.rights = rights === undefined ? undefined : [...rights];
+    later(t);
+    say("DL-2026-00002");
+    assert.equal(await hear(reader), "the end");
+    assert.equal(listeners.size, 0);
+  });
+
+test("a stream that nobody reads is none", async () => {
+  const { ask, listeners } = make({ rights: ["get_ticket"] });
+  assert.equal((await ask("/live", { method: "HEAD" })).status, 200);
+  assert.equal(listeners.size, 0);
+  const stream = await ask("/live");
+  assert.equal(listeners.size, 1);
+  await stream.body?.cancel();
+  await until("the end of the stream", () => listeners.size === 0);
+});
+
+test("a body that is no form is refused, and is no fault of the board", async (t) => {
+  const error = t.mock.method(console, "error", () => undefined);
+  const { ask } = make({ rights: ["get_ticket"] });
+  const broken = { method: "POST", headers: { "content-type": "multipart/form-data; boundary=x" }, body: "--x\r\nno form" };
+  assert.equal((await ask("/sign-in", broken)).status, 400);
+  assert.equal((await ask("/sign-out", broken)).status, 400);
+  assert.equal(error.mock.callCount(), 0);
+});
+
+test("attempts are counted for an address, of IPv6 for its network", async () => {
+  const { ask } = make({ rights: [] });
+  const statuses: number[] = [];
+  for (const from of ["2001:db8::1", "2001:db8:0:0:f00::2", "2001:DB8::3", "2001:db8:0:1::1"])
+    statuses.push((await ask("/sign-in", { ...signIn, headers: { "x-forwarded-for": from } })).status);
+  assert.deepEqual(statuses, [303, 303, 429, 303]);
+  assert.deepEqual(
+    ["192.0.2.1", "::ffff:192.0.2.1", "fe80::1%eth0", "::1", "2001:db8:1:2:3:4:5:6", "unknown", ""].map(networkOf),
+    ["192.0.2.1", "192.0.2.1", "fe80:0:0:0", "0:0:0:0", "2001:db8:1:2", "unknown", ""],
+  );
+});
+
+test("a connection that broke or could not be had is said to be so", () => {
+  for (const text of ["Connection terminated unexpectedly", "timeout exceeded when trying to connect", "Connection terminated due to connection timeout"])
+    assert.equal(asRefused(new Error(text))?.status, 503, text);
+  assert.equal(asRefused(new TypeError("undefined is not a function")), undefined);
+});
