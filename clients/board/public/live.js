@@ -13,12 +13,14 @@ const alerts = document.getElementById("alerts");
 const wanted = new Set();
 /** Stages that are open now and not on this page. */
 const elsewhere = new Set();
+/** A board on the wall runs for weeks. */
+const MOST_ELSEWHERE = 1000;
 let fetching = false;
 
 function showState() {
   if (!isOpen()) return;
   const n = elsewhere.size;
-  say("on", n === 0 ? "Live" : `Live. ${n} ${n === 1 ? "stage" : "stages"} elsewhere changed: load the page again to sort them in.`);
+  say("on", n === 0 ? "Live" : `Live. ${n === MOST_ELSEWHERE ? "Many" : n} ${n === 1 ? "stage" : "stages"} elsewhere changed: load the page again to sort them in.`);
 }
 
 async function refresh() {
@@ -42,7 +44,7 @@ function show(tickets, html) {
     if (row === undefined) gone(old);
     else if (changed(old, row)) replace(old, row);
   }
-  for (const key of fresh.keys()) elsewhere.add(key);
+  for (const key of fresh.keys()) if (elsewhere.size < MOST_ELSEWHERE) elsewhere.add(key);
   showClocks();
   showState();
 }

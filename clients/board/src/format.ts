@@ -17,7 +17,18 @@ export const percent = (share: number | null) => (share === null ? "–" : `${(s
 /** id_check → id check: for people who read it, and to give browsers a place to break the line. */
 export const words = (id: string) => id.replaceAll("_", " ");
 
-export function makeTimes(timezone: string) {
+/** A zone that the database knows and JavaScript does not is rare: then times are in UTC, and the page says so. */
+export function knownZone(timezone: string): string {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: timezone });
+    return timezone;
+  } catch {
+    return "UTC";
+  }
+}
+
+export function makeTimes(zone: string) {
+  const timezone = knownZone(zone);
   const date = new Intl.DateTimeFormat("en-CA", { timeZone: timezone, year: "numeric", month: "2-digit", day: "2-digit" });
   const time = new Intl.DateTimeFormat("en-GB", { timeZone: timezone, hour: "2-digit", minute: "2-digit" });
   return {

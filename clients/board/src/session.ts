@@ -76,9 +76,12 @@ export function sameToken(session: Session, token: unknown): boolean {
 
 /** Does what rightsOf() threw say that the board may no longer act for the role? It was revoked, or dropped. */
 export function isRoleLost(error: unknown): boolean {
+  if (error instanceof NoLogin) return true;
   const { code } = error as { code?: unknown };
   return code === "42501" || code === "22023";
 }
+
+class NoLogin extends Error {}
 
 /**
  * The functions and relations of oms that the person may use. It decides what a page offers; what is allowed
@@ -86,13 +89,19 @@ export function isRoleLost(error: unknown): boolean {
  */
 export async function rightsOf(db: Database, session: Session): Promise<ReadonlySet<string>> {
   if (Date.now() - session.rightsAt > RIGHTS_MS) {
-    const rows = await db.as(session.role, (q) =>
-      q.rows<{ name: string }>(
+    const rows = await db.as(session.role, async (q) => {
+      // Whoever could not sign in any more is not signed in any more.
+      const still = await q.rows(
+        `SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) CURRENT_USER AND r.rolcanlogin
+           AND (r.rolvaliduntil IS NULL OR r.rolvaliduntil OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp())`,
+      );
+      if (still.length === 0) throw new NoLogin("the role may not log in any more");
+      return q.rows<{ name: string }>(
         `SELECT DISTINCT p.proname::pg_catalog.text AS name FROM pg_catalog.pg_proc AS p
            WHERE p.pronamespace OPERATOR(pg_catalog.=) (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) 'oms')
              AND pg_catalog.has_schema_privilege('oms', 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')`,
-      ),
-    );
+      );
+    });
     session.rights = new Set(rows.map((r) => r.name));
     session.rightsAt = Date.now();
   }

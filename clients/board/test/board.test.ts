@@ -125,7 +125,7 @@ test("an alert is shown with a link to its ticket", async () => {
   assert.equal(await alert.getByRole("link").getAttribute("href"), `/tickets/${ticket}`);
 });
 
-test("the server's restart in the middle: the page says so, comes back by itself and misses nothing", async () => {
+test("the board's restart in the middle: the page says so, and then that its session has ended", async () => {
   const ticket = await openTicket();
   const page = await w.open("ann", `/?q=${ticket}`);
   await page.locator('#live[data-state="on"]').waitFor();

@@ -1,6 +1,9 @@
 /** Signing in, and what protects a session and its forms. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { openDatabase } from "../src/db.js";
+import { isRoleLost, rightsOf, type Session } from "../src/session.js";
+import { readSettings } from "../src/settings.js";
 import { accessible, LOAN, until, world, type World } from "./_harness.js";
 
 let w: World;
@@ -111,6 +114,30 @@ test("who loses the role is out at once; who loses the level sees nothing more",
   } finally {
     await w.sql("SELECT oms.revoke_access('tom')");
     await w.sql("DROP ROLE tom");
+  }
+});
+
+test("who may not log in any more, or whose password has run out, is signed out", async () => {
+  await w.sql("CREATE ROLE una LOGIN PASSWORD 'una-demo'");
+  await w.sql("GRANT una TO oms_board");
+  await w.sql("SELECT oms.grant_access('una', 'staff')");
+  const login = { PGUSER: "oms_board", PGPASSWORD: "board-demo", PGDATABASE: await w.one("SELECT current_database()::text") };
+  Object.assign(process.env, login);
+  const db = openDatabase(readSettings({}));
+  try {
+    const rights = () => rightsOf(db, { role: "una", rights: new Set<string>(), rightsAt: 0 } as unknown as Session);
+    assert.ok((await rights()).has("get_ticket"));
+    for (const [away, back] of [["NOLOGIN", "LOGIN"], ["VALID UNTIL '2001-01-01'", "VALID UNTIL 'infinity'"]] as const) {
+      await w.sql(`ALTER ROLE una ${away}`);
+      await assert.rejects(rights(), (error) => isRoleLost(error), away);
+      await w.sql(`ALTER ROLE una ${back}`);
+      assert.ok((await rights()).has("get_ticket"));
+    }
+  } finally {
+    await db.end();
+    for (const name of Object.keys(login)) Reflect.deleteProperty(process.env, name);
+    await w.sql("SELECT oms.revoke_access('una')");
+    await w.sql("DROP ROLE una");
   }
 });
 

@@ -4,7 +4,7 @@
  */
 import { Hono } from "hono";
 import type { Child, FC } from "hono/jsx";
-import { words } from "../format.js";
+import { knownZone, words } from "../format.js";
 import { page } from "../layout.js";
 import { track, type PublicEvent, type PublicView } from "../tracking.js";
 import { Field } from "../ui.js";
@@ -29,7 +29,7 @@ const EVENTS: Record<string, readonly [string, string]> = {
 };
 
 function plainTimes(zone: string): (at: string) => string {
-  const format = new Intl.DateTimeFormat("en-US", { timeZone: zone, dateStyle: "long", timeStyle: "short" });
+  const format = new Intl.DateTimeFormat("en-US", { timeZone: knownZone(zone), dateStyle: "long", timeStyle: "short" });
   return (at) => format.format(new Date(at));
 }
 
@@ -185,7 +185,7 @@ trackRoutes.post("/track", async (c) => {
           <Event event={event} time={time} />
         ))}
       </ol>
-      <p class="hint">Times are those of {zone}.</p>
+      <p class="hint">Times are those of {knownZone(zone)}.</p>
       <p class="no-print">
         <button type="button" id="print" hidden>
           Print this page
