@@ -68,7 +68,6 @@ oms_guc_init(bool preloading)
 							   &oms_databases, "*", PGC_SIGHUP, GUC_LIST_INPUT,
 							   NULL, NULL, NULL);
 
-	oms_dispatch_mode = preloading ? OMS_DISPATCH_WORKER : OMS_DISPATCH_TRANSACTION;
 	DefineCustomEnumVariable("oms.dispatch",
 							 "How events reach the listeners.",
 							 "\"worker\" leaves them to the worker of the database, \"transaction\" sends "
