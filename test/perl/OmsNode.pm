@@ -150,7 +150,7 @@ sub worker_up
 			my ($out, $err) = ('', '');
 			$self->psql('postgres', "SELECT s.pid FROM pg_stat_activity AS s
 				WHERE s.backend_type = 'oms worker' AND s.datname = '$db' AND s.pid <> $not
-				AND s.wait_event = 'Extension'", stdout => \$out, stderr => \$err);
+				AND s.wait_event_type = 'Extension'", stdout => \$out, stderr => \$err);
 			$pid = $out;
 			return $out =~ /^\d+$/;
 		}, $seconds) // diag("no worker for $db: " . $self->workers);

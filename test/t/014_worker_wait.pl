@@ -14,7 +14,7 @@ my $start;
 sub waiting
 {
 	my ($number) = @_;
-	return $node->becomes("SELECT count(*) FROM pg_stat_activity WHERE query ~ '^CALL oms.wait' AND wait_event = 'Extension'",
+	return $node->becomes("SELECT count(*) FROM pg_stat_activity WHERE query ~ '^CALL oms.wait' AND wait_event_type = 'Extension'",
 		$number);
 }
 
