@@ -55,6 +55,10 @@ typedef struct Known
 } Known;
 
 static BackgroundWorkerHandle **handles;	/* by place */
+
+/* How often the settings were read, and how often when each worker was started */
+static uint64 reloads = 0;
+static uint64 *reloads_at_start;
 static List *without = NIL;		/* databases that have no extension, by OID */
 static bool lacks_place = false;	/* some database had no place at the last look */
 static TimestampTz last_complaint = 0;
@@ -208,6 +212,7 @@ start_worker(int number)
 
 	pg_atomic_write_u32(&database->leave, 0);
 	oms_shared_set_state(database, OMS_WORKER_STARTING);
+	reloads_at_start[number] = reloads;
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	if (!RegisterDynamicBackgroundWorker(&worker, &handles[number]))
 	{
@@ -241,6 +246,9 @@ worker_ended(int number)
 			pg_atomic_write_u32(&oms_shared->rescan, 1);
 		return;
 	}
+	/* switched off, by settings that it read before they changed */
+	if (state == OMS_WORKER_OFF && reloads_at_start[number] != reloads)
+		state = OMS_WORKER_AWAY;
 	if (state == OMS_WORKER_AWAY)
 		pause = 0;
 	else if (state == OMS_WORKER_STARTING)
@@ -335,6 +343,7 @@ oms_launcher_main(Datum arg)
 
 	handles = MemoryContextAllocZero(TopMemoryContext,
 									 sizeof(BackgroundWorkerHandle *) * oms_shared->ndatabases);
+	reloads_at_start = MemoryContextAllocZero(TopMemoryContext, sizeof(uint64) * oms_shared->ndatabases);
 	/* workers of a launcher that ended run on; those that do not are looked at again */
 	for (int i = 0; i < oms_shared->ndatabases; i++)
 		if (oms_shared_state(&oms_shared->databases[i]) == OMS_WORKER_STARTING)
@@ -356,6 +365,7 @@ oms_launcher_main(Datum arg)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
+			reloads++;
 			look_again_at_those_switched_off();
 			pg_atomic_write_u32(&oms_shared->rescan, 1);
 		}
