@@ -1239,7 +1239,7 @@ COMMENT ON FUNCTION oms.draw_workflow(jsonb, text) IS 'a definition as a picture
 --------------------------------------------------------------------------------------------------
 -- api: what changed, for those who keep a copy
 --
--- docs/lake.md tells how it is read, src/store/changes.c why nothing is lost.
+-- docs/guides/lake.md tells how it is read, src/store/changes.c why nothing is lost.
 --------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION oms.changes_since(cursor text DEFAULT NULL, max int DEFAULT 1000)
@@ -1410,7 +1410,7 @@ CREATE FUNCTION oms.help(task text DEFAULT NULL) RETURNS TABLE (task text, call 
 COMMENT ON FUNCTION oms.help(text) IS 'the functions that the caller may use, by task, with their arguments ([optional]) and what they do; task: one of the tasks, or the name of a function';
 -- api: reports
 --
--- What managers look at; docs/reports.md has it column by column.  What is finished is added up from
+-- What managers look at; docs/guides/reports.md has it column by column.  What is finished is added up from
 -- oms.rollup, which oms.roll_up() keeps, and from what happened since its horizon; see
 -- src/store/rollup.c.  What is open is read as it stands.
 --
@@ -1967,7 +1967,7 @@ CREATE FUNCTION oms.sla_report("from" timestamptz, "to" timestamptz, workflow te
 		FROM total AS t
 		ORDER BY t.workflow NULLS FIRST, t.depth DESC, t.stage_no, t.stage;
 	$$;
-COMMENT ON FUNCTION oms.sla_report(timestamptz, timestamptz, text) IS 'how time limits were kept, by what was finished in [from, to), by what was due then, and of what is open now; a row for everything (workflow and stage NULL), for each workflow (stage NULL) and each stage. NULL: without that end; workflow NULL: all. docs/reports.md has the columns';
+COMMENT ON FUNCTION oms.sla_report(timestamptz, timestamptz, text) IS 'how time limits were kept, by what was finished in [from, to), by what was due then, and of what is open now; a row for everything (workflow and stage NULL), for each workflow (stage NULL) and each stage. NULL: without that end; workflow NULL: all. docs/guides/reports.md has the columns';
 
 CREATE FUNCTION oms.report_way(by text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_report_way' LANGUAGE C IMMUTABLE;
@@ -2057,7 +2057,7 @@ CREATE FUNCTION oms.bottlenecks("from" timestamptz, "to" timestamptz, workflow t
 		CROSS JOIN days AS d
 		ORDER BY s.total_us DESC, s.workflow, s.stage;
 	$$;
-COMMENT ON FUNCTION oms.bottlenecks(timestamptz, timestamptz, text) IS 'where the time of what was finished in [from, to) went, the stage with the most first, and how much is open there now. Time on the wall; NULL: without that end; workflow NULL: all. docs/reports.md has the columns';
+COMMENT ON FUNCTION oms.bottlenecks(timestamptz, timestamptz, text) IS 'where the time of what was finished in [from, to) went, the stage with the most first, and how much is open there now. Time on the wall; NULL: without that end; workflow NULL: all. docs/guides/reports.md has the columns';
 
 CREATE FUNCTION oms.roll_up(everything bool DEFAULT false) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'oms_roll_up' LANGUAGE C VOLATILE;
@@ -2492,7 +2492,7 @@ CREATE FUNCTION oms.check_piece(text) RETURNS bytea
 COMMENT ON FUNCTION oms.check_piece(text) IS 'for oms.check(): a text as it is hashed, in UTF-8 after its length';
 
 CREATE VIEW oms.check_chain (kind, ticket, detail) AS
-	-- Each event with the hash that its content and the hash before it give (docs/hash-chain.md).
+	-- Each event with the hash that its content and the hash before it give (docs/reference/hash-chain.md).
 	SELECT 'chain', c.ticket_id, pg_catalog.format('event %s: %s', c.seq, p.problem)
 	FROM (
 		SELECT e.ticket_id, e.seq, e.at, e.xid, e.hash, pg_catalog.lag(e.seq) OVER w AS seq_before,

@@ -1,5 +1,5 @@
 -- seal: Merkle seals over the chains of many tickets, worked out anew in plain SQL from the description
--- in docs/seals.md. Numbers of seals are shown from the first one of this file on; tickets as T1, T2 …
+-- in docs/guides/seals.md. Numbers of seals are shown from the first one of this file on; tickets as T1, T2 …
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS oms;
 SET oms.now = '2026-03-02 14:00+00';

@@ -1,4 +1,4 @@
-# docs/backup.md, by pgBackRest: what it shows is run; then somebody does harm, and the server goes back to the moment
+# docs/operation/backup.md, by pgBackRest: what it shows is run; then somebody does harm, and the server goes back to the moment
 # before it.
 use strict;
 use warnings FATAL => 'all';
@@ -8,7 +8,7 @@ use OmsBackup;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $doc = OmsDocument->read(dirname(__FILE__) . '/../../docs/backup.md');
+my $doc = OmsDocument->read(dirname(__FILE__) . '/../../docs/operation/backup.md');
 my @blocks = $doc->section('pgBackRest');
 my ($ini) = grep { $_->{language} eq 'ini' } @blocks;
 my ($conf) = grep { $_->{language} eq 'conf' } @blocks;

@@ -1,5 +1,5 @@
 # A real Prometheus scrapes a real exporter, with the files of ops/prometheus: all of oms.metrics arrives as it is, alerts
-# come up, each query of ops/grafana/oms.json has an answer, and the SQL of docs/runbook.md and ops/README.md runs.
+# come up, each query of ops/grafana/oms.json has an answer, and the SQL of docs/operation/runbook.md and ops/README.md runs.
 use strict;
 use warnings FATAL => 'all';
 
@@ -239,12 +239,12 @@ is((ask('query', query => 'rate(oms_health)'))[0], undef, 'a wrong query would b
 
 # ---- the runbook ----
 
-my $runbook = OmsDocument->read("$ops/../docs/runbook.md");
+my $runbook = OmsDocument->read("$ops/../docs/operation/runbook.md");
 is(join(' ', grep { /^Oms/ } $runbook->titles), join(' ', sort keys %rule),
 	'each alert has its section with something to look at, and each section its alert');
 foreach my $alert (sort keys %rule)
 {
-	is($rule{$alert}{annotations}{runbook}, 'docs/runbook.md#' . lc $alert, "$alert points to it");
+	is($rule{$alert}{annotations}{runbook}, 'docs/operation/runbook.md#' . lc $alert, "$alert points to it");
 	like($rule{$alert}{annotations}{summary} // '', qr/\w/, "$alert says what it is about");
 	like($rule{$alert}{labels}{severity} // '', qr/^(critical|warning)$/, "$alert has a severity");
 }

@@ -1,4 +1,4 @@
-# OmsBackup: a server that is backed up, lost, restored and set to work, by the commands of docs/backup.md.
+# OmsBackup: a server that is backed up, lost, restored and set to work, by the commands of docs/operation/backup.md.
 package OmsBackup;
 
 use strict;

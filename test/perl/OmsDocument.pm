@@ -1,6 +1,6 @@
 # The commands of a document, to be run by a test as they are shown.
 #
-#	my $doc = OmsDocument->read("docs/backup.md");
+#	my $doc = OmsDocument->read("docs/operation/backup.md");
 #	foreach my $block ($doc->section('pg_dump')) { … }
 #
 # A block is a hash: language, text, output (the ```text beneath it, or undef), line, and notes: what
@@ -59,7 +59,7 @@ sub try
 	my ($self, $block, %env) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	local %ENV = (%ENV, %env);
-	my $name = "$self->{file}:$block->{line}" =~ s{^.*/(?=docs/|README)}{}r;
+	my $name = "$self->{file}:$block->{line}" =~ s{^.*/(?=docs/|ops/)}{}r;
 	my %command = (
 		sh => [ 'bash', '-euo', 'pipefail' ],
 		sql => [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1' ]);

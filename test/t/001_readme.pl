@@ -1,12 +1,14 @@
-# The documents tell the truth: every command that README.md and docs/*.md show is run here, and what
-# they print beneath it is what comes out.
+# The documents tell the truth: every command that README.md and the pages of docs/ show is run here, and
+# what they print beneath it is what comes out.
 #
 # A document is read from top to bottom, its SQL in one session of a database of its own:
 #
 #	```sql		is run by psql; must not fail, unless its output is shown
-#	```text		beneath it is the output, to the letter (but for the number of a process)
+#	```text		beneath it is the output, to the letter (but for the number of a process, and for the
+#				suffix of a tracking number, which nobody can know beforehand)
 #	```mermaid	beneath it is the same, without the lines that psql draws around it
-#	<!-- sql: SET oms.now = '…' -->		is run as well, unseen: so times can be compared, too
+#	<!-- sql: SET oms.now = '…' -->		is run as well, unseen: so times can be compared, too. Pages that go on from
+#				the same tickets begin with a script of test/docs
 #	```sh		"make x" must be a target; "cc" compiles the C block above it, "./x" runs it, and the
 #				output beneath is what it prints when a ticket is opened
 #	```json		must be JSON
@@ -21,6 +23,7 @@ use warnings FATAL => 'all';
 
 use Cwd;
 use File::Basename;
+use File::Path qw(make_path);
 use IPC::Run;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
@@ -72,6 +75,7 @@ sub normal
 {
 	my ($text) = @_;
 	$text =~ s/(server process with PID) \d+/$1 N/g;
+	$text =~ s/\b([A-Z]{1,4}-\d{4}-\d{5,})-[0-9A-HJKMNP-TV-Z]{9}\b/$1-SUFFIX/g;
 	$text =~ s/\s+\z//;
 	return $text;
 }
@@ -99,7 +103,7 @@ sub run_sql
 		$script .= "\\echo \@\@unseen $i\n$sql[$i]{unseen}\\echo \@\@begin $i\n$text\\echo \@\@end $i\n";
 	}
 	IPC::Run::run([ 'psql', '-Xq', '-d', $node->connstr($db) ], '<', \$script, '>&', \$out,
-		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+		init => sub { chdir $top or die "no $top" }, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	for my $i (0 .. $#sql)
 	{
 		$out =~ /^\@\@unseen $i\n(.*?)^\@\@begin $i\n(.*?)^\@\@end $i\n/ms;
@@ -242,7 +246,8 @@ sub corrected
 	return join '', @lines;
 }
 
-my %document = map { basename($_) => slurp_file($_) } "$top/README.md", glob("$top/docs/*.md");
+my %document = map { $_ => slurp_file("$top/$_") }
+  map { s{^\Q$top/}{}r } "$top/README.md", glob("$top/docs/*.md $top/docs/*/*.md");
 foreach my $name (sort keys %document)
 {
 	(my $db = lc $name) =~ s/\W/_/g;
@@ -258,7 +263,8 @@ foreach my $name (sort keys %document)
 	if (grep { $_->[2] } @verdicts)
 	{
 		my $dir = $ENV{TESTLOGDIR} // PostgreSQL::Test::Utils::tempdir();
-		system('mkdir', '-p', $dir) == 0 && append_to_file("$dir/$name", corrected($document{$name}, @verdicts));
+		make_path(dirname("$dir/$name"));
+		append_to_file("$dir/$name", corrected($document{$name}, @verdicts));
 		note("$name as it should be stands with the logs of this test");
 	}
 }
@@ -282,9 +288,9 @@ foreach my $name (sort keys %document)
 	is($wrong->("$first```sql\nSELECT 1;\n"), 1, 'a block without an end is found');
 }
 
-# The recipes of docs/cookbook.md: each defines a workflow, shows its picture, and runs tickets to their end.
+# The recipes of the cookbook: each defines a workflow, shows its picture, and runs tickets to their end.
 {
-	my @recipes = split /^(?=## )/m, $document{'cookbook.md'};
+	my @recipes = split /^(?=## )/m, $document{'docs/guides/cookbook.md'};
 	my %workflow;
 	foreach (grep { /^## \d/ } @recipes)
 	{
@@ -292,23 +298,24 @@ foreach my $name (sort keys %document)
 		my ($name) = /create_workflow\('\{\s*"name": "(.*?)"/ or next;
 		$workflow{$name} = 1;
 		like($_, qr/^SELECT oms.diagram\('\Q$name\E'\);\n```\n```mermaid$/m, "$title has a picture");
-		is($node->safe_psql('cookbook_md', "SELECT count(*) > 0, bool_and(status IN ('done', 'cancelled'))
+		is($node->safe_psql('docs_guides_cookbook_md', "SELECT count(*) > 0, bool_and(status IN ('done', 'cancelled'))
 			FROM oms.ticket WHERE workflow = '$name'"), 't|t', "$title comes to its end");
 	}
 	is(scalar(keys %workflow), 12, 'twelve recipes');
-	is($node->safe_psql('cookbook_md', 'SELECT c.* FROM oms.ticket AS t, oms.check(t.ticket_id) AS c'), '',
+	is($node->safe_psql('docs_guides_cookbook_md', 'SELECT c.* FROM oms.ticket AS t, oms.check(t.ticket_id) AS c'), '',
 		'all is well with every ticket of the cookbook');
 }
 
-# ---- the reference part of README.md against the sources and the server ----
+# ---- the reference against the sources and the server ----
 
-my $readme = $document{'README.md'};
-my $db = 'readme_md';
+sub page { return $document{"docs/$_[0].md"} // die "no page $_[0]" }
+
+my $db = 'docs_reference_functions_md';
 
 sub rows { return sort split /\n/, $node->safe_psql($db, $_[0]) }
 
 # Functions and procedures, with their arguments and results; those behind a view are with the relations
-my @shown = sort $readme =~ /^\| `(\w+\(.*?\) → .+?|CALL \w+\(.*?\))` \|/mg;
+my @shown = sort { $a cmp $b } page('reference/functions') =~ /^\| `(\w+\(.*?\) → .+?|CALL \w+\(.*?\))` \|/mg;
 my @real = sort map {
 	s/timestamp with time zone/timestamptz/g;
 	s/\binteger\b/int/g;
@@ -324,14 +331,14 @@ my @real = sort map {
 	FROM pg_proc WHERE pronamespace = 'oms'::regnamespace AND prorettype <> 'trigger'::regtype
 	AND NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'oms'::regnamespace AND relkind = 'v' AND relname = proname)
 	AND proname !~ '^ticket_id|^text$|^(ticket|stage)_status$|^(?:known|get_archived)_ticket$|^check_|^report_'});
-is_deeply(\@shown, \@real, 'README.md lists every function as it is');
+is_deeply(\@shown, \@real, 'reference/functions lists every function as it is');
 my %named = map { /^(?:CALL )?(\w+)/ => 1 } @shown;
 is_deeply([ sort keys %named ], [ rows(q{SELECT DISTINCT function FROM oms.help_task
 	WHERE function NOT IN ('metrics', 'worker_errors', 'worker_status')}) ], 'help() knows them all');
 
 # Relations
-my %columns = $readme =~ /^\| `(oms\.\w+)` \| .*? \| `([a-z_0-9, ]+)` \|$/mg;
-cmp_ok(scalar(keys %columns), '>', 3, 'README.md has relations');
+my %columns = page('reference/relations') =~ /^\| `(oms\.\w+)` \| .*? \| `([a-z_0-9, ]+)` \|$/mg;
+cmp_ok(scalar(keys %columns), '>', 3, 'reference/relations has relations');
 foreach my $relation (sort keys %columns)
 {
 	is($columns{$relation}, $node->safe_psql($db, "SELECT string_agg(attname, ', ' ORDER BY attnum)
@@ -340,9 +347,9 @@ foreach my $relation (sort keys %columns)
 }
 
 # Levels: what a role that has one may execute and read
-my ($level_table) = $readme =~ /^\| level \| for .*?\n(.*?)\n\n/ms;
+my ($level_table) = page('guides/access') =~ /^\| level \| for .*?\n(.*?)\n\n/ms;
 my %shown_level = $level_table =~ /^\| `(\w+)` \| .*? \| (.*) \|$/mg;
-my ($everyone) = $readme =~ /^All of them may call (.*)\.$/m;
+my ($everyone) = page('guides/access') =~ /^All of them may call (.*)\.$/m;
 my (%level, %relation_of);
 foreach my $level (qw(citizen portal agent monitor staff admin))
 {
@@ -371,7 +378,7 @@ my $source = slurp_file("$top/src/engine/definition.c");
 foreach my $what (qw(workflow stage))
 {
 	my ($rules) = $source =~ /KeyRule ${what}_keys\[\] = \{(.*?)\n\};/s;
-	my ($table) = $readme =~ /^\| key of [a-z]+ $what \|.*?\n(.*?)\n\n/ms;
+	my ($table) = page('reference/definition') =~ /^\| key of [a-z]+ $what \|.*?\n(.*?)\n\n/ms;
 	is_deeply([ sort $table =~ /^\| `(\w+)`/mg ], [ sort $rules =~ /\{"(\w+)"/g ], "keys of a $what");
 }
 
@@ -386,29 +393,29 @@ foreach (slurp_file("$top/src/engine/lifecycle.c") =~ /\{("[\w ]+",\s*"[-+]+")\}
 	$may{$verb} = @may == @states ? 'any' : join ', ', map { "`$states[$_]`" } @may
 	  unless $verb eq 'lease expiry';
 }
-my ($table) = $readme =~ /^\| function \| allowed if .*?\n(.*?)\n\n/ms;
+my ($table) = page('reference/states') =~ /^\| function \| allowed if .*?\n(.*?)\n\n/ms;
 is_deeply({ $table =~ /^\| `([^`]+)` \| (.*?) \|/mg }, \%may, 'which function is allowed in which state');
 
 # Settings, sorted, with their defaults and who can change them
 my @settings = map { [/^\| `(oms\.\w+)` \| (.*?) \| (.*?) \|/] }
-  $readme =~ /^(\| `oms\.\w+` \| .*? \| by \w+ \|)/mg;
+  page('reference/settings') =~ /^(\| `oms\.\w+` \| .*? \| by \w+ \|)/mg;
 is_deeply(\@settings, [ map { [ split /;/ ] } split /\n/, $node->safe_psql($db, q{LOAD 'oms';
 	SELECT concat_ws(';', name, CASE boot_val WHEN '' THEN 'empty' ELSE '`' || boot_val || unit_text || '`' END,
 		CASE context WHEN 'superuser' THEN 'by superusers' WHEN 'sighup' THEN 'by reload'
 			WHEN 'postmaster' THEN 'by restart' ELSE context END)
 	FROM pg_settings, LATERAL (SELECT coalesce(unit, '')) AS u (unit_text)
-	WHERE name LIKE 'oms.%' ORDER BY name COLLATE "C"}) ], 'README.md lists every setting as it is');
+	WHERE name LIKE 'oms.%' ORDER BY name COLLATE "C"}) ], 'reference/settings lists every setting as it is');
 
 # Modes of dispatch
 my $guc = slurp_file("$top/src/guc.c");
 foreach my $list ($guc =~ /config_enum_entry dispatch_modes\[\] = \{(.*?)\n\};/s)
 {
-	is_deeply([ $readme =~ /^\| `oms\.dispatch` \| events are sent .*?\n\|[-|]+\n(.*?)\n\n/ms ? $1 =~ /^\| `(\w+)`/mg : () ],
+	is_deeply([ page('reference/events') =~ /^\| `oms\.dispatch` \| events are sent .*?\n\|[-|]+\n(.*?)\n\n/ms ? $1 =~ /^\| `(\w+)`/mg : () ],
 		[ $list =~ /\{"(\w+)"/g ], 'modes of dispatch');
 }
 
-# What is said of the workers in docs/worker.md
-my $worker = $document{'worker.md'};
+# What is said of the workers
+my $worker = page('operation/worker');
 my ($states) = slurp_file("$top/src/worker/shared.c") =~ /names\[OMS_WORKER_STATES\] =\n\t\{(.*?)\n\t\};/s;
 my ($state_table) = $worker =~ /^\| state \| means \|\n(.*?)\n\n/ms;
 is_deeply([ sort $state_table =~ /^\| `([a-z ]+)` \|/mg ], [ sort $states =~ /"(.*?)"/g ], 'states of a worker');
@@ -417,26 +424,19 @@ is(join(', ', map { /`(\w+)`/g } $column_table =~ /^\| (`.*?) \|/mg), $columns{'
 	'columns of oms.worker_status are explained');
 
 # Metrics, and the reasons of oms.health()
-like($readme, qr/`$_`/, "metric $_ is named")
+like(page('operation/metrics'), qr/`$_`/, "metric $_ is named")
   foreach rows(q{SELECT DISTINCT regexp_replace(name, '_(bucket|sum|count)$', '') FROM oms.metrics WHERE name !~ '_checked_timestamp_'});
-my ($reasons) = $readme =~ /^\| reason \| bad \| degraded \|\n(.*?)\n\n/ms;
+my ($reasons) = page('operation/metrics') =~ /^\| reason \| bad \| degraded \|\n(.*?)\n\n/ms;
 my %reason = map { $_ => 1 } slurp_file("$top/src/api/health_api.c") =~ /"([a-z]+): /g;
 is_deeply([ sort map { /`(\w+)`/g } $reasons =~ /^\| (`.*?) \|/mg ], [ sort keys %reason ], 'reasons of oms.health()');
 
 # Words that stand in lists
-like($readme, qr/^\| \Q$_\E \|/m, "error $_ is explained")
+like(page('reference/errors'), qr/^\| \Q$_\E \|/m, "error $_ is explained")
   foreach map { join '', /'(.)'/g } slurp_file("$top/src/errors.h") =~ /MAKE_SQLSTATE\((.*?)\)/g;
-like($readme, qr/`$_`/, "timeline status $_ is named")
+like(page('reference/relations'), qr/`$_`/, "timeline status $_ is named")
   foreach slurp_file("$top/src/engine/event.c") =~ /\[OMS_EV_\w+\] = \{"(\w+)"/g;
-like($readme, qr/^\| `$_` \|/m, "channel $_ is explained")
+like(page('reference/events'), qr/^\| `$_` \|/m, "channel $_ is explained")
   foreach slurp_file("$top/src/worker/bell.c") =~ /= "(oms_\w+)"/g;
-
-# Files it points to
-foreach my $name (sort keys %document)
-{
-	my $dir = $name eq 'README.md' ? $top : "$top/docs";
-	ok(-e "$dir/$_", "$name points to $_") foreach $document{$name} =~ /\]\((?!https?:)([^)#]+)/g;
-}
 
 $node->stop;
 done_testing();

@@ -102,12 +102,12 @@ $node->safe_psql('postgres', 'ALTER DATABASE work SET oms.worker = off; SELECT p
 $node->restart;
 log_lacks($node, qr/cannot update table "worker_state"/, 'FOR ALL TABLES does not stop the worker');
 
-# ---- the publication of docs/lake.md ----
+# ---- the publication of docs/guides/lake.md ----
 
 {
-	my $document = slurp_file(dirname(__FILE__) . '/../../docs/lake.md');
-	my ($publication) = $document =~ /^```sql\n(CREATE PUBLICATION oms_lake .*?)^```/ms or die 'docs/lake.md has no publication';
-	my ($tables) = $document =~ /^```subscriber\n(.*?)^```/ms or die 'docs/lake.md has no tables';
+	my $document = slurp_file(dirname(__FILE__) . '/../../docs/guides/lake.md');
+	my ($publication) = $document =~ /^```sql\n(CREATE PUBLICATION oms_lake .*?)^```/ms or die 'docs/guides/lake.md has no publication';
+	my ($tables) = $document =~ /^```subscriber\n(.*?)^```/ms or die 'docs/guides/lake.md has no tables';
 
 	$node->safe_psql('postgres', 'CREATE DATABASE lake');
 	$node->safe_psql('work', $publication);

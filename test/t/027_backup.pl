@@ -1,4 +1,4 @@
-# docs/backup.md, by pg_dump and pg_basebackup: what it shows is run, the server is lost, and after the restore,
+# docs/operation/backup.md, by pg_dump and pg_basebackup: what it shows is run, the server is lost, and after the restore,
 # the check and the activation it goes on where it was. (pgBackRest: ops/t/010_pgbackrest.pl.)
 use strict;
 use warnings FATAL => 'all';
@@ -7,7 +7,7 @@ use File::Basename;
 use OmsBackup;
 use Test::More;
 
-my $doc = OmsDocument->read(dirname(__FILE__) . '/../../docs/backup.md');
+my $doc = OmsDocument->read(dirname(__FILE__) . '/../../docs/operation/backup.md');
 
 foreach my $way ('pg_dump', 'pg_basebackup')
 {

@@ -136,10 +136,10 @@ sub is_verdict
 }
 
 # The documented vectors
-my $document = slurp_file("$top/docs/seals.md");
+my $document = slurp_file("$top/docs/guides/seals.md");
 my ($golden) = $document =~ /^```json\n(.*?)^```/ms;
 my ($promise) = $document =~ /^`(ok: DL-1999.*)`\.$/m;
-is_verdict($golden, 0, $promise, 'the proof in docs/seals.md');
+is_verdict($golden, 0, $promise, 'the proof in docs/guides/seals.md');
 
 # Trees of all shapes, each of their tickets
 sql(q{DO $$ BEGIN FOR n IN 1..20 LOOP

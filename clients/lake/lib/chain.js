@@ -1,4 +1,4 @@
-// The hash of an event, as docs/hash-chain.md describes it: from the columns that the lake has, without the server.
+// The hash of an event, as docs/reference/hash-chain.md describes it: from the columns that the lake has, without the server.
 import { createHash } from "node:crypto";
 
 const nothing = Buffer.from("ffffffff", "hex");

@@ -1,4 +1,4 @@
-// The queries of docs/lake.md: each runs on a lake alone, and says what the server says.
+// The queries of docs/guides/lake.md: each runs on a lake alone, and says what the server says.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 
 import { newDatabase, newDirectory, openLake, run, top } from "./helpers.js";
 
-const queries = Object.fromEntries([...fs.readFileSync(path.join(top, "../../docs/lake.md"), "utf8").matchAll(/^```duckdb (\w+)\n(.*?)^```/gms)]
+const queries = Object.fromEntries([...fs.readFileSync(path.join(top, "../../docs/guides/lake.md"), "utf8").matchAll(/^```duckdb (\w+)\n(.*?)^```/gms)]
   .map(([, name, sql]) => [name, sql]));
 let db;
 let lake;

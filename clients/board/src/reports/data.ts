@@ -1,5 +1,5 @@
 /**
- * The reports of the extension, which docs/reports.md explains, with lengths of time in seconds. columns are
+ * The reports of the extension, which docs/guides/reports.md explains, with lengths of time in seconds. columns are
  * those of CSV and JSON.
  */
 import type { Query } from "../db.js";
