@@ -287,6 +287,7 @@ SELECT pg_temp.row('held', 'look', 'held_at = held_at - interval ''1 s''');
 SELECT pg_temp.row('held', 'look', 'token = 0');
 SELECT pg_temp.row('held', 'look', 'delegated_by = ''thief''');
 SELECT pg_temp.row('held', 'look', 'delegated_by = NULL');
+SELECT pg_temp.row('clocks', 'look', 'finished_by = ''thief''');
 SELECT pg_temp.row('back', 'look', 'cycle = 1');
 SELECT pg_temp.tamper('DELETE FROM oms.stage_past WHERE ticket_id = pg_temp.t(''back'') AND stage_no = 1');
 SELECT pg_temp.tamper('UPDATE oms.stage_past SET cycle = 2 WHERE ticket_id = pg_temp.t(''back'') AND stage_no = 1');
@@ -335,6 +336,10 @@ SELECT pg_temp.event('held', 'look', 'on_hold', 'status = ''warning''');
 
 -- hands
 SELECT pg_temp.row('clocks', 'sign', 'status = ''p'', worker = ''kim''');
+SELECT pg_temp.tamper('UPDATE oms.stage_state SET status = CASE stage_no WHEN 2 THEN ''p'' ELSE status END,
+  worker = CASE stage_no WHEN 2 THEN ''thief'' ELSE worker END, finished_by = CASE stage_no WHEN 1 THEN ''thief'' END
+  WHERE ticket_id = pg_temp.t(''clocks'') AND stage_no IN (1, 2)');
+SELECT pg_temp.row('clocks', 'sign', 'status = ''d'', worker = ''thief'', finished_by = ''kim''');
 
 -- timers
 SELECT pg_temp.row('held', 'side', 'timer_at = resume_at + interval ''1 s''');

@@ -225,6 +225,7 @@ typedef struct OmsStage
 	const char *owner;
 	const char *worker;			/* NULL: nobody has it, or never said a name */
 	const char *delegated_by;	/* worker to whom it comes back; else NULL */
+	const char *finished_by;	/* role of a person that finished it for its worker; else NULL */
 	int			priority;
 	int			attempt;		/* from 1, within the cycle */
 	int			cycle;			/* from 1 */

@@ -171,7 +171,8 @@ must_still_be(const Change *change, const char *status)
  * The verb that leads from one state to another by an UPDATE, applied; an illegal move is refused.
  */
 static void
-move_stage(OmsTicket *ticket, OmsStage *stage, const char *to, const char *worker, const char *doer)
+move_stage(OmsTicket *ticket, OmsStage *stage, const char *to, const char *worker,
+		   const OmsDoer *doer)
 {
 	if (strcmp(to, "queued") == 0 && stage->status == OMS_STAGE_FAILED)
 	{
@@ -202,13 +203,13 @@ move_stage(OmsTicket *ticket, OmsStage *stage, const char *to, const char *worke
 	else if (strcmp(to, "in_progress") == 0)
 	{
 		oms_require(ticket, stage, OMS_CLAIM_STAGE, NULL);
-		oms_require_other_hands(ticket, stage, worker);
+		oms_require_other_hands(ticket, stage, worker, doer);
 		oms_decide_claim(ticket, stage, worker, OMS_NO_LENGTH);
 	}
 	else if (strcmp(to, "done") == 0)
 	{
 		oms_require(ticket, stage, OMS_FINISH, NULL);
-		oms_require_other_hands(ticket, stage, stage->worker != NULL ? stage->worker : doer);
+		oms_require_other_hands(ticket, stage, stage->worker != NULL ? stage->worker : doer->role, doer);
 		oms_store_conditions(ticket, stage, stage, NULL);
 		oms_decide_finish(ticket, stage, NULL, doer);
 	}
@@ -238,6 +239,7 @@ oms_update_stage(PG_FUNCTION_ARGS)
 {
 	static const char *const allowed[] = {"status", "owner", "worker", NULL};
 	OmsCall		call;
+	OmsDoer		doer;
 	Change		change;
 	OmsTicket  *ticket;
 	OmsStage   *stage;
@@ -261,6 +263,7 @@ oms_update_stage(PG_FUNCTION_ARGS)
 		oms_check_name(worker, "worker");
 
 	oms_call_begin(&call, "UPDATE of oms.stage");
+	doer = oms_call_doer(&call, true);
 	ticket = lock_changed(&change);
 	stage = oms_store_stage(ticket, oms_stage_number(ticket, id, strlen(id)));
 	must_still_be(&change, oms_stage_status_name(stage->status));
@@ -271,8 +274,7 @@ oms_update_stage(PG_FUNCTION_ARGS)
 	}
 	if (strcmp(status, get_text(&change, change.before, "status")) != 0 &&
 		strcmp(status, oms_stage_status_name(stage->status)) != 0)
-		move_stage(ticket, stage, status, worker != NULL ? worker : call.actor.role,
-				   call.actor.role);
+		move_stage(ticket, stage, status, worker != NULL ? worker : call.actor.role, &doer);
 	if (ticket->events != NULL)
 		oms_store_apply(ticket, &call.actor);
 	else if (worker == NULL ? stage->worker != NULL

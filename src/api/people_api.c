@@ -116,7 +116,7 @@ oms_assign(PG_FUNCTION_ARGS)
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_ASSIGN, NULL);
 	require_there(worker, ticket->now);
-	oms_require_other_hands(ticket, stage, worker);
+	oms_require_other_hands(ticket, stage, worker, NULL);
 	oms_decide_assign(ticket, stage, worker, note);
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);
@@ -139,7 +139,7 @@ oms_delegate(PG_FUNCTION_ARGS)
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_DELEGATE, NULL);
 	require_there(to, ticket->now);
-	oms_require_other_hands(ticket, stage, to);
+	oms_require_other_hands(ticket, stage, to, NULL);
 	oms_decide_delegate(ticket, stage, to, note);
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);
@@ -163,7 +163,7 @@ oms_resolve_delegation(PG_FUNCTION_ARGS)
 	if (stage->delegated_by == NULL)
 		wrong_state(ticket, "resolve",
 					psprintf("stage \"%s\" is not delegated", oms_graph_stage(ticket->graph, stage->no)->id));
-	oms_require_other_hands(ticket, stage, stage->delegated_by);
+	oms_require_other_hands(ticket, stage, stage->delegated_by, NULL);
 	oms_decide_resolve(ticket, stage, note);
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);

@@ -45,6 +45,7 @@ PG_FUNCTION_INFO_V1(oms_escalate);
 typedef struct ClaimState
 {
 	const OmsCall *call;
+	OmsDoer		doer;
 	const char *worker;
 	int64		lease;
 	int			left;			/* how many are still wanted */
@@ -78,7 +79,7 @@ claim_one(void *context, OmsTicket *ticket, OmsStage *stage)
 
 	oms_catch_up(ticket, stage);
 	if (stage->status == OMS_QUEUED && strcmp(stage->owner, owner) == 0 &&
-		oms_same_hands(ticket, stage, state->worker) == 0)
+		oms_same_hands(ticket, stage, state->worker, &state->doer) == 0)
 	{
 		oms_decide_claim(ticket, stage, state->worker, state->lease);
 		return_claimed(state->result, ticket, stage);
@@ -114,6 +115,7 @@ oms_claim(PG_FUNCTION_ARGS)
 
 	oms_require_owner(owner);
 	oms_call_begin(&call, "oms.claim()");
+	state.doer = oms_call_doer(&call, state.worker == NULL);
 	if (state.worker == NULL)
 		state.worker = call.actor.role;
 	oms_store_visit_queue(owner, oms_clock_now(), claim_one, &state);
@@ -142,10 +144,12 @@ oms_claim_stage(PG_FUNCTION_ARGS)
 		token = stage->token;
 	else
 	{
+		OmsDoer		doer = oms_call_doer(&call, worker == NULL);
+
 		if (worker == NULL)
 			worker = pstrdup(call.actor.role);
 		oms_require(ticket, stage, OMS_CLAIM_STAGE, NULL);
-		oms_require_other_hands(ticket, stage, worker);
+		oms_require_other_hands(ticket, stage, worker, &doer);
 		token = oms_decide_claim(ticket, stage, worker, OMS_NO_LENGTH);
 		oms_store_apply(ticket, &call.actor);
 	}
@@ -241,9 +245,11 @@ done_before(const OmsTicket *ticket, const OmsStage *stage, Jsonb *output, const
  * done) if it was finished before with the same output.
  */
 static bool
-finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const int64 *token, const char *doer,
+finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const int64 *token, const OmsCall *call,
 	   List **queued)
 {
+	OmsDoer		doer = oms_call_doer(call, token == NULL);
+
 	*queued = NIL;
 	output = normal_output(output);
 	if (output != NULL)
@@ -251,9 +257,9 @@ finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const int64 *token, co
 	if (done_before(ticket, stage, output, token))
 		return false;
 	oms_require(ticket, stage, OMS_FINISH, token);
-	oms_require_other_hands(ticket, stage, stage->worker != NULL ? stage->worker : doer);
+	oms_require_other_hands(ticket, stage, stage->worker != NULL ? stage->worker : doer.role, &doer);
 	oms_store_conditions(ticket, stage, stage, output);
-	*queued = oms_decide_finish(ticket, stage, output, doer);
+	*queued = oms_decide_finish(ticket, stage, output, &doer);
 	return true;
 }
 
@@ -285,7 +291,7 @@ oms_stage_done(PG_FUNCTION_ARGS)
 
 	oms_call_begin(&call, "oms.stage_done()");
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
-	if (finish(ticket, stage, output, PG_ARGISNULL(3) ? NULL : &token, call.actor.role, &queued))
+	if (finish(ticket, stage, output, PG_ARGISNULL(3) ? NULL : &token, &call, &queued))
 		oms_store_apply(ticket, &call.actor);
 	oms_meter_call(OMS_TIMED_DONE, started);
 	oms_call_end(&call);
@@ -453,7 +459,7 @@ finish_items(const OmsCall *call, const DoneItem *items, int count)
 		oms_catch_up(ticket, stage);
 		oms_require_stage(ticket, stage);
 		finished += finish(ticket, stage, item->output, item->has_token ? &item->token : NULL,
-						   call->actor.role, &queued);
+						   call, &queued);
 	}
 	if (finished > 0)
 		oms_store_apply(ticket, &call->actor);

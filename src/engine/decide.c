@@ -133,17 +133,20 @@ oms_decide_release(OmsTicket *ticket, OmsStage *stage, const char *note)
 }
 
 /*
- * The stage is done; by the doer (a role), if nobody had taken it.  Needs data if the stage asks_conditions, and then also the outputs of the
- * stages finished before, this one's included.  Returns the stages that this queued.
+ * The stage is done; by the role of the doer, if nobody had taken it.  Needs data if the stage
+ * asks_conditions, and then also the outputs of the stages finished before, this one's included.  Returns
+ * the stages that this queued.
  */
 List *
-oms_decide_finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const char *doer)
+oms_decide_finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const OmsDoer *doer)
 {
 	OmsEvent   *event;
 	List	   *queued;
 
 	if (stage->worker == NULL)
-		stage->worker = doer;
+		stage->worker = doer->role;
+	else if (doer->person && strcmp(stage->worker, doer->role) != 0)
+		stage->finished_by = doer->role;
 	oms_move(ticket, stage, OMS_STAGE_DONE);
 	event = oms_event_add(ticket, OMS_EV_DONE, stage, NULL);
 	event->payload = output;

@@ -10,21 +10,31 @@
 #include "engine/graph.h"
 #include "oms.h"
 
+/* Who calls, where it matters who does a stage */
+typedef struct OmsDoer
+{
+	const char *role;			/* the role in force */
+	bool		person;			/* it counts for four eyes: a superuser's does not */
+	bool		in_person;		/* it acts for itself: without another's name or token */
+} OmsDoer;
+
 extern OmsStage *oms_ticket_find(const OmsTicket *ticket, int no);
 extern void oms_ticket_add(OmsTicket *ticket, OmsStage *stage);
 extern OmsStage *oms_ticket_stage(OmsTicket *ticket, int no);
 extern void oms_require(OmsTicket *ticket, OmsStage *stage, OmsVerb verb, const int64 *token);
 extern void oms_catch_up(OmsTicket *ticket, OmsStage *stage);
 extern void oms_catch_up_all(OmsTicket *ticket);
-extern int	oms_same_hands(OmsTicket *ticket, const OmsStage *stage, const char *worker);
-extern void oms_require_other_hands(OmsTicket *ticket, const OmsStage *stage, const char *worker);
+extern int	oms_same_hands(OmsTicket *ticket, const OmsStage *stage, const char *worker,
+						   const OmsDoer *doer);
+extern void oms_require_other_hands(OmsTicket *ticket, const OmsStage *stage, const char *worker,
+									const OmsDoer *doer);
 
 extern void oms_decide_open(OmsTicket *ticket);
 extern int64 oms_decide_claim(OmsTicket *ticket, OmsStage *stage, const char *worker,
 							  int64 lease);
 extern void oms_decide_heartbeat(OmsTicket *ticket, OmsStage *stage, int64 lease);
 extern void oms_decide_release(OmsTicket *ticket, OmsStage *stage, const char *note);
-extern List *oms_decide_finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const char *doer);
+extern List *oms_decide_finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const OmsDoer *doer);
 extern void oms_decide_fail(OmsTicket *ticket, OmsStage *stage, const char *error, bool retryable);
 extern void oms_decide_skip(OmsTicket *ticket, OmsStage *stage, const char *reason);
 extern void oms_decide_retry(OmsTicket *ticket, OmsStage *stage, const char *reason);

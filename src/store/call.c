@@ -77,6 +77,18 @@ oms_call_end(OmsCall *call)
 }
 
 /*
+ * The caller as one who does a stage.  Superusers stand in for everybody and nobody, so their role is no
+ * person.
+ */
+OmsDoer
+oms_call_doer(const OmsCall *call, bool in_person)
+{
+	OmsDoer		doer = {.role = call->actor.role, .person = !superuser(), .in_person = in_person};
+
+	return doer;
+}
+
+/*
  * Begin a function that only looks.  It sees what the running statement has done so far, so that a
  * ticket can be opened and looked at in one statement.
  */

@@ -5,6 +5,7 @@
 #ifndef OMS_CALL_H
 #define OMS_CALL_H
 
+#include "engine/decide.h"
 #include "store/timeline.h"
 
 typedef struct OmsCall
@@ -14,6 +15,7 @@ typedef struct OmsCall
 
 extern void oms_call_begin(OmsCall *call, const char *function);
 extern void oms_call_end(OmsCall *call);
+extern OmsDoer oms_call_doer(const OmsCall *call, bool in_person);
 
 extern void oms_look_begin(void);
 extern void oms_look_end(void);

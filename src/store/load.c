@@ -311,6 +311,7 @@ stage_from_row(OmsTicket *ticket, const TupleTableSlot *slot)
 	stage->held_from = slot->tts_isnull[STAGE_HELD_FROM] ? 0
 		: DatumGetChar(slot->tts_values[STAGE_HELD_FROM]);
 	stage->delegated_by = oms_slot_text(slot, STAGE_DELEGATED_BY);
+	stage->finished_by = oms_slot_text(slot, STAGE_FINISHED_BY);
 	read_clock(ticket, slot, stage);
 	stage->stored = true;
 	stage->tid = slot->tts_tid;

@@ -276,6 +276,101 @@ SELECT is(t.play('EyesTeam', $$
 	> oms.stage_done(TK, 'b')
 	$$, 't.who(TK)'), 'queued', 'not for one who stands in either');
 
+-- Who finishes without the token of the holder has a hand in it as well, and all of them have to be others.
+CREATE FUNCTION t.sees(tk oms.ticket_id) RETURNS bigint LANGUAGE sql VOLATILE AS $$ SELECT count(*) FROM oms.check(tk) c WHERE c.kind = 'hands' $$;
+CREATE FUNCTION t.as(who text, call text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('role', 'people_' || who, true);
+	EXECUTE 'SELECT ' || call;
+	PERFORM set_config('role', 'none', true);
+END $$;
+CREATE FUNCTION t.token(tk oms.ticket_id, st text) RETURNS bigint LANGUAGE sql VOLATILE AS
+$$ SELECT max(e.seq) FROM oms.timeline e WHERE e.ticket_id = tk AND e.stage = st AND e.status IN ('in_progress', 'assigned', 'delegated', 'resolved') $$;
+CREATE FUNCTION t.hands(script text, question text) RETURNS text LANGUAGE sql AS $$
+	SELECT t.play('Eyes', '2026-03-02 10:00+00 > open' || E'\n> oms.set_owner(''Desk'', members => ''{people_ann,people_bob,people_cid}'')' ||
+		E'\n> oms.set_owner(''Back'', members => ''{people_ann,people_bob,people_cid}'')\n' || script, question)
+$$;
+SELECT is(t.hands($$
+	> t.as('ann', format('oms.claim_stage(%L, ''a'')', TK))
+	> t.as('ann', format('oms.stage_done(%L, ''a'')', TK))
+	> t.as('bob', format('oms.claim_stage(%L, ''b'')', TK))
+	> 42501 t.as('ann', format('oms.stage_done(%L, ''b'')', TK))
+	> 42501 t.as('ann', format('oms.stage_done(%L, ''b'', ''{}'', %s)', TK, t.token(TK, 'b')))
+	> 42501 t.as('ann', format('oms.stages_done(jsonb_build_array(jsonb_build_object(''ticket'', %L::text, ''stage'', ''b'')))', TK))
+	> t.as('cid', format('oms.stage_done(%L, ''b'')', TK))
+	$$, 't.who(TK, ''b''), t.sees(TK)'), '("done bob",0)', 'who did the one cannot finish the other for whoever has it');
+SELECT is(t.hands($$
+	> t.as('ann', format('oms.claim_stage(%L, ''a'')', TK))
+	> t.as('bob', format('oms.stage_done(%L, ''a'')', TK))
+	> 42501 t.as('bob', format('oms.claim_stage(%L, ''b'')', TK))
+	> 42501 t.as('bob', format('oms.stage_done(%L, ''b'')', TK))
+	> 42501 oms.assign(TK, 'b', 'people_bob')
+	> 42501 oms.claim_stage(TK, 'b', 'people_ann')
+	> 42501 t.as('staff', format('oms.claim_stage(%L, ''b'', ''people_bob'')', TK))
+	> t.as('cid', format('oms.claim_stage(%L, ''b'')', TK))
+	> 42501 oms.delegate(TK, 'b', 'people_bob')
+	> 42501 t.as('bob', format('oms.stage_done(%L, ''b'')', TK))
+	$$, $$t.who(TK, 'b'), (SELECT count(*) FROM oms.claim('Back', 'people_bob'))$$), '("in_progress cid",0)', 'who finished the one for its holder has done it too');
+SELECT is(t.hands($$
+	> oms.claim_stage(TK, 'a', 'people_ann')
+	> 42501 t.as('bob', format('oms.stages_done(jsonb_build_array(jsonb_build_object(''ticket'', %L::text, ''stage'', ''a''), jsonb_build_object(''ticket'', %1$L::text, ''stage'', ''b'')))', TK))
+	$$, 't.states(TK)'), 'a in_progress, b waiting', 'nor both in one call');
+SELECT is(t.hands($$
+	> t.as('ann', format('oms.claim_stage(%L, ''a'', ''Anna'')', TK))
+	> t.as('ann', format('oms.stage_done(%L, ''a'', ''{}'', %s)', TK, t.token(TK, 'a')))
+	> 42501 t.as('ann', format('oms.claim_stage(%L, ''b'')', TK))
+	> t.as('bob', format('oms.claim_stage(%L, ''b'', ''Bert'')', TK))
+	> 42501 t.as('ann', format('oms.stage_done(%L, ''b'')', TK))
+	$$, 't.who(TK, ''b'')'), 'in_progress Bert', 'by its role too, if it gave another name');
+SELECT is(t.hands($$
+	> t.as('ann', format('oms.claim_stage(%L, ''a'')', TK))
+	> t.as('ann', format('oms.stage_done(%L, ''a'')', TK))
+	> 42501 t.as('ann', format('oms.claim_stage(%L, ''b'', ''Zoe'')', TK))
+	> t.as('ann', 'oms.claim(''Back'', ''Zoe'')')
+	$$, $$t.who(TK, 'b'), (SELECT count(*) FROM oms.claim('Back', 'Zoe'))$$), '(queued,1)', 'who did it under the name of its role cannot take the other under another');
+SELECT is(t.hands($$
+	> t.as('staff', format('oms.claim_stage(%L, ''a'', ''Anna'')', TK))
+	> t.as('staff', format('oms.stage_done(%L, ''a'', ''{}'', %s)', TK, t.token(TK, 'a')))
+	> t.as('staff', format('oms.claim_stage(%L, ''b'', ''Bert'')', TK))
+	> 42501 t.as('staff', format('oms.stage_done(%L, ''b'')', TK))
+	> t.as('staff', format('oms.stage_done(%L, ''b'', ''{}'', %s)', TK, t.token(TK, 'b')))
+	$$, 't.ticket(TK), t.sees(TK)'), '(done,0)', 'one role of an application acts for two persons, by their names and tokens');
+SELECT is(t.hands($$
+	> t.as('staff', format('oms.claim_stage(%L, ''a'', ''Anna'')', TK))
+	> t.as('staff', format('oms.stage_done(%L, ''a'')', TK))
+	> t.as('staff', format('oms.claim_stage(%L, ''b'', ''Bert'')', TK))
+	> 42501 t.as('staff', format('oms.stage_done(%L, ''b'')', TK))
+	$$, 't.who(TK, ''b'')'), 'in_progress Bert', 'without the tokens it is the role that would finish both');
+SELECT is(t.hands($$
+	> t.as('ann', format('oms.claim_stage(%L, ''a'')', TK))
+	> t.as('staff', format('oms.stage_done(%L, ''a'')', TK))
+	> oms.send_back(TK, 'a', 'a', 'again')
+	> t.as('bob', format('oms.claim_stage(%L, ''a'')', TK))
+	> t.as('bob', format('oms.stage_done(%L, ''a'')', TK))
+	> t.as('staff', format('oms.claim_stage(%L, ''b'')', TK))
+	$$, 't.who(TK, ''b''), t.sees(TK)'), '("in_progress staff",0)', 'the next cycle forgets who finished the last one');
+SELECT is(t.hands($$
+	> t.as('staff', format('oms.claim_stage(%L, ''a'', ''people_ann'')', TK))
+	> t.as('staff', format('oms.delegate(%L, ''a'', ''people_cid'')', TK))
+	> t.as('bob', format('oms.stage_done(%L, ''a'')', TK))
+	> t.as('staff', format('oms.claim_stage(%L, ''b'', ''people_ann'')', TK))
+	> 42501 t.as('staff', format('oms.delegate(%L, ''b'', ''people_bob'')', TK))
+	> 42501 t.as('staff', format('oms.delegate(%L, ''b'', ''people_cid'')', TK))
+	> t.as('staff', format('oms.delegate(%L, ''b'', ''people_dora'')', TK))
+	> t.as('staff', format('oms.resolve(%L, ''b'')', TK))
+	$$, 't.who(TK, ''b'')'), 'in_progress ann', 'delegated stages likewise');
+SELECT is(t.hands($$
+	> t.as('ann', format('oms.claim_stage(%L, ''a'')', TK))
+	> t.as('bob', format('oms.stage_done(%L, ''a'')', TK))
+	$$, $$t.code(format('UPDATE oms.stage SET status = ''in_progress'', worker = ''people_bob'' WHERE ticket_id = %L AND stage = ''b''', TK))$$), '42501', 'by UPDATE neither');
+SELECT is(t.play('EyesTeam', $$
+	2026-03-02 09:00+00 > t.team('$$ || how || $$', 'ann,bob,cid')
+	> oms.set_owner('Desk', members => '{people_ann,people_bob}')
+	2026-03-02 10:00+00 > open
+	> t.as('ann', format('oms.claim_stage(%L, ''b'')', TK))
+	> t.as('bob', format('oms.stage_done(%L, ''b'')', TK))
+	$$, 't.who(TK)'), 'in_progress cid', how || ' passes over both') FROM unnest('{round_robin,least_loaded}'::text[]) how;
+
 -- ---------------------------------------------------------------------------
 -- Manual stages
 -- ---------------------------------------------------------------------------
