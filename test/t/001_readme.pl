@@ -14,6 +14,7 @@
 #	```json		must be JSON
 #	```conf		must be among the settings of the tests' server
 #	```duckdb, ```subscriber	are tried by clients/lake/test.sh and 023_logical
+#	```ts		is run by clients/typescript/test.sh, with its output
 #
 # What needs more than one server has tests of its own, which it names: <!-- tested by: test/t/… ops/t/… -->.
 #
@@ -114,7 +115,7 @@ sub run_sql
 
 # ---- shell ----
 
-my %targets = map { $_ => 1 } qw(all install installcheck clean);
+my %targets = map { $_ => 1 } qw(all install uninstall installcheck clean);
 $targets{$_} = 1
   foreach map { split ' ', $_ } slurp_file("$top/Makefile") =~ /^([a-z][a-z -]*):(?!=)/mg;
 
@@ -207,6 +208,7 @@ sub verdict
 			return "the tests' server does not have $_" if index($settings, $_) < 0;
 		}
 	}
+	elsif ($is eq 'ts') { return '' }
 	elsif ($is !~ /^(c|duckdb|subscriber)$/) { return "this test does not know what to do with: $is" }
 
 	return '' unless $block->{output};
@@ -347,8 +349,14 @@ foreach my $relation (sort keys %columns)
 }
 
 # Levels: what a role that has one may execute and read
-my ($level_table) = page('guides/access') =~ /^\| level \| for .*?\n(.*?)\n\n/ms;
-my %shown_level = $level_table =~ /^\| `(\w+)` \| .*? \| (.*) \|$/mg;
+my ($level_table) = page('guides/access') =~ /^\| level \| area .*?\n\|[-|]+\n(.*?)\n\n/ms;
+my ($shown_for, %shown_level) = ('');
+foreach (split /\n/, $level_table)
+{
+	my ($of, $may) = /^\| (?:`(\w+)`)? *\| .*?\| (.*) \|$/ or die "not understood: $_";
+	$shown_for = $of // $shown_for;
+	$shown_level{$shown_for} .= " $may";
+}
 my ($everyone) = page('guides/access') =~ /^All of them may call (.*)\.$/m;
 my (%level, %relation_of);
 foreach my $level (qw(citizen portal agent monitor staff admin))

@@ -76,3 +76,25 @@ test("given programs, each and all in one", { skip: snippets === undefined && "O
     rmSync(folder, { recursive: true });
   }
 });
+
+// What console.table drew, cell by cell, without the time: tables of other versions of Node.js are set differently.
+function drawn(table: string): (string | undefined)[][] {
+  return table.split("\n").filter((line) => line.startsWith("│")).map((line) => line.split("│").slice(3, -1).map((cell) => cell.trim()));
+}
+
+test("the program on the front page", async () => {
+  await database("sdk_front_page");
+  const [, code = "", shown = ""] = /^```ts\n(.*?)^```\n```text\n(.*?)^```$/ms.exec(readFileSync(join(home, "../../README.md"), "utf8")) ?? [];
+  const folder = mkdtempSync(join(home, "test/front-"));
+  try {
+    const file = join(folder, "loan.ts");
+    writeFileSync(file, code);
+    const { code: status, out, err } = await program(file).ended;
+    assert.equal(status, 0, err);
+    assert.equal(err, "");
+    assert.equal(drawn(shown).length, 3);
+    assert.deepEqual(drawn(out), drawn(shown));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
