@@ -6,16 +6,37 @@ use warnings FATAL => 'all';
 
 use Exporter 'import';
 use File::Basename;
+use File::Path qw(make_path);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(oms_node oms_database oms_fill oms_content oms_rights oms_has same_content whole guarded
+our @EXPORT = qw(oms_installation oms_node oms_database oms_fill oms_content oms_rights oms_has same_content whole guarded
   work_goes_on sql_like log_lacks);
 
 # The data set is made at this time; work goes on at the later one.
 our $then = '2026-03-02 14:00:00+00';
 our $later = '2026-03-03 09:00:00+00';
+
+# PostgreSQL's programs find their files relative to themselves: links to the few that are needed are an
+# installation, into which anything can be put.  Returns its folder, and that of the extensions.
+sub oms_installation
+{
+	my %is = map { my $dir = `pg_config --$_`; chomp $dir; $_ => $dir } qw(bindir pkglibdir sharedir);
+	my $top = $is{bindir};
+	$top = dirname($top) until !grep { index("$_/", "$top/") } values %is;
+	my $to = PostgreSQL::Test::Utils::tempdir() . '/pg';
+	my $place = sub { my ($dir) = @_; return $to . substr($dir, length $top) };
+
+	make_path($place->($is{bindir}), map { dirname($place->($_)) } @is{qw(pkglibdir sharedir)});
+	foreach my $copy (
+		(map { [ "$is{bindir}/$_", $place->("$is{bindir}/$_") ] } qw(postgres initdb pg_ctl pg_config psql pg_dump pg_restore)),
+		map { [ $_, $place->($_) ] } @is{qw(pkglibdir sharedir)})
+	{
+		system('cp', '-al', @$copy) == 0 || system('cp', '-a', @$copy) == 0 or die "cannot copy @$copy" if -e $copy->[0];
+	}
+	return (dirname($place->($is{bindir})), $place->("$is{sharedir}/extension"));
+}
 
 # A server with the tests' settings and those given.
 sub oms_node

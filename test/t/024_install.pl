@@ -3,35 +3,13 @@
 use strict;
 use warnings FATAL => 'all';
 
-use File::Basename;
-use File::Path qw(make_path);
 use OmsData;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# ---- an installation of our own ----
-
-# PostgreSQL's programs find their files relative to themselves: links to the few that are needed are an
-# installation, into which other versions can be put.
-sub private_installation
-{
-	my %is = map { my $dir = `pg_config --$_`; chomp $dir; $_ => $dir } qw(bindir pkglibdir sharedir);
-	my $top = $is{bindir};
-	$top = dirname($top) until !grep { index("$_/", "$top/") } values %is;
-	my $to = PostgreSQL::Test::Utils::tempdir() . '/pg';
-	my $place = sub { my ($dir) = @_; return $to . substr($dir, length $top) };
-
-	make_path($place->($is{bindir}), map { dirname($place->($_)) } @is{qw(pkglibdir sharedir)});
-	foreach my $copy (
-		(map { [ "$is{bindir}/$_", $place->("$is{bindir}/$_") ] } qw(postgres initdb pg_ctl pg_config psql pg_dump pg_restore)),
-		map { [ $_, $place->($_) ] } @is{qw(pkglibdir sharedir)})
-	{
-		system('cp', '-al', @$copy) == 0 || system('cp', '-a', @$copy) == 0 or die "cannot copy @$copy" if -e $copy->[0];
-	}
-	return (dirname($place->($is{bindir})), $place->("$is{sharedir}/extension"));
-}
-my ($install_path, $extensions) = private_installation();
+# An installation of our own, into which other versions can be put
+my ($install_path, $extensions) = oms_installation();
 my $node = oms_node('install', new => { install_path => $install_path });
 my $number = 0;
 
