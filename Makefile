@@ -1,11 +1,12 @@
 # oms: workflow and ticket hub for PostgreSQL
 #
-#   make demo        a short tour on a throw-away server (installs what is missing)
+#   make demo        a short tour on a throw-away server (installs what is missing); TOUR=all or a name shows more
 #   make demo-act    a listener at work on the same, with bots and an officer, live
 #   make board       the traffic board in a browser, with a simulated agency
 #   make test        all tests of the extension, each suite on its own throw-away server
 #   make test SUITE=regress TESTS="claim hold"
 #   make test-all    the same, then the clients and the operating files: what CI runs
+#   make test-fresh  demo and tests on machines that have nothing, in chroots (as root)
 #   make psql        psql on a throw-away server that has oms
 #   make accept      take the last results of regress and isolation as expected
 #   make format, make lint, make bench, make setup, make clean
@@ -45,8 +46,10 @@ override with_llvm := no
 
 PG_CONFIG ?= pg_config
 PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+# Clients' packages bring pgxs.mk as well, so the headers are asked for.
+SERVER_HEADERS := $(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h)
 
-ifneq ($(PGXS),)
+ifneq ($(and $(PGXS),$(SERVER_HEADERS)),)
 include $(PGXS)
 
 PROVE_FLAGS += -I $(srcdir)/test/perl
@@ -57,7 +60,7 @@ else
 # Nothing installed yet: the targets below that need a server install it first.
 .PHONY: all install installcheck clean
 all install installcheck:
-	@echo "make $@ needs the server's development files ($(PG_CONFIG) --pgxs finds none): run 'make setup' first." >&2
+	@echo "make $@ needs the server's development files ($(PG_CONFIG) knows no postgres.h): run 'make setup' first, or name another PG_CONFIG." >&2
 	@exit 1
 clean:
 	rm -rf $(EXTRA_CLEAN) src/*.o src/*/*.o oms.so
@@ -72,15 +75,15 @@ verify-proof: $(VERIFY_PROOF)
 $(VERIFY_PROOF): $(VERIFY_PROOF_SOURCES) $(wildcard tools/verify-proof/*.h) $(wildcard src/engine/*.h)
 	$(CC) -std=c99 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Isrc -o $@ $(VERIFY_PROOF_SOURCES)
 
-export PG_CONFIG
-
-.PHONY: setup test test-all demo demo-act board psql accept format lint bench
+.PHONY: setup test test-all test-fresh demo demo-act board psql accept format lint bench
 setup:
-	@tools/setup.sh server
+	@tools/setup.sh server tests
 test:
 	@SUITE="$(SUITE)" TESTS="$(TESTS)" tools/test.sh
 test-all:
 	@tools/test.sh --all
+test-fresh:
+	@test/fresh/run.sh $(FRESH)
 demo:
 	@tools/demo.sh
 demo-act:

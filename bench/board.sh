@@ -13,7 +13,7 @@ set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
 
 if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server clients
+  "$oms_top/tools/setup.sh" server clients/board
   trap forget_run EXIT
   trap 'exit 130' INT TERM HUP
   prepare_run

@@ -11,7 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 . "$here/../tools/lib.sh"
 
 if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server ops
+  "$oms_top/tools/setup.sh" server tests ops
   trap forget_run EXIT
   trap 'exit 130' INT TERM HUP
   prepare_run

@@ -5,7 +5,7 @@ set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server clients
+  "$oms_top/tools/setup.sh" server clients/typescript clients/act/typescript
   trap forget_run EXIT
   trap 'exit 130' INT TERM HUP
   prepare_run

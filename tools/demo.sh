@@ -1,15 +1,23 @@
 #!/usr/bin/env bash
-# A short tour on a throw-away server: make demo. With --psql: psql on such a server.
+# A short tour on a throw-away server: make demo. It never waits for a key.
+#
+#   TOUR=clocks tools/demo.sh    one of tools/tour, or several, or "all"
+#   tools/demo.sh --psql         psql on such a server
 set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+tours="loan late clocks worker access evidence operation"
+chosen=${TOUR:-loan}
+[ "$chosen" != all ] || chosen=$tours
+for tour in $chosen; do [ -e "$oms_top/tools/tour/$tour.sql" ] || die "no tour $tour; there are: $tours, all"; done
 
 if [ -z "${OMS_RUN:-}" ]; then
   "$oms_top/tools/setup.sh" server
   trap forget_run EXIT
   trap 'exit 130' INT TERM HUP
   prepare_run
-  (run_inside tools/demo.sh "$@")
+  (export TOUR="$chosen" && run_inside tools/demo.sh "$@")
   exit
 fi
 
@@ -18,8 +26,8 @@ trap stop_servers EXIT
 trap 'exit 130' INT TERM HUP
 start_server demo
 
+psql -Xq -c 'CREATE EXTENSION oms'
 if [ "${1:-}" = --psql ]; then
-  psql -Xq -c 'CREATE EXTENSION oms'
   psql
   exit
 fi
@@ -36,6 +44,17 @@ EOT
 bold='' green='' plain=''
 if [ -t 1 ]; then bold=$'\e[1m' green=$'\e[32m' plain=$'\e[0m'; fi
 set -o pipefail
-psql -X -v ON_ERROR_STOP=1 <tools/demo.sql 2>&1 | sed -u -E \
-  -e "s/^(== .*)/$bold\1$plain/" \
-  -e "s/^Asynchronous notification \"(.*)\" with payload \"(.*)\" received from .*/$green  >> \1\n  \2$plain\n/"
+# play TOUR
+play() {
+  psql -X -v ON_ERROR_STOP=1 <"tools/tour/$1.sql" 2>&1 | sed -u -E \
+    -e "s/^(== .*)/$bold\1$plain/" \
+    -e "s/^Asynchronous notification \"(.*)\" with payload \"(.*)\" received from .*/$green  >> \1\n  \2$plain\n/"
+}
+# The others go on with what the loan left.
+case " $chosen " in *" loan "*) ;; *) play loan >/dev/null ;; esac
+for tour in $chosen; do play "$tour"; done
+cat <<EOT
+
+More: make demo TOUR=all, or one of: $tours. "make psql" opens psql on a server like this one;
+README.md tells the rest.
+EOT

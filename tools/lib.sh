@@ -15,13 +15,35 @@
 # user cannot reach the checkout, a folder under /tmp takes the place of build.
 
 oms_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-: "${PG_CONFIG:=pg_config}"
-export PG_CONFIG
+# Whoever names a server gets that one.
+oms_server_given=${PG_CONFIG:+1}
 
 note() { printf '# %s\n' "$*"; }
 die() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
   exit 1
+}
+
+# ---- outside: choose a server ---------------------------------------------
+
+# Of the server that a pg_config speaks of: a pg_config alone, and even a pgxs.mk, come with packages of clients.
+server_major() { "$1" --version 2>/dev/null | sed -nE 's/^[^0-9]*([0-9]+).*/\1/p'; }
+has_server() { [ -x "$("$1" --bindir 2>/dev/null)/postgres" ]; }
+has_headers() { [ -e "$("$1" --includedir-server 2>/dev/null)/postgres.h" ] && [ -e "$("$1" --pgxs)" ]; }
+
+# Sets PG_CONFIG, unless it is given: the one on the path if there is a whole server of 15 or later behind it, else
+# that of Debian's latest such server, else of one without headers, else the one on the path as it is.
+choose_server() {
+  local candidate bare=
+  [ -z "$oms_server_given" ] || return 0
+  while read -r candidate; do
+    if [ "$(server_major "$candidate" || true)" -ge 15 ] 2>/dev/null && has_server "$candidate"; then
+      PG_CONFIG=$candidate
+      if has_headers "$candidate"; then return 0; fi
+      : "${bare:=$candidate}"
+    fi
+  done < <(command -v pg_config; printf '%s\n' /usr/lib/postgresql/*/bin/pg_config | sort -Vr)
+  PG_CONFIG=${bare:-pg_config}
 }
 
 # ---- outside: prepare a run -----------------------------------------------
@@ -116,6 +138,7 @@ build_and_install() {
     copy_server
     printf '%s\n' "$server" >"$tree/.server"
   fi
+  [ -e "$tree/oms.so" ] || note "compiling oms"
   # Settings of an outer make must not reach this one.
   if ! (cd "$tree" && umask 022 && unset MAKEFLAGS MFLAGS MAKELEVEL &&
     as_user make -s -k -j"$(nproc)" all WERROR=1 PG_CONFIG="$PG_CONFIG" &&
@@ -130,6 +153,7 @@ build_and_install() {
 # Sets oms_run to a fresh folder with a snapshot of sources and installation.
 # One lock, so that several runs in one checkout do not disturb each other.
 prepare_run() {
+  choose_server
   choose_build
   exec 9>"$oms_build/.lock"
   flock 9 2>/dev/null || true

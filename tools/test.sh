@@ -14,6 +14,7 @@
 #   check      test/check/*.sh         house rules, and that each finds its bad sample
 #   clients    clients/*/test.sh       with --all
 #   ops        ops/test.sh, ops/t/*.pl with --all
+#   fresh      test/fresh/run.sh       with --all: the demo on a machine that has nothing
 #
 # Every suite runs, even after a failure. The last line is "N passed, N failed".
 set -eu
@@ -22,7 +23,7 @@ set -eu
 
 suites=${SUITE:-}
 [ -n "$suites" ] || suites="check unit regress isolation tap pgtap"
-[ "${1:-}" != --all ] || suites="$suites clients ops"
+[ "${1:-}" != --all ] || suites="$suites clients ops fresh"
 only=${TESTS:-}
 limit=${OMS_SUITE_SECONDS:-1200}
 jobs=${OMS_JOBS:-$(nproc)}
@@ -52,14 +53,20 @@ leave() {
 if [ -z "${OMS_RUN:-}" ]; then
   trap leave EXIT
   trap 'exit 130' INT TERM HUP
-  groups=(server)
+  groups=(server tests)
   case " $suites " in *" clients "*)
     for f in "$oms_top"/clients/*/test.sh; do [ ! -x "$f" ] || groups+=(clients); done ;;
   esac
   case " $suites " in *" ops "*) [ ! -x "$oms_top/ops/test.sh" ] || groups+=(ops) ;; esac
   "$oms_top/tools/setup.sh" "${groups[@]}"
   prepare_run
-  # In the background, so that a signal to us is not kept waiting.
+  # In the background, so that a signal to us is not kept waiting. Machines take root, so they are not for inside.
+  case " $suites " in *" fresh "*)
+    FRESH_STEPS=demo "$oms_top/test/fresh/run.sh" bookworm/bare >"$oms_run/fresh.log" 2>&1 &
+    inside=$!
+    wait "$inside" || true
+    ;;
+  esac
   run_inside tools/test.sh "$@" &
   inside=$!
   wait "$inside"
@@ -322,10 +329,16 @@ suite_check() {
 
 # A test.sh ends with "N passed, N failed", or is judged by its exit code.
 run_script() {
-  local script=$1 name status=0 line log
+  local script=$1 name status=0 log
   name=$(basename "$(dirname "$script")")
   log=$results/$running/$name.log
   limited env -C "$(dirname "$script")" "./$(basename "$script")" >"$log" 2>&1 </dev/null || status=$?
+  judge_script "$script" "$log" "$status"
+}
+
+# judge_script SCRIPT LOG STATUS
+judge_script() {
+  local script=$1 log=$2 status=$3 line
   line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1) || true
   if [ -n "$line" ]; then
     set -- "${line%% *}" "$(sed -E 's/^.* passed, ([0-9]+) failed.*/\1/' <<<"$line")"
@@ -351,6 +364,20 @@ suite_clients() {
   finish
 }
 
+# It ran outside, before everything.
+suite_fresh() {
+  local log=$oms_run/fresh.log
+  if ! grep -q ' passed, ' "$log"; then
+    tail -n 20 "$log"
+    return
+  fi
+  begin fresh
+  cp "$log" "$results/fresh/"
+  judge_script test/fresh/run.sh "$log" 0
+  grep -A 1 '^machine' "$log"
+  finish
+}
+
 suite_ops() {
   mapfile -t files < <(select_files ops/t/*.pl)
   [ ${#files[@]} -gt 0 ] || return 0
@@ -361,7 +388,7 @@ suite_ops() {
 
 for suite in $suites; do
   case $suite in
-    unit | regress | isolation | tap | pgtap | check | clients | ops) "suite_$suite" ;;
+    unit | regress | isolation | tap | pgtap | check | clients | ops | fresh) "suite_$suite" ;;
     *) echo "not ok - there is no suite $suite"; failed=$((failed + 1)) ;;
   esac
 done

@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 
 if [ -z "${OMS_RUN:-}" ]; then
   set -e
-  "$oms_top/tools/setup.sh" server clients
+  "$oms_top/tools/setup.sh" server libpq clients/typescript clients/act/typescript
   trap forget_run EXIT
   trap 'exit 130' INT TERM HUP
   prepare_run

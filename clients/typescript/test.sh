@@ -12,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 . "$here/../../tools/lib.sh"
 
 if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server clients
+  "$oms_top/tools/setup.sh" server pooler clients/typescript
   trap forget_run EXIT
   trap 'exit 130' INT TERM HUP
   prepare_run
