@@ -28,16 +28,7 @@ DATA = oms--1.0.sql $(sort $(wildcard oms--*--*.sql))
 PG_CPPFLAGS = -I$(srcdir)/src
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(if $(WERROR),-Werror)
 
-REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
-REGRESS_OPTS = --encoding=UTF8
-ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
-ISOLATION_OPTS = --encoding=UTF8 --inputdir=$(srcdir)/test/isolation --outputdir=output_iso --load-extension=oms
-PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
-ifneq ($(PROVE_TESTS),)
-TAP_TESTS = 1
-endif
-
-EXTRA_CLEAN = build output_iso tools/verify-proof/verify-proof
+EXTRA_CLEAN = build tools/verify-proof/verify-proof
 
 .DEFAULT_GOAL := all
 
@@ -52,7 +43,9 @@ SERVER_HEADERS := $(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/nul
 ifneq ($(and $(PGXS),$(SERVER_HEADERS)),)
 include $(PGXS)
 
-PROVE_FLAGS += -I $(srcdir)/test/perl
+# On the running server, with settings of its own.
+installcheck:
+	@PG_CONFIG="$(PG_CONFIG)" tools/installcheck.sh
 
 # PGXS does not track headers.
 $(OBJS): $(OMS_HEADERS) $(firstword $(MAKEFILE_LIST))

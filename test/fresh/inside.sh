@@ -192,7 +192,7 @@ SCRIPT
   umask)
     packages git make
     umask 077
-    top=/root/oms
+    top=$HOME/oms
     clone
     both
     ;;
