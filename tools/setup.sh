@@ -168,7 +168,7 @@ quietly() {
 ours=()
 as_before() {
   [ ${#ours[@]} -eq 0 ] || rm -f "${ours[@]}"
-  rmdir "${cluster%/*}" 2>/dev/null || true
+  rmdir "${cluster%/*}" "${cluster%/*/*}" 2>/dev/null || true
   [ -z "${log:-}" ] || rm -f "$log"
 }
 
