@@ -20,15 +20,22 @@ EXTENSION = oms
 MODULE_big = oms
 PGFILEDESC = "oms - workflow and ticket hub"
 
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
-OMS_HEADERS = $(wildcard src/*.h src/*/*.h)
-DATA = oms--1.0.sql $(sort $(wildcard oms--*--*.sql))
+# The files of a pattern.  They are elsewhere if the build is: make -f …/Makefile
+OMS_SOURCES := $(patsubst %/,%,$(or $(VPATH),$(dir $(firstword $(MAKEFILE_LIST)))))
+oms_files = $(patsubst $(OMS_SOURCES)/%,%,$(sort $(wildcard $(addprefix $(OMS_SOURCES)/,$(1)))))
+
+OBJS = $(patsubst %.c,%.o,$(call oms_files,src/*.c src/*/*.c))
+OMS_HEADERS = $(call oms_files,src/*.h src/*/*.h)
+
+# The script that makes what this library works with
+OMS_SCRIPT = oms--1.0.sql
+DATA_built = $(addprefix stamped/,$(call oms_files,oms--*.sql))
 
 # The server's headers are not free of these two under -Wextra.
 PG_CPPFLAGS = -I$(srcdir)/src
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(if $(WERROR),-Werror)
 
-EXTRA_CLEAN = build tools/verify-proof/verify-proof
+EXTRA_CLEAN = build stamped tools/verify-proof/verify-proof
 
 .DEFAULT_GOAL := all
 
@@ -49,6 +56,20 @@ installcheck:
 
 # PGXS does not track headers.
 $(OBJS): $(OMS_HEADERS) $(firstword $(MAKEFILE_LIST))
+
+ifneq ($(OMS_SOURCES),.)
+$(shell mkdir -p $(sort $(dir $(OBJS))))
+endif
+
+# Library and SQL objects know each other by a fingerprint: the checksum of the script that makes the objects of a
+# version from nothing.  It goes into the library, and into each script that leads to that version.
+src/store/version.o: override CPPFLAGS += -DOMS_FINGERPRINT='"$(shell set -- `cksum <$(OMS_SOURCES)/$(OMS_SCRIPT)`; echo $$1-$$2)"'
+src/store/version.o: $(OMS_SCRIPT)
+.SECONDEXPANSION:
+stamped/%.sql: %.sql oms--$$(lastword $$(subst --, ,$$*)).sql $(firstword $(MAKEFILE_LIST))
+	@mkdir -p $(@D)
+	set -- `cksum <$(word 2,$+)`; sed "s/@FINGERPRINT@/$$1-$$2/" $< >$@.new
+	mv $@.new $@
 else
 # Nothing installed yet: the targets below that need a server install it first.
 .PHONY: all install installcheck clean

@@ -684,7 +684,13 @@ COMMENT ON FUNCTION oms.breached(timestamptz, timestamptz, int) IS 'true only if
 
 CREATE FUNCTION oms.version() RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_version' LANGUAGE C STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION oms.version() IS 'version of the library; an error if the SQL objects are of another version';
+COMMENT ON FUNCTION oms.version() IS 'version of the library; 55000 if the SQL objects are of another version, or of another build of the same version';
+
+-- Of the script that made these objects; make writes it into each script, and into the library.  The library reads
+-- this definition, so it must stay as plain as it is.
+CREATE FUNCTION oms.fingerprint() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$SELECT '@FINGERPRINT@'$$;
+COMMENT ON FUNCTION oms.fingerprint() IS 'of the script that made these objects; version() compares it with that of the library';
 
 --------------------------------------------------------------------------------------------------
 -- api: workflows

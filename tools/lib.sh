@@ -85,7 +85,7 @@ list_files() {
     git -c safe.directory='*' -c core.quotepath=off -C "$oms_top" \
       ls-files --cached --others --exclude-standard
   else
-    (cd "$oms_top" && find . \( -name .git -o -name node_modules -o -path ./build \) -prune \
+    (cd "$oms_top" && find . \( -name .git -o -name node_modules -o -path ./build -o -path ./stamped \) -prune \
       -o -type f ! -name '*.o' ! -name '*.so' -printf '%P\n')
   fi | sort -u | while IFS= read -r file; do
     if [ -e "$oms_top/$file" ] || [ -L "$oms_top/$file" ]; then printf '%s\n' "$file"; fi
@@ -99,7 +99,7 @@ sync_tree() {
   list=$(mktemp)
   list_files >"$list"
   mkdir -p "$tree"
-  (cd "$tree" && find . -type f ! -name '*.o' ! -name '*.so' ! -name .server -printf '%P\n') |
+  (cd "$tree" && find . -path ./stamped -prune -o -type f ! -name '*.o' ! -name '*.so' ! -name .server -printf '%P\n') |
     sort | comm -23 - "$list" | while IFS= read -r file; do rm -f "$tree/$file"; done
   (cd "$tree" && find src -name '*.o' 2>/dev/null) |
     while IFS= read -r file; do

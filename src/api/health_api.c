@@ -271,24 +271,23 @@ look_at_server(OmsHealth *health)
 }
 
 /*
- * Look at everything.  With SQL objects of another version nothing but that is told.
+ * Look at everything.  With SQL objects that do not belong to the library nothing but that is told.
  */
 void
 oms_health_look(OmsHealth *health)
 {
-	char	   *installed;
+	const char *hint;
+	char	   *misfit;
 
 	memset(health, 0, sizeof(OmsHealth));
 	health->status = OMS_HEALTH_GOOD;
 	health->checked_at = oms_clock_now();
 	health->standby = RecoveryInProgress();
 	read_place(health);
-	installed = oms_store_installed_version();
-	if (installed == NULL || strcmp(installed, OMS_VERSION) != 0)
+	misfit = oms_store_misfit(&hint);
+	if (misfit != NULL)
 	{
-		add_reason(health, OMS_HEALTH_BAD,
-				   psprintf("version: the library is %s, the SQL objects are %s", OMS_VERSION,
-							installed == NULL ? "unknown" : installed));
+		add_reason(health, OMS_HEALTH_BAD, psprintf("version: %s", misfit));
 		return;
 	}
 	look_at_worker(health);

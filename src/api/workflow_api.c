@@ -200,19 +200,18 @@ oms_next_stages_of_definition(PG_FUNCTION_ARGS)
 }
 
 /*
- * version() → text, of the library; an error if the SQL objects are of another version.
+ * version() → text, of the library; an error if the SQL objects do not belong to it.
  */
 Datum
 oms_version(PG_FUNCTION_ARGS)
 {
-	char	   *installed = oms_store_installed_version();
+	const char *hint;
+	char	   *misfit = oms_store_misfit(&hint);
 
-	if (installed == NULL || strcmp(installed, OMS_VERSION) != 0)
+	if (misfit != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the library is oms %s, but the SQL objects are of version %s", OMS_VERSION,
-						installed == NULL ? "unknown" : installed),
-				 errhint("Run ALTER EXTENSION oms UPDATE, and restart the server if the library is the "
-						 "older of the two.")));
+				 errmsg("%s", misfit),
+				 errhint("%s", hint)));
 	PG_RETURN_TEXT_P(cstring_to_text(OMS_VERSION));
 }

@@ -59,8 +59,7 @@ open_table(const char *name, int columns, LOCKMODE lockmode)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"oms.%s\" has %d columns, the library expects %d", name,
 						RelationGetNumberOfAttributes(rel), columns),
-				 errhint("Run ALTER EXTENSION oms UPDATE and restart the server, so that the library and "
-						 "the SQL objects are of the same version.")));
+				 errhint("The SQL objects are not those of the library; oms.version() says what to do.")));
 	return rel;
 }
 

@@ -38,11 +38,13 @@ typedef struct OmsWorkflow
 
 extern bool oms_store_workflow(const char *name, OmsWorkflow *workflow);
 extern Jsonb *oms_store_definition(const char *name, const int *version);
-extern char *oms_store_installed_version(void);
 extern const OmsGraph *oms_store_graph(int workflow_id);
 extern int	oms_store_create_workflow(const OmsGraph *graph, Jsonb *definition, const char *actor,
 									  TimestampTz now);
 extern void oms_store_retire_workflow(const char *name, TimestampTz now);
+
+/* ---- version.c ---- */
+extern char *oms_store_misfit(const char **hint);
 
 /* ---- apply.c ---- */
 extern void oms_store_apply(OmsTicket *ticket, const OmsActor *actor);

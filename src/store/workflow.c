@@ -44,10 +44,6 @@ static OmsStatement select_version = {
 	.types = {TEXTOID, INT4OID}
 };
 
-static OmsStatement select_installed = {
-	.sql = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'oms'"
-};
-
 static OmsStatement lock_workflows = {
 	.sql = "LOCK TABLE oms.workflow IN SHARE ROW EXCLUSIVE MODE"
 };
@@ -118,26 +114,6 @@ oms_store_workflow(const char *name, OmsWorkflow *workflow)
 	}
 	oms_scan_end(&scan);
 	return found;
-}
-
-/*
- * The version of the SQL objects in this database; NULL if the extension is not installed.
- */
-char *
-oms_store_installed_version(void)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	char	   *version = NULL;
-
-	SPI_connect();
-	if (oms_sql(&select_installed, NULL, NULL) > 0)
-	{
-		char	   *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-
-		version = MemoryContextStrdup(caller, value);
-	}
-	SPI_finish();
-	return version;
 }
 
 /*

@@ -839,27 +839,30 @@ own_settings(void)
 static void
 look_around(void)
 {
-	char	   *installed = NULL;
+	bool		installed;
+	char	   *misfit = NULL;
+	const char *hint = NULL;
 	char	   *database;
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	if (OidIsValid(get_extension_oid("oms", true)))
-		installed = MemoryContextStrdup(TopMemoryContext, oms_store_installed_version());
+	installed = OidIsValid(get_extension_oid("oms", true));
+	if (installed)
+		misfit = oms_store_misfit(&hint);
+	if (misfit != NULL)
+		misfit = MemoryContextStrdup(TopMemoryContext, misfit);
 	database = MemoryContextStrdup(TopMemoryContext, get_database_name(MyDatabaseId));
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 
-	if (installed == NULL)
+	if (!installed)
 		leave(OMS_WORKER_NONE);
-	if (strcmp(installed, OMS_VERSION) != 0)
+	if (misfit != NULL)
 	{
 		ereport(LOG,
-				(errmsg("oms: the library is version %s, but the SQL objects in database \"%s\" are of "
-						"version %s", OMS_VERSION, database, installed),
-				 errhint("Run ALTER EXTENSION oms UPDATE there, and restart the server if the library is "
-						 "the older of the two.")));
+				(errmsg("oms: no worker for database \"%s\": %s", database, misfit),
+				 errhint("%s", hint)));
 		leave(OMS_WORKER_BLOCKED);
 	}
 	if (!oms_worker_enabled)

@@ -39,8 +39,8 @@ is($node->code('SELECT oms.version()', 'two'), '55000', 'SQL objects of another 
   or diag('oms.version() ended with ' . $node->code('SELECT oms.version()', 'two'));
 kill 'TERM', $node->worker_up('two');
 ok($node->becomes($node->status_of('two', 'state'), 'wrong version', undef, 'two'), '… the status says so');
-my ($line) = $node->log_lines($log, qr/LOG:  oms: the library is version 1\.0/);
-like($line, qr/database "two" are of version 0\.9/, '… so does the log');
+my ($line) = $node->log_lines($log, qr/LOG:  oms: no worker for database "two"/);
+like($line, qr/the library is oms 1\.0, but the SQL objects are of version 0\.9/, '… so does the log');
 ok(scalar($node->log_lines($log, qr/HINT:.*ALTER EXTENSION oms UPDATE/)), '… and what to do');
 $ticket = $node->lease('50 milliseconds', undef, 'two');
 $listener = $node->listener('two', 'oms_dispatch');
@@ -48,7 +48,7 @@ $event = $node->sql(q{SELECT oms.open_ticket('plain')}, 'two');
 my @events = $listener->wait_events(1, 2);
 is(scalar(@events), 1, '… events go with the transaction');
 is($node->sql("SELECT status FROM oms.stage WHERE ticket_id = '$ticket'", 'two'), 'in_progress', '… no timer fires');
-is(scalar($node->log_lines($log, qr/oms: the library is version/)), 1, '… and the log is not filled with it');
+is(scalar($node->log_lines($log, qr/oms: no worker for database/)), 1, '… and the log is not filled with it');
 $listener->quit;
 # the launcher hears of what is done to extensions
 $node->sql(q{UPDATE pg_extension SET extversion = '1.0' WHERE extname = 'oms'; CREATE EXTENSION pg_trgm}, 'two')
@@ -57,6 +57,22 @@ $node->sql(q{UPDATE pg_extension SET extversion = '1.0' WHERE extname = 'oms'; C
 	ALTER DATABASE two SET oms.worker = on}, 'two');
 isnt($node->worker_up('two'), '', 'the right version again: the worker comes');
 ok($node->fired($ticket, undef, 'two'), '… and does what was left');
+
+# Objects of another build, which call themselves by the same version
+$log = $node->log_position;
+my $made_by = $node->sql('SELECT oms.fingerprint()', 'two');
+my $of_build = "CREATE OR REPLACE FUNCTION oms.fingerprint() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$\$SELECT '%s'\$\$";
+$node->sql(sprintf($of_build, '1-2'), 'two');
+is($node->code('SELECT oms.version()', 'two'), '55000', 'SQL objects of another build: oms.version() raises an error');
+kill 'TERM', $node->worker_up('two');
+ok($node->becomes($node->status_of('two', 'state'), 'wrong version', undef, 'two'), '… the status says so');
+($line) = $node->log_lines($log, qr/LOG:  oms: no worker for database "two"/);
+like($line, qr/both oms 1\.0, but of different builds: the fingerprint is \Q$made_by\E here, 1-2 there/, '… so does the log');
+ok(scalar($node->log_lines($log, qr/HINT:.*Restart the server/)), '… and what to do');
+$ticket = $node->lease('50 milliseconds', undef, 'two');
+$node->sql(sprintf($of_build, $made_by) . '; ALTER DATABASE two SET oms.worker = on', 'two');
+isnt($node->worker_up('two'), '', 'the right build again: the worker comes');
+ok($node->fired($ticket, undef, 'two'), '… and does what was due');
 
 # ---- places ----
 

@@ -20,6 +20,9 @@ oms_fill($old, $db);
 oms_database($old, 'empty');
 oms_database($old, 'served');
 $old->safe_psql('served', q{SELECT oms.create_workflow('{"name": "W", "stages": [{"id": "a", "owner": "b"}]}')});
+oms_database($old, 'other_build');
+$old->safe_psql('other_build', q{CREATE OR REPLACE FUNCTION oms.fingerprint() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	AS $$SELECT '1-2'$$});
 my $content = oms_content($old, $db);
 my $rights = oms_rights($old, $db);
 my $horizon = $old->safe_psql($db, 'SELECT horizon FROM oms.worker_state');
@@ -57,6 +60,8 @@ whole($new, $db, 'upgraded');
 guarded($new, $db, 'upgraded');
 is($new->safe_psql($_, 'SELECT oms.version() = extversion FROM pg_extension WHERE extname = $$oms$$'), 't',
 	"upgraded: library and objects of $_ belong together") foreach $db, 'empty';
+sql_like($new, 'other_build', 'SELECT oms.version()', qr/^ERROR:  55000: .*different builds.* 1-2 there/m,
+	'… also that they do not: pg_upgrade takes objects along as they are');
 work_goes_on($new, $db, 'upgraded');
 is($new->safe_psql('empty', q{SELECT oms.create_workflow('{"name": "W", "stages": [{"id": "a", "owner": "b"}]}')}), '1',
 	'upgraded: an empty database can be used');

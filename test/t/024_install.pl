@@ -308,6 +308,40 @@ foreach my $version (@versions)
 }
 note('no older versions yet') unless @versions;
 
+# ---- objects of another build of the same version ----
+
+my ($made_by) = $script =~ /^CREATE FUNCTION oms\.fingerprint\(\).*?AS \$\$SELECT '(\d+-\d+)'\$\$;$/ms;
+ok($made_by, 'the script has a fingerprint');
+is($node->safe_psql($fresh, 'SELECT oms.fingerprint()'), $made_by, '… and the objects have it');
+my %other_build = (
+	'with another fingerprint' => $script =~ s/'\Q$made_by\E'/'1-2'/r,
+	'of before there were fingerprints' => $script =~ s/^CREATE FUNCTION oms\.fingerprint.*?;\n.*?;\n//mrs);
+foreach my $what (sort keys %other_build)
+{
+	# Not into the file: that is the same as the one of the suite.
+	my $file = "$extensions/oms--$newest.sql";
+	unlink $file;
+	append_to_file($file, $other_build{$what});
+	$db = new_database();
+	$node->safe_psql($db, 'CREATE EXTENSION oms');
+	unlink $file;
+	append_to_file($file, $script);
+	sql_like($node, $db, 'SELECT oms.version()',
+		qr/^ERROR:  55000: .*both oms \Q$newest\E.*\Q$made_by\E here, (?:1-2|none) there\nHINT: .*Restart.*anew/m,
+		"objects $what: version() says what to do");
+	like($node->safe_psql($db, 'SELECT status, reasons FROM oms.health()'), qr/^bad\|\{"version: .*different builds[^"]*"\}$/,
+		'… health() too, and looks at nothing else');
+	$node->safe_psql($db, q{SELECT oms.create_workflow('{"name": "W", "stages": [{"id": "a", "owner": "b"}]}')});
+	my $dump = PostgreSQL::Test::Utils::tempdir() . "/other$number.sql";
+	$node->command_ok([ 'pg_dump', '-f', $dump, $db ], '… a dump');
+	$db = new_database();
+	$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $db ], '… restores');
+	is($node->safe_psql($db, 'SELECT oms.version()'), $newest, '… into objects of this build');
+	is($node->safe_psql($db, 'SELECT count(*) FROM oms.workflow'), '1', '… with what was in them');
+}
+
+# ---- updates ----
+
 # Versions that never were: the newest one without a function.  One has an update that does right …
 my ($create) = $script =~ /^(CREATE FUNCTION oms\.breached\(.*?;\n)/ms;
 my ($comment) = $script =~ /^(COMMENT ON FUNCTION oms\.breached\(.*?;\n)/ms;
@@ -315,10 +349,13 @@ my $revoke = "REVOKE ALL ON FUNCTION oms.breached FROM PUBLIC;\n";
 my $without = $script;
 $without =~ s/\Q$create\E//;
 $without =~ s/\Q$comment\E//;
+$without =~ s/'\Q$made_by\E'/'older'/;
+my ($stamp) = $script =~ /^(CREATE FUNCTION oms\.fingerprint\(.*?;\n)/ms;
+$stamp =~ s/^CREATE/CREATE OR REPLACE/;
 isnt($without, $script, 'an older version was made');
 unlike($without, qr/^[^-\n]*\bbreached\(/m, '… without a function');
 append_to_file("$extensions/oms--0.9.sql", $without);
-append_to_file("$extensions/oms--0.9--$newest.sql", $create . $comment . $revoke);
+append_to_file("$extensions/oms--0.9--$newest.sql", $create . $comment . $revoke . $stamp);
 
 $db = new_database();
 $node->safe_psql($db, q{CREATE EXTENSION oms VERSION '0.9'});
@@ -354,6 +391,7 @@ same_content($node, $db, $content, '0.9, updated, dumped, restored');
 
 # … and others forget something: each is found.
 my %forgets = (
+	'the fingerprint' => [ $create . $comment . $revoke, qr/^missing:.*\Q$made_by\E/m ],
 	'the function' => ['SELECT 1;', qr/^missing: function\|oms\.breached/m],
 	'the comment' => [ $create . $revoke, qr/^missing: comment\|.*breached.*strictly later/m ],
 	'REVOKE' => [ $create . $comment, qr/^too much: right\|oms\.breached\(.*to -: EXECUTE/m ],
