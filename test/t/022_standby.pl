@@ -64,6 +64,7 @@ my %reads = (
 	'diagram(text, integer, text)' => [q{oms.diagram('DisasterLoan')}],
 	'diagram(oms.ticket_id, text)' => ["oms.diagram('$ticket'::oms.ticket_id, 'dot')"],
 	'dispatch_channel(text)' => [ q{oms.dispatch_channel('IRS_Bot')}, 'oms_dispatch.IRS_Bot' ],
+	'fingerprint()' => [ 'oms.fingerprint()', qr/^\d+-\d+$/ ],
 	'get_archived_ticket(oms.ticket_id)' => [q{oms.get_archived_ticket(ticket_id) FROM oms.archived_ticket ORDER BY 1 LIMIT 1}],
 	'get_ticket(oms.ticket_id)' => ["oms.get_ticket('$ticket')"],
 	'get_timeline(text)' => ["oms.get_timeline('$ticket'::text)"],
