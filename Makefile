@@ -4,7 +4,7 @@
 #   make demo-act    a listener at work on the same, with bots and an officer, live
 #   make board       the traffic board in a browser, with a simulated agency
 #   make test        all tests of the extension, each suite on its own throw-away server
-#   make test SUITE=regress TESTS="claim hold"
+#   make test SUITE=regress TESTS="about seal"
 #   make test-all    the same, then the clients and the operating files: what CI runs
 #   make test-fresh  demo and tests on machines that have nothing, in chroots (as root)
 #   make psql        psql on a throw-away server that has oms

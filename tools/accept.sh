@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Takes the last results of regress and isolation as expected: make accept, after
-# make test. TESTS="a b" takes only these. Read the diff before you commit it.
+# make test. TESTS="about seal" takes only these. Read the diff before you commit it.
 set -eu
 cd "$(dirname "$0")/.."
 

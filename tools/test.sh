@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests: make test. Each suite has its own throw-away server.
 #
-#   SUITE="regress tap" TESTS="claim" tools/test.sh    some suites, some tests of them
-#   tools/test.sh --all                                clients/ and ops/ as well
+#   SUITE="regress tap" TESTS="about 030_seal" tools/test.sh   some suites, some tests of them
+#   tools/test.sh --all                                       clients/ and ops/ as well
 #
 # Suites:
 #   unit       test/unit/*.c           programs that print TAP; a line "with: src/engine/graph.c"
