@@ -39,6 +39,7 @@ SQL
 
 # A copy, since that user may not read ours, and so that nothing is left in it.
 here=$(mktemp -d /tmp/oms-installcheck.XXXXXX)
+trap 'rm -rf "$here"' EXIT
 trap 'exit 130' INT TERM HUP
 cp -R "$oms_top/sql" "$oms_top/expected" "$oms_top/test/isolation" "$here/"
 [ ${#as[@]} -eq 0 ] || chown -R "${OMS_USER:-postgres}" "$here"
@@ -86,6 +87,8 @@ mapfile -t tests < <(names sql/*.sql)
 run regress/pg_regress . '' "${tests[@]}"
 mapfile -t tests < <(names isolation/specs/*.spec)
 [ ${#tests[@]} -eq 0 ] || run isolation/pg_isolation_regress isolation oms "${tests[@]}"
-if [ "$failed" -ne 0 ]; then die "the differences are in $here"; fi
+if [ "$failed" -ne 0 ]; then
+  trap - EXIT
+  die "the differences are in $here"
+fi
 for name in regress_oms isolation_oms; do sql -c "DROP DATABASE $name"; done
-rm -rf "$here"
