@@ -2468,6 +2468,19 @@ CREATE VIEW oms.check_guards (kind, ticket, detail) AS
 	FROM relation AS r
 	JOIN pg_catalog.pg_constraint AS k ON k.conrelid = r.oid AND k.contype = 'f'
 	UNION ALL
+	SELECT 'guards', NULL, pg_catalog.format('foreign key %I of %s must not refer to oms.%I: rows move to the archive', k.conname,
+		k.conrelid::pg_catalog.regclass, r.name)
+	FROM relation AS r
+	JOIN pg_catalog.pg_constraint AS k ON k.confrelid = r.oid AND k.contype = 'f'
+	UNION ALL
+	SELECT 'guards', NULL, pg_catalog.format('policy %I on oms.%I does not belong there', p.polname, r.name)
+	FROM relation AS r
+	JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.oid
+	UNION ALL
+	SELECT 'guards', NULL, pg_catalog.format('the rows of %s are read as rows of oms.%I', i.inhrelid::pg_catalog.regclass, r.name)
+	FROM relation AS r
+	JOIN pg_catalog.pg_inherits AS i ON i.inhparent = r.oid
+	UNION ALL
 	SELECT 'guards', NULL, CASE WHEN r.oid IS NULL THEN pg_catalog.format('oms.%I is missing', r.name)
 		WHEN r.relkind NOT IN ('r', 'p', 'v') THEN pg_catalog.format('oms.%I is not a table', r.name)
 		WHEN r.relrowsecurity AND r.name <> 'secret' THEN pg_catalog.format('row security hides rows of oms.%I', r.name)
@@ -2476,7 +2489,7 @@ CREATE VIEW oms.check_guards (kind, ticket, detail) AS
 	FROM relation AS r
 	WHERE r.oid IS NULL OR r.relkind NOT IN ('r', 'p', 'v') OR r.relrowsecurity <> (r.name = 'secret')
 		OR r.relpersistence <> 'p';
-COMMENT ON VIEW oms.check_guards IS 'for oms.check(): tables missing, triggers missing, changed, not ENABLE ALWAYS or not ours, rules, foreign keys, row security';
+COMMENT ON VIEW oms.check_guards IS 'for oms.check(): tables missing, triggers missing, changed, not ENABLE ALWAYS or not ours, rules, policies, foreign keys, children, row security';
 
 -- ---- chain ----
 

@@ -3,38 +3,65 @@
  *		Keeping the guards of the tables in place.
  *
  * The guards are triggers, so whoever may alter a table could switch them off.  When the library is
- * preloaded, a hook (worker/hooks.c) asks here before commands that would do that, and refuses them
- * while the table has anything to guard.  An empty table is let through: a data-only restore with
- * --disable-triggers switches triggers off, fills the table and switches them on again; that last step
- * leaves them as ordinary triggers, which session_replication_role = replica switches off, so they are
- * made to fire always again after it.  repair_guards does the same by hand, where nothing is preloaded.
+ * preloaded, a hook (worker/hooks.c) asks here before each utility command, and what would get past the
+ * guards, or take from the library what it finds by name, is refused.  docs/security.md goes through all
+ * commands.  What is ours is told by its OID, by way of its membership in the extension, so another name
+ * or schema hides nothing.
+ *
+ * An empty table may be altered: a data-only restore with --disable-triggers switches triggers off, fills
+ * the table and switches them on again; that last step leaves them as ordinary triggers, which
+ * session_replication_role = replica switches off, so they are made to fire always again after it.
+ * repair_guards does the same by hand, where nothing is preloaded.
  *
  * This stops accidents and shortcuts.  A superuser who means it can load no library and edit the
  * catalogs; only seals that were published elsewhere tell of that.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/index.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "commands/user.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "parser/parse_func.h"
+#include "parser/parse_type.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "errors.h"
 #include "store/guards.h"
+#include "store/row.h"
 #include "store/spi.h"
 
 static OmsStatement select_weak = {
-	.sql = "SELECT c.relname::pg_catalog.text, t.tgname::pg_catalog.text"
-	" FROM pg_catalog.pg_trigger AS t"
-	" JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid"
+	.sql = "SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, t.tgname::pg_catalog.text"
+	" FROM pg_catalog.pg_extension AS x"
+	" JOIN pg_catalog.pg_depend AS d ON d.refobjid OPERATOR(pg_catalog.=) x.oid"
+	" AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass"
+	" AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
+	" AND d.deptype OPERATOR(pg_catalog.=) 'e'"
+	" JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) d.objid"
 	" JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
-	" WHERE n.nspname OPERATOR(pg_catalog.=) 'oms' AND c.relkind OPERATOR(pg_catalog.=) 'r'"
-	" AND t.tgname OPERATOR(pg_catalog.~) '^guard'"
+	" JOIN pg_catalog.pg_trigger AS t ON t.tgrelid OPERATOR(pg_catalog.=) c.oid"
+	" WHERE x.extname OPERATOR(pg_catalog.=) 'oms'"
+	" AND t.tgfoid OPERATOR(pg_catalog.=) 'oms.guard()'::pg_catalog.regprocedure"
 	" AND t.tgenabled OPERATOR(pg_catalog.<>) 'A'"
 	" AND ($1 OPERATOR(pg_catalog.=) 0 OR c.oid OPERATOR(pg_catalog.=) $1)",
 	.nargs = 1,
@@ -56,36 +83,33 @@ oms_store_repair_guards(Oid table)
 	rows = SPI_tuptable;
 	for (uint64 i = 0; i < count; i++)
 	{
-		char	   *name = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
-		char	   *trigger = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
+		char	   *schema = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+		char	   *name = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
+		char	   *trigger = SPI_getvalue(rows->vals[i], rows->tupdesc, 3);
 
-		/* both are names of ours, out of the catalog */
-		oms_sql_as_owner(psprintf("ALTER TABLE oms.%s ENABLE ALWAYS TRIGGER %s",
-								  quote_identifier(name), quote_identifier(trigger)));
+		/* all are names out of the catalog */
+		oms_sql_as_owner(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
+								  quote_qualified_identifier(schema, name), quote_identifier(trigger)));
 	}
 	SPI_finish();
 	return (int) count;
 }
 
-/* ---- commands that would get past the guards ---- */
+/* ---- what is ours ---- */
 
-static const char *const guarded[] = {"workflow", "workflow_stage", "ticket_state", "stage_state",
-"stage_past", "hold", "clock_segment", "timeline", "idempotency", "calendar", "home", "secret", "seals", "seal_leaf",
-"ticket_state_archive", "stage_state_archive", "stage_past_archive", "hold_archive", "clock_segment_archive", "timeline_archive", NULL};
+/* The indexes that are looked up by name, and are no constraints; an administrator may add others */
+static const char *const indexes[] = {"calendar_current", "calendar_left", "idempotency_ticket", "seal_leaf_ticket",
+"stage_past_archive_finished", "stage_past_finished", "stage_state_archive_finished", "stage_state_finished",
+"stage_state_queue", "stage_state_timer", "stage_state_worker", "ticket_state_applicant",
+"ticket_state_archive_applicant", "ticket_state_closed", "ticket_state_open", "timeline_archive_xid", "timeline_xid",
+"workflow_current", NULL};
 
 static bool
-is_guarded(Oid relation)
+is_ours(Oid class, Oid object)
 {
-	const char *name;
+	Oid			extension = get_extension_oid("oms", true);
 
-	if (!OidIsValid(relation) ||
-		get_rel_namespace(relation) != get_namespace_oid("oms", true))
-		return false;
-	name = get_rel_name(relation);
-	for (const char *const *p = guarded; *p != NULL; p++)
-		if (strcmp(*p, name) == 0)
-			return true;
-	return false;
+	return OidIsValid(extension) && OidIsValid(object) && getExtensionOfObject(class, object) == extension;
 }
 
 static Oid
@@ -94,13 +118,39 @@ find_relation(const RangeVar *name)
 	return name == NULL ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
 }
 
+/*
+ * The relation of this name if it is one of ours, or an index of one; else InvalidOid.
+ */
+static Oid
+find_ours(const RangeVar *name)
+{
+	Oid			relation = find_relation(name);
+	Oid			table = relation;
+	char		kind = OidIsValid(relation) ? get_rel_relkind(relation) : '\0';
+
+	if (kind == RELKIND_INDEX)
+		table = IndexGetRelation(relation, true);
+	return is_ours(RelationRelationId, table) ? relation : InvalidOid;
+}
+
+/*
+ * The relation of ours that a new view of this name would replace; else InvalidOid.
+ */
+static Oid
+find_replaced(RangeVar *view)
+{
+	Oid			relation = get_relname_relid(view->relname, RangeVarGetCreationNamespace(view));
+
+	return is_ours(RelationRelationId, relation) ? relation : InvalidOid;
+}
+
 static bool
 has_rows(Oid relation)
 {
-	Relation	rel = table_open(relation, AccessShareLock);
-	bool		rows = RelationGetNumberOfBlocks(rel) > 0;
+	Relation	rel = relation_open(relation, AccessShareLock);
+	bool		rows = !RELKIND_HAS_STORAGE(rel->rd_rel->relkind) || RelationGetNumberOfBlocks(rel) > 0;
 
-	table_close(rel, AccessShareLock);
+	relation_close(rel, AccessShareLock);
 	return rows;
 }
 
@@ -110,57 +160,188 @@ has_rows(Oid relation)
 static bool
 has_tickets(void)
 {
-	Oid			schema = get_namespace_oid("oms", false);
+	return has_rows(oms_relation_oid("ticket_state")) || has_rows(oms_relation_oid("ticket_state_archive"));
+}
 
-	return has_rows(get_relname_relid("ticket_state", schema)) ||
-		has_rows(get_relname_relid("ticket_state_archive", schema));
+/*
+ * Is this trigger of a relation of ours one that we made?
+ */
+static bool
+is_our_trigger(Oid relation, const char *name)
+{
+	Relation	rel = relation_open(relation, AccessShareLock);
+	TriggerDesc *triggers = rel->trigdesc;
+	bool		ours = false;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if (strcmp(triggers->triggers[i].tgname, name) == 0)
+			ours = is_ours(ProcedureRelationId, triggers->triggers[i].tgfoid);
+	relation_close(rel, AccessShareLock);
+	return ours;
+}
+
+static bool
+is_foreign_key(Oid relation, const char *name)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID,
+										ObjectIdGetDatum(get_relation_constraint_oid(relation, name, true)));
+	bool		foreign = HeapTupleIsValid(tuple) &&
+		((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return foreign;
+}
+
+/* ---- commands that would get past the guards ---- */
+
+static void
+refuse(const char *what, const char *schema, const char *name, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(OMS_ERR_APPEND_ONLY),
+			 schema == NULL ? errmsg("%s \"%s\" is refused", what, name)
+			 : errmsg("%s \"%s.%s\" is refused", what, schema, name),
+			 errhint("%s", hint)));
+}
+
+static void
+refuse_relation(Oid relation, const char *what, const char *hint)
+{
+	if (OidIsValid(relation))
+		refuse(what, get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation), hint);
 }
 
 static void
 refuse_if_used(Oid relation, const char *what)
 {
-	if (is_guarded(relation) && has_rows(relation))
-		ereport(ERROR,
-				(errcode(OMS_ERR_APPEND_ONLY),
-				 errmsg("%s of \"oms.%s\" is refused", what, get_rel_name(relation)),
-				 errhint("The table is part of the record. Only while it is empty it can be changed.")));
+	if (OidIsValid(relation) && has_rows(relation))
+		refuse_relation(relation, what, "The table is part of the record. Only while it is empty it can be changed.");
+}
+
+#define HINT_NAMES	"The library finds what it has by name, in the schema oms."
+#define HINT_NOT_FIRED \
+	"What oms writes fires no trigger, rule or policy, so whatever relies on one misses changes. LISTEN, or read oms.changes_since()."
+#define HINT_REFERENCE \
+	"Rows move to the archive, which a foreign key does not see. Tickets are never deleted, so a column of type oms.ticket_id is enough."
+
+static void
+refuse_foreign_keys(List *constraints)
+{
+	ListCell   *cell;
+
+	foreach(cell, constraints)
+		if (IsA(lfirst(cell), Constraint) && lfirst_node(Constraint, cell)->contype == CONSTR_FOREIGN)
+			refuse_relation(find_ours(lfirst_node(Constraint, cell)->pktable), "REFERENCES to", HINT_REFERENCE);
+}
+
+/*
+ * A new table may neither be a child of ours, whose rows would be read as ours, nor refer to one.
+ */
+static void
+check_create_table(const CreateStmt *create)
+{
+	ListCell   *cell;
+
+	foreach(cell, create->inhRelations)
+		refuse_relation(find_ours(lfirst_node(RangeVar, cell)), "INHERITS of",
+						"The rows of the new table would be read as rows of oms.");
+	refuse_foreign_keys(create->constraints);
+	refuse_foreign_keys(create->tableElts);
+	foreach(cell, create->tableElts)
+		if (IsA(lfirst(cell), ColumnDef))
+			refuse_foreign_keys(lfirst_node(ColumnDef, cell)->constraints);
+}
+
+/*
+ * Can a part of ALTER TABLE be run on a table of ours that has rows?
+ */
+static bool
+is_harmless(Oid relation, const AlterTableCmd *command)
+{
+	switch (command->subtype)
+	{
+		case AT_EnableAlwaysTrig:
+		case AT_EnableTrig:
+		case AT_EnableTrigAll:
+		case AT_EnableTrigUser:
+		case AT_SetStatistics:
+		case AT_SetStorage:
+		case AT_SetCompression:
+		case AT_SetOptions:
+		case AT_ResetOptions:
+		case AT_SetTableSpace:
+		case AT_ClusterOn:
+		case AT_DropCluster:
+		case AT_ReplicaIdentity:
+		case AT_ChangeOwner:
+			return true;
+		case AT_SetRelOptions:
+		case AT_ResetRelOptions:
+			/* those of a view say how it hides rows */
+			return get_rel_relkind(relation) != RELKIND_VIEW;
+		case AT_DisableTrig:
+		case AT_EnableReplicaTrig:
+			return !is_our_trigger(relation, command->name);
+		case AT_DropConstraint:
+			return is_foreign_key(relation, command->name);
+		default:
+			return false;
+	}
 }
 
 static void
 check_alter_table(const AlterTableStmt *alter)
 {
+	Oid			relation = find_ours(alter->relation);
 	ListCell   *cell;
 
 	foreach(cell, alter->cmds)
 	{
-		switch (((AlterTableCmd *) lfirst(cell))->subtype)
-		{
-			case AT_EnableAlwaysTrig:
-			case AT_EnableTrig:
-			case AT_EnableTrigAll:
-			case AT_EnableTrigUser:
-			case AT_SetStatistics:
-			case AT_SetRelOptions:
-			case AT_ResetRelOptions:
-			case AT_SetTableSpace:
-			case AT_ClusterOn:
-			case AT_DropCluster:
-			case AT_ReplicaIdentity:
-			case AT_ChangeOwner:
-				break;
-			default:
-				refuse_if_used(find_relation(alter->relation), "ALTER TABLE");
-		}
+		AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
+
+		if (command->subtype == AT_AddInherit)
+			refuse_relation(find_ours(castNode(RangeVar, command->def)), "INHERIT of",
+							"The rows of the table would be read as rows of oms.");
+		if (command->def != NULL && IsA(command->def, Constraint))
+			refuse_foreign_keys(list_make1(command->def));
+		if (command->def != NULL && IsA(command->def, ColumnDef))
+			refuse_foreign_keys(castNode(ColumnDef, command->def)->constraints);
+		if (OidIsValid(relation) && !is_harmless(relation, command))
+			refuse_if_used(relation, "ALTER TABLE of");
 	}
 }
 
 /*
- * The relation of a trigger or rule that is to be dropped: its name without the last part.
+ * A trigger of ours is not dropped; rules, policies and foreign keys are never ours, and may go.
  */
-static Oid
-relation_of(List *name)
+static void
+check_drop_trigger(List *name)
 {
-	return find_relation(makeRangeVarFromNameList(list_truncate(list_copy(name), list_length(name) - 1)));
+	Oid			relation = find_ours(makeRangeVarFromNameList(list_truncate(list_copy(name), list_length(name) - 1)));
+
+	if (OidIsValid(relation) && is_our_trigger(relation, strVal(llast(name))))
+		refuse_if_used(relation, "DROP TRIGGER on");
+}
+
+static void
+check_drop_index(List *name)
+{
+	Oid			index = find_ours(makeRangeVarFromNameList(name));
+
+	for (const char *const *p = indexes; OidIsValid(index) && *p != NULL; p++)
+		if (strcmp(*p, get_rel_name(index)) == 0)
+			refuse_relation(index, "DROP INDEX of", HINT_NAMES);
+}
+
+static void
+check_drop_extension(const char *name)
+{
+	if (strcmp(name, "oms") == 0 && OidIsValid(get_extension_oid("oms", true)) && has_tickets())
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop extension oms because there are tickets"),
+				 errhint("DROP EXTENSION oms CASCADE drops them, and everything that is known of them.")));
 }
 
 static void
@@ -170,47 +351,198 @@ check_drop(const DropStmt *drop)
 
 	foreach(cell, drop->objects)
 	{
-		if (drop->removeType == OBJECT_TRIGGER || drop->removeType == OBJECT_RULE)
-			refuse_if_used(relation_of(castNode(List, lfirst(cell))), "DROP of a trigger or rule");
-		else if (drop->removeType == OBJECT_EXTENSION && drop->behavior != DROP_CASCADE &&
-				 strcmp(strVal(lfirst(cell)), "oms") == 0 && OidIsValid(get_extension_oid("oms", true)) &&
-				 has_tickets())
-			ereport(ERROR,
-					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-					 errmsg("cannot drop extension oms because there are tickets"),
-					 errhint("DROP EXTENSION oms CASCADE drops them, and everything that is known of them.")));
+		if (drop->removeType == OBJECT_TRIGGER)
+			check_drop_trigger(castNode(List, lfirst(cell)));
+		else if (drop->removeType == OBJECT_INDEX)
+			check_drop_index(castNode(List, lfirst(cell)));
+		else if (drop->removeType == OBJECT_EXTENSION && drop->behavior != DROP_CASCADE)
+			check_drop_extension(strVal(lfirst(cell)));
+	}
+}
+
+static Oid
+extension_owner(void)
+{
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			owner = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("oms"));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return owner;
+}
+
+/*
+ * DROP OWNED BY the owner of the extension would take the extension along, and needs the same word.
+ */
+static void
+check_drop_owned(const DropOwnedStmt *drop)
+{
+	Oid			owner = extension_owner();
+
+	if (drop->behavior != DROP_CASCADE && OidIsValid(owner) &&
+		list_member_oid(roleSpecsToIds(drop->roles), owner) && has_tickets())
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop what role \"%s\" owns because there are tickets in it",
+						GetUserNameFromId(owner, false)),
+				 errdetail("The role owns the extension oms."),
+				 errhint("REASSIGN OWNED gives it to another role. DROP OWNED ... CASCADE drops the tickets, and everything that is known of them.")));
+}
+
+/*
+ * A command that moves or renames: what it is about is a relation (or a part of one), or an object of
+ * another kind.  The way back to the schema oms is open.
+ */
+static void
+check_place(const char *what, ObjectType kind, const RangeVar *relation, Node *object, const char *name)
+{
+	Oid			oid;
+
+	switch (kind)
+	{
+		case OBJECT_SCHEMA:
+			if (is_ours(NamespaceRelationId, get_namespace_oid(name, true)))
+				refuse(what, NULL, name, HINT_NAMES);
+			break;
+		case OBJECT_FUNCTION:
+		case OBJECT_PROCEDURE:
+		case OBJECT_ROUTINE:
+		case OBJECT_AGGREGATE:
+			oid = LookupFuncWithArgs(kind, castNode(ObjectWithArgs, object), true);
+			if (is_ours(ProcedureRelationId, oid))
+				refuse(what, get_namespace_name(get_func_namespace(oid)), get_func_name(oid), HINT_NAMES);
+			break;
+		case OBJECT_TYPE:
+		case OBJECT_DOMAIN:
+			oid = LookupTypeNameOid(NULL, makeTypeNameFromNameList(castNode(List, object)), true);
+			if (is_ours(TypeRelationId, oid))
+				refuse(what, NULL, format_type_be(oid), HINT_NAMES);
+			break;
+		case OBJECT_TRIGGER:
+			oid = find_ours(relation);
+			if (OidIsValid(oid) && is_our_trigger(oid, name))
+				refuse_relation(oid, what, HINT_NAMES);
+			break;
+		default:
+			refuse_relation(find_ours(relation), what, HINT_NAMES);
 	}
 }
 
 /*
- * Raise an error if a command would get past the guards.  The scripts of the extension may do anything.
+ * CREATE OR REPLACE must not put another function in the place of ours, a guard's for one.
+ */
+static void
+check_create_function(CreateFunctionStmt *create)
+{
+	ObjectWithArgs *function = makeNode(ObjectWithArgs);
+	char	   *name;
+	Oid			schema;
+	ListCell   *cell;
+
+	if (!create->replace)
+		return;
+	schema = QualifiedNameGetCreationNamespace(create->funcname, &name);
+	function->objname = list_make2(makeString(get_namespace_name(schema)), makeString(name));
+	foreach(cell, create->parameters)
+	{
+		FunctionParameter *parameter = lfirst_node(FunctionParameter, cell);
+
+		if (parameter->mode != FUNC_PARAM_OUT && parameter->mode != FUNC_PARAM_TABLE)
+			function->objargs = lappend(function->objargs, parameter->argType);
+	}
+	check_place("CREATE OR REPLACE of", OBJECT_FUNCTION, NULL, (Node *) function, NULL);
+}
+
+static void
+check_extension_contents(const AlterExtensionContentsStmt *alter)
+{
+	if (strcmp(alter->extname, "oms") == 0 && alter->action < 0)
+		ereport(ERROR,
+				(errcode(OMS_ERR_APPEND_ONLY),
+				 errmsg("ALTER EXTENSION oms DROP is refused"),
+				 errhint("What is not part of the extension is not guarded, and not dumped.")));
+}
+
+/*
+ * Do the scripts of the extension run?  They may do anything.
+ */
+static bool
+in_our_script(void)
+{
+	return creating_extension && CurrentExtensionObject == get_extension_oid("oms", true);
+}
+
+/*
+ * Raise an error if a command would get past the guards.
  */
 void
 oms_guards_before(Node *command)
 {
-	if (creating_extension)
+	if (in_our_script())
 		return;
 	switch (nodeTag(command))
 	{
+		case T_CreateStmt:
+			check_create_table((CreateStmt *) command);
+			break;
 		case T_AlterTableStmt:
 			check_alter_table((AlterTableStmt *) command);
 			break;
 		case T_DropStmt:
 			check_drop((DropStmt *) command);
 			break;
+		case T_DropOwnedStmt:
+			check_drop_owned((DropOwnedStmt *) command);
+			break;
+		case T_CreateTrigStmt:
+			refuse_relation(find_ours(((CreateTrigStmt *) command)->relation), "CREATE TRIGGER on", HINT_NOT_FIRED);
+			break;
 		case T_RuleStmt:
-			refuse_if_used(find_relation(((RuleStmt *) command)->relation), "CREATE RULE");
+			refuse_relation(find_ours(((RuleStmt *) command)->relation), "CREATE RULE on", HINT_NOT_FIRED);
+			break;
+		case T_CreatePolicyStmt:
+			refuse_relation(find_ours(((CreatePolicyStmt *) command)->table), "CREATE POLICY on", HINT_NOT_FIRED);
+			break;
+		case T_ViewStmt:
+			refuse_relation(find_replaced(((ViewStmt *) command)->view), "CREATE OR REPLACE of", HINT_NAMES);
+			break;
+		case T_CreateFunctionStmt:
+			check_create_function((CreateFunctionStmt *) command);
 			break;
 		case T_RenameStmt:
-			refuse_if_used(find_relation(((RenameStmt *) command)->relation), "RENAME");
+			{
+				RenameStmt *rename = (RenameStmt *) command;
+
+				if (rename->renameType != OBJECT_SCHEMA || strcmp(rename->newname, "oms") != 0)
+					check_place("RENAME of", rename->renameType, rename->relation, rename->object, rename->subname);
+			}
+			break;
+		case T_AlterObjectSchemaStmt:
+			{
+				AlterObjectSchemaStmt *move = (AlterObjectSchemaStmt *) command;
+
+				if (strcmp(move->newschema, "oms") != 0)
+					check_place("SET SCHEMA of", move->objectType, move->relation, move->object, NULL);
+			}
+			break;
+		case T_AlterObjectDependsStmt:
+			{
+				AlterObjectDependsStmt *depend = (AlterObjectDependsStmt *) command;
+
+				check_place("DEPENDS ON EXTENSION of", depend->objectType, depend->relation, depend->object,
+							depend->objectType == OBJECT_TRIGGER ? strVal(llast(castNode(List, depend->object))) : NULL);
+			}
 			break;
 		case T_AlterExtensionContentsStmt:
-			if (strcmp(((AlterExtensionContentsStmt *) command)->extname, "oms") == 0 &&
-				((AlterExtensionContentsStmt *) command)->action < 0)
-				ereport(ERROR,
-						(errcode(OMS_ERR_APPEND_ONLY),
-						 errmsg("ALTER EXTENSION oms DROP is refused"),
-						 errhint("What is not part of the extension is not guarded, and not dumped.")));
+			check_extension_contents((AlterExtensionContentsStmt *) command);
 			break;
 		default:
 			break;
@@ -227,7 +559,7 @@ oms_guards_after(Node *command)
 	Oid			relation;
 	ListCell   *cell;
 
-	if (!IsA(command, AlterTableStmt) || creating_extension)
+	if (!IsA(command, AlterTableStmt) || in_our_script())
 		return;
 	foreach(cell, alter->cmds)
 	{
@@ -235,8 +567,8 @@ oms_guards_after(Node *command)
 
 		if (type != AT_EnableTrig && type != AT_EnableTrigAll && type != AT_EnableTrigUser)
 			continue;
-		relation = find_relation(alter->relation);
-		if (is_guarded(relation))
+		relation = find_ours(alter->relation);
+		if (OidIsValid(relation))
 			oms_store_repair_guards(relation);
 	}
 }
