@@ -1,5 +1,5 @@
 -- guards: what ordinary DDL may do to the tables, views, functions and the schema of oms while there are tickets,
--- command by command.  docs/security.md has the same list.
+-- command by command.  docs/operation/security.md has the same list.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS oms;
 SELECT oms.create_workflow('{"name": "Guards", "prefix": "GRD", "stages": [{"id": "a", "owner": "Guard"}]}');

@@ -4,8 +4,8 @@
  *
  * The guards are triggers, so whoever may alter a table could switch them off.  When the library is
  * preloaded, a hook (worker/hooks.c) asks here before each utility command, and what would get past the
- * guards, or take from the library what it finds by name, is refused.  docs/security.md goes through all
- * commands.  What is ours is told by its OID, by way of its membership in the extension, so another name
+ * guards, or take from the library what it finds by name, is refused.  docs/operation/security.md
+ * goes through all commands.  What is ours is told by its OID, by way of its membership in the extension, so another name
  * or schema hides nothing.
  *
  * An empty table may be altered: a data-only restore with --disable-triggers switches triggers off, fills
