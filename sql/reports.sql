@@ -317,3 +317,8 @@ DROP ROLE regress_reports;
 SELECT oms.set_owner('Open_Team', 'group', members => '{}');
 SELECT count(oms.cancel_ticket(ticket_id, 'the test is over')) FROM oms.ticket WHERE workflow IN ('Rates', 'Ratios', 'Times', 'Open') AND closed_at IS NULL;
 SELECT * FROM pg_temp.all_differ();
+
+-- Units are lengths of time.
+SELECT count(*) FROM oms.report_finished(NULL, NULL, 'f', '100 years');
+SELECT count(*) FROM oms.report_finished(NULL, NULL, 'f', '0');
+SELECT oms.report_unit('6 hours', '2026-03-02 14:35+00');

@@ -93,11 +93,12 @@ oms_guc_init(bool preloading)
 							NULL, &oms_max_data_size, 4096, 1, 262144, PGC_SUSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 
-	if (preloading)
-		DefineCustomIntVariable("oms.max_databases",
-								"How many databases of the server can have a worker.",
-								NULL, &oms_max_databases, 16, 1, 1000, PGC_POSTMASTER, 0,
-								NULL, NULL, NULL);
+	/* without preloading it has no effect, and comes too late to be one that needs a restart */
+	DefineCustomIntVariable("oms.max_databases",
+							"How many databases of the server can have a worker.",
+							NULL, &oms_max_databases, 16, 1, 1000,
+							preloading ? PGC_POSTMASTER : PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
 
 	DefineCustomIntVariable("oms.max_definition_size",
 							"Largest definition of a workflow.",

@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "commands/trigger.h"
+#include "replication/logicalworker.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
@@ -22,6 +23,7 @@
 #include "errors.h"
 
 PG_FUNCTION_INFO_V1(oms_guard);
+PG_FUNCTION_INFO_V1(oms_stay_local);
 PG_FUNCTION_INFO_V1(oms_update_stage);
 PG_FUNCTION_INFO_V1(oms_update_ticket);
 
@@ -50,6 +52,20 @@ oms_guard(PG_FUNCTION_ARGS)
 			 errmsg("%s of \"oms.%s\" is refused", operation,
 					RelationGetRelationName(trigger->tg_relation)),
 			 trigger->tg_trigger->tgnargs > 0 ? errhint("%s", trigger->tg_trigger->tgargs[0]) : 0));
+}
+
+/*
+ * The row is about this server and none other: what a subscription brings is passed over.
+ */
+Datum
+oms_stay_local(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+
+	if (IsLogicalWorker())
+		return PointerGetDatum(NULL);
+	return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple
+						   : trigger->tg_trigtuple);
 }
 
 /* ---- UPDATE of the views ---- */

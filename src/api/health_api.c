@@ -23,6 +23,7 @@
 #include "store/cron.h"
 #include "store/figures.h"
 #include "store/identity.h"
+#include "store/numbers.h"
 #include "worker/gauge.h"
 
 PG_FUNCTION_INFO_V1(oms_health);
@@ -204,6 +205,16 @@ look_at_timers(OmsHealth *health)
 }
 
 static void
+look_at_numbers(OmsHealth *health)
+{
+	const char *behind = oms_store_number_behind();
+
+	if (behind != NULL)
+		add_reason(health, OMS_HEALTH_DEGRADED,
+				   psprintf("numbers: oms.%s is behind what was given out; oms.activate() moves it, and so does who draws from it next", behind));
+}
+
+static void
 look_at_tables(OmsHealth *health)
 {
 	if (!oms_store_at_home() && oms_store_settled())
@@ -211,6 +222,7 @@ look_at_tables(OmsHealth *health)
 				   pstrdup("home: the data belongs to another database or server; oms.activate() if work goes on here"));
 	if (!health->standby)
 		look_at_timers(health);
+	look_at_numbers(health);
 }
 
 static void

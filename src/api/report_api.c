@@ -9,6 +9,8 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
 
 #include "api/args.h"
 #include "engine/histogram.h"
@@ -19,6 +21,7 @@ PG_FUNCTION_INFO_V1(oms_report_add_ratios);
 PG_FUNCTION_INFO_V1(oms_report_ratios);
 PG_FUNCTION_INFO_V1(oms_report_percentiles);
 PG_FUNCTION_INFO_V1(oms_report_way);
+PG_FUNCTION_INFO_V1(oms_report_unit);
 PG_FUNCTION_INFO_V1(oms_roll_up);
 
 /* ---- histograms ---- */
@@ -157,6 +160,23 @@ oms_report_way(PG_FUNCTION_ARGS)
 				 errmsg("there is no heat-map by \"%s\"", by),
 				 errhint("By is stage, weekday or owner.")));
 	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+}
+
+/*
+ * report_unit(unit interval, at timestamptz) → timestamptz, when the unit began, counted from 2000 in UTC.
+ */
+Datum
+oms_report_unit(PG_FUNCTION_ARGS)
+{
+	Interval   *unit = PG_GETARG_INTERVAL_P(0);
+
+	if (unit->month != 0 || unit->day < 0 || unit->time < 0 || (unit->day == 0 && unit->time == 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the unit of a report cannot be \"%s\"",
+						DatumGetCString(DirectFunctionCall1(interval_out, PG_GETARG_DATUM(0)))),
+				 errhint("It is a length of time without months and years. The reports use 1 hour and 6 hours.")));
+	return DirectFunctionCall3(timestamptz_bin, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), TimestampTzGetDatum(0));
 }
 
 /*

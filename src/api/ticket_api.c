@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "commands/sequence.h"
 #include "common/int.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -22,6 +21,7 @@
 #include "errors.h"
 #include "guc.h"
 #include "store/access.h"
+#include "store/numbers.h"
 #include "worker/gauge.h"
 
 PG_FUNCTION_INFO_V1(oms_open_ticket);
@@ -114,14 +114,14 @@ utc_year(TimestampTz time)
 static OmsTicketId
 next_number(const OmsGraph *graph, TimestampTz now)
 {
+	int			year = utc_year(now);
 	uint32		prefix;
 
 	if (!oms_ticket_prefix_encode(graph->prefix, strlen(graph->prefix), &prefix))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("invalid prefix \"%s\" of workflow \"%s\"", graph->prefix, graph->name)));
-	return oms_ticket_id_make(prefix, utc_year(now),
-							  nextval_internal(oms_relation_oid("ticket_number"), false));
+	return oms_ticket_id_make(prefix, year, oms_store_next_ticket_number(year));
 }
 
 static OmsTicket *

@@ -362,6 +362,7 @@ static const struct
 	{"check_holds", S | D},
 	{"check_move", S | D},
 	{"check_moves", S | D},
+	{"check_numbers", S | D},
 	{"check_orphans", S | D},
 	{"check_row", S | D},
 	{"check_segment", S | D},

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "store/calendar.h"
+#include "store/numbers.h"
 #include "store/row.h"
 #include "store/spi.h"
 
@@ -218,6 +219,7 @@ oms_store_create_calendar(const char *name, Jsonb *definition, const char *actor
 		values[3] = CStringGetTextDatum(actor);
 		values[4] = TimestampTzGetDatum(now);
 		oms_sql(&unset_current, values, NULL);
+		oms_store_move_ahead(OMS_NUMBER_CALENDAR);
 		oms_sql(&insert_calendar, values, NULL);
 	}
 	SPI_finish();

@@ -42,7 +42,7 @@ static OmsStatement may_read_jobs = {
 };
 
 static OmsStatement find_ticks = {
-	.sql = "SELECT 1 FROM cron.job WHERE active AND command OPERATOR(pg_catalog.~) 'oms\\.tick\\('"
+	.sql = "SELECT 1 FROM cron.job WHERE active AND command OPERATOR(pg_catalog.~) 'oms[.]tick[(]'"
 	" AND database OPERATOR(pg_catalog.=) pg_catalog.current_database()::pg_catalog.text LIMIT 1"
 };
 

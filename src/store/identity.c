@@ -30,6 +30,7 @@
 #include "utils/timestamp.h"
 
 #include "store/identity.h"
+#include "store/numbers.h"
 #include "store/outbox.h"
 #include "store/row.h"
 #include "store/spi.h"
@@ -62,6 +63,13 @@ static OmsStatement select_last_xid = {
 
 static OmsStatement insert_secret = {
 	.sql = "INSERT INTO oms.secret (key) VALUES ($1) ON CONFLICT DO NOTHING",
+	.nargs = 1,
+	.types = {BYTEAOID}
+};
+
+static OmsStatement renew_secret = {
+	.sql = "UPDATE oms.secret SET key = $1 WHERE NOT EXISTS (SELECT FROM oms.ticket_state)"
+	" AND NOT EXISTS (SELECT FROM oms.ticket_state_archive)",
 	.nargs = 1,
 	.types = {BYTEAOID}
 };
@@ -198,6 +206,15 @@ random_bytes(void *bytes, size_t len)
 				 errmsg("could not generate a random number")));
 }
 
+static Datum
+random_key(void)
+{
+	uint8		key[OMS_SECRET_LEN];
+
+	random_bytes(key, sizeof(key));
+	return PointerGetDatum(cstring_to_text_with_len((char *) key, sizeof(key)));
+}
+
 static bool
 write_home(OmsStatement *statement, TimestampTz now, uint64 base)
 {
@@ -220,12 +237,9 @@ write_home(OmsStatement *statement, TimestampTz now, uint64 base)
 bool
 oms_store_settle(TimestampTz now)
 {
-	uint8		key[OMS_SECRET_LEN];
-	Datum		value;
+	Datum		value = random_key();
 	bool		first;
 
-	random_bytes(key, sizeof(key));
-	value = PointerGetDatum(cstring_to_text_with_len((char *) key, sizeof(key)));
 	SPI_connect();
 	first = write_home(&insert_home, now, 0);
 	oms_sql(&insert_secret, &value, NULL);
@@ -252,8 +266,24 @@ next_base(uint64 old)
 }
 
 /*
+ * Two copies without tickets that go on apart would give the same numbers with the same suffixes to different
+ * people, so each gets a secret of its own.  Numbers that were handed out must stay good.
+ */
+static void
+separate_secret(bool came_from_elsewhere)
+{
+	Datum		key = random_key();
+
+	if (oms_sql(&renew_secret, &key, NULL) == 0 && came_from_elsewhere)
+		ereport(NOTICE,
+				(errmsg("the tracking numbers keep the secret of the original, so that those handed out stay good"),
+				 errhint("If the original goes on as well, let the ticket numbers go on apart: oms.ticket_number.")));
+}
+
+/*
  * From now on this database is the home of the data.  What happened elsewhere is not announced again, and
- * cursors from there are void.  Where it is at home already nothing changes but the horizon.
+ * cursors from there are void.  Where it is at home already only the horizon changes, and sequences that
+ * are behind.
  */
 void
 oms_store_activate(TimestampTz now)
@@ -263,12 +293,17 @@ oms_store_activate(TimestampTz now)
 	SPI_connect();
 	if (!oms_store_at_home())
 	{
+		bool		came_from_elsewhere = oms_store_settled();
+
 		oms_sql(&lock_timeline, NULL, NULL);
 		write_home(&update_home, now, next_base(oms_store_xid_base()));
 		CacheInvalidateRelcacheByRelid(oms_relation_oid("home"));
+		separate_secret(came_from_elsewhere);
 		CommandCounterIncrement();
 		oms_store_fresh_snapshot();
 	}
+	for (int i = 0; i < OMS_NUMBERS; i++)
+		oms_store_move_ahead(i);
 	horizon = Int64GetDatum((int64) oms_store_horizon());
 	oms_sql(&reset_horizon, &horizon, NULL);
 	SPI_finish();

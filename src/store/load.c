@@ -12,6 +12,7 @@
 
 #include "access/xact.h"
 #include "utils/array.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
@@ -116,6 +117,20 @@ oms_store_fresh_snapshot(void)
 }
 
 /*
+ * The tables that a change may write, locked as a writer does, in one order and before anything is read from
+ * them.  Whoever read an index first and asked for this lock then would wait for REINDEX, which has the
+ * table and waits for the index.
+ */
+static void
+lock_tables(void)
+{
+	static const char *const tables[] = {"ticket_state", "stage_state", "hold", "timeline"};
+
+	for (int i = 0; i < (int) lengthof(tables); i++)
+		LockRelationOid(oms_relation_oid(tables[i]), RowExclusiveLock);
+}
+
+/*
  * Lock and load; NULL if the ticket is not there, is archived, or is locked and wait says not to wait.
  * "gone": it was there, and somebody moved it into the archive meanwhile.
  */
@@ -126,6 +141,7 @@ lock_ticket(OmsTicketId id, LockWaitPolicy wait, bool *gone)
 	OmsTicket  *ticket = NULL;
 
 	*gone = false;
+	lock_tables();
 	oms_store_fresh_snapshot();
 	oms_scan_key_ticket(&scan, id);
 	oms_scan_begin(&scan, "ticket_state", "ticket_state_pkey", TICKET_COLUMNS, RowExclusiveLock);

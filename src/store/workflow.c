@@ -17,6 +17,7 @@
 
 #include "engine/definition.h"
 #include "errors.h"
+#include "store/numbers.h"
 #include "store/spi.h"
 #include "store/store.h"
 #include "store/tables.h"
@@ -231,6 +232,7 @@ insert_version(const OmsGraph *graph, Jsonb *definition, int version, const char
 	bool		isnull;
 
 	oms_sql(&unset_current, &name, NULL);
+	oms_store_move_ahead(OMS_NUMBER_WORKFLOW);
 	oms_sql(&insert_workflow, values, NULL);
 	stages[0] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	stages[1] = JsonbPGetDatum(definition);

@@ -86,6 +86,27 @@ oms_ticket_id_make(uint32 prefix_code, int year, int64 number)
 	return ((uint64) year << YEAR_SHIFT) | ((uint64) number << NUMBER_SHIFT) | prefix_code;
 }
 
+int
+oms_ticket_id_year(OmsTicketId id)
+{
+	return (int) (id >> YEAR_SHIFT);
+}
+
+int64
+oms_ticket_id_number(OmsTicketId id)
+{
+	return (int64) ((id >> NUMBER_SHIFT) & OMS_TICKET_NUMBER_MAX);
+}
+
+/*
+ * A bound: above every ticket of the year (-1: 0) and below those of the next.
+ */
+OmsTicketId
+oms_ticket_id_year_end(int year)
+{
+	return (uint64) (year + 1) << YEAR_SHIFT;
+}
+
 /*
  * Write the text form into a buffer of OMS_TICKET_ID_TEXT_SIZE bytes and return it.
  */

@@ -20,6 +20,9 @@ typedef uint64 OmsTicketId;
 
 extern bool oms_ticket_prefix_encode(const char *prefix, int len, uint32 *code);
 extern OmsTicketId oms_ticket_id_make(uint32 prefix_code, int year, int64 number);
+extern int	oms_ticket_id_year(OmsTicketId id);
+extern int64 oms_ticket_id_number(OmsTicketId id);
+extern OmsTicketId oms_ticket_id_year_end(int year);
 extern char *oms_ticket_id_to_text(OmsTicketId id, char *buffer);
 extern bool oms_ticket_id_parse(const char *text, int len, OmsTicketId *id);
 

@@ -145,6 +145,23 @@ oms_hooks_renew_worker(void)
 	extension_changed = true;
 }
 
+/*
+ * Settings of a database, a role or a role in a database changed.  Workers run as the bootstrap superuser, so
+ * those of other roles do not reach them.
+ */
+static void
+note_settings(Oid dboid, const ObjectAccessPostAlter *alter)
+{
+	Oid			role = alter == NULL ? InvalidOid : alter->auxiliary_id;
+
+	if (OidIsValid(role) && role != BOOTSTRAP_SUPERUSERID)
+		return;
+	databases_changed = true;
+	settings_of_many = settings_of_many || !OidIsValid(dboid) ||
+		(OidIsValid(settings_changed) && settings_changed != dboid);
+	settings_changed = dboid;
+}
+
 static void
 on_access(ObjectAccessType access, Oid class, Oid object, int subid, void *arg)
 {
@@ -156,15 +173,12 @@ on_access(ObjectAccessType access, Oid class, Oid object, int subid, void *arg)
 	if (access != OAT_POST_CREATE && access != OAT_DROP && access != OAT_POST_ALTER)
 		return;
 	register_callback();
-	if (class == ExtensionRelationId)
+	if (class == DbRoleSettingRelationId)
+		note_settings(object, (ObjectAccessPostAlter *) arg);
+	else if (class == ExtensionRelationId)
 		extension_changed = true;
 	else
 		databases_changed = true;
-	if (class != DbRoleSettingRelationId)
-		return;
-	settings_of_many = settings_of_many ||
-		(OidIsValid(settings_changed) && settings_changed != object);
-	settings_changed = object;
 }
 
 /*

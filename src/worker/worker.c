@@ -812,6 +812,8 @@ static void
 own_settings(void)
 {
 	static const char *const settings[][2] = {
+		/* what is done by itself is done by nobody else, whatever the database sets */
+		{"role", "none"},
 		{"default_transaction_read_only", "off"},
 		{"default_transaction_isolation", "read committed"},
 		{"default_transaction_deferrable", "off"},

@@ -7,7 +7,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $node = OmsNode->make('plain', start => 0);
-$node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''\noms.max_databases = 8");
 $node->start;
 $node->install;
 
@@ -56,6 +56,9 @@ is($session->code(q{BEGIN; CALL oms.wait_for_work('A', '1 second')}), '25001', '
 $session->query('ROLLBACK');
 
 # settings
+my ($stdout, $stderr);
+$node->psql('postgres', q{SET client_min_messages = warning; LOAD 'oms'; SHOW oms.max_databases}, stdout => \$stdout, stderr => \$stderr);
+is("$stdout $stderr", '8 ', 'all settings are declared');
 is($session->code('SET oms.dispatch = off'), '', 'settings can be set');
 is($session->code('SET oms.no_such = 1'), '42602', '… not those that do not exist');
 is($node->code(q{BEGIN; SELECT oms.open_ticket('plain'); PREPARE TRANSACTION 'p'}), '0A000',
