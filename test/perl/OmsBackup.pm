@@ -15,7 +15,8 @@ my $db = 'work';
 sub new
 {
 	my ($class, $doc, $way, %how) = @_;
-	my $self = bless { doc => $doc, way => $way, env => {} }, $class;
+	# What activate() says of the secret depends on the way.
+	my $self = bless { doc => $doc, way => $way, env => { PGOPTIONS => '-c client_min_messages=warning' } }, $class;
 
 	$self->{node} = oms_node($way, init => { allows_streaming => 1 }, conf => $how{conf});
 	$self->{backup} = PostgreSQL::Test::Utils::tempdir();
