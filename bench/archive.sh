@@ -82,10 +82,12 @@ document=$(sql -c "CREATE TEMP TABLE d AS SELECT t.ticket_id, jsonb_build_object
 
 # WAL of whole tickets without the index and with it, in tables of the same size, without what else writes WAL
 sql -c 'ALTER SYSTEM SET full_page_writes = off' -c 'ALTER SYSTEM SET autovacuum = off' -c 'SELECT pg_reload_conf()' >/dev/null
-sql -c 'DROP INDEX oms.ticket_state_closed'
+index_is() { sql -c "UPDATE pg_index SET indislive = $1, indisready = $1, indisvalid = $1 WHERE indexrelid = 'oms.ticket_state_closed'::regclass"; }
+index_is false
 do_tickets Without 500
 before=$(lsn); do_tickets Without "$tickets"; without=$(wal_since "$before")
-sql -c 'CREATE INDEX ticket_state_closed ON oms.ticket_state (workflow_id, closed_at) WHERE closed_at IS NOT NULL'
+index_is true
+sql -c 'REINDEX INDEX oms.ticket_state_closed'
 do_tickets With 500
 before=$(lsn); do_tickets With "$tickets"; with=$(wal_since "$before")
 
