@@ -64,11 +64,10 @@ both() {
 
 # ---- what is left behind ----
 
-# Every file that no package owns and that does not tell of packages.
+# Where something could be left: not in the trees of packages, whose scripts write there as they like.
 files() {
-  find / \( -path /proc -o -path /dev -o -path /sys -o -path /fresh -o -path "$top" -o -path /var/lib/dpkg \
-    -o -path /var/lib/apt -o -path /var/cache -o -path /var/log -o -path /run -o -path '/var/lib/postgresql/*/main' \) \
-    -prune -o -print | sort
+  find /etc /usr/sbin /usr/local /home /media /mnt /opt /root /srv /tmp /var/lib/postgresql /var/tmp \
+    \( -path "$top" -o -path '/var/lib/postgresql/*/main' \) -prune -o -print | sort
 }
 # Those of this script are its children or have no command line any more.
 processes() {
@@ -83,11 +82,11 @@ before() {
 }
 after() {
   processes >/fresh/processes.after
-  # What dpkg and the scripts of packages make beside the files of packages: links, caches, accounts, compiled Python.
+  # Less what belongs to packages, and links, accounts and defaults that their scripts make.
   {
     files | comm -13 /fresh/files.before - |
-      comm -23 - <(sed -E 'p; s,^/(bin|sbin|lib|lib64)/,/usr&,; s,//,/,' /var/lib/dpkg/info/*.list | sort -u) |
-      grep -vE '^/etc/(alternatives|rc.\.d|ssl|group-|gshadow-|passwd-|shadow-|subuid-|subgid-|default/locale|locale.gen)|/__pycache__|\.(cache|db|wants)\b|^/etc/(apt/apt.conf.d/02autoremove-postgresql|postgresql-common/(createcluster.conf|root.crt))|^/usr/lib/cpp$'
+      comm -23 - <(sed -E 'p; s,^/(bin|sbin|lib|lib64)/,/usr&,' /var/lib/dpkg/info/*.list | sort -u) |
+      grep -vE '^/etc/(alternatives|rc.\.d|ssl|systemd|group-|gshadow-|passwd-|shadow-|subuid-|subgid-|default/locale|locale.gen|ld.so.cache|hosts$|inputrc$|networks$|python3)|^/usr/local/lib/python3|^/etc/(apt/apt.conf.d/02autoremove-postgresql|postgresql-common/(createcluster.conf|root.crt))'
     dpkg --verify
     diff /usr/share/postgresql-common/createcluster.conf /etc/postgresql-common/
     sort /fresh/processes.after | comm -13 /fresh/processes.before -
