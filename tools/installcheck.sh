@@ -3,7 +3,7 @@
 #
 # It may run with the worker on and under other settings: the two databases of the tests, regress_oms and
 # isolation_oms, have settings of their own. What the server lacks is said in one line. Root becomes user postgres
-# (or $OMS_USER) if the server asks for that. TESTS="claim hold" runs some of them.
+# (or $OMS_USER) if the server asks for that. TESTS="about seal" runs some of them.
 set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
