@@ -518,7 +518,7 @@ CREATE VIEW oms.stage WITH (security_barrier) AS
 		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
 		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
 		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
-		w.stage_no, w.label
+		w.stage_no, w.label, s.finished_by
 	FROM oms.ticket_state AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state AS s
@@ -547,7 +547,7 @@ CREATE VIEW oms.archived_stage WITH (security_barrier) AS
 		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
 		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
 		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
-		w.stage_no, w.label
+		w.stage_no, w.label, s.finished_by
 	FROM oms.ticket_state_archive AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state_archive AS s
@@ -750,10 +750,10 @@ CREATE FUNCTION oms.revoke_access(role name) RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_revoke_access' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.revoke_access(name) IS 'takes every right on the schema oms from a role. 42704 unknown role';
 
-CREATE FUNCTION oms.set_owner(name text, kind text DEFAULT 'agent', supervisor text DEFAULT NULL,
-		calendar text DEFAULT NULL, members name[] DEFAULT '{}', assignment text DEFAULT 'none') RETURNS void
+CREATE FUNCTION oms.set_owner(name text, kind text DEFAULT NULL, supervisor text DEFAULT NULL,
+		calendar text DEFAULT NULL, members name[] DEFAULT NULL, assignment text DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_set_owner' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.set_owner(text, text, text, text, name[], text) IS 'registers or changes an owner: kind agent, group, person or service; members are roles that may act for it. 42704 unknown role, 22023 bad argument';
+COMMENT ON FUNCTION oms.set_owner(text, text, text, text, name[], text) IS 'registers or changes an owner: kind agent (of a new one), group, person or service; members are roles that may act for it; assignment none (of a new one), round_robin or least_loaded. NULL keeps what an owner has; an empty supervisor or calendar, and members {}, take it away. 42704 unknown role, 22023 bad argument';
 
 CREATE FUNCTION oms.activate() RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_activate' LANGUAGE C VOLATILE;
@@ -835,7 +835,7 @@ COMMENT ON FUNCTION oms.delegate(oms.ticket_id, text, text, text) IS 'lets anoth
 
 CREATE FUNCTION oms.resolve(ticket oms.ticket_id, stage text, note text DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_resolve_delegation' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.resolve(oms.ticket_id, text, text) IS 'gives a delegated stage back to the one who delegated it. OM002, OM003, OM005';
+COMMENT ON FUNCTION oms.resolve(oms.ticket_id, text, text) IS 'gives a delegated stage back to the one who delegated it, or to who stands in; with nobody there it is queued again. OM002, OM003, OM005, 42501 the workflow wants another person (notSameAs)';
 
 CREATE FUNCTION oms.hold(ticket oms.ticket_id, stage text, reason text, until timestamptz DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_hold' LANGUAGE C VOLATILE;
@@ -891,6 +891,16 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 			GROUP BY d.no
 		), member AS (
 			SELECT o.owner, count(*) AS members FROM oms.owner_member AS o GROUP BY o.owner
+		), barred AS (
+			SELECT s.stage_no, count(DISTINCT m.member) AS members, string_agg(DISTINCT x.stage, ', ') AS stages,
+				bool_and(x.status = 'done') AS done
+			FROM own AS s
+			JOIN defined AS d ON d.no = s.stage_no
+			JOIN defined AS e ON e.def ->> 'id' = d.def ->> 'notSameAs' OR e.def ->> 'notSameAs' = d.def ->> 'id'
+			JOIN own AS x ON x.stage_no = e.no AND x.status IN ('in_progress', 'on_hold', 'done')
+			JOIN oms.owner_member AS m ON m.owner = s.owner AND m.member IN (x.worker, x.finished_by)
+			WHERE s.status = 'queued'
+			GROUP BY s.stage_no
 		), held AS (
 			SELECT h.stage_no, h.until, h.seq,
 				h.reason || COALESCE(' until ' || (h.until AT TIME ZONE 'UTC')::timestamp(0) || ' UTC', '') AS reason
@@ -912,8 +922,10 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 					WHEN (d.def ->> 'manual')::bool THEN 'waits for somebody to start it'
 					ELSE 'waits for rework' END
 				WHEN 'queued' THEN CASE WHEN s.ready_at > s.now THEN 'pauses before attempt ' || s.attempt
-					ELSE 'queued for ' || s.owner END || ', ' || CASE COALESCE(m.members, 0)
-					WHEN 0 THEN 'which has no members' WHEN 1 THEN 'which has 1 member'
+					ELSE 'queued for ' || s.owner END || ', ' || CASE WHEN b.members = m.members
+						THEN CASE m.members WHEN 1 THEN 'and the only member ' ELSE 'and all ' || m.members || ' members ' END
+							|| CASE WHEN b.done THEN 'did ' ELSE 'have to do with ' END || b.stages
+					WHEN m.members IS NULL THEN 'which has no members' WHEN m.members = 1 THEN 'which has 1 member'
 					ELSE 'which has ' || m.members || ' members' END
 				WHEN 'in_progress' THEN COALESCE(s.worker, 'somebody') || ' has it'
 					|| COALESCE(', by delegation of ' || s.delegated_by, '')
@@ -924,6 +936,7 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 		JOIN defined AS d ON d.no = s.stage_no
 		LEFT JOIN dependency AS g ON g.no = s.stage_no
 		LEFT JOIN member AS m ON m.owner = s.owner
+		LEFT JOIN barred AS b ON b.stage_no = s.stage_no
 		LEFT JOIN failure AS f ON f.stage = s.stage AND s.status = 'failed'
 		LEFT JOIN LATERAL (
 			SELECT string_agg(y.reason, ', ' ORDER BY y.seq) AS reasons,
@@ -939,7 +952,7 @@ CREATE FUNCTION oms.my_work(worker text, qty int DEFAULT 100)
 	RETURNS TABLE (ticket oms.ticket_id, stage text, status text, owner text, workflow text, priority int, label text,
 		queued_at timestamptz, started_at timestamptz, due_at timestamptz, delegated_by text)
 	AS 'MODULE_PATHNAME', 'oms_my_work' LANGUAGE C VOLATILE ROWS 20;
-COMMENT ON FUNCTION oms.my_work(text, int) IS 'the inbox of a worker: what it has (in progress, on hold), then what it may claim, as an owner or a member of one; at most qty (1 to 10000) rows. 22023';
+COMMENT ON FUNCTION oms.my_work(text, int) IS 'the inbox of a worker: what it has (in progress, on hold), then what it could claim now, as an owner or a member of one, also by a role that has a member''s rights; at most qty (1 to 10000) rows. 22023';
 
 -- One row per document that was attached and not erased.
 CREATE VIEW oms.attachment WITH (security_barrier) AS
@@ -996,9 +1009,9 @@ COMMENT ON FUNCTION oms.archive(timestamptz, int) IS 'moves up to max (1 to 1000
 -- worker
 --------------------------------------------------------------------------------------------------
 
-CREATE PROCEDURE oms.wait_for_work(owner text, timeout interval DEFAULT '30 seconds')
+CREATE PROCEDURE oms.wait_for_work(owner text, timeout interval DEFAULT '30 seconds', worker text DEFAULT NULL)
 	AS 'MODULE_PATHNAME', 'oms_wait_for_work' LANGUAGE C;
-COMMENT ON PROCEDURE oms.wait_for_work(text, interval) IS 'returns as soon as the owner has something to claim, or after the timeout; holds no snapshot while it waits. 25001 inside a transaction block, 22023 bad argument';
+COMMENT ON PROCEDURE oms.wait_for_work(text, interval, text) IS 'returns as soon as the owner has something that the worker (NULL: the calling role) can claim, or after the timeout; passes over what four eyes bar and what another session has locked, as claim() does; holds no snapshot while it waits, and ends with its client. 25001 inside a transaction block, 22023 bad argument';
 
 CREATE FUNCTION oms.dispatch_channel(owner text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_dispatch_channel_name' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -3377,6 +3390,10 @@ COMMENT ON VIEW oms.check_timers IS 'for oms.check(): timers that are missing or
 -- ---- orphans ----
 
 CREATE VIEW oms.check_orphans (kind, ticket, detail) AS
+	SELECT 'orphans', NULL::oms.ticket_id, pg_catalog.format('owner %s: its member %s is no role', m.owner, m.member)
+	FROM oms.owner_member AS m
+	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = m.member)
+	UNION ALL
 	SELECT 'orphans', t.ticket_id, 'the workflow of the ticket is missing'
 	FROM oms.ticket_state AS t
 	WHERE NOT EXISTS (SELECT FROM oms.workflow AS w WHERE w.workflow_id = t.workflow_id)

@@ -93,6 +93,15 @@
 #define oms_local_xid()	(MyProc->lxid)
 #endif
 
+/*
+ * Since 15 a session can wait for its client to go (WL_SOCKET_CLOSED), where the system can tell.  What it
+ * takes is declared in libpq/libpq.h, which needs the headers of the libraries for encryption.
+ */
+struct WaitEventSet;
+extern PGDLLIMPORT struct WaitEventSet *FeBeWaitSet;
+#define OMS_SOCKET_POS	0		/* FeBeWaitSetSocketPos */
+#define oms_can_see_client_go() (FeBeWaitSet != NULL && WaitEventSetCanReportClosed())
+
 /* 17 can end transactions that last too long; the worker's must not be */
 #if PG_VERSION_NUM >= 170000
 #define OMS_TRANSACTION_TIMEOUT	{"transaction_timeout", "0"},

@@ -86,8 +86,17 @@ require_roles(ArrayType *members)
 	}
 }
 
+/* A name, empty for "none from now on", or NULL */
+static char *
+arg_name_or_none(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	if (!PG_ARGISNULL(n) && VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(n)) == 0)
+		return pstrdup("");
+	return oms_arg_name_or_null(fcinfo, n, what);
+}
+
 /*
- * set_owner(name, kind, supervisor, calendar, members, assignment)
+ * set_owner(name, kind, supervisor, calendar, members, assignment); NULL: as it is.
  */
 Datum
 oms_set_owner(PG_FUNCTION_ARGS)
@@ -96,21 +105,24 @@ oms_set_owner(PG_FUNCTION_ARGS)
 	static const char *const assignments[] = {"none", "round_robin", "least_loaded", NULL};
 	OmsCall		call;
 	char	   *name = oms_arg_name(fcinfo, 0, "name");
-	char	   *kind = oms_arg_name(fcinfo, 1, "kind");
-	char	   *supervisor = oms_arg_name_or_null(fcinfo, 2, "supervisor");
-	char	   *calendar = oms_arg_name_or_null(fcinfo, 3, "calendar");
-	char	   *assignment = oms_arg_name(fcinfo, 5, "assignment");
+	char	   *kind = oms_arg_name_or_null(fcinfo, 1, "kind");
+	char	   *supervisor = arg_name_or_none(fcinfo, 2, "supervisor");
+	char	   *calendar = arg_name_or_none(fcinfo, 3, "calendar");
+	char	   *assignment = oms_arg_name_or_null(fcinfo, 5, "assignment");
+	Datum		members = PG_ARGISNULL(4) ? (Datum) 0 : PG_GETARG_DATUM(4);
 
-	oms_arg_required(fcinfo, 4, "members");
-	require_one_of(kind, "kind", kinds);
-	require_one_of(assignment, "assignment", assignments);
-	require_roles(PG_GETARG_ARRAYTYPE_P(4));
+	if (kind != NULL)
+		require_one_of(kind, "kind", kinds);
+	if (assignment != NULL)
+		require_one_of(assignment, "assignment", assignments);
+	if (!PG_ARGISNULL(4))
+		require_roles(PG_GETARG_ARRAYTYPE_P(4));
 	oms_call_begin(&call, "oms.set_owner()");
-	if (calendar != NULL && oms_store_calendar(calendar) == NULL)
+	if (calendar != NULL && *calendar != '\0' && oms_store_calendar(calendar) == NULL)
 		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("calendar \"%s\" does not exist yet", calendar)));
-	oms_store_set_owner(name, kind, supervisor, calendar, assignment, PG_GETARG_DATUM(4));
+	oms_store_set_owner(name, kind, supervisor, calendar, assignment, PG_ARGISNULL(4) ? NULL : &members);
 	oms_call_end(&call);
 	PG_RETURN_VOID();
 }

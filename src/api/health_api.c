@@ -24,6 +24,7 @@
 #include "store/figures.h"
 #include "store/identity.h"
 #include "store/numbers.h"
+#include "store/owner.h"
 #include "worker/gauge.h"
 
 PG_FUNCTION_INFO_V1(oms_health);
@@ -215,6 +216,19 @@ look_at_numbers(OmsHealth *health)
 }
 
 static void
+look_at_members(OmsHealth *health)
+{
+	char	   *owner;
+	char	   *member;
+	int64		count = oms_store_lost_members(&owner, &member);
+
+	if (count > 0)
+		add_reason(health, OMS_HEALTH_DEGRADED,
+				   psprintf("members: " INT64_FORMAT " of owners are no roles, as %s of %s; see oms.set_owner()",
+							count, member, owner));
+}
+
+static void
 look_at_tables(OmsHealth *health)
 {
 	if (!oms_store_at_home() && oms_store_settled())
@@ -223,6 +237,7 @@ look_at_tables(OmsHealth *health)
 	if (!health->standby)
 		look_at_timers(health);
 	look_at_numbers(health);
+	look_at_members(health);
 }
 
 static void

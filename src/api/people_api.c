@@ -428,7 +428,7 @@ oms_my_work(PG_FUNCTION_ARGS)
 				 errmsg("qty must be from 1 to %d", MAX_INBOX)));
 	InitMaterializedSRF(fcinfo, 0);
 	oms_look_begin();
-	oms_store_inbox(worker, PG_GETARG_INT32(1), result->setResult);
+	oms_store_inbox(worker, oms_clock_now(), PG_GETARG_INT32(1), result->setResult);
 	oms_look_end();
 	return (Datum) 0;
 }

@@ -83,7 +83,9 @@ public_event(const TupleTableSlot *slot, const OmsTicket *ticket, OmsPublicEvent
 	event->status = comment || attached ? status : oms_event_citizen_status(status);
 	event->note = comment ? oms_slot_text(slot, TIMELINE_NOTE)
 		: attached ? document_text(oms_slot_text(slot, TIMELINE_NOTE))
-		: strcmp(status, "on_hold") == 0 ? oms_public_hold_label(ticket, oms_slot_int(slot, TIMELINE_SEQ)) : NULL;
+		: strcmp(status, "on_hold") == 0
+		? oms_public_hold_label(ticket, oms_slot_int(slot, TIMELINE_SEQ),
+								DatumGetTimestampTz(slot->tts_values[TIMELINE_AT])) : NULL;
 	return event->status != NULL;
 }
 

@@ -10,6 +10,8 @@
 #include "nodes/parsenodes.h"
 #include "pgstat.h"
 #include "storage/condition_variable.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -20,6 +22,7 @@
 #include "store/access.h"
 #include "store/cron.h"
 #include "store/spi.h"
+#include "store/store.h"
 #include "worker/bell.h"
 
 PG_FUNCTION_INFO_V1(oms_wait_for_work);
@@ -36,42 +39,150 @@ PG_FUNCTION_INFO_V1(oms_disable_cron);
 /* With it a signal comes with the commit; look now and then all the same */
 #define LOOK_MS		30000
 
+/* One call of wait_for_work */
+typedef struct Wait
+{
+	OmsDatabase *place;			/* NULL: no shared memory, or no place in it */
+	int			bucket;
+	uint64		told_of;		/* bits of the locked tickets whose end it is told of */
+} Wait;
+
 /*
- * Wait until the condition of the bucket was signalled since "seen", or the time is over.
+ * Be told when nobody has these tickets locked any more, and not of others.
  */
 static void
-wait_for_signal(OmsDatabase *place, int bucket, uint64 seen, long ms)
+be_told_of(Wait *wait, uint64 tickets)
 {
-	if (place == NULL)
+	for (int bit = 0; bit < OMS_TICKET_BITS && wait->place != NULL; bit++)
 	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(ms, POLL_MS),
-						 oms_wait_event("OmsWaitForWork"));
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-		return;
+		uint64		mask = UINT64CONST(1) << bit;
+
+		if ((tickets & mask) == (wait->told_of & mask))
+			continue;
+		if (tickets & mask)
+			pg_atomic_fetch_add_u32(&wait->place->held_up[bit], 1);
+		else
+			pg_atomic_fetch_sub_u32(&wait->place->held_up[bit], 1);
 	}
-	ConditionVariablePrepareToSleep(&place->work[bucket]);
-	if (pg_atomic_read_u64(&place->work_count[bucket]) == seen)
-		(void) ConditionVariableTimedSleep(&place->work[bucket], Min(ms, LOOK_MS),
-										   oms_wait_event("OmsWaitForWork"));
-	ConditionVariableCancelSleep();
+	wait->told_of = tickets;
+}
+
+static void
+stop_waiting(int code, Datum arg)
+{
+	be_told_of((Wait *) DatumGetPointer(arg), 0);
 }
 
 /*
- * CALL wait_for_work(owner text, timeout interval)
- *
- * Looks in a short transaction of its own, commits it, and sleeps without a snapshot until somebody
- * commits work for an owner of the same bucket.
+ * Sleep until the latch is set or the time is over; true if the client is gone.
+ */
+static bool
+sleep_on_latch(long ms)
+{
+	uint32		what = oms_wait_event("OmsWaitForWork");
+	WaitEvent	event;
+
+	if (!oms_can_see_client_go())
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, what);
+		return false;
+	}
+	ModifyWaitEvent(FeBeWaitSet, OMS_SOCKET_POS, WL_SOCKET_CLOSED, NULL);
+	if (WaitEventSetWait(FeBeWaitSet, ms, &event, 1, what) == 0)
+		return false;
+	if (event.events & WL_POSTMASTER_DEATH)
+		proc_exit(1);
+	return (event.events & WL_SOCKET_CLOSED) != 0;
+}
+
+/*
+ * Sleep until something was signalled in the bucket since "seen", or the time is over; may wake without a
+ * reason.  A session whose client is gone ends.
+ */
+static void
+wait_for_signal(const Wait *wait, uint64 seen, long ms)
+{
+	OmsDatabase *place = wait->place;
+	bool		gone = false;
+
+	if (place != NULL)
+		ConditionVariablePrepareToSleep(&place->work[wait->bucket]);
+	if (place == NULL || pg_atomic_read_u64(&place->work_count[wait->bucket]) == seen)
+	{
+		gone = sleep_on_latch(ms);
+		ResetLatch(MyLatch);
+	}
+	ConditionVariableCancelSleep();
+	if (gone)
+	{
+		ClientConnectionLost = true;
+		InterruptPending = true;
+	}
+	CHECK_FOR_INTERRUPTS();
+}
+
+static bool
+seen_one(void *context, OmsTicketId ticket, int stage_no)
+{
+	*(bool *) context = true;
+	return false;
+}
+
+/*
+ * Look in a short transaction of its own; true if there is something to claim.
+ */
+static bool
+look_for_work(OmsLook *look)
+{
+	bool		found = false;
+
+	look->now = oms_clock_now();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	oms_store_look(look, seen_one, &found);
+	PopActiveSnapshot();
+	oms_sql_commit();
+	return found;
+}
+
+/*
+ * Look, and sleep without a snapshot until somebody commits work for an owner of the same bucket, or lets go
+ * of a ticket that was in the way.
+ */
+static void
+look_and_sleep(Wait *wait, OmsLook *look, TimestampTz end)
+{
+	for (;;)
+	{
+		uint64		seen = wait->place == NULL ? 0 : pg_atomic_read_u64(&wait->place->work_count[wait->bucket]);
+		bool		found = look_for_work(look);
+		long		ms = TimestampDifferenceMilliseconds(oms_clock_wall(), end);
+		uint64		news = look->busy & ~wait->told_of;
+
+		if (found || ms <= 0)
+			return;
+		be_told_of(wait, look->busy);
+		/* it may have been let go of just before we asked to be told */
+		if (news != 0)
+			continue;
+		/* a lock that is not taken here tells nobody of its end */
+		ms = Min(ms, wait->place == NULL || look->busy != 0 ? POLL_MS : LOOK_MS);
+		if (look->next != DT_NOEND)
+			ms = Min(ms, TimestampDifferenceMilliseconds(look->now, look->next) + 1);
+		wait_for_signal(wait, seen, ms);
+	}
+}
+
+/*
+ * CALL wait_for_work(owner text, timeout interval, worker text)
  */
 Datum
 oms_wait_for_work(PG_FUNCTION_ARGS)
 {
 	CallContext *call = (CallContext *) fcinfo->context;
-	char	   *owner = oms_arg_name(fcinfo, 0, "owner");
+	OmsLook		look = {.owner = oms_arg_name(fcinfo, 0, "owner"), .worker = oms_arg_name_or_null(fcinfo, 2, "worker")};
 	TimestampTz end = oms_clock_wall() + oms_arg_duration(fcinfo, 1, "timeout", 0);
-	OmsDatabase *place = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, true);
-	int			bucket = oms_bell_bucket(owner);
-	bool		found = false;
+	Wait		wait = {.place = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, true),
+	.bucket = oms_bell_bucket(look.owner)};
 
 	if (call == NULL || !IsA(call, CallContext) || call->atomic)
 		ereport(ERROR,
@@ -79,27 +190,19 @@ oms_wait_for_work(PG_FUNCTION_ARGS)
 				 errmsg("wait_for_work cannot be called inside a transaction block"),
 				 errhint("It must hold no snapshot while it waits: CALL it on its own.")));
 
-	oms_require_owner(owner);
+	oms_require_owner(look.owner);
+	look.doer.role = GetUserNameFromId(GetUserId(), false);
+	look.doer.person = !superuser();
+	look.doer.in_person = look.worker == NULL;
+	if (look.worker == NULL)
+		look.worker = look.doer.role;
 	oms_sql_begin_procedure();
-	while (!found)
+	PG_ENSURE_ERROR_CLEANUP(stop_waiting, PointerGetDatum(&wait));
 	{
-		uint64		seen = place == NULL ? 0 : pg_atomic_read_u64(&place->work_count[bucket]);
-		TimestampTz now = oms_clock_now();
-		TimestampTz next;
-		long		ms;
-
-		PushActiveSnapshot(GetTransactionSnapshot());
-		found = oms_store_has_work(owner, now, &next);
-		PopActiveSnapshot();
-		oms_sql_commit();
-
-		ms = TimestampDifferenceMilliseconds(oms_clock_wall(), end);
-		if (found || ms <= 0)
-			break;
-		if (next != DT_NOEND)
-			ms = Min(ms, TimestampDifferenceMilliseconds(now, next) + 1);
-		wait_for_signal(place, bucket, seen, ms);
+		look_and_sleep(&wait, &look, end);
 	}
+	PG_END_ENSURE_ERROR_CLEANUP(stop_waiting, PointerGetDatum(&wait));
+	stop_waiting(0, PointerGetDatum(&wait));
 	oms_sql_end_procedure();
 	PG_RETURN_VOID();
 }

@@ -117,10 +117,8 @@ oms_decide_delegate(OmsTicket *ticket, OmsStage *stage, const char *to, const ch
 void
 oms_decide_resolve(OmsTicket *ticket, OmsStage *stage, const char *note)
 {
-	const char *back = stage->delegated_by;
-
-	stage->delegated_by = NULL;
-	oms_give_to(ticket, stage, OMS_EV_RESOLVED, back, note);
+	oms_give_back(ticket, stage, note);
+	oms_settle(ticket);
 }
 
 /* The holder gives the stage back */

@@ -58,6 +58,7 @@ extern void oms_decide_resolve(OmsTicket *ticket, OmsStage *stage, const char *n
 extern int	oms_decide_timers(OmsTicket *ticket, OmsStage *stage);
 
 /* ---- hold.c ---- */
+extern bool oms_hold_asks_applicant(const OmsHold *hold);
 extern int	oms_count_holds(OmsTicket *ticket, const char *reason);
 extern void oms_decide_hold(OmsTicket *ticket, OmsStage *stage, const OmsHold *terms);
 extern void oms_decide_hold_ticket(OmsTicket *ticket, const OmsHold *terms);

@@ -109,8 +109,8 @@ lift(OmsTicket *ticket, OmsHold *hold, TimestampTz at)
 
 /* ---- holding ---- */
 
-static bool
-waits_for_applicant(const OmsHold *hold)
+bool
+oms_hold_asks_applicant(const OmsHold *hold)
 {
 	return hold->waiting_on != NULL && strcmp(hold->waiting_on, "applicant") == 0;
 }
@@ -140,27 +140,34 @@ put_on_hold(OmsTicket *ticket, OmsStage *stage, const OmsHold *hold)
 void
 oms_decide_hold(OmsTicket *ticket, OmsStage *stage, const OmsHold *terms)
 {
-	oms_event_add_shown(ticket, OMS_EV_ON_HOLD, stage, terms->reason, waits_for_applicant(terms));
+	oms_event_add_shown(ticket, OMS_EV_ON_HOLD, stage, terms->reason, oms_hold_asks_applicant(terms));
 	put_on_hold(ticket, stage, add_hold(ticket, stage->no, terms));
 }
 
 /*
- * A stage that would be queued while its ticket is on hold.
+ * A stage that would be queued while its ticket is on hold.  What the applicant is asked for counts for
+ * this stage too.
  */
 void
 oms_hold_with_ticket(OmsTicket *ticket, OmsStage *stage)
 {
 	const OmsHold *first = NULL;
+	bool		asks = false;
 
 	ticket->lookup->holds(ticket);
 	for (const OmsHold *hold = ticket->holds; hold != NULL; hold = hold->next)
-		if (holds_now(hold, OMS_NO_STAGE) && (first == NULL || hold->stops_clock > first->stops_clock))
+	{
+		if (!holds_now(hold, OMS_NO_STAGE))
+			continue;
+		asks |= oms_hold_asks_applicant(hold);
+		if (first == NULL || hold->stops_clock > first->stops_clock)
 			first = hold;
+	}
 	if (first == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("the hold of a ticket that is on hold is missing")));
-	oms_event_add_shown(ticket, OMS_EV_ON_HOLD, stage, first->reason, waits_for_applicant(first));
+	oms_event_add_shown(ticket, OMS_EV_ON_HOLD, stage, first->reason, asks);
 	put_on_hold(ticket, stage, first);
 }
 
@@ -189,7 +196,7 @@ oms_decide_hold_ticket(OmsTicket *ticket, const OmsHold *terms)
 	{
 		if (!oms_verb_allowed(OMS_HOLD, stage->status))
 			continue;
-		oms_event_add_shown(ticket, OMS_EV_ON_HOLD, stage, terms->reason, waits_for_applicant(terms));
+		oms_event_add_shown(ticket, OMS_EV_ON_HOLD, stage, terms->reason, oms_hold_asks_applicant(terms));
 		put_on_hold(ticket, stage, hold);
 	}
 }

@@ -31,6 +31,7 @@ typedef struct OmsCandidate
 	const char *person;			/* who gets it: the member, or who stands in */
 	TimestampTz last_assigned;	/* when the member had a turn, OMS_NEVER: not yet */
 	int64		load;			/* stages that the person has, if that counts */
+	int64		at_hand;		/* the same among those who share the turn of one member, else 0 */
 	bool		off_duty;		/* the person's own calendar is closed */
 } OmsCandidate;
 
@@ -47,6 +48,8 @@ typedef struct OmsLookup
 	/* the version after this one and since when it counts; NULL: it is the current one */
 	const OmsCalendar *(*next_calendar) (const OmsCalendar *calendar, TimestampTz *since);
 	void		(*owner) (const char *name, OmsOwner *owner);
+	/* is it an owner with members, and not one person? */
+	bool		(*is_group) (const char *name);
 	/* who may be given the work of an owner now, best first (OmsCandidate *) */
 	List	   *(*candidates) (const char *owner, TimestampTz now);
 	/* it is that one's turn; false if another session is just giving it work */

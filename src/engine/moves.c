@@ -458,6 +458,16 @@ oms_give_to(OmsTicket *ticket, OmsStage *stage, OmsEventKind kind, const char *w
 	stage->token = oms_event_add(ticket, kind, stage, note)->seq;
 }
 
+/* Nobody has the stage any more: at its old place in the queue */
+static void
+back_to_queue(OmsTicket *ticket, OmsStage *stage)
+{
+	stage->worker = stage->delegated_by = NULL;
+	stage->started_at = OMS_NEVER;
+	stage->ready_at = stage->queued_at;
+	oms_move(ticket, stage, OMS_QUEUED);
+}
+
 /* Nobody is there to do the stage: it stays in the queue, and somebody has to know */
 static void
 nobody_there(OmsTicket *ticket, OmsStage *stage, const char *note)
@@ -465,6 +475,25 @@ nobody_there(OmsTicket *ticket, OmsStage *stage, const char *note)
 	oms_event_add(ticket, OMS_EV_UNASSIGNED, stage, note);
 	oms_bell_alert(ticket, stage, "unassigned");
 	oms_bell_dispatch(ticket, stage);
+}
+
+/*
+ * Who may be given the work of an owner now and is free to do this stage; best first.
+ */
+static List *
+free_candidates(OmsTicket *ticket, const OmsStage *stage, const char *owner)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, ticket->lookup->candidates(owner, ticket->now))
+	{
+		OmsCandidate *candidate = lfirst(cell);
+
+		if (oms_same_hands(ticket, stage, candidate->person, NULL) == 0)
+			result = lappend(result, candidate);
+	}
+	return result;
 }
 
 /*
@@ -478,12 +507,12 @@ hand_out(OmsTicket *ticket, OmsStage *stage)
 	ListCell   *cell;
 
 	/* somebody who is just being given other work is passed over while there are others */
-	foreach(cell, ticket->lookup->candidates(stage->owner, ticket->now))
+	foreach(cell, free_candidates(ticket, stage, stage->owner))
 	{
 		const OmsCandidate *candidate = lfirst(cell);
 
-		if (taken || oms_same_hands(ticket, stage, candidate->person, NULL) != 0)
-			continue;
+		if (taken)
+			break;
 		taken = ticket->lookup->take_turn(stage->owner, candidate, ticket->now);
 		if (taken || chosen == NULL)
 			chosen = candidate;
@@ -499,22 +528,42 @@ hand_out(OmsTicket *ticket, OmsStage *stage)
 }
 
 /*
+ * Who is there in place of somebody: that one, or the first of the stand-ins who is not away and free to
+ * do the stage; NULL: nobody.  A group is there if one of its members is.
+ */
+static const char *
+who_is_there(OmsTicket *ticket, const OmsStage *stage, const char *person)
+{
+	const char *name = person;
+	const char *stand_in;
+
+	for (int i = 0; ticket->lookup->is_away(name, ticket->now, &stand_in); i++)
+	{
+		if (stand_in == NULL || i == OMS_MAX_STAND_INS)
+			return NULL;
+		name = stand_in;
+	}
+	if (strcmp(name, person) == 0)
+		return name;
+	if (ticket->lookup->is_group(name) ? free_candidates(ticket, stage, name) == NIL
+		: oms_same_hands(ticket, stage, name, NULL) != 0)
+		return NULL;
+	return name;
+}
+
+/*
  * Offer a stage to a person, or to whoever stands in while that person is away.
  */
 static void
 offer_to_person(OmsTicket *ticket, OmsStage *stage)
 {
-	const char *person = stage->owner;
-	const char *stand_in;
+	const char *person = who_is_there(ticket, stage, stage->owner);
+	OmsOwner	owner;
 
-	for (int i = 0; ticket->lookup->is_away(person, ticket->now, &stand_in); i++)
+	if (person == NULL)
 	{
-		if (stand_in == NULL || i == OMS_MAX_STAND_INS)
-		{
-			nobody_there(ticket, stage, psprintf("%s is away, and nobody stands in", stage->owner));
-			return;
-		}
-		person = stand_in;
+		nobody_there(ticket, stage, psprintf("%s is away, and nobody stands in", stage->owner));
+		return;
 	}
 	if (strcmp(person, stage->owner) != 0)
 	{
@@ -522,8 +571,43 @@ offer_to_person(OmsTicket *ticket, OmsStage *stage)
 
 		stage->owner = person;
 		oms_event_add(ticket, OMS_EV_REASSIGNED, stage, note);
+		ticket->lookup->owner(person, &owner);
+		if (owner.assigns)
+		{
+			hand_out(ticket, stage);
+			return;
+		}
 	}
 	oms_bell_dispatch(ticket, stage);
+}
+
+/*
+ * A delegated stage goes back to the one who delegated it, to who stands in for that one (of a group: the
+ * best of its members), or, with nobody there, into the queue.
+ */
+void
+oms_give_back(OmsTicket *ticket, OmsStage *stage, const char *note)
+{
+	const char *from = stage->delegated_by;
+	const char *to = who_is_there(ticket, stage, from);
+
+	if (to == NULL)
+	{
+		oms_event_add(ticket, OMS_EV_RELEASED, stage, note);
+		back_to_queue(ticket, stage);
+		nobody_there(ticket, stage, psprintf("%s is away, and nobody stands in", from));
+		return;
+	}
+	if (strcmp(to, from) != 0 && ticket->lookup->is_group(to))
+	{
+		const OmsCandidate *chosen = linitial(free_candidates(ticket, stage, to));
+
+		(void) ticket->lookup->take_turn(to, chosen, ticket->now);
+		ticket->lookup->was_assigned(chosen);
+		to = chosen->person;
+	}
+	stage->delegated_by = NULL;
+	oms_give_to(ticket, stage, OMS_EV_RESOLVED, to, note);
 }
 
 /*
@@ -592,10 +676,7 @@ oms_queue_again(OmsTicket *ticket, OmsStage *stage, TimestampTz ready_at)
 void
 oms_put_back(OmsTicket *ticket, OmsStage *stage)
 {
-	stage->worker = stage->delegated_by = NULL;
-	stage->started_at = OMS_NEVER;
-	stage->ready_at = stage->queued_at;
-	oms_move(ticket, stage, OMS_QUEUED);
+	back_to_queue(ticket, stage);
 	oms_bell_dispatch(ticket, stage);
 }
 

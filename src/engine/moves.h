@@ -14,6 +14,7 @@ extern void oms_move(OmsTicket *ticket, OmsStage *stage, OmsStageStatus status);
 extern void oms_queue_first(OmsTicket *ticket, int no, const char *note);
 extern void oms_queue_again(OmsTicket *ticket, OmsStage *stage, TimestampTz ready_at);
 extern void oms_put_back(OmsTicket *ticket, OmsStage *stage);
+extern void oms_give_back(OmsTicket *ticket, OmsStage *stage, const char *note);
 extern void oms_offer(OmsTicket *ticket, OmsStage *stage);
 extern List *oms_resolve(OmsTicket *ticket, int *work, int nwork);
 extern List *oms_resolve_after(OmsTicket *ticket, int no);

@@ -55,24 +55,34 @@ waits_for_applicant(const OmsTicket *ticket, int no)
 {
 	for (const OmsHold *hold = ticket->holds; hold != NULL; hold = hold->next)
 		if (hold->lifted_at == OMS_NEVER && (hold->stage == no || hold->stage == OMS_NO_STAGE) &&
-			hold->waiting_on != NULL && strcmp(hold->waiting_on, "applicant") == 0)
+			oms_hold_asks_applicant(hold))
 			return true;
 	return false;
 }
 
 /*
- * What an applicant was told when a stage was put on hold by that event: the label of its hold, or of
- * the last one of the whole ticket before.
+ * What an applicant was told when a stage was put on hold by that event, at that time: the label of its
+ * hold, or else of the last one of the whole ticket that stood then; and only of one that asks the
+ * applicant for something.
  */
 const char *
-oms_public_hold_label(const OmsTicket *ticket, int seq)
+oms_public_hold_label(const OmsTicket *ticket, int seq, TimestampTz at)
 {
-	const char *label = NULL;
+	const OmsHold *told = NULL;
 
 	for (const OmsHold *hold = ticket->holds; hold != NULL && hold->seq <= seq; hold = hold->next)
-		if (hold->seq == seq || hold->stage == OMS_NO_STAGE)
-			label = hold->label;
-	return label;
+	{
+		bool		stood = hold->lifted_at == OMS_NEVER || hold->lifted_at > at;
+
+		if (!oms_hold_asks_applicant(hold))
+			continue;
+		if (hold->seq == seq)
+			return hold->label;
+		/* one that ended in the same instant only if there is no other */
+		if (hold->stage == OMS_NO_STAGE && (stood || (hold->lifted_at == at && told == NULL)))
+			told = hold;
+	}
+	return told == NULL ? NULL : told->label;
 }
 
 static const char *

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
@@ -73,6 +74,58 @@ oms_has_level(OmsLevel level)
 {
 	return superuser() ||
 		oms_function_aclcheck(marker_function(level), GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
+}
+
+/* "seen": roles that were looked at before, by OID */
+static void
+add_role_persons(List **persons, List **seen, Oid role)
+{
+	HeapTuple	tuple;
+	Form_pg_authid row;
+	bool		person = true;
+
+	check_stack_depth();
+	if (list_member_oid(*seen, role))
+		return;
+	*seen = lappend_oid(*seen, role);
+	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	row = (Form_pg_authid) GETSTRUCT(tuple);
+	if (!row->rolcanlogin)
+	{
+		CatCList   *list = SearchSysCacheList1(AUTHMEMROLEMEM, ObjectIdGetDatum(role));
+
+		for (int i = 0; i < list->n_members; i++)
+		{
+			Oid			member = ((Form_pg_auth_members) GETSTRUCT(&list->members[i]->tuple))->member;
+
+			if (superuser_arg(member) || !has_privs_of_role(member, role))
+				continue;
+			person = false;
+			add_role_persons(persons, seen, member);
+		}
+		ReleaseSysCacheList(list);
+	}
+	if (person)
+		*persons = lappend(*persons, pstrdup(NameStr(row->rolname)));
+	ReleaseSysCache(tuple);
+}
+
+/*
+ * The persons that a role stands for (char *): itself, or, if it cannot log in and others have its rights,
+ * these.  None if there is no such role.
+ */
+List *
+oms_role_persons(const char *role)
+{
+	List	   *persons = NIL;
+	List	   *seen = NIL;
+	Oid			oid = get_role_oid(role, true);
+
+	if (OidIsValid(oid))
+		add_role_persons(&persons, &seen, oid);
+	return persons;
 }
 
 /*

@@ -15,6 +15,7 @@ typedef enum OmsLevel
 } OmsLevel;
 
 extern bool oms_has_level(OmsLevel level);
+extern List *oms_role_persons(const char *role);
 extern bool oms_acts_for(const char *owner);
 extern void oms_refuse_ticket(OmsTicketId id) __attribute__((noreturn));
 extern void oms_require_part(const OmsTicket *ticket);

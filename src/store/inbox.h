@@ -5,8 +5,9 @@
 #ifndef OMS_INBOX_H
 #define OMS_INBOX_H
 
+#include "datatype/timestamp.h"
 #include "utils/tuplestore.h"
 
-extern void oms_store_inbox(const char *worker, int qty, Tuplestorestate *rows);
+extern void oms_store_inbox(const char *worker, TimestampTz now, int qty, Tuplestorestate *rows);
 
 #endif							/* OMS_INBOX_H */

@@ -29,6 +29,7 @@
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/tables.h"
+#include "worker/bell.h"
 
 static void
 damaged(OmsTicketId id)
@@ -70,6 +71,7 @@ static const OmsLookup lookup = {
 	.calendar = current_calendar,
 	.next_calendar = oms_store_next_calendar,
 	.owner = oms_store_owner,
+	.is_group = oms_store_is_group,
 	.candidates = oms_store_candidates,
 	.take_turn = oms_store_take_turn,
 	.was_assigned = oms_store_was_assigned,
@@ -151,6 +153,7 @@ lock_ticket(OmsTicketId id, LockWaitPolicy wait, bool *gone)
 	if (ticket == NULL)
 		return NULL;
 
+	oms_bell_locked(id);
 	oms_store_fresh_snapshot();
 	ticket->now = Max(oms_clock_now(), ticket->last_at);
 	return ticket;
@@ -198,6 +201,27 @@ oms_store_try_lock(OmsTicketId id)
 	bool		gone;
 
 	return lock_ticket(id, LockWaitSkip, &gone);
+}
+
+/*
+ * Load a ticket to see what could be done with it; NULL if it is not there.  *busy: another has it locked.
+ */
+OmsTicket *
+oms_store_peek(OmsTicketId id, bool *busy)
+{
+	OmsScan		scan;
+	OmsTicket  *ticket = NULL;
+
+	*busy = false;
+	oms_scan_key_ticket(&scan, id);
+	oms_scan_begin(&scan, "ticket_state", "ticket_state_pkey", TICKET_COLUMNS, AccessShareLock);
+	if (oms_scan_next(&scan))
+	{
+		*busy = oms_scan_is_locked(&scan);
+		ticket = ticket_from_row(scan.slot);
+	}
+	oms_scan_end(&scan);
+	return ticket;
 }
 
 static OmsTicket *

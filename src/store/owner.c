@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
+#include "nodes/value.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -18,30 +19,35 @@
 
 #include "store/owner.h"
 #include "compat.h"
+#include "store/access.h"
 #include "store/calendar.h"
 #include "store/row.h"
 #include "store/slot.h"
 #include "store/spi.h"
 #include "store/tables.h"
 
+/* What is NULL keeps what is there; an empty supervisor or calendar takes it away */
 static OmsStatement upsert_owner = {
-	.sql = "INSERT INTO oms.owner (name, kind, supervisor, calendar, assignment)"
-	" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO UPDATE SET kind = excluded.kind,"
-	" supervisor = excluded.supervisor, calendar = excluded.calendar,"
-	" assignment = excluded.assignment",
+	.sql = "INSERT INTO oms.owner AS o (name, kind, supervisor, calendar, assignment)"
+	" VALUES ($1, COALESCE($2, 'agent'), NULLIF($3, ''), NULLIF($4, ''), COALESCE($5, 'none'))"
+	" ON CONFLICT (name) DO UPDATE SET kind = COALESCE($2, o.kind),"
+	" supervisor = NULLIF(COALESCE($3, o.supervisor), ''), calendar = NULLIF(COALESCE($4, o.calendar), ''),"
+	" assignment = COALESCE($5, o.assignment)",
 	.nargs = 5,
 	.types = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 };
 
 static OmsStatement delete_members = {
-	.sql = "DELETE FROM oms.owner_member WHERE owner OPERATOR(pg_catalog.=) $1",
-	.nargs = 1,
-	.types = {TEXTOID}
+	.sql = "DELETE FROM oms.owner_member WHERE owner OPERATOR(pg_catalog.=) $1"
+	" AND member OPERATOR(pg_catalog.<>) ALL ($2::pg_catalog.text[])",
+	.nargs = 2,
+	.types = {TEXTOID, NAMEARRAYOID}
 };
 
+/* Who stays keeps its turn */
 static OmsStatement insert_members = {
 	.sql = "INSERT INTO oms.owner_member (owner, member)"
-	" SELECT DISTINCT $1, m::pg_catalog.text FROM pg_catalog.unnest($2) AS m",
+	" SELECT DISTINCT $1, m::pg_catalog.text FROM pg_catalog.unnest($2) AS m ON CONFLICT DO NOTHING",
 	.nargs = 2,
 	.types = {TEXTOID, NAMEARRAYOID}
 };
@@ -83,6 +89,26 @@ oms_store_owner(const char *name, OmsOwner *owner)
 		owner->assigns = strcmp(oms_slot_text(scan.slot, OWNER_ASSIGNMENT), "none") != 0;
 	}
 	oms_scan_end(&scan);
+}
+
+/*
+ * Is it an owner with members, and not one person?
+ */
+bool
+oms_store_is_group(const char *name)
+{
+	OmsScan		scan;
+	OmsOwner	owner;
+	bool		found;
+
+	scan.nkeys = 0;
+	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(name));
+	oms_scan_begin(&scan, "owner_member", "owner_member_pkey", OWNER_MEMBER_COLUMNS, AccessShareLock);
+	found = oms_scan_next(&scan);
+	oms_scan_end(&scan);
+	if (found)
+		oms_store_owner(name, &owner);
+	return found && !owner.person;
 }
 
 /* ---- handing out ---- */
@@ -177,18 +203,18 @@ is_off_duty(const char *person, TimestampTz now)
 }
 
 /*
- * Whom to ask in place of a member: the first of the stand-ins who is there; NULL: nobody.
+ * Whom to ask in place of a person: the first of the stand-ins who is there; NULL: nobody.
  */
 static const char *
-who_is_there(const char *member, TimestampTz now)
+who_is_there(const char *person, TimestampTz now)
 {
 	const char *delegate;
 
-	for (int i = 0; i < OMS_MAX_STAND_INS && member != NULL; i++)
+	for (int i = 0; i < OMS_MAX_STAND_INS && person != NULL; i++)
 	{
-		if (!oms_store_is_away(member, now, &delegate))
-			return member;
-		member = delegate;
+		if (!oms_store_is_away(person, now, &delegate))
+			return person;
+		person = delegate;
 	}
 	return NULL;
 }
@@ -198,6 +224,7 @@ compare_candidates(const ListCell *a, const ListCell *b)
 {
 	const OmsCandidate *x = lfirst(a);
 	const OmsCandidate *y = lfirst(b);
+	int			order;
 
 	if (x->off_duty != y->off_duty)
 		return x->off_duty ? 1 : -1;
@@ -205,53 +232,103 @@ compare_candidates(const ListCell *a, const ListCell *b)
 		return x->load < y->load ? -1 : 1;
 	if (x->last_assigned != y->last_assigned)
 		return x->last_assigned < y->last_assigned ? -1 : 1;
-	return strcmp(x->member, y->member);
+	order = strcmp(x->member, y->member);
+	if (order != 0)
+		return order;
+	if (x->at_hand != y->at_hand)
+		return x->at_hand < y->at_hand ? -1 : 1;
+	return strcmp(x->person, y->person);
+}
+
+/* A member whose turn may come, and what is to be found out about the persons behind it */
+typedef struct Turn
+{
+	const char *member;
+	TimestampTz last_assigned;
+	bool		by_load;
+	bool		shared;			/* by several persons */
+	List	   *groups;			/* that stand in and were looked at (String) */
+	MemoryContext context;		/* of the candidates */
+	List	   *candidates;
+} Turn;
+
+static void add_group(Turn *turn, const char *group, TimestampTz now);
+
+/*
+ * A person, or who is there in place of that one: for a group that stands in, everybody in it.
+ */
+static void
+add_person(Turn *turn, const char *person, TimestampTz now)
+{
+	const char *there = who_is_there(person, now);
+	OmsCandidate *candidate;
+	MemoryContext old;
+
+	if (there == NULL)
+		return;
+	if (strcmp(there, person) != 0 && oms_store_is_group(there))
+	{
+		turn->shared = true;
+		add_group(turn, there, now);
+		return;
+	}
+	old = MemoryContextSwitchTo(turn->context);
+	candidate = palloc0(sizeof(OmsCandidate));
+	candidate->member = pstrdup(turn->member);
+	candidate->person = pstrdup(there);
+	candidate->last_assigned = turn->last_assigned;
+	turn->candidates = lappend(turn->candidates, candidate);
+	MemoryContextSwitchTo(old);
+	if (turn->by_load)
+		candidate->load = load_of(there);
+	else if (turn->shared)
+		candidate->at_hand = load_of(there);
+	candidate->off_duty = is_off_duty(there, now);
 }
 
 /*
- * A row of select_members; NULL if neither the member nor anybody in its place is there.
+ * Everybody behind a member: none if there is no such role any more.
  */
-static OmsCandidate *
-read_candidate(HeapTuple row, TupleDesc desc, TimestampTz now)
+static void
+add_persons(Turn *turn, const char *role, TimestampTz now)
 {
-	OmsCandidate *candidate = palloc0(sizeof(OmsCandidate));
-	bool		isnull;
-	Datum		last_assigned;
+	List	   *persons = oms_role_persons(role);
+	ListCell   *cell;
 
-	candidate->member = SPI_getvalue(row, desc, 1);
-	candidate->person = who_is_there(candidate->member, now);
-	if (candidate->person == NULL)
-		return NULL;
-	last_assigned = SPI_getbinval(row, desc, 2, &isnull);
-	candidate->last_assigned = isnull ? OMS_NEVER : DatumGetTimestampTz(last_assigned);
-	if (DatumGetBool(SPI_getbinval(row, desc, 3, &isnull)))
-		candidate->load = load_of(candidate->person);
-	candidate->off_duty = is_off_duty(candidate->person, now);
-	return candidate;
+	CHECK_FOR_INTERRUPTS();
+	turn->shared |= list_length(persons) > 1;
+	foreach(cell, persons)
+		add_person(turn, lfirst(cell), now);
 }
 
-/* Into the caller's memory */
-static OmsCandidate *
-copy_candidate(const OmsCandidate *candidate)
+/* Everybody in a group that stands in for one of the persons behind a member */
+static void
+add_group(Turn *turn, const char *group, TimestampTz now)
 {
-	OmsCandidate *copy = palloc(sizeof(OmsCandidate));
+	String	   *name = makeString(pstrdup(group));
+	OmsScan		scan;
 
-	*copy = *candidate;
-	copy->member = pstrdup(candidate->member);
-	copy->person = pstrdup(candidate->person);
-	return copy;
+	if (list_member(turn->groups, name))
+		return;
+	turn->groups = lappend(turn->groups, name);
+	scan.nkeys = 0;
+	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(group));
+	oms_scan_begin(&scan, "owner_member", "owner_member_pkey", OWNER_MEMBER_COLUMNS, AccessShareLock);
+	while (oms_scan_next(&scan))
+		add_persons(turn, oms_slot_text(scan.slot, OWNER_MEMBER_MEMBER), now);
+	oms_scan_end(&scan);
 }
 
 /*
  * Who may be given the work of an owner now, best first: by turns or by load, those whose own calendar
- * is closed last, and for those who are away whoever stands in.
+ * is closed last, and for those who are away whoever stands in.  The persons behind one member share its
+ * turn; among them it is who has the least at hand.
  */
 List *
 oms_store_candidates(const char *owner, TimestampTz now)
 {
 	Datum		value = CStringGetTextDatum(owner);
-	MemoryContext caller = CurrentMemoryContext;
-	List	   *candidates = NIL;
+	Turn		turn = {.context = CurrentMemoryContext};
 	SPITupleTable *rows;
 	uint64		count;
 
@@ -260,17 +337,19 @@ oms_store_candidates(const char *owner, TimestampTz now)
 	rows = SPI_tuptable;
 	for (uint64 i = 0; i < count; i++)
 	{
-		OmsCandidate *candidate = read_candidate(rows->vals[i], rows->tupdesc, now);
-		MemoryContext old = MemoryContextSwitchTo(caller);
+		bool		isnull;
+		Datum		last_assigned = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull);
 
-		CHECK_FOR_INTERRUPTS();
-		if (candidate != NULL)
-			candidates = lappend(candidates, copy_candidate(candidate));
-		MemoryContextSwitchTo(old);
+		turn.last_assigned = isnull ? OMS_NEVER : DatumGetTimestampTz(last_assigned);
+		turn.member = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+		turn.by_load = DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &isnull));
+		turn.shared = false;
+		turn.groups = NIL;
+		add_persons(&turn, turn.member, now);
 	}
 	SPI_finish();
-	list_sort(candidates, compare_candidates);
-	return candidates;
+	list_sort(turn.candidates, compare_candidates);
+	return turn.candidates;
 }
 
 /*
@@ -399,29 +478,61 @@ put_text(Datum *value, char *null, const char *text)
 	*value = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
 }
 
+static OmsStatement select_lost_members = {
+	.sql = "SELECT m.owner, m.member, pg_catalog.count(*) OVER () FROM oms.owner_member AS m"
+	" WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) m.member)"
+	" ORDER BY m.owner, m.member LIMIT 1"
+};
+
 /*
- * Register or change an owner.  members is an array of names of roles, checked by the caller.
+ * How many members of owners are no roles, since these were dropped or renamed; the first one's names.
+ */
+int64
+oms_store_lost_members(char **owner, char **member)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext old;
+	int64		count = 0;
+	bool		isnull;
+
+	SPI_connect();
+	if (oms_sql(&select_lost_members, NULL, NULL) > 0)
+	{
+		old = MemoryContextSwitchTo(caller);
+		*owner = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		*member = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+		MemoryContextSwitchTo(old);
+		count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
+	}
+	SPI_finish();
+	return count;
+}
+
+/*
+ * Register or change an owner.  members is an array of names of roles, checked by the caller.  What is NULL
+ * stays as it is.
  */
 void
 oms_store_set_owner(const char *name, const char *kind, const char *supervisor, const char *calendar,
-					const char *assignment, Datum members)
+					const char *assignment, const Datum *members)
 {
 	Datum		values[5];
 	char		nulls[6] = "     ";
-	Datum		rows[2];
 
 	put_text(&values[0], &nulls[0], name);
 	put_text(&values[1], &nulls[1], kind);
 	put_text(&values[2], &nulls[2], supervisor);
 	put_text(&values[3], &nulls[3], calendar);
 	put_text(&values[4], &nulls[4], assignment);
-	rows[0] = values[0];
-	rows[1] = members;
 
 	SPI_connect();
 	oms_sql(&upsert_owner, values, nulls);
-	oms_sql(&delete_members, values, NULL);
-	oms_sql(&insert_members, rows, NULL);
+	if (members != NULL)
+	{
+		values[1] = *members;
+		oms_sql(&delete_members, values, NULL);
+		oms_sql(&insert_members, values, NULL);
+	}
 	SPI_finish();
 }
 

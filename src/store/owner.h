@@ -9,9 +9,11 @@
 
 extern const char *oms_store_owner_kind(const char *owner);
 extern void oms_store_owner(const char *name, OmsOwner *owner);
+extern bool oms_store_is_group(const char *name);
 extern void oms_store_set_owner(const char *name, const char *kind, const char *supervisor,
-								const char *calendar, const char *assignment, Datum members);
+								const char *calendar, const char *assignment, const Datum *members);
 
+extern int64 oms_store_lost_members(char **owner, char **member);
 extern List *oms_store_candidates(const char *owner, TimestampTz now);
 extern bool oms_store_take_turn(const char *owner, const OmsCandidate *candidate, TimestampTz now);
 extern void oms_store_was_assigned(const OmsCandidate *candidate);

@@ -17,6 +17,7 @@
 #include "store/spi.h"
 #include "store/store.h"
 #include "store/tables.h"
+#include "worker/bell.h"
 
 /*
  * Lock the ticket of the current row of a scan and load the stage; NULL if another has the ticket.
@@ -67,29 +68,57 @@ oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor visit, void
 	MemoryContextDelete(step);
 }
 
+/* Nobody else has the ticket, and the worker has no hand in what has to be done by another */
+static bool
+could_claim(OmsLook *look, OmsTicketId id, int no)
+{
+	bool		busy;
+	OmsTicket  *ticket = oms_store_peek(id, &busy);
+
+	if (busy)
+		look->busy |= oms_bell_ticket_bit(id);
+	return ticket != NULL && !busy &&
+		oms_same_hands(ticket, oms_store_stage(ticket, no), look->worker, &look->doer) == 0;
+}
+
 /*
- * Is there something that the owner can claim now?  If not, *next is when the next pause before a
- * retry is over (DT_NOEND: there is none).  Looks only, under the active snapshot.
+ * Show what a worker could claim now in the queue of an owner, in the order of the queue, until "seen"
+ * returns false.  Looks only, under the active snapshot.
  */
-bool
-oms_store_has_work(const char *owner, TimestampTz now, TimestampTz *next)
+void
+oms_store_look(OmsLook *look, OmsSeen seen, void *context)
 {
 	OmsScan		scan;
-	bool		found = false;
+	bool		more = true;
+	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms look", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
 
-	*next = DT_NOEND;
+	look->next = DT_NOEND;
+	look->busy = 0;
 	scan.nkeys = 0;
-	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(owner));
+	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(look->owner));
 	oms_scan_begin(&scan, "stage_state", "stage_state_queue", STAGE_COLUMNS, AccessShareLock);
-	while (!found && oms_scan_next(&scan))
+	while (more && oms_scan_next(&scan))
 	{
+		OmsTicketId id = DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]);
+		int			no = DatumGetInt16(scan.slot->tts_values[STAGE_NO]);
 		TimestampTz ready_at = DatumGetTimestampTz(scan.slot->tts_values[STAGE_READY_AT]);
+		bool		could;
 
-		found = ready_at <= now;
-		*next = Min(*next, ready_at);
+		if (ready_at > look->now)
+		{
+			look->next = Min(look->next, ready_at);
+			continue;
+		}
+		old = MemoryContextSwitchTo(step);
+		could = could_claim(look, id, no);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(step);
+		if (could)
+			more = seen(context, id, no);
 	}
 	oms_scan_end(&scan);
-	return found;
+	MemoryContextDelete(step);
 }
 
 /*

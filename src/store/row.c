@@ -14,12 +14,14 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -172,6 +174,23 @@ oms_scan_lock(OmsScan *scan, LockWaitPolicy wait, bool *gone)
 			(errcode(ERRCODE_INTERNAL_ERROR),
 			 errmsg("could not lock a row of \"oms.%s\" (result %d)",
 					RelationGetRelationName(scan->rel), result)));
+}
+
+/*
+ * Is the current row locked or being changed by another transaction?  Looks only, and locks nothing.
+ */
+bool
+oms_scan_is_locked(OmsScan *scan)
+{
+	BufferHeapTupleTableSlot *slot = (BufferHeapTupleTableSlot *) scan->slot;
+	TM_Result	result;
+
+	if (!TTS_IS_BUFFERTUPLE(scan->slot) || !BufferIsValid(slot->buffer))
+		return false;
+	LockBuffer(slot->buffer, BUFFER_LOCK_SHARE);
+	result = HeapTupleSatisfiesUpdate(slot->base.tuple, GetCurrentCommandId(false), slot->buffer);
+	LockBuffer(slot->buffer, BUFFER_LOCK_UNLOCK);
+	return result == TM_BeingModified;
 }
 
 /* The table's lock is kept until the end of the transaction, as for any statement */

@@ -56,6 +56,7 @@ extern void oms_scan_begin(OmsScan *scan, const char *table, const char *index, 
 
 extern bool oms_scan_next(OmsScan *scan);
 extern bool oms_scan_lock(OmsScan *scan, LockWaitPolicy wait, bool *gone);
+extern bool oms_scan_is_locked(OmsScan *scan);
 extern void oms_scan_end(OmsScan *scan);
 
 extern void oms_writer_begin(OmsWriter *writer, const char *table, int columns);

@@ -13,6 +13,7 @@
 extern void oms_store_fresh_snapshot(void);
 extern OmsTicket *oms_store_lock(OmsTicketId id);
 extern OmsTicket *oms_store_try_lock(OmsTicketId id);
+extern OmsTicket *oms_store_peek(OmsTicketId id, bool *busy);
 extern OmsTicket *oms_store_read(OmsTicketId id);
 extern OmsTicket *oms_store_read_if_there(OmsTicketId id);
 extern OmsTicket *oms_store_new(const OmsGraph *graph, OmsTicketId id, TimestampTz now);
@@ -53,7 +54,19 @@ extern void oms_store_apply_many(OmsTicket **tickets, int ntickets, const OmsAct
 /* ---- queue.c ---- */
 typedef bool (*OmsVisitor) (void *context, OmsTicket *ticket, OmsStage *stage);
 extern void oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor visit, void *context);
-extern bool oms_store_has_work(const char *owner, TimestampTz now, TimestampTz *next);
+/* What somebody could claim from a queue, as far as can be seen without a lock */
+typedef struct OmsLook
+{
+	const char *owner;
+	const char *worker;
+	OmsDoer		doer;
+	TimestampTz now;
+	TimestampTz next;			/* when the next pause before a retry is over, DT_NOEND: there is none */
+	uint64		busy;			/* tickets that another has locked, see oms_bell_ticket_bit() */
+} OmsLook;
+
+typedef bool (*OmsSeen) (void *context, OmsTicketId ticket, int stage_no);
+extern void oms_store_look(OmsLook *look, OmsSeen seen, void *context);
 typedef bool (*OmsSkip) (void *context, OmsTicketId ticket, int stage_no);
 extern int	oms_store_visit_due(TimestampTz now, OmsSkip skip, OmsVisitor visit, void *context);
 extern void oms_store_visit_left(OmsVisitor visit, void *context);

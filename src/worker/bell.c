@@ -160,6 +160,7 @@ static int	maxpending = 0;
 static bool too_many = false;	/* more than the ring can hold: announce from the tables */
 static PendingTimer *timers = NULL;
 static uint64 waiters = 0;		/* bit per bucket of sessions to be woken */
+static uint64 locked = 0;		/* bits of the tickets that this transaction has locked */
 static OmsDatabase *place = NULL;	/* of this database, once it was looked up */
 static uint64 reserved_pos = 0;
 static int	nreserved = 0;
@@ -189,7 +190,7 @@ forget_all(void)
 	npending = maxpending = nreserved = 0;
 	too_many = false;
 	timers = NULL;
-	waiters = 0;
+	waiters = locked = 0;
 }
 
 /*
@@ -305,6 +306,20 @@ wake_waiters(void)
 	}
 }
 
+/*
+ * Who waits for a ticket that this transaction had locked can look again.
+ */
+static void
+tell_held_up(void)
+{
+	bool		held_up = false;
+
+	for (int bit = 0; bit < OMS_TICKET_BITS && !held_up; bit++)
+		held_up = (locked & (UINT64CONST(1) << bit)) != 0 && pg_atomic_read_u32(&place->held_up[bit]) > 0;
+	if (held_up)
+		oms_shared_wake_waiters(place);
+}
+
 /* A prepared transaction commits elsewhere and later: the worker will look for it in the tables */
 static void
 note_prepared(void)
@@ -320,7 +335,7 @@ note_prepared(void)
 static void
 at_xact(XactEvent event, void *arg)
 {
-	if (npending == 0 && timers == NULL && !too_many && waiters == 0)
+	if (npending == 0 && timers == NULL && !too_many && waiters == 0 && locked == 0)
 		return;
 	switch (event)
 	{
@@ -330,11 +345,13 @@ at_xact(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 			publish();
 			wake_waiters();
+			tell_held_up();
 			arm_timers();
 			forget_all();
 			break;
 		case XACT_EVENT_ABORT:
 			void_places();
+			tell_held_up();
 			forget_all();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
@@ -362,6 +379,8 @@ at_subxact(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, v
 			npending--;
 		while (timers != NULL && timers->level >= level)
 			timers = timers->next;
+		if (locked != 0)
+			tell_held_up();
 	}
 	else if (event == SUBXACT_EVENT_COMMIT_SUB)
 	{
@@ -459,6 +478,27 @@ my_place(void)
 	if (place == NULL || place->dboid != MyDatabaseId)
 		place = oms_shared_database(MyDatabaseId, true);
 	return place;
+}
+
+/*
+ * Which of the bits stands for a ticket, for those who wait until nobody has it locked.
+ */
+uint64
+oms_bell_ticket_bit(OmsTicketId id)
+{
+	return UINT64CONST(1) << (DatumGetUInt32(hash_any((const unsigned char *) &id, sizeof(id))) % OMS_TICKET_BITS);
+}
+
+/*
+ * This transaction has locked a ticket: those who wait for it are told when it ends.
+ */
+void
+oms_bell_locked(OmsTicketId id)
+{
+	if (my_place() == NULL)
+		return;
+	register_callbacks();
+	locked |= oms_bell_ticket_bit(id);
 }
 
 /*

@@ -29,5 +29,7 @@ extern void oms_bell_send(OmsTicketId ticket, const OmsGraph *graph, const OmsBe
 extern void oms_bell_from_ring(const OmsRingEntry *entry, OmsBell *bell);
 extern void oms_bell_channel(const char *owner, char *channel);
 extern int	oms_bell_bucket(const char *owner);
+extern uint64 oms_bell_ticket_bit(OmsTicketId id);
+extern void oms_bell_locked(OmsTicketId id);
 
 #endif							/* OMS_BELL_H */

@@ -111,9 +111,14 @@ at_xact(XactEvent event, void *arg)
 		for (int i = 0; settings_of_many && i < oms_shared->ndatabases; i++)
 			if (OidIsValid(oms_shared->databases[i].dboid))
 				renew_worker(oms_shared->databases[i].dboid);
-		if (extension_changed)
+		/* one that had no extension, or gave up its place while it was switched off, may want one now */
+		if (extension_changed || OidIsValid(settings_changed) || settings_of_many)
+		{
 			pg_atomic_write_u32(&oms_shared->rescan, 2);
-		oms_shared_wake_launcher(!extension_changed);
+			oms_shared_wake_launcher(false);
+		}
+		else
+			oms_shared_wake_launcher(true);
 	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 	{

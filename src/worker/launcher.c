@@ -60,6 +60,7 @@ static BackgroundWorkerHandle **handles;	/* by place */
 static uint64 reloads = 0;
 static uint64 *reloads_at_start;
 static List *without = NIL;		/* databases that have no extension, by OID */
+static List *evicted = NIL;		/* those that are switched off and gave up their place to others */
 static bool lacks_place = false;	/* some database had no place at the last look */
 static TimestampTz last_complaint = 0;
 
@@ -142,6 +143,28 @@ still_there(List *databases, Oid dboid)
 }
 
 /*
+ * A place for a database; if there is none left, that of one whose worker is switched off, which can do
+ * without.  False if there is none.
+ */
+static bool
+give_place(Oid dboid)
+{
+	if (oms_shared_database(dboid, true) != NULL)
+		return true;
+	for (int i = 0; i < oms_shared->ndatabases; i++)
+	{
+		OmsDatabase *database = &oms_shared->databases[i];
+
+		if (handles[i] != NULL || oms_shared_state(database) != OMS_WORKER_OFF)
+			continue;
+		evicted = list_append_unique_oid(evicted, database->dboid);
+		oms_shared_forget(database);
+		return oms_shared_database(dboid, true) != NULL;
+	}
+	return false;
+}
+
+/*
  * Give every wanted database a place, unless it is known to have no extension, and free the places
  * of those that are gone.
  */
@@ -160,7 +183,7 @@ rescan(void)
 		OmsDatabase *database = oms_shared_database(known->dboid, false);
 
 		if (known->wanted && database == NULL && !list_member_oid(without, known->dboid) &&
-			oms_shared_database(known->dboid, true) == NULL)
+			!list_member_oid(evicted, known->dboid) && !give_place(known->dboid))
 		{
 			lacks_place = true;
 			complain("no place in shared memory for a worker",
@@ -298,6 +321,8 @@ look_after_workers(void)
 static void
 look_again_at_those_switched_off(void)
 {
+	list_free(evicted);
+	evicted = NIL;
 	for (int i = 0; i < oms_shared->ndatabases; i++)
 		if (oms_shared_state(&oms_shared->databases[i]) == OMS_WORKER_OFF)
 			oms_shared_set_state(&oms_shared->databases[i], OMS_WORKER_UNKNOWN);
@@ -376,7 +401,8 @@ oms_launcher_main(Datum arg)
 			if (wish > 1)
 			{
 				list_free(without);
-				without = NIL;
+				list_free(evicted);
+				without = evicted = NIL;
 			}
 			if (wish != 0)
 				rescan();

@@ -63,6 +63,8 @@ init_database(OmsDatabase *database)
 		ConditionVariableInit(&database->work[i]);
 		pg_atomic_init_u64(&database->work_count[i], 0);
 	}
+	for (int i = 0; i < OMS_TICKET_BITS; i++)
+		pg_atomic_init_u32(&database->held_up[i], 0);
 }
 
 /*
@@ -298,6 +300,17 @@ oms_shared_wake_worker(OmsDatabase *database)
 		SetLatch(latch);
 }
 
+/* Let everybody look who waits for work */
+void
+oms_shared_wake_waiters(OmsDatabase *database)
+{
+	for (int bucket = 0; bucket < OMS_WAIT_BUCKETS; bucket++)
+	{
+		pg_atomic_fetch_add_u64(&database->work_count[bucket], 1);
+		ConditionVariableBroadcast(&database->work[bucket]);
+	}
+}
+
 /*
  * Somebody else has committed what a session prepared: look for it in the tables, and let those look
  * who wait.
@@ -307,11 +320,7 @@ oms_shared_look_at_tables(OmsDatabase *database, TimestampTz now)
 {
 	pg_atomic_write_u32(&database->resync, 1);
 	oms_shared_arm(database, now);
-	for (int bucket = 0; bucket < OMS_WAIT_BUCKETS; bucket++)
-	{
-		pg_atomic_fetch_add_u64(&database->work_count[bucket], 1);
-		ConditionVariableBroadcast(&database->work[bucket]);
-	}
+	oms_shared_wake_waiters(database);
 	oms_shared_wake_worker(database);
 }
 

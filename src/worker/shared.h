@@ -19,6 +19,8 @@
 #define OMS_RING_SIZE		16384
 /* Conditions on which sessions wait for work, by hash of the owner */
 #define OMS_WAIT_BUCKETS	64
+/* Locked tickets that a session waits for are told apart by so many bits of a hash */
+#define OMS_TICKET_BITS		64
 /* Timers that raised an error and are left alone for a while, per database */
 #define OMS_BAD_TIMERS		32
 /* Powers of two of milliseconds by which timers were late, 0.25 ms and up */
@@ -130,6 +132,7 @@ typedef struct OmsDatabase
 
 	ConditionVariable work[OMS_WAIT_BUCKETS];
 	pg_atomic_uint64 work_count[OMS_WAIT_BUCKETS];
+	pg_atomic_uint32 held_up[OMS_TICKET_BITS];	/* sessions that wait for a locked ticket */
 
 	OmsWorkerStats stats;
 	OmsBadTimer bad[OMS_BAD_TIMERS];
@@ -166,6 +169,7 @@ extern double oms_shared_late(const OmsWorkerStats *stats, double share);
 extern bool oms_shared_has_launcher(void);
 extern void oms_shared_wake_launcher(bool rescan);
 extern void oms_shared_wake_worker(OmsDatabase *database);
+extern void oms_shared_wake_waiters(OmsDatabase *database);
 extern void oms_shared_look_at_tables(OmsDatabase *database, TimestampTz now);
 extern void oms_shared_arm(OmsDatabase *database, TimestampTz at);
 

@@ -358,6 +358,25 @@ SELECT is(t.play('H', E'2026-03-02 10:00+00 > open\n> OM005 oms.resume(TK, ''a''
 SELECT is(t.play('H', E'2026-03-02 10:00+00 > open\n> oms.hold(TK, ''a'', ''r'')', 't.ticket(TK), (oms.get_ticket(TK) ->> ''status''), (oms.get_ticket(TK) -> ''stage'')'), '(open,open,"[""a""]")', 'a stage on hold does not hold the ticket');
 SELECT is(t.play('H', E'2026-03-02 10:00+00 > open\n> oms.hold(TK, NULL, ''r'')', '(oms.get_ticket(TK) ->> ''status''), (oms.get_ticket(TK) -> ''stage'')'), '(on_hold,"[""a""]")', 'get_ticket tells');
 
+-- ---------------------------------------------------------------------------
+-- What the applicant reads of holds
+-- ---------------------------------------------------------------------------
+SELECT oms.set_hold_reason('ask', waiting_on => 'applicant', public_label => 'Please answer'), oms.set_hold_reason('police', waiting_on => 'police', public_label => 'Fraud unit informed'),
+	oms.set_hold_reason('form', stops_clock => false, waiting_on => 'applicant', public_label => 'Please sign'), oms.set_hold_reason('unsaid', public_label => 'Secret') \g /dev/null
+SELECT oms.create_workflow('{"name":"Labels","stages":[{"id":"a","owner":"o"},{"id":"b","owner":"o","manual":true}]}') \g /dev/null
+CREATE FUNCTION t.tracked(tk oms.ticket_id) RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT (SELECT string_agg(concat_ws(' ', s ->> 'stage', s ->> 'status'), ', ' ORDER BY s ->> 'stage') FROM jsonb_array_elements(t.j -> 'stages') s)
+		|| ' | ' || (SELECT string_agg(concat_ws(' ', h.h ->> 'stage', h.h ->> 'status', '(' || (h.h ->> 'note') || ')'), ', ' ORDER BY h.nr)
+			FROM jsonb_array_elements(t.j -> 'history') WITH ORDINALITY AS h(h, nr) WHERE h.h ->> 'stage' = 'b')
+	FROM (SELECT oms.track(oms.tracking_number(tk))) t(j) $$;
+SELECT is(t.play('Labels', '2026-03-02 10:00+00 > open' || E'\n' || script, 't.tracked(TK), t.citizen(TK) ~ ''Fraud|Secret'''), tracked, 'applicants read: ' || script) FROM (VALUES
+	(E'> oms.hold(TK, NULL, ''ask'')\n> oms.hold(TK, NULL, ''police'')\n> oms.start_stage(TK, ''b'')', '("a action needed, b action needed | b in progress, b action needed (Please answer)",f)'),
+	(E'> oms.hold(TK, NULL, ''police'')\n> oms.hold(TK, NULL, ''form'')\n> oms.start_stage(TK, ''b'')', '("a action needed, b action needed | b in progress, b action needed (Please sign)",f)'),
+	(E'> oms.hold(TK, NULL, ''ask'')\n> oms.hold(TK, NULL, ''form'')\n2026-03-02 10:05+00 > oms.resume(TK, NULL, ''form'')\n2026-03-02 10:10+00 > oms.start_stage(TK, ''b'')', '("a action needed, b action needed | b in progress, b action needed (Please answer)",f)'),
+	(E'> oms.hold(TK, NULL, ''form'')\n> oms.hold(TK, NULL, ''unsaid'')\n> oms.start_stage(TK, ''b'')\n2026-03-02 10:10+00 > oms.resume(TK, NULL, ''form'')', '("a in progress, b in progress | b in progress, b action needed (Please sign)",f)'),
+	(E'> oms.start_stage(TK, ''b'')\n> oms.hold(TK, ''b'', ''ask'')\n> oms.hold(TK, ''b'', ''police'')\n> oms.resume(TK, ''b'', ''ask'')', '("a in progress, b in progress | b in progress, b action needed (Please answer)",f)'),
+	(E'> oms.hold(TK, NULL, ''ask'')\n> oms.hold(TK, NULL, ''police'')\n2026-03-02 10:05+00 > oms.resume(TK, NULL, ''ask'')\n2026-03-02 10:06+00 > oms.start_stage(TK, ''b'')\n2026-03-02 10:07+00 > oms.resume(TK, NULL)', '("a in progress, b in progress | b in progress",f)')) v(script, tracked);
+
 SELECT t.findings();
 SELECT finish();
 ROLLBACK;

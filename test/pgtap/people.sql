@@ -92,6 +92,30 @@ SELECT is(t.play('Team', $$
 	$$, $$t.status(TK)$$), 'done', 'claim_stage gives the worker its token, and others OM007');
 
 -- ---------------------------------------------------------------------------
+-- Owners are changed in part
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION t.owner(which text) RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT concat_ws(' ', o.kind, o.assignment, o.supervisor, o.calendar, (SELECT string_agg(replace(m.member, 'people_', ''), ',' ORDER BY m.member) FROM oms.owner_member m WHERE m.owner = o.name)) FROM oms.owner o WHERE o.name = which $$;
+SELECT is(t.try('> oms.set_owner(''New'')', 't.owner(''New'')'), 'agent none', 'a new owner is an agent without members, whose work is claimed');
+SELECT is(t.try($$
+	> oms.create_calendar('Days', '{"timezone":"UTC","hours":{"mon":["09:00-10:00"]}}')
+	> oms.set_owner('New', 'group', 'Chief', 'Days', '{people_ann,people_bob}', 'round_robin')
+	> $$ || call, 't.owner(''New'')'), now, call) FROM (VALUES
+	('oms.set_owner(''New'')', 'group round_robin Chief Days ann,bob'),
+	('oms.set_owner(''New'', NULL, NULL, NULL, NULL, NULL)', 'group round_robin Chief Days ann,bob'),
+	('oms.set_owner(''New'', supervisor => ''Boss'')', 'group round_robin Boss Days ann,bob'),
+	('oms.set_owner(''New'', members => ''{people_bob,people_cid}'')', 'group round_robin Chief Days bob,cid'),
+	('oms.set_owner(''New'', members => ''{}'')', 'group round_robin Chief Days'),
+	('oms.set_owner(''New'', kind => ''service'', assignment => ''none'')', 'service none Chief Days ann,bob'),
+	('oms.set_owner(''New'', supervisor => '''', calendar => '''')', 'group round_robin ann,bob')) v(call, now);
+SELECT is(t.try($$
+	> t.team('round_robin', 'ann,bob')
+	> t.open(1)
+	> oms.set_owner('Team', supervisor => 'Chief')
+	> oms.set_owner('Team', members => '{people_ann,people_bob,people_cid}')
+	$$, 't.open(2)'), 'bob cid', 'who stays keeps the turn');
+
+-- ---------------------------------------------------------------------------
 -- Absences
 -- ---------------------------------------------------------------------------
 SELECT is(t.try(E'> t.team(''' || how || E''')\n> t.away(''bob'')', 't.sorted(t.open(4))'), 'ann ann cid cid', 'the absent get no new work: ' || how) FROM unnest('{round_robin,least_loaded}'::text[]) how;
@@ -370,6 +394,127 @@ SELECT is(t.play('EyesTeam', $$
 	> t.as('ann', format('oms.claim_stage(%L, ''b'')', TK))
 	> t.as('bob', format('oms.stage_done(%L, ''b'')', TK))
 	$$, 't.who(TK)'), 'in_progress cid', how || ' passes over both') FROM unnest('{round_robin,least_loaded}'::text[]) how;
+
+-- Every receiver is treated alike: groups that stand in, four eyes, nobody there, roles that are gone or no persons.
+SELECT oms.create_workflow('{"name":"Person","stages":[{"id":"b","owner":"Desk"},{"id":"a","owner":"people_ann","dependsOn":["b"],"notSameAs":"b"}]}') \g /dev/null
+SELECT oms.set_owner('people_ann', 'person') \g /dev/null
+SELECT is(t.play('Person', $$
+	2026-03-02 09:00+00 > t.team('round_robin', 'bob,cid')
+	> oms.set_absence('people_ann', '2026-03-01 00:00+00', '2026-03-09 09:00+00', 'Team')
+	> t.away('bob')
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'b')
+	$$, 't.who(TK), t.log(TK)'), '("in_progress cid","queued, reassigned, assigned")', 'a group that stands in: its work is handed out');
+SELECT is(t.play('Person', $$
+	2026-03-02 09:00+00 > t.team('none', 'bob,cid')
+	> oms.set_absence('people_ann', '2026-03-01 00:00+00', '2026-03-09 09:00+00', 'Team')
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'b')
+	$$, $$t.who(TK), t.log(TK), (SELECT count(*) FROM oms.claim('Team', 'people_bob'))$$), '(queued,"queued, reassigned",1)', '… or there for its members to claim');
+SELECT is(t.play('Person', $$
+	2026-03-02 09:00+00 > t.team('$$ || how || $$', 'bob,cid')
+	> oms.set_absence('people_ann', '2026-03-01 00:00+00', '2026-03-09 09:00+00', 'Team')
+	> t.away('bob'), t.away('cid')
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'b')
+	$$, $$t.who(TK), t.log(TK), t.notes(TK, 'unassigned')$$), '(queued,"queued, unassigned","people_ann is away, and nobody stands in")', '… all of it away: somebody is told, ' || how) FROM unnest('{none,round_robin}'::text[]) how;
+SELECT is(t.play('Person', $$
+	2026-03-02 09:00+00 > oms.set_absence('people_ann', '2026-03-01 00:00+00', '2026-03-09 09:00+00', 'people_bob')
+	2026-03-02 10:00+00 > open
+	> oms.claim_stage(TK, 'b', 'people_bob')
+	> oms.stage_done(TK, 'b')
+	$$, $$t.log(TK), (SELECT s.owner FROM oms.stage s WHERE s.ticket_id = TK AND s.stage = 'a')$$), '("queued, unassigned",people_ann)', 'four eyes bar who stands in: somebody is told');
+SELECT is(t.try($$
+	> t.team('round_robin', 'bob,cid')
+	> oms.set_owner('Spare', 'group', members => '{people_ann,people_dora}')
+	> oms.set_absence('people_bob', '2026-03-02 08:00+00', '2026-03-09 09:00+00', 'Spare')
+	$$, 't.sorted(t.open(4))'), 'ann cid cid dora', 'a group that stands in for a member: its turn, by turns');
+SELECT is(t.try($$
+	> t.team('round_robin', 'bob')
+	> oms.set_owner('Spare', 'group', members => '{people_cid}')
+	> oms.set_absence('people_bob', '2026-03-02 08:00+00', '2026-03-09 09:00+00', 'Spare')
+	> oms.set_absence('people_cid', '2026-03-02 08:00+00', '2026-03-09 09:00+00', 'Team')
+	$$, 't.open(1)'), 'queued', 'groups that stand in for each other: nobody is there');
+SELECT is(t.try($$
+	> oms.claim_stage(TK, 'a', 'people_ann')
+	> oms.delegate(TK, 'a', 'people_bob')
+	> t.away('ann', 'cid')
+	> oms.resolve(TK, 'a', 'ready')
+	$$, $$t.who(TK), t.notes(TK, 'resolved')$$), '("in_progress cid",ready)', 'resolve: to who stands in');
+SELECT is(t.try($$
+	> oms.claim_stage(TK, 'a', 'people_ann')
+	> oms.delegate(TK, 'a', 'people_bob')
+	> t.away('ann')
+	> oms.resolve(TK, 'a', 'ready')
+	$$, $$t.who(TK), t.log(TK), t.notes(TK, 'unassigned')$$), '(queued,"queued, in_progress, delegated, released, unassigned","people_ann is away, and nobody stands in")', '… or, with nobody there, into the queue');
+SELECT is(t.try($$
+	> oms.set_owner('Spare', 'group', members => '{people_cid,people_dora}')
+	> t.away('cid')
+	> oms.claim_stage(TK, 'a', 'people_ann')
+	> oms.delegate(TK, 'a', 'people_bob')
+	> oms.set_absence('people_ann', '2026-03-02 08:00+00', '2026-03-09 09:00+00', 'Spare')
+	> oms.resolve(TK, 'a')
+	$$, 't.who(TK)'), 'in_progress dora', '… of a group to who is there');
+CREATE ROLE people_gone;
+CREATE ROLE people_old;
+CREATE ROLE people_desk;
+CREATE ROLE people_empty;
+CREATE ROLE people_eve LOGIN;
+GRANT people_desk TO people_cid, people_eve;
+GRANT people_eve TO people_dora;
+SELECT oms.set_owner('Lost', 'group', members => '{people_gone,people_old,people_ann}', assignment => 'round_robin') \g /dev/null
+DROP ROLE people_gone;
+ALTER ROLE people_old RENAME TO people_new;
+SELECT oms.create_workflow('{"name":"Lost","stages":[{"id":"a","owner":"Lost"}]}') \g /dev/null
+SELECT is(t.try('> 1', 't.open(3, ''Lost'')'), 'ann ann ann', 'roles that were dropped or renamed get nothing');
+SELECT is((SELECT string_agg(c.detail, ', ' ORDER BY c.detail) FROM oms.check(NULL) c WHERE c.kind = 'orphans' AND c.ticket IS NULL),
+	'owner Lost: its member people_gone is no role, owner Lost: its member people_old is no role', 'check tells of them');
+SELECT is((SELECT r FROM oms.health() h, unnest(h.reasons) r WHERE r ~ '^members'), 'members: 2 of owners are no roles, as people_gone of Lost; see oms.set_owner()', 'and so does health');
+SELECT oms.set_owner('Lost', members => '{}') \g /dev/null
+SELECT is(t.try('> 1', 't.open(1, ''Lost'')'), 'queued', 'with no member left nobody gets it');
+SELECT is(t.try(E'> t.team(''round_robin'', ''desk'')', 't.sorted(t.open(4))'), 'cid cid eve eve', 'a role that stands for others is no person: they get it, who has less first');
+SELECT is(t.try(E'> t.team(''least_loaded'', ''desk,ann'')', 't.sorted(t.open(3))'), 'ann cid eve', '… by load');
+SELECT is(t.try(E'> t.team(''round_robin'', ''desk'')\n> t.away(''cid''), t.away(''eve'', ''bob'')', 't.sorted(t.open(2))'), 'bob bob', '… and who is away is away');
+SELECT is(t.try(E'> t.team(''round_robin'', ''empty'')', 't.open(1)'), 'empty', 'a role for which nobody stands is a person, whether it may log in or not');
+
+-- ---------------------------------------------------------------------------
+-- The inbox has what one may claim
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION t.inbox(who text) RETURNS text LANGUAGE sql VOLATILE AS
+$$ SELECT coalesce(string_agg(w.stage || ' ' || w.status, ', ' ORDER BY w.nr), '') FROM oms.my_work('people_' || who) WITH ORDINALITY AS w(ticket, stage, status, owner, workflow, priority, label, queued_at, started_at, due_at, delegated_by, nr) $$;
+SELECT is(t.play('Person', $$
+	2026-03-02 10:00+00 > oms.set_owner('Desk', members => '{people_desk}')
+	> oms.set_owner('people_ann', members => '{people_ann,people_bob}')
+	2026-03-02 10:00+00 > open
+	$$, $$t.inbox('cid'), t.inbox('dora'), t.inbox('bob')$$), '("b queued","b queued","")', 'for a group role of which one is a member');
+SELECT is(t.play('Person', $$
+	2026-03-02 10:00+00 > oms.set_owner('people_ann', members => '{people_ann,people_bob}')
+	2026-03-02 10:00+00 > open
+	> oms.claim_stage(TK, 'b', 'people_bob')
+	> oms.stage_done(TK, 'b')
+	$$, $$t.inbox('ann'), t.inbox('bob')$$), '("a queued","")', 'not what four eyes bar');
+SELECT is(t.play('Plain', $$
+	2026-03-02 10:00+00 > oms.set_owner('Desk', members => '{people_bob}')
+	2026-03-02 10:00+00 > open
+	> oms.stage_failed(TK, 'a', 'e')
+	$$, $$t.inbox('bob'), (SELECT count(*) FROM oms.claim('Desk', 'people_bob'))$$), '("",0)', 'nothing in a pause');
+SELECT is(t.play('Plain', $$
+	2026-03-02 10:00+00 > oms.set_owner('Desk', members => '{people_bob}')
+	2026-03-02 10:00+00 > open
+	> oms.stage_failed(TK, 'a', 'e')
+	2026-03-02 10:10+00 > oms.tick()
+	$$, $$t.inbox('bob'), (SELECT count(*) FROM oms.claim('Desk', 'people_bob'))$$), '("a queued",1)', '… until it is over');
+SELECT is(t.play('Person', $$
+	2026-03-02 10:00+00 > oms.set_owner('people_ann', members => '{$$ || members || $$}')
+	> oms.set_owner('Desk', members => '{people_ann}')
+	2026-03-02 10:00+00 > open
+	> oms.claim_stage(TK, 'b', 'people_bob')
+	$$ || finish || $$
+	$$, $$(SELECT x.why FROM oms.explain(TK) x WHERE x.stage = 'a')$$), why, 'explain: ' || why) FROM (VALUES
+	('people_bob', '> oms.stage_done(TK, ''b'')', 'queued for people_ann, and the only member did b'),
+	('people_ann,people_bob', '> oms.stage_done(TK, ''b'')', 'queued for people_ann, which has 2 members'),
+	('people_ann', '> t.as(''ann'', format(''oms.stage_done(%L, ''''b'''')'', TK))', 'queued for people_ann, and the only member did b'),
+	('people_ann,people_bob', '> t.as(''ann'', format(''oms.stage_done(%L, ''''b'''')'', TK))', 'queued for people_ann, and all 2 members did b')) v(members, finish, why);
 
 -- ---------------------------------------------------------------------------
 -- Manual stages

@@ -142,6 +142,69 @@ sub switches
 	$_->quit foreach $session, $other;
 }
 
+# What cannot be claimed is passed over: no round after round for nothing
+{
+	my $session = $node->session;
+	my $other = $node->session;
+	my $ticket;
+
+	$node->sql(q{SELECT oms.claim('A', qty => 100); SELECT oms.claim('Lessee', qty => 100)});
+	$ticket = $node->sql(q{SELECT oms.open_ticket('plain')});
+	foreach my $end ('COMMIT', 'ROLLBACK', 'ROLLBACK TO s')
+	{
+		$other->query(qq{BEGIN; SAVEPOINT s; SELECT oms.comment('$ticket', 'wait')});
+		$session->start("CALL oms.wait_for_work('A', '20 seconds')");
+		ok(waiting(1), 'a ticket that another session has is no work');
+		ok(!ends($session, 0.7), '… for as long as it has it');
+		$other->query($end);
+		cmp_ok(ends($session, 5) // 99, '<', 0.3, "… until $end, which is told");
+		is($session->finish, '', '… without an error');
+		is($session->query(q{SELECT ticket FROM oms.claim('A')}), $ticket, '… and it can be claimed');
+		$session->query("SELECT oms.release('$ticket', 'a')");
+		$other->query('ROLLBACK') if $end =~ /TO/;
+	}
+	$other->query(qq{BEGIN; SELECT FROM oms.ticket_state WHERE ticket_id = '$ticket' FOR UPDATE});
+	$session->start("CALL oms.wait_for_work('A', '20 seconds')");
+	ok(waiting(1), 'nor one that an administrator has locked');
+	$other->query('COMMIT');
+	ok(ends($session, 5), '… until that is over');
+	$session->finish;
+	$node->sql(q{SELECT oms.claim('A', qty => 100)});
+
+	$node->sql(q{SELECT oms.create_workflow('{"name": "two pairs", "stages": [{"id": "a", "owner": "First"},
+		{"id": "b", "owner": "Second", "dependsOn": ["a"], "notSameAs": "a"}]}') \g /dev/null
+		SELECT oms.open_ticket('two pairs') AS t \gset
+		SELECT count(*) FROM oms.claim('First', 'ann') \g /dev/null
+		SELECT oms.stage_done(:'t', 'a')});
+	$start = time;
+	$session->query("CALL oms.wait_for_work('Second', '20 seconds', 'bob')");
+	cmp_ok(time - $start, '<', 5, 'work that bob can take');
+	$start = time;
+	$session->query("CALL oms.wait_for_work('Second', '20 seconds')");
+	cmp_ok(time - $start, '<', 5, '… and the calling role');
+	$session->start("CALL oms.wait_for_work('Second', '20 seconds', 'ann')");
+	ok(waiting(1), '… is none for ann, who did the stage before');
+	ok(!ends($session, 0.5), '… and she waits');
+	$node->sql(q{SELECT oms.open_ticket('two pairs') AS t \gset
+		SELECT oms.stage_done(:'t', 'a')});
+	cmp_ok(ends($session, 5) // 99, '<', 0.3, '… until there is another');
+	is($session->finish, '', '… without an error');
+	is($session->query(q{SELECT count(*) FROM oms.claim('Second', 'ann')}), '1', '… which she can claim');
+	is($node->sql('SELECT count(*) FROM oms.claim(\'Second\', \'ann\')'), '0', '… and no other');
+	$_->quit foreach $session, $other;
+}
+
+# A session whose client is gone does not wait for the rest of its time
+{
+	my $session = $node->session;
+	my $mine = $session->query('SELECT pg_backend_pid()');
+
+	$session->start("CALL oms.wait_for_work('nobody', '1 hour')");
+	ok(waiting(1), 'it waits');
+	$session->{run}->kill_kill;
+	ok($node->until(sub { $node->sql("SELECT count(*) FROM pg_stat_activity WHERE pid = $mine") eq '0' }, 10), '… no longer than its client is there');
+}
+
 # Many at once
 {
 	my @sessions = map { $node->session } 1 .. 20;

@@ -99,6 +99,25 @@ ok(scalar($node->log_lines($log, qr/HINT:.*oms\.max_databases/)), '… and what 
 $_->quit foreach $session, $listener;
 $node->sql('DROP DATABASE four');
 isnt($node->worker_up('five'), '', 'a place that is given back is used');
+
+# A database whose worker is switched off gives its place to one that wants a worker, and gets one again when it
+# is switched on and there is room.
+$node->sql('ALTER DATABASE three SET oms.worker = off');
+$node->no_worker('three');
+$node->sql("CREATE DATABASE six");
+$log = $node->log_position;
+$node->install('six', 'lease', 'plain');
+isnt($node->worker_up('six'), '', 'a database that is switched off holds no place against others');
+is(scalar($node->log_lines($log, qr/oms: no place/)), 0, '… and nobody is told to raise anything');
+is($node->sql('SELECT reasons FROM oms.health()', 'three'), '{"worker: off (oms.worker), and no job of pg_cron calls oms.tick()"}',
+	'… it is off as before');
+$listener = $node->listener('three', 'oms_dispatch');
+$node->sql(q{SELECT oms.open_ticket('plain')}, 'three');
+is(scalar($listener->wait_events(1, 2)), 1, '… its events go with the transaction');
+$listener->quit;
+$node->sql('DROP DATABASE six');
+$node->sql('ALTER DATABASE three RESET oms.worker');
+isnt($node->worker_up('three'), '', '… and switched on again it has its worker, since there is room');
 is($node->trouble($log), '', 'no trouble in the log');
 
 # ---- no slot even for the launcher ----

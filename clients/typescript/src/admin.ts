@@ -26,9 +26,9 @@ export async function revokeAccess(role: string, options: CallOptions = {}): Pro
   await callVoid("revoke_access", [arg("role", "name", role)], options);
 }
 
-/** What {@link setOwner} may be told. */
+/** What {@link setOwner} may be told; what is left out stays as it is. */
 export interface OwnerOptions extends CallOptions {
-  /** `agent` by default. */
+  /** `agent` for a new owner. */
   kind?: "agent" | "group" | "person" | "service" | undefined;
   /** Who is told of escalations. */
   supervisor?: string | undefined;
@@ -36,7 +36,7 @@ export interface OwnerOptions extends CallOptions {
   calendar?: string | undefined;
   /** Roles that may act for it. */
   members?: readonly string[] | undefined;
-  /** How new work is given out; `none` by default. */
+  /** How new work is given out; `none` for a new owner. */
   assignment?: "none" | "round_robin" | "least_loaded" | undefined;
 }
 

@@ -277,6 +277,8 @@ export async function stageFailed(
 export interface WaitOptions {
   /** How long to wait at most; 30 by default. */
   timeoutSecs?: number | undefined;
+  /** Who is going to claim; passes over what that one cannot. The role of the connection by default. */
+  worker?: string | undefined;
   /** Ends the waiting. */
   signal?: AbortSignal | undefined;
 }
@@ -286,7 +288,7 @@ export interface WaitOptions {
  * mode, where LISTEN does not. Takes a connection of its own meanwhile, and cannot run in a transaction.
  *
  * @param owner - whose queue
- * @param options - timeoutSecs, signal
+ * @param options - timeoutSecs, worker, signal
  */
 export async function waitForWork(owner: string, options: WaitOptions = {}): Promise<void> {
   const { signal } = options;
@@ -298,9 +300,10 @@ export async function waitForWork(owner: string, options: WaitOptions = {}): Pro
     await client.connect();
     if (isAborted(signal)) return;
     signal?.addEventListener("abort", abort, { once: true });
-    await client.query("CALL oms.wait_for_work(owner => $1::text, timeout => $2::interval)", [
+    await client.query("CALL oms.wait_for_work(owner => $1::text, timeout => $2::interval, worker => $3::text)", [
       owner,
       seconds(options.timeoutSecs ?? 30),
+      options.worker ?? null,
     ]);
   } catch (error) {
     if (!isAborted(signal)) throw asOmsError(error);

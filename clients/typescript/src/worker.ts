@@ -267,7 +267,11 @@ class StageWorker implements Worker {
   async #waitForWork(signal: AbortSignal, backoff: Backoff, idle: Backoff): Promise<void> {
     const before = now();
     try {
-      await waitForWork(this.owner, { timeoutSecs: Math.max(0.1, Math.min(this.#pollMs / 1000, 20)), signal });
+      await waitForWork(this.owner, {
+        timeoutSecs: Math.max(0.1, Math.min(this.#pollMs / 1000, 20)),
+        worker: this.name,
+        signal,
+      });
       if (now() - before < 100) await idle.pause(signal);
       else idle.reset();
     } catch (error) {
