@@ -84,7 +84,8 @@ look_into_queues(const char *worker, TimestampTz now, int qty, Claimable *claima
 			.owner = SPI_getvalue(rows->vals[i], rows->tupdesc, 1),
 			.worker = worker,
 			.doer = {.role = worker, .in_person = true},
-			.now = now
+			.now = now,
+			.locked_too = true
 		};
 
 		claimable->left = qty;

@@ -68,13 +68,14 @@ oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor visit, void
 	MemoryContextDelete(step);
 }
 
-/* Nobody else has the ticket, and the worker has no hand in what has to be done by another */
+/* The ticket is not in the way, and the worker has no hand in what has to be done by another */
 static bool
 could_claim(OmsLook *look, OmsTicketId id, int no)
 {
 	bool		busy;
 	OmsTicket  *ticket = oms_store_peek(id, &busy);
 
+	busy &= !look->locked_too;
 	if (busy)
 		look->busy |= oms_bell_ticket_bit(id);
 	return ticket != NULL && !busy &&

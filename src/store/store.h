@@ -61,6 +61,7 @@ typedef struct OmsLook
 	const char *worker;
 	OmsDoer		doer;
 	TimestampTz now;
+	bool		locked_too;		/* also what another has locked for the moment */
 	TimestampTz next;			/* when the next pause before a retry is over, DT_NOEND: there is none */
 	uint64		busy;			/* tickets that another has locked, see oms_bell_ticket_bit() */
 } OmsLook;
