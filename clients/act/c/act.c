@@ -118,7 +118,7 @@ hang_up(void)
 {
 	connect_at = now() + pause_ms / 2 + rand() % (pause_ms / 2);
 	pause_ms = EARLIER(pause_ms * 2, LONGEST);
-	say("no connection:", PQerrorMessage(conn));
+	say(PQstatus(conn) == CONNECTION_OK ? "refused:" : "no connection:", PQerrorMessage(conn));
 	PQfinish(conn);
 	conn = NULL;
 }

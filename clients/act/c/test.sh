@@ -40,6 +40,15 @@ sql "SELECT oms.cancel_ticket(ticket_id, 'no name') FROM oms.ticket WHERE status
 kill -TERM "$pid"
 ok "it stops when it is told to" ends 0 "$pid"
 
+sql "CREATE ROLE nobody_yet LOGIN"
+listen rights env PGUSER=nobody_yet c/act -n act-2 IRS_Bot
+ok "without rights it says that it is refused" wait_until says rights "refused:.*permission denied"
+no_word() { ! says rights "no connection"; }
+ok "and does not call that a lost connection" no_word
+kill -TERM "$pid"
+ok "it stops all the same" ends 0 "$pid"
+sql "DROP ROLE nobody_yet"
+
 # ---- work that takes long ----
 
 listen long c/act -n long -w 2500 -l 1 IRS_Bot

@@ -43,5 +43,15 @@ ok "a stage is put on hold: the bot stops" ts_stops_for "oms.hold('TICKET', 'id_
 kill -TERM "$pid"
 ok "it ends with its bots stopped" ends 0 "$pid"
 
+# npm hands the signal on to what it started, and that is the program itself.
+listen npm npm --prefix typescript run -s act -- -n npm-1 IRS_Bot
+heard() { is 1 "SELECT count(*) FROM pg_stat_activity WHERE usename = 'act' AND query ~ 'LISTEN'"; }
+ok "npm starts it" wait_until heard
+kill -TERM "$pid"
+ok "npm ends" ends 0 "$pid"
+gone() { is 0 "SELECT count(*) FROM pg_stat_activity WHERE usename = 'act'"; }
+ok "and the program with it" wait_until gone
+
 demo_act() { timeout 180 "$oms_top/tools/demo-act.sh" >"$oms_run/act_typescript.demo.log" 2>&1 </dev/null && says demo '^That was the demo'; }
 ok "make demo-act runs to its end" demo_act
+ok "its timelines say who did it: the officer, not who had the stage before" says demo 'sent_back +by ann'

@@ -25,6 +25,8 @@ export interface Database {
   hasCitizen: boolean;
   /** Is it the password of that role, and one that the board may act for? */
   signIn(role: string, password: string): Promise<boolean>;
+  /** Does the database answer? Asked once a second at most, however many want to know. */
+  answers(): Promise<boolean>;
   /** A connection of its own, for LISTEN. */
   listener(): pg.Client;
   end(): Promise<void>;
@@ -112,6 +114,8 @@ export function openDatabase(settings: Settings): Database {
     }
   }
 
+  let asked: { at: number; answer: Promise<boolean> } | undefined;
+
   return {
     as: (role, work, options) => transaction(pool, role, options?.write ?? false, work),
     hasCitizen: citizens !== undefined,
@@ -135,6 +139,16 @@ export function openDatabase(settings: Settings): Database {
       const wrong = randomBytes(16).toString("hex");
       if ((await accepts(user, wrong)) && known) throw new NoPasswords();
       return (await accepts(user, password === "" ? wrong : password)) && known;
+    },
+    answers() {
+      if (asked === undefined || Date.now() - asked.at > 1000) {
+        const answer = transaction(pool, undefined, false, (q) => q.rows("SELECT")).then(
+          () => true,
+          () => false,
+        );
+        asked = { at: Date.now(), answer };
+      }
+      return asked.answer;
     },
     // A way that is gone without a word is noticed after some twenty seconds, not after two hours.
     listener: () => new pg.Client({ ...common, keepAlive: true, keepAliveInitialDelayMillis: 10_000 }),

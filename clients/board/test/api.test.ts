@@ -47,6 +47,13 @@ test("unknown, wrong, bare and senseless numbers get the same answer", async () 
   assert.equal((await fetch(`${w.url}/timeline/${ticket}`, { headers: { cookie: await w.cookie("ann") } })).status, 404);
 });
 
+test("GET /healthz tells load balancers whether the database answers, and nothing else", async () => {
+  const answer = await fetch(`${w.url}/healthz`);
+  assert.equal(answer.status, 200);
+  assert.deepEqual(await answer.json(), { status: "ok" });
+  assert.equal(answer.headers.get("set-cookie"), null);
+});
+
 for (const way of ["cookie", "basic"] as const)
   test(`GET /admin/ticket/<id> is the whole ticket for staff (${way})`, async () => {
     const headers: Record<string, string> = way === "cookie" ? { cookie: await w.cookie("ann") } : basic("ann", "ann-demo");

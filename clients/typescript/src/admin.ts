@@ -1,4 +1,4 @@
-import { arg, callRows, callValue, callValues, callVoid, date, instant, json, opt, readView, shape, ticketArg } from "./call.js";
+import { arg, callRows, callValue, callValues, callVoid, date, instant, json, opt, readView, seconds, shape, ticketArg } from "./call.js";
 import type { CallOptions } from "./connection.js";
 import type { JsonObject, TicketId } from "./types.js";
 
@@ -431,4 +431,69 @@ export async function dispatchChannel(owner: string, options: CallOptions = {}):
  */
 export async function version(options: CallOptions = {}): Promise<string> {
   return (await callValue("version", [], options)) as string;
+}
+
+/** What {@link setRetention} may be told. */
+export interface RetentionOptions extends CallOptions {
+  /** Of this workflow; left out: of all that have no rule of their own. */
+  workflow?: string | undefined;
+}
+
+/**
+ * How long closed tickets stay before they are archived.
+ *
+ * @param days - counted from when they were closed; null: for ever
+ * @param options - workflow, client
+ */
+export async function setRetention(days: number | null, options: RetentionOptions = {}): Promise<void> {
+  const keep = days === null ? null : seconds(days * 86_400);
+  await callVoid("set_retention", [arg("keep", "interval", keep), opt("workflow", "text", options.workflow)], options);
+}
+
+/** What {@link archive} may be told. */
+export interface ArchiveOptions extends CallOptions {
+  /** Those closed before then; left out: those that their retention lets go. */
+  before?: Date | undefined;
+  /** How many at most; 1,000 by default. */
+  max?: number | undefined;
+}
+
+/**
+ * Moves closed tickets into the archive.
+ *
+ * @param options - before, max, client
+ * @returns how many
+ */
+export async function archive(options: ArchiveOptions = {}): Promise<number> {
+  return (await callValue(
+    "archive",
+    [opt("before", "timestamptz", instant(options.before)), opt("max", "int", options.max)],
+    options,
+  )) as number;
+}
+
+/** What {@link enableCron} may be told. */
+export interface CronOptions extends CallOptions {
+  /** As pg_cron reads it; `* * * * *` by default. */
+  schedule?: string | undefined;
+}
+
+/**
+ * Lets pg_cron do what the server's worker does where there is none.
+ *
+ * @param options - schedule, client
+ * @returns number of the job
+ */
+export async function enableCron(options: CronOptions = {}): Promise<bigint> {
+  return BigInt((await callValue("enable_cron", [opt("schedule", "text", options.schedule)], options, "(*)::text")) as string);
+}
+
+/**
+ * Ends what {@link enableCron} began.
+ *
+ * @param options - client
+ * @returns whether there was something to end
+ */
+export async function disableCron(options: CallOptions = {}): Promise<boolean> {
+  return (await callValue("disable_cron", [], options)) as boolean;
 }

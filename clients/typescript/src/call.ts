@@ -8,9 +8,15 @@ import { BadArgument, asOmsError } from "./errors.js";
 /** An argument: its name, SQL type and value; undefined leaves it to its default. */
 export type Arg = readonly [name: string, type: string, value: unknown];
 
-/** An argument without a default: left out it is NULL, and the server says what it thinks of that. */
+/** An argument without a default: to leave it out is a mistake, also where the server would take a NULL. */
 export function arg(name: string, type: string, value: unknown): Arg {
-  return [name, type, value === undefined ? null : value];
+  if (value === undefined) throw new BadArgument({ message: `${name} is missing`, code: "22023" });
+  return [name, type, value];
+}
+
+/** The same where the server takes NULL for a number that nobody has, and answers with nothing. */
+export function number(name: string, value: unknown): Arg {
+  return arg(name, "text", value ?? undefined);
 }
 
 /** An argument with a default. */

@@ -22,6 +22,8 @@ export type {
 } from "./work.js";
 export * from "./staff.js";
 export * from "./admin.js";
+export * from "./reports.js";
+export * from "./monitor.js";
 export { listen } from "./listen.js";
 export type { ListenOptions, OmsEvent, Subscription } from "./listen.js";
 export { LeaseLost, StageError, WorkerStopped, worker } from "./worker.js";

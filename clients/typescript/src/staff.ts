@@ -9,6 +9,23 @@ export interface EscalateOptions extends CallOptions {
   reassignTo?: string | undefined;
 }
 
+/** What came of {@link escalate}. */
+export interface Escalated {
+  /** The level reached, from 1. */
+  level: number;
+  /** Who was alerted: the owner's supervisor, else the owner of the workflow; null: there is nobody, and that was recorded. */
+  told: string | null;
+}
+
+/** Who is above the owner of the stage `$2` of the ticket `$1`, as it is before the call. */
+const above = `(
+  SELECT COALESCE(o.supervisor, pg_catalog.jsonb_extract_path_text(w.definition, 'owner'))
+  FROM oms.stage AS s
+  JOIN oms.ticket AS t ON t.ticket_id OPERATOR(pg_catalog.=) s.ticket_id
+  JOIN oms.workflow AS w ON w.name OPERATOR(pg_catalog.=) t.workflow AND w.version OPERATOR(pg_catalog.=) t.version
+  LEFT JOIN oms.owner AS o ON o.name OPERATOR(pg_catalog.=) s.owner
+  WHERE s.ticket_id OPERATOR(pg_catalog.=) $1::oms.ticket_id AND s.stage OPERATOR(pg_catalog.=) $2::text)`;
+
 /**
  * Alerts the supervisor about a stage and records it.
  *
@@ -16,9 +33,9 @@ export interface EscalateOptions extends CallOptions {
  * @param stage - which
  * @param reason - why
  * @param options - reassignTo, client
- * @returns the level reached, from 1
+ * @returns the level reached, and whom it reached
  */
-export async function escalate(ticket: TicketId, stage: string, reason: string, options: EscalateOptions = {}): Promise<number> {
+export async function escalate(ticket: TicketId, stage: string, reason: string, options: EscalateOptions = {}): Promise<Escalated> {
   return (await callValue(
     "escalate",
     [
@@ -28,7 +45,8 @@ export async function escalate(ticket: TicketId, stage: string, reason: string, 
       opt("reassign_to", "text", options.reassignTo),
     ],
     options,
-  )) as number;
+    `pg_catalog.jsonb_build_object('level', *, 'told', ${above})`,
+  )) as Escalated;
 }
 
 /**

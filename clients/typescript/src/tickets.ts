@@ -1,4 +1,4 @@
-import { arg, callValue, callValues, callVoid, date, dateOrNull, json, opt, shape, ticketArg } from "./call.js";
+import { arg, callValue, callValues, callVoid, date, dateOrNull, json, number, opt, shape, ticketArg } from "./call.js";
 import type { CallOptions } from "./connection.js";
 import type { JsonObject, StageStatus, TicketId, TicketStatus } from "./types.js";
 
@@ -193,7 +193,7 @@ export interface TrackedTicket {
  * @returns null if the number is not right
  */
 export async function track(trackingNumber: string, options: CallOptions = {}): Promise<TrackedTicket | null> {
-  const raw = (await callValue("track", [arg("tracking_number", "text", trackingNumber)], options)) as Record<
+  const raw = (await callValue("track", [number("tracking_number", trackingNumber)], options)) as Record<
     string,
     unknown
   > | null;

@@ -1,4 +1,4 @@
-import { arg, callRows, date } from "./call.js";
+import { callRows, date, number } from "./call.js";
 import type { CallOptions } from "./connection.js";
 import type { TicketId } from "./types.js";
 
@@ -136,7 +136,7 @@ export async function getTimeline(
   ticket: TicketId,
   options: TimelineOptions = {},
 ): Promise<TimelineEvent[] | TimelineRow[]> {
-  const rows = await callRows("get_timeline", [arg("ticket", "text", ticket)], options);
+  const rows = await callRows("get_timeline", [number("ticket", ticket)], options);
   const events = rows.map((row) => ({ ...row, time: date(row["time"]) }) as TimelineEvent);
   return options.events === true ? events : latest(events);
 }

@@ -52,7 +52,10 @@ export class StageError extends Error {
   }
 }
 
-/** Reason of {@link Job.signal}: no heartbeat came through for as long as the lease was. */
+/**
+ * Reason of {@link Job.signal}: no heartbeat got through for as long as the lease was, so the stage may be with
+ * somebody else by now. The message says so if a handler that blocks the event loop was in the way.
+ */
 export class LeaseLost extends Error {
   /** `LeaseLost` */
   override name = "LeaseLost";
@@ -79,9 +82,14 @@ export interface WorkerOptions {
   /** How long {@link Worker.stop} waits for handlers before it gives their stages back; 30 by default. */
   graceSecs?: number | undefined;
   /** Signals that stop it; SIGTERM and SIGINT by default. */
-  signals?: readonly NodeJS.Signals[] | undefined;
-  /** Told of lost connections and of stages that could not be reported; `console.error` by default. */
+  signals?: readonly `SIG${string}`[] | undefined;
+  /**
+   * Told of what a handler throws, with its job, of stages that could not be reported, and when the database
+   * begins to be out of reach or to refuse: once, not at each attempt. `console.error` by default.
+   */
   onError?: ((error: unknown, job?: Claimed) => void) | undefined;
+  /** Told when the database answers again; a line on the console by default. */
+  onRecovered?: ((afterMs: number) => void) | undefined;
   /** See {@link ListenOptions.selfTestMs}. */
   selfTestMs?: number | undefined;
 }
@@ -138,6 +146,33 @@ interface Running {
 
 const now = () => performance.now();
 
+/**
+ * Trouble that lasts, with the calls or with the events: told when it begins, when it turns from an outage into a
+ * refusal or back, and when all of it is over.
+ */
+class Trouble {
+  /** For each part that is in trouble, whether it is an outage. */
+  readonly #parts = new Map<"calls" | "events", boolean>();
+  #since = 0;
+
+  constructor(
+    private readonly onBegin: (error: unknown) => void,
+    private readonly onEnd: (afterMs: number) => void,
+  ) {}
+
+  begin(part: "calls" | "events", error: unknown): void {
+    const outage = isTransient(error);
+    if (this.#parts.size === 0) this.#since = now();
+    const told = [...this.#parts.values()].includes(outage);
+    this.#parts.set(part, outage);
+    if (!told) this.onBegin(error);
+  }
+
+  end(part: "calls" | "events"): void {
+    if (this.#parts.delete(part) && this.#parts.size === 0) this.onEnd(now() - this.#since);
+  }
+}
+
 class StageWorker implements Worker {
   readonly name: string;
   readonly counts: WorkerCounts = { done: 0, failed: 0, lost: 0, released: 0 };
@@ -152,6 +187,9 @@ class StageWorker implements Worker {
   #looks = 0;
   readonly #graceSecs: number;
   readonly #onError: (error: unknown, job?: Claimed) => void;
+  readonly #trouble: Trouble;
+  /** When the timer for heartbeats last came. */
+  #pulsed = now();
 
   readonly #running = new Map<Claimed, Running>();
   readonly #work = new Set<Promise<void>>();
@@ -180,6 +218,12 @@ class StageWorker implements Worker {
       ((error, job) => {
         console.error(`hms-oms-sdk: worker of ${owner}${job === undefined ? "" : `, ${job.ticket} ${job.stage}`}:`, error);
       });
+    const onRecovered =
+      options.onRecovered ??
+      ((afterMs) => {
+        console.error(`hms-oms-sdk: worker of ${owner}: the database answers again, after ${(afterMs / 1000).toFixed(1)} s`);
+      });
+    this.#trouble = new Trouble((error) => { this.#onError(error); }, onRecovered);
     setMaxListeners(0, this.#stopping.signal, this.#leaving.signal);
     this.finished = this.#run();
   }
@@ -215,7 +259,7 @@ class StageWorker implements Worker {
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     const unhook = this.#hookSignals();
-    const pulse = setInterval(() => { this.#pulse(); }, Math.min((this.#leaseSecs * 1000) / 6, 60_000));
+    const pulse = setInterval(() => { this.#pulse(); }, this.#pulseMs);
     const listener = this.#listen();
     const backoff = new Backoff();
     const idle = new Backoff(20, 1_000);
@@ -236,8 +280,9 @@ class StageWorker implements Worker {
           leaseSecs: this.#leaseSecs,
         });
         backoff.reset();
+        this.#trouble.end("calls");
       } catch (error) {
-        this.#onError(error);
+        this.#trouble.begin("calls", error);
         await backoff.pause(signal);
         continue;
       }
@@ -275,7 +320,7 @@ class StageWorker implements Worker {
       if (now() - before < 100) await idle.pause(signal);
       else idle.reset();
     } catch (error) {
-      this.#onError(error);
+      this.#trouble.begin("calls", error);
       await backoff.pause(signal);
     }
   }
@@ -291,10 +336,8 @@ class StageWorker implements Worker {
           channels.push(await dispatchChannel(this.owner));
           break;
         } catch (error) {
-          if (!isTransient(error)) {
-            this.#onError(error);
-            break;
-          }
+          this.#trouble.begin("events", error);
+          if (!isTransient(error)) break;
           await backoff.pause(this.#stopping.signal);
         }
         if (this.#stopping.signal.aborted) return;
@@ -303,12 +346,14 @@ class StageWorker implements Worker {
       inner = listen(channels, (event) => { this.#hear(event); }, {
         selfTestMs: this.options.selfTestMs,
         aliveMs: this.#pollMs,
-        onError: (error) => { this.#onError(error); },
+        onError: (error) => { this.#trouble.begin("events", error); },
         onReady: () => {
+          this.#trouble.end("events");
           this.#mode = "listen";
           this.#ring();
         },
         onUnavailable: () => {
+          this.#trouble.end("events");
           this.#mode = "wait";
           this.#ring();
         },
@@ -377,10 +422,15 @@ class StageWorker implements Worker {
     });
     const result = await Promise.race([gone, attempt(this.handler, forHandler)]);
     if (result === "gone") return;
+    this.#noticeBlock();
     if ("error" in result) {
+      // After an abort the handler only ends what is not its own any more.
       if (abort.signal.aborted) this.#lose(running);
-      // Also if the handler has finished it: maybe in a transaction that failed, and the server knows.
-      else await this.#fail(running, result.error);
+      else {
+        this.#onError(result.error, job);
+        // Also if the handler has finished it: maybe in a transaction that failed, and the server knows.
+        await this.#fail(running, result.error);
+      }
       return;
     }
     if (running.settled) {
@@ -404,9 +454,8 @@ class StageWorker implements Worker {
         this.counts.failed++;
       } catch (refused) {
         if (!(settled && (refused instanceof WrongState || refused instanceof StaleToken))) throw refused;
-        // It was done after all; what went wrong later is for the application to know.
+        // It was done after all; what went wrong later has been told.
         this.counts.done++;
-        this.#onError(error, job);
       }
     });
   }
@@ -418,10 +467,11 @@ class StageWorker implements Worker {
       try {
         await send();
         running.settled = true;
+        this.#trouble.end("calls");
         return;
       } catch (error) {
         if (isTransient(error)) {
-          this.#onError(error, running.job);
+          this.#trouble.begin("calls", error);
           await backoff.pause(this.#leaving.signal);
           if (this.#leaving.signal.aborted) return;
           continue;
@@ -463,8 +513,32 @@ class StageWorker implements Worker {
     running.abort.abort(new WorkerStopped("the worker stops"));
   }
 
+  get #pulseMs(): number {
+    return Math.min((this.#leaseSecs * 1000) / 6, 60_000);
+  }
+
+  /**
+   * Tells of a handler that blocked the event loop for so long that leases ran out: heartbeats could not be sent
+   * meanwhile, and others may have begun the same work.
+   */
+  #noticeBlock(): void {
+    const silent = now() - this.#pulsed;
+    if (silent < 2 * this.#pulseMs) return;
+    for (const running of this.#running.values()) {
+      if (now() < running.deadline || running.settled || running.abort.signal.aborted) continue;
+      const error = new LeaseLost(
+        `the event loop was blocked for ${(silent / 1000).toFixed(1)} s, longer than the lease of ${this.#leaseSecs} s: ` +
+          "do such work in a worker thread or a process of its own",
+      );
+      this.#onError(error, running.job);
+      running.abort.abort(error);
+    }
+  }
+
   /** Heartbeats that are due, and leases that ran out while none got through. */
   #pulse(): void {
+    this.#noticeBlock();
+    this.#pulsed = now();
     for (const running of this.#running.values()) {
       if (running.settled || running.abort.signal.aborted) continue;
       if (now() >= running.deadline) {
@@ -486,7 +560,7 @@ class StageWorker implements Worker {
       running.deadline = sent + this.#leaseSecs * 1000;
     } catch (error) {
       if (isSettled(running)) return;
-      if (isTransient(error)) this.#onError(error, job);
+      if (isTransient(error)) this.#trouble.begin("calls", error);
       else running.abort.abort(error);
     } finally {
       running.beating = false;
@@ -495,7 +569,8 @@ class StageWorker implements Worker {
 
   #hookSignals(): () => void {
     const signals = this.options.signals ?? ["SIGTERM", "SIGINT"];
-    const hooks = signals.map((signal) => {
+    const hooks = signals.map((name) => {
+      const signal = name as NodeJS.Signals;
       const hook = () => {
         void this.stop().then(() => {
           // With nobody else to decide, the process ends as it would have without us.

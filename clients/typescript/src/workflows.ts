@@ -126,7 +126,7 @@ export async function diagramWorkflow(workflow: string, options: DiagramOptions 
   return (await callValue(
     "diagram",
     // The version is always given, since it is what tells this form from that of a ticket.
-    [arg("workflow", "text", workflow), arg("version", "int", options.version), opt("format", "text", options.format)],
+    [arg("workflow", "text", workflow), arg("version", "int", options.version ?? null), opt("format", "text", options.format)],
     options,
   )) as string;
 }
@@ -140,4 +140,20 @@ export async function diagramWorkflow(workflow: string, options: DiagramOptions 
  */
 export async function diagramTicket(ticket: TicketId, options: Omit<DiagramOptions, "version"> = {}): Promise<string> {
   return (await callValue("diagram", [ticketArg(ticket), opt("format", "text", options.format)], options)) as string;
+}
+
+/**
+ * Draws a definition that is not created yet.
+ *
+ * @param definition - of a workflow
+ * @param options - format, client
+ * @returns source for Mermaid or Graphviz
+ * @throws {@link InvalidDefinition}
+ */
+export async function drawWorkflow(definition: WorkflowDefinition, options: Omit<DiagramOptions, "version"> = {}): Promise<string> {
+  return (await callValue(
+    "draw_workflow",
+    [arg("definition", "jsonb", json(definition)), opt("format", "text", options.format)],
+    options,
+  )) as string;
 }

@@ -138,8 +138,10 @@ test("tokens beyond 2^53 keep their digits", async () => {
 
 test("staff: escalate, assign, reassign, delegate, hold, comment, attach", async () => {
   const ticket = await oms.openTicket("Loan");
-  assert.equal(await oms.escalate(ticket, "check", "slow"), 1);
-  assert.equal(await oms.escalate(ticket, "check", "slower", { reassignTo: "Backup" }), 2);
+  // Nobody is above: the answer says so, not only the timeline.
+  assert.deepEqual(await oms.escalate(ticket, "check", "slow"), { level: 1, told: null });
+  await oms.setOwner("Checker", { supervisor: "Chief" });
+  assert.deepEqual(await oms.escalate(ticket, "check", "slower", { reassignTo: "Backup" }), { level: 2, told: "Chief" });
   await oms.reassign(ticket, "check", "Team", "they know more");
   await oms.assign(ticket, "check", "kim", { note: "please" });
   await oms.delegate(ticket, "check", "lee", { note: "on leave" });
@@ -291,6 +293,85 @@ test("evidence and upkeep", async () => {
   assert.equal(await oms.dispatchChannel("Team"), "oms_dispatch.Team");
   await until("the server's worker runs", async () =>
     (await oms.workerStatus()).some(({ database, state }) => database === "sdk_functions" && state === "running"));
+});
+
+test("reports, health, metrics and changes", async () => {
+  const ticket = await oms.openTicket("Loan", { amount: 90000 });
+  await oms.stageDone(ticket, "check");
+  assert.ok((await oms.rollUp()) >= 0);
+  assert.ok((await oms.rollUp({ everything: true })) > 0);
+  const [all] = await oms.slaReport(null, null);
+  assert.ok(all?.workflow === null && all.finished > 0 && typeof all.waitMs === "number");
+  const hourAgo = new Date(Date.now() - 3_600_000);
+  assert.ok((await oms.slaReport(hourAgo, null, { workflow: "Loan" })).some(({ stage, met }) => stage === "check" && met > 0));
+  assert.ok((await oms.heatMap(hourAgo, null, { by: "owner" })).some(({ y }) => y === "Checker"));
+  assert.ok(Array.isArray(await oms.heatMap(null, null)));
+  const [slow] = await oms.bottlenecks(hourAgo, null);
+  assert.ok(typeof slow?.totalMs === "number" && slow.stage !== "");
+  const risks = await oms.atRisk({ withinSecs: 86_400 });
+  const risk = risks.find((one) => one.ticket === ticket && one.stage === "score");
+  assert.ok(risk?.dueAt instanceof Date && risk.remainingMs > 0 && risk.remainingMs <= 600_000);
+
+  const { status, reasons, checkedAt, timersLateMs } = await oms.health();
+  assert.ok(["good", "degraded", "bad"].includes(status) && Array.isArray(reasons) && checkedAt instanceof Date);
+  assert.equal(typeof timersLateMs, "number");
+  assert.match(await oms.metricsText(), /^# HELP oms_/m);
+  assert.ok((await oms.metrics()).some(({ name, value }) => name === "oms_tickets_opened_total" && (value ?? 0) > 0));
+  assert.deepEqual(await oms.workerErrors(), []);
+  assert.ok(Math.abs((await oms.clock()).getTime() - Date.now()) < 60_000);
+
+  const events = await oms.changesOf(ticket);
+  assert.deepEqual(events.map(({ seq }) => seq), events.map((_, i) => i + 1));
+  assert.ok(events[0]?.time instanceof Date);
+  assert.deepEqual(events[0].payload, { amount: 90000 });
+  const seen = new Set<string>();
+  for (let cursor: string | undefined; ;) {
+    const page = await oms.changesSince({ cursor, max: 50 });
+    for (const { id } of page) seen.add(id);
+    const last = page.at(-1)?.cursor;
+    if (last === undefined || last === null) break;
+    cursor = last;
+  }
+  assert.ok(events.every(({ id }) => seen.has(id)));
+});
+
+test("retention, archive, cron, help, drawing", async () => {
+  await oms.createWorkflow({ name: "Short", stages: [{ id: "a", owner: "Brief" }] });
+  const ticket = await oms.openTicket("Short");
+  await oms.stageDone(ticket, "a");
+  await oms.setRetention(null);
+  await oms.setRetention(0, { workflow: "Short" });
+  assert.ok((await oms.archive({ max: 10 })) >= 1);
+  assert.equal((await oms.getTicket(ticket)).status, "done");
+  assert.equal(await oms.archive({ before: new Date("2000-01-01") }), 0);
+  // There is no pg_cron in this server.
+  await assert.rejects(oms.enableCron({ schedule: "* * * * *" }), { code: "55000" });
+  await assert.rejects(oms.disableCron(), { code: "55000" });
+  const lines = await oms.help();
+  assert.ok(lines.some(({ call }) => call.startsWith("claim(")));
+  assert.match(await oms.drawWorkflow(loan), /^flowchart/m);
+  assert.match(await oms.drawWorkflow(loan, { format: "dot" }), /digraph/);
+});
+
+test("every function of the extension has its counterpart", async () => {
+  const others: Record<string, string[]> = { diagram: ["diagramWorkflow", "diagramTicket"] };
+  const rows = await sql<{ name: string }>("SELECT DISTINCT split_part(call, '(', 1) AS name FROM oms.help() ORDER BY 1");
+  assert.ok(rows.length > 60);
+  const missing = rows
+    .flatMap(({ name }) => others[name] ?? [name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())])
+    .filter((name) => typeof (oms as Record<string, unknown>)[name] !== "function");
+  assert.deepEqual(missing, []);
+});
+
+test("an argument that is missing is a clear error", async () => {
+  const none = undefined as unknown as string;
+  const missing = (what: string) => ({ name: "BadArgument", code: "22023", message: `${what} is missing` });
+  await assert.rejects(oms.getTimeline(none), missing("ticket"));
+  await assert.rejects(oms.getTimeline(null as unknown as string), missing("ticket"));
+  await assert.rejects(oms.track(none), missing("tracking_number"));
+  await assert.rejects(oms.getTicket(none), missing("ticket"));
+  await assert.rejects(oms.claim(none), missing("owner"));
+  await assert.rejects(oms.hold("L-2026-00001", none, "why"), missing("stage"));
 });
 
 test("waitForWork", async () => {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { home, run, scratch } from "./helpers.js";
+import { home, run, scratch, start } from "./helpers.js";
 
 const project = mkdtempSync(join(scratch, "project-"));
 let packed: string[] = [];
@@ -73,4 +73,65 @@ test("a strict project compiles against it without further types", async () => {
     include: ["src"],
   }));
   await run(process.execPath, [join(home, "node_modules/typescript/bin/tsc"), "-p", project]);
+});
+
+/** A folder with a module in it that uses the package. */
+function module(name: string, code: string): string {
+  const file = join(project, name);
+  writeFileSync(file, code);
+  return file;
+}
+
+test("the newest TypeScript compiles against it, without types of Node.js and as it is set up by default", async (t) => {
+  const newest = join(home, "node_modules/typescript-newest");
+  const { engines } = JSON.parse(readFileSync(join(newest, "package.json"), "utf8")) as { engines?: { node?: string } };
+  const needs = Number(/\d+/.exec(engines?.node ?? "0")?.[0]);
+  if (Number(process.versions.node.split(".")[0]) < needs) {
+    t.skip(`it needs Node.js ${needs}`);
+    return;
+  }
+  mkdirSync(join(project, "plain"));
+  cpSync(join(project, "src/work.ts"), join(project, "plain/work.ts"));
+  writeFileSync(join(project, "plain/tsconfig.json"), JSON.stringify({
+    compilerOptions: { strict: true, module: "NodeNext", target: "ES2022", noEmit: true, skipLibCheck: false, types: [] },
+    include: ["."],
+  }));
+  await run(process.execPath, [join(newest, "bin/tsc"), "-p", join(project, "plain")]);
+});
+
+test("require() works where Node.js takes an ES module for it, and says what is wrong where it does not", async () => {
+  const file = module("old.cjs", 'console.log(typeof require("hms-oms-sdk").openTicket);\n');
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const ran = await start(process.execPath, [file], { cwd: project }).ended;
+  if (major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)) assert.equal(ran.out.trim(), "function");
+  else assert.match(ran.err, /ERR_REQUIRE_ESM/);
+});
+
+test("it can be bundled as the README says", async () => {
+  module("bundle.js", 'import { OmsError } from "hms-oms-sdk"; console.log(OmsError.name);\n');
+  await run(join(home, "node_modules/.bin/esbuild"), [
+    "bundle.js", "--bundle", "--platform=node", "--format=esm", "--external:pg", "--outfile=bundled.js", "--log-level=error",
+  ], { cwd: project });
+  assert.equal((await run(process.execPath, ["bundled.js"], { cwd: project })).out.trim(), "OmsError");
+  // Everything in one file: as CommonJS.
+  await run(join(home, "node_modules/.bin/esbuild"), [
+    "bundle.js", "--bundle", "--platform=node", "--format=cjs", "--outfile=bundled.cjs", "--log-level=error",
+  ], { cwd: project });
+  assert.equal((await run(process.execPath, ["bundled.cjs"], { cwd: project })).out.trim(), "OmsError");
+});
+
+test("its README leads nowhere that is not in the package", () => {
+  const text = readFileSync(join(home, "README.md"), "utf8");
+  for (const [, to = ""] of text.matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
+    if (!/^https?:/.test(to)) assert.ok(packed.includes(to), to);
+  }
+});
+
+test("packing without the compiler says what to do", async () => {
+  const bare = mkdtempSync(join(scratch, "bare-"));
+  for (const name of ["package.json", "src", "tsconfig.json", "tsconfig.build.json"]) cpSync(join(home, name), join(bare, name), { recursive: true });
+  const ran = await start("npm", ["pack"], { cwd: bare }).ended;
+  assert.notEqual(ran.code, 0);
+  assert.match(ran.err, /run npm ci first/);
+  assert.doesNotMatch(ran.err, /tsc: not found/);
 });

@@ -27,6 +27,12 @@ function gate(): { open: () => void; opened: Promise<void> } {
   return { open, opened };
 }
 
+/** Keeps the messages of the errors that it is told. */
+function listener(): { told: string[]; tell: (error: unknown) => void } {
+  const told: string[] = [];
+  return { told, tell: (error) => { told.push((error as Error).message); } };
+}
+
 function unexpected(error: unknown): void {
   assert.fail(`unexpected: ${String(error)}`);
 }
@@ -77,11 +83,12 @@ test("a throw is a failed attempt, unless it says that another is no use", async
   await single("Throw", { retry: { maxAttempts: 2, backoffSecs: 0 } });
   const ticket = await oms.openTicket("Throw");
   const seen: number[] = [];
+  const { told, tell } = listener();
   const w = oms.worker("Throw", ({ attempt, data }) => {
     seen.push(attempt);
     if (data["final"] === true) throw new oms.StageError("no such person", { retryable: false });
     throw new Error("line\0busy");
-  }, { onError: unexpected });
+  }, { onError: tell });
   await until("both attempts failed", async () => (await stage(ticket)).status === "failed");
   assert.deepEqual(seen, [1, 2]);
   assert.ok((await oms.getTimeline(ticket, { events: true })).some(({ note }) => note?.includes("linebusy")));
@@ -90,6 +97,7 @@ test("a throw is a failed attempt, unless it says that another is no use", async
   assert.deepEqual(seen, [1, 2, 1]);
   await w.stop();
   assert.equal(w.counts.failed, 3);
+  assert.deepEqual(told, ["line\0busy", "line\0busy", "no such person"]);
 });
 
 test("an output that is none is a failed attempt", async () => {
@@ -100,6 +108,71 @@ test("an output that is none is a failed attempt", async () => {
   for (const ticket of tickets) await until("it failed", async () => (await stage(ticket)).status === "failed");
   await w.stop();
   assert.equal(errors.length, 2);
+});
+
+test("what a handler throws is told, with its job and its stack", async () => {
+  await single("Told", { retry: { maxAttempts: 1 } });
+  const ticket = await oms.openTicket("Told");
+  const told: [unknown, string | undefined][] = [];
+  const w = oms.worker("Told", () => { throw new Error("no such case"); }, { onError: (error, job) => told.push([error, job?.ticket]) });
+  await until("it failed", async () => (await stage(ticket)).status === "failed");
+  await w.stop();
+  assert.equal(told.length, 1);
+  assert.ok(told[0]?.[0] instanceof Error && told[0][0].message === "no such case");
+  assert.equal(told[0][1], ticket);
+
+  const other = await oms.openTicket("Told");
+  const ran = program(join(home, "test/programs/throw.ts"), ["Told"]);
+  await until("it failed too", async () => (await stage(other)).status === "failed");
+  ran.kill("SIGTERM");
+  const { err } = await ran.ended;
+  assert.match(err, new RegExp(`worker of Told, ${other} a: Error: no such case`));
+  assert.match(err, /at .*throw\.ts:\d+/);
+  assert.equal(err.match(/no such case/g)?.length, 1);
+});
+
+test("without rights it says so once, and goes on when it has them", async () => {
+  await single("Right");
+  await sql("CREATE ROLE sdk_right LOGIN");
+  oms.configure({ database: "sdk_worker", user: "sdk_right" });
+  const told: string[] = [];
+  let again = 0;
+  const w = oms.worker("Right", () => ({}), {
+    onError: (error) => told.push((error as Error).message),
+    onRecovered: () => again++,
+  });
+  let attempts = 0;
+  // A claim that is refused leaves a line in the log of the server, not with us: wait for some of them.
+  await until("it tried several times", async () => {
+    attempts = (await sql<{ n: number }>("SELECT xact_rollback::int AS n FROM pg_stat_database WHERE datname = 'sdk_worker'"))[0]?.n ?? 0;
+    return told.length > 0 && attempts > 4;
+  });
+  assert.equal(told.length, 1);
+  assert.match(told[0] ?? "", /permission denied/);
+  await oms.setOwner("Right", { members: ["sdk_right"], client: { query: async (text, values) => ({ rows: await sql(text, values) }) } });
+  await sql("SELECT oms.grant_access('sdk_right', 'agent')");
+  await until("it works", () => again === 1);
+  assert.equal(told.length, 1);
+  await w.stop();
+  oms.configure({ database: "sdk_worker" });
+  await sql("DROP OWNED BY sdk_right");
+  await sql("DROP ROLE sdk_right");
+});
+
+test("a handler that blocks the event loop beyond its lease is told so", async () => {
+  await single("Block", { retry: { maxAttempts: 3, backoffSecs: 0 } });
+  const ticket = await oms.openTicket("Block");
+  const errors: unknown[] = [];
+  let runs = 0;
+  const w = oms.worker("Block", () => {
+    if (runs++ === 0) for (const end = Date.now() + 1_500; Date.now() < end;);
+    return {};
+  }, { leaseSecs: 0.5, onError: (error) => errors.push(error) });
+  await until("it is done", async () => (await stage(ticket)).status === "done");
+  await w.stop();
+  const block = errors.find((error) => error instanceof oms.LeaseLost);
+  assert.ok(block instanceof oms.LeaseLost);
+  assert.match(block.message, /event loop was blocked for 1\.\d s, longer than the lease of 0\.5 s/);
 });
 
 test("keeps its lease while the handler runs", async () => {
@@ -161,6 +234,7 @@ test("a handler can finish the stage in its own transaction", async () => {
   await single("Own", { retry: { maxAttempts: 2, backoffSecs: 0 } });
   await sql("CREATE TABLE result (ticket text, attempt int)");
   const ticket = await oms.openTicket("Own");
+  const { told, tell } = listener();
   const w = oms.worker("Own", async (job) => {
     await oms.withTransaction(async (client) => {
       await client.query("INSERT INTO result VALUES ($1, $2)", [job.ticket, job.attempt]);
@@ -168,12 +242,13 @@ test("a handler can finish the stage in its own transaction", async () => {
       if (job.attempt === 1) throw new Error("the transaction fails after all");
     });
     return { ignored: true };
-  }, { onError: unexpected });
+  }, { onError: tell });
   await until("it is done", async () => (await stage(ticket)).status === "done");
   assert.deepEqual((await stage(ticket)).output, { attempt: 2 });
   assert.deepEqual(await sql("SELECT * FROM result"), [{ ticket, attempt: 2 }]);
   await w.stop();
   assert.deepEqual(w.counts, { done: 1, failed: 1, lost: 0, released: 0 });
+  assert.deepEqual(told, ["the transaction fails after all"]);
 });
 
 test("stop waits for what runs, and gives back what takes too long", async () => {

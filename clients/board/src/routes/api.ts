@@ -14,7 +14,7 @@ const MOST_KNOWN = 1000;
 
 /** Is the answer to this request JSON whatever is asked for? */
 export function isApi(path: string): boolean {
-  return path.startsWith("/timeline/") || path.startsWith("/admin/");
+  return path === "/healthz" || path.startsWith("/timeline/") || path.startsWith("/admin/");
 }
 
 interface Credentials {
@@ -61,6 +61,12 @@ export function makeApi(allowed: (c: Web) => boolean) {
     if (credentials !== undefined) return (await right(c, credentials)) ? credentials.role : undefined;
     return c.get("session")?.role;
   }
+
+  // For load balancers: no session, no words about the database, nothing kept.
+  api.get("/healthz", async (c) => {
+    const well = await c.get("board").db.answers();
+    return c.json({ status: well ? "ok" : "no database" }, well ? 200 : 503);
+  });
 
   api.get("/timeline/:number", async (c) => {
     c.header("x-robots-tag", "noindex, nofollow");
