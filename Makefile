@@ -7,6 +7,7 @@
 #   make test SUITE=regress TESTS="about seal"
 #   make test-all    the same, then the clients and the operating files: what CI runs
 #   make test-fresh  demo and tests on machines that have nothing, in chroots (as root)
+#   make sdk         the package of the TypeScript SDK, to install it elsewhere
 #   make psql        psql on a throw-away server that has oms
 #   make accept      take the last results of regress and isolation as expected
 #   make format, make lint, make bench, make setup, make clean
@@ -89,7 +90,7 @@ verify-proof: $(VERIFY_PROOF)
 $(VERIFY_PROOF): $(VERIFY_PROOF_SOURCES) $(wildcard tools/verify-proof/*.h) $(wildcard src/engine/*.h)
 	$(CC) -std=c99 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Isrc -o $@ $(VERIFY_PROOF_SOURCES)
 
-.PHONY: setup test test-all test-fresh demo demo-act board psql accept format lint bench
+.PHONY: setup test test-all test-fresh demo demo-act board sdk psql accept format lint bench
 setup:
 	@tools/setup.sh server tests
 test:
@@ -104,6 +105,8 @@ demo-act:
 	@tools/demo-act.sh
 board:
 	@tools/board.sh
+sdk:
+	@tools/sdk.sh
 psql:
 	@tools/demo.sh --psql
 accept:

@@ -5,7 +5,7 @@ set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 sdk=$oms_top/clients/typescript
-"$oms_top/tools/setup.sh" sdk
+"$oms_top/tools/setup.sh" clients/typescript
 mkdir -p "$oms_top/build"
 file=$(cd "$sdk" && umask 022 && npm pack --silent --pack-destination "$oms_top/build" | tail -n 1)
 [ -s "$oms_top/build/$file" ] || die "npm pack made no package"
