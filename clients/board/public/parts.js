@@ -3,7 +3,7 @@
  * what differs, node by node. So what has the focus, is opened, scrolled or typed stays as it is.
  */
 import { showClocks } from "./clocks.js";
-import { ask, follow, isOpen, say } from "./stream.js";
+import { ask, follow, say } from "./stream.js";
 
 const root = document.querySelector("[data-parts]");
 const url = root.dataset.parts;
@@ -110,9 +110,7 @@ follow({
     if (concerns(data)) void refresh();
   },
   again: refresh,
-  opened() {
-    if (isOpen()) say("on", "Live");
-  },
+  opened: () => say("on", "Live"),
 });
 // Small changes, who has a stage for instance, are not announced.
 setInterval(refresh, 60000);

@@ -1,5 +1,4 @@
 /** The whole server: what every request passes, and where it goes then. */
-import { getConnInfo } from "@hono/node-server/conninfo";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { getCookie } from "hono/cookie";
@@ -7,7 +6,7 @@ import { csrf } from "hono/csrf";
 import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
 import { errorPage } from "./layout.js";
-import { makeLimit, networkOf } from "./limit.js";
+import { makeLimit } from "./limit.js";
 import { isApi, makeApi } from "./routes/api.js";
 import { assets } from "./routes/assets.js";
 import { boardRoutes } from "./routes/board.js";
@@ -17,21 +16,14 @@ import { liveRoutes } from "./routes/live.js";
 import { reportFileRoutes } from "./routes/reports-files.js";
 import { openReportRoutes } from "./routes/reports-open.js";
 import { reportRoutes } from "./routes/reports.js";
-import { signInRoutes } from "./routes/signin.js";
+import { makeSignIn } from "./routes/signin.js";
 import { trackRoutes } from "./routes/track.js";
 import { workflowRoutes } from "./routes/workflows.js";
 import { ticketRoutes } from "./routes/ticket.js";
 import { endSession, findSession, isRoleLost, rightsOf, sameToken } from "./session.js";
-import { asRefused, bodyOf, Refused, type Board, type Env, type Web } from "./web.js";
+import { addressOf, asRefused, bodyOf, limited, Refused, type Board, type Env, type Web } from "./web.js";
 
 export const COOKIE = "oms_board";
-
-/** The address or network that asks, as far as it can be believed. */
-export function addressOf(c: Web): string {
-  const { settings } = c.get("board");
-  const forwarded = settings.behindProxy ? c.req.header("x-forwarded-for")?.split(",").at(-1)?.trim() : undefined;
-  return networkOf(forwarded ?? getConnInfo(c).remote.address ?? "");
-}
 
 /** Where our own pages come from, as their browser sees it: a proxy may speak TLS for us. */
 function originOf(c: Web): string {
@@ -42,7 +34,8 @@ function originOf(c: Web): string {
 
 export function makeApp(board: Board) {
   const app = new Hono<Env>();
-  const allowed = makeLimit(board.settings.attemptsPerMinute);
+  const attempts = makeLimit(board.settings.attemptsPerMinute);
+  const signIns = makeLimit(board.settings.signInsPerMinute);
 
   app.onError((error, c) => {
     // A form that was sent from another site.
@@ -56,6 +49,7 @@ export function makeApp(board: Board) {
       const { pathname, search } = new URL(c.req.url);
       return c.redirect(`/sign-in?next=${encodeURIComponent(pathname + search)}`, 303);
     }
+    if (refused.retryAfter !== undefined) c.header("retry-after", String(refused.retryAfter));
     return errorPage(c, refused.status, refused.message, refused.hint);
   });
   app.notFound((c) => errorPage(c, 404, "There is no such page."));
@@ -111,9 +105,7 @@ export function makeApp(board: Board) {
         c.set("session", undefined);
       }
     }
-    const attempt = c.req.path.startsWith("/track") || c.req.path.startsWith("/timeline") || (c.req.path === "/sign-in" && c.req.method === "POST");
-    if (attempt && (c.req.method === "POST" || c.req.path.startsWith("/timeline")) && !allowed(addressOf(c)))
-      throw new Refused(429, "That were too many attempts.", "Wait a minute, then try again.");
+    if ((c.req.path.startsWith("/track") && c.req.method === "POST") || c.req.path.startsWith("/timeline")) limited(attempts, addressOf(c));
     // The form of the sign-in may be older than a session that was begun beside it; where it comes from has been checked.
     if (c.req.method !== "GET" && c.req.method !== "HEAD" && session !== undefined && c.req.path !== "/sign-in") {
       const body = await bodyOf(c);
@@ -122,7 +114,7 @@ export function makeApp(board: Board) {
     await next();
   });
 
-  app.route("/", signInRoutes);
+  app.route("/", makeSignIn(signIns));
   app.route("/", boardRoutes);
   app.route("/", inboxRoutes);
   app.route("/", liveRoutes);
@@ -132,7 +124,7 @@ export function makeApp(board: Board) {
   app.route("/", finishedRoutes);
   app.route("/", trackRoutes);
   app.route("/", workflowRoutes);
-  app.route("/", makeApi((c) => allowed(addressOf(c))));
+  app.route("/", makeApi(signIns));
   app.route("/", ticketRoutes);
   return app;
 }

@@ -20,8 +20,8 @@ export interface Query {
 export interface Database {
   /** Runs something as a role, in a transaction of its own: READ ONLY unless it is said to write. */
   as<T>(role: string, work: (query: Query) => Promise<T>, options?: { write?: boolean }): Promise<T>;
-  /** Runs something as the citizens' login. */
-  citizen<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  /** Runs something as the citizens' login. What is known to be slow has a few connections of its own. */
+  citizen<T>(work: (query: Query) => Promise<T>, options?: { slow?: boolean }): Promise<T>;
   hasCitizen: boolean;
   /** Is it the password of that role, and one that the board may act for? */
   signIn(role: string, password: string): Promise<boolean>;
@@ -40,6 +40,8 @@ export class NoPasswords extends Error {
 }
 
 const NAME = "oms_board";
+/** Connections for tracking numbers that are being guessed at. */
+const SLOW = 2;
 /** No page is worth more. */
 const STATEMENT_TIMEOUT = "15s";
 
@@ -62,11 +64,14 @@ export function openDatabase(settings: Settings): Database {
   const options = settings.timezone === undefined ? path : `${path} -c TimeZone=${settings.timezone}`;
   const common: pg.PoolConfig = { application_name: NAME, connectionTimeoutMillis: 5000, options };
   const pool = new pg.Pool({ ...common, max: 10 });
-  const citizens =
+  const citizenPool = (max: number) =>
     settings.citizenUser === undefined
       ? undefined
-      : new pg.Pool({ ...common, user: settings.citizenUser, password: settings.citizenPassword, max: 10 });
-  for (const some of [pool, citizens]) {
+      : // A queue of its own holds back what would wait for one of the slow connections.
+        new pg.Pool({ ...common, user: settings.citizenUser, password: settings.citizenPassword, max, ...(max <= SLOW ? { connectionTimeoutMillis: 0 } : {}) });
+  const citizens = citizenPool(10);
+  const slowCitizens = citizenPool(SLOW);
+  for (const some of [pool, citizens, slowCitizens]) {
     // A connection that breaks while it is idle: the pool makes another one.
     some?.on("error", () => undefined);
     // One that breaks between two queries of a transaction says so here only; the next query fails.
@@ -119,10 +124,11 @@ export function openDatabase(settings: Settings): Database {
   return {
     as: (role, work, options) => transaction(pool, role, options?.write ?? false, work),
     hasCitizen: citizens !== undefined,
-    citizen(work) {
-      if (citizens === undefined) throw new Error("BOARD_CITIZEN_USER is not set");
+    citizen(work, options) {
+      const from = options?.slow === true ? slowCitizens : citizens;
+      if (from === undefined) throw new Error("BOARD_CITIZEN_USER is not set");
       // A wrong tracking number is counted, which writes.
-      return transaction(citizens, undefined, true, work);
+      return transaction(from, undefined, true, work);
     },
     async signIn(role, password) {
       const found = await transaction(pool, undefined, false, (q) =>
@@ -153,7 +159,7 @@ export function openDatabase(settings: Settings): Database {
     // A way that is gone without a word is noticed after some twenty seconds, not after two hours.
     listener: () => new pg.Client({ ...common, keepAlive: true, keepAliveInitialDelayMillis: 10_000 }),
     async end() {
-      await Promise.all([pool.end(), citizens?.end()]);
+      await Promise.all([pool.end(), citizens?.end(), slowCitizens?.end()]);
     },
   };
 }

@@ -5,8 +5,11 @@
 import type { Database } from "./db.js";
 
 export interface LiveEvent {
-  /** status, alert, dispatch: from the channel of that name; resync: something may have been missed. */
-  kind: "status" | "alert" | "dispatch" | "resync";
+  /**
+   * status, alert, dispatch: from the channel of that name; resync: something may have been missed; away: nothing is
+   * heard from now on, until the next resync.
+   */
+  kind: "status" | "alert" | "dispatch" | "resync" | "away";
   ticket?: string;
   /** The payload's other ids. */
   data?: Record<string, unknown>;
@@ -16,12 +19,15 @@ export type Listener = (event: LiveEvent) => void;
 
 export interface Live {
   subscribe(listener: Listener): () => void;
-  connected(): boolean;
+  /** What a page that comes now has to know first. */
+  state(): LiveEvent;
   end(): Promise<void>;
 }
 
 const CHANNELS = { oms_status: "status", oms_alert: "alert", oms_dispatch: "dispatch" } as const;
 const AGAIN_MS = [100, 250, 500, 1000, 2000, 5000];
+/** How often the connection is asked whether it is alive, and how long it may take to say so. */
+const ALIVE_MS = 5000;
 
 export function openLive(db: Database): Live {
   const listeners = new Set<Listener>();
@@ -30,12 +36,15 @@ export function openLive(db: Database): Live {
   let up = false;
   let tries = 0;
   let timer: NodeJS.Timeout | undefined;
+  let pulse: NodeJS.Timeout | undefined;
 
   const say = (event: LiveEvent) => {
     for (const listener of listeners) listener(event);
   };
 
   function again() {
+    clearTimeout(pulse);
+    if (up) say({ kind: "away" });
     up = false;
     const old = client;
     client = undefined;
@@ -71,9 +80,27 @@ export function openLive(db: Database): Live {
       up = true;
       tries = 0;
       say({ kind: "resync" });
+      watch(mine);
     } catch {
       lost();
     }
+  }
+
+  /** A server that hangs says nothing by itself. */
+  function watch(mine: ReturnType<Database["listener"]>) {
+    pulse = setTimeout(() => {
+      pulse = setTimeout(() => {
+        if (client === mine) again();
+      }, ALIVE_MS);
+      mine.query("SELECT").then(
+        () => {
+          clearTimeout(pulse);
+          if (client === mine && up) watch(mine);
+        },
+        // It says so itself.
+        () => undefined,
+      );
+    }, ALIVE_MS);
   }
 
   void connect();
@@ -82,10 +109,11 @@ export function openLive(db: Database): Live {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    connected: () => up,
+    state: () => ({ kind: up ? "resync" : "away" }),
     async end() {
       ended = true;
       clearTimeout(timer);
+      clearTimeout(pulse);
       await client?.end().catch(() => undefined);
     },
   };

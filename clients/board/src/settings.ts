@@ -12,8 +12,10 @@ export interface Settings {
   timezone: string | undefined;
   /** Believe X-Forwarded-For and X-Forwarded-Proto: only behind a proxy that sets them. */
   behindProxy: boolean;
-  /** Requests by one address to /track and to the sign-in, in a minute. */
+  /** Requests by one address to /track, in a minute. */
   attemptsPerMinute: number;
+  /** Wrong passwords from one address, in a minute: an office behind one address has many people. */
+  signInsPerMinute: number;
   /** Who does nothing for so long is signed out; what a page does by itself does not count. */
   idleMinutes: number;
 }
@@ -37,6 +39,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     timezone: given(env["BOARD_TIMEZONE"]),
     behindProxy: env["BOARD_BEHIND_PROXY"] === "1",
     attemptsPerMinute: positive("BOARD_ATTEMPTS_PER_MINUTE", env["BOARD_ATTEMPTS_PER_MINUTE"], 20),
+    signInsPerMinute: positive("BOARD_SIGN_INS_PER_MINUTE", env["BOARD_SIGN_INS_PER_MINUTE"], 30),
     idleMinutes: positive("BOARD_IDLE_MINUTES", env["BOARD_IDLE_MINUTES"], 60),
   };
 }

@@ -1,6 +1,8 @@
 /** What all routes share: the types of Hono's context, and the one place that turns errors into answers. */
+import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 import type { Database } from "./db.js";
+import { networkOf, type Limit } from "./limit.js";
 import type { Live } from "./live.js";
 import type { Session } from "./session.js";
 import type { Settings } from "./settings.js";
@@ -46,9 +48,23 @@ export class Refused extends Error {
     readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503,
     message: string,
     readonly hint?: string,
+    /** Seconds after which it may work. */
+    readonly retryAfter?: number,
   ) {
     super(message);
   }
+}
+
+/** The address or network that asks, as far as it can be believed. */
+export function addressOf(c: Web): string {
+  const { settings } = c.get("board");
+  const forwarded = settings.behindProxy ? c.req.header("x-forwarded-for")?.split(",").at(-1)?.trim() : undefined;
+  return networkOf(forwarded ?? getConnInfo(c).remote.address ?? "");
+}
+
+/** Counts an attempt, and refuses one that is too many. */
+export function limited(limit: Limit, who: string): void {
+  if (!limit.take(who)) throw new Refused(429, "There were too many attempts from your network.", "Wait a minute, then try again.", limit.seconds);
 }
 
 const AWAY = "The database cannot be reached just now.";

@@ -31,6 +31,8 @@ export interface World {
   stopBoard(): Promise<void>;
   startBoard(): Promise<void>;
   restartServer(): Promise<void>;
+  stopServer(): void;
+  startServer(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -38,6 +40,13 @@ function need(name: string): string {
   const value = process.env[name];
   if (value === undefined) throw new Error(`${name} is not set: run clients/board/test.sh`);
   return value;
+}
+
+function pgCtl(command: "start" | "stop" | "restart"): void {
+  const data = need("OMS_SERVER");
+  const options = command === "start" ? [] : ["-m", "fast"];
+  const { status, stderr } = spawnSync("pg_ctl", ["-D", data, ...options, "-w", "-s", "-l", `${data}.log`, command], { encoding: "utf8", stdio: ["ignore", "ignore", "pipe"] });
+  assert.equal(status, 0, stderr);
 }
 
 export async function world(name: string, env: Record<string, string> = {}): Promise<World> {
@@ -156,8 +165,14 @@ export async function world(name: string, env: Record<string, string> = {}): Pro
     startBoard,
     stopBoard,
     async restartServer() {
-      const { status, stderr } = spawnSync("pg_ctl", ["-D", need("OMS_SERVER"), "-m", "fast", "-w", "-s", "-l", `${need("OMS_SERVER")}.log`, "restart"], { encoding: "utf8", stdio: ["ignore", "ignore", "pipe"] });
-      assert.equal(status, 0, stderr);
+      pgCtl("restart");
+      client = await connect();
+    },
+    stopServer: () => {
+      pgCtl("stop");
+    },
+    async startServer() {
+      pgCtl("start");
       client = await connect();
     },
     async end() {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeApp } from "../src/app.js";
 import type { Database } from "../src/db.js";
-import { networkOf } from "../src/limit.js";
+import { makeLimit, networkOf } from "../src/limit.js";
 import type { Listener } from "../src/live.js";
 import { beginSession } from "../src/session.js";
 import { readSettings } from "../src/settings.js";
@@ -13,7 +13,7 @@ import { until } from "./_harness.js";
 const REVOKED = Object.assign(new Error('permission denied to set role "ann"'), { code: "42501" });
 
 /** A board on a database that knows rights only; undefined: the board may not act for the role. */
-function make(state: { rights: string[] | undefined }) {
+function make(state: { rights: string[] | undefined; password?: string }) {
   const listeners = new Set<Listener>();
   const db = {
     as: (_: string, work: (query: unknown) => Promise<unknown>) => {
@@ -23,17 +23,17 @@ function make(state: { rights: string[] | undefined }) {
       return work({ rows: (sql: string) => Promise.resolve(sql.includes("rolcanlogin") ? [{}] : rows) });
     },
     hasCitizen: false,
-    signIn: () => Promise.resolve(true),
+    signIn: (_: string, password: string) => Promise.resolve(state.password === undefined || password === state.password),
   } as unknown as Database;
   const live = {
     subscribe(listener: Listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    connected: () => true,
+    state: () => ({ kind: "resync" as const }),
     end: () => Promise.resolve(),
   };
-  const app = makeApp({ settings: readSettings({ BOARD_BEHIND_PROXY: "1", BOARD_ATTEMPTS_PER_MINUTE: "2" }), db, live });
+  const app = makeApp({ settings: readSettings({ BOARD_BEHIND_PROXY: "1", BOARD_SIGN_INS_PER_MINUTE: "2" }), db, live });
   const cookie = `oms_board=${beginSession("ann", 60)}`;
   const ask = (path: string, init: RequestInit = {}) =>
     Promise.resolve(app.request(`http://board.test${path}`, { ...init, headers: { cookie, "x-forwarded-for": "192.0.2.1", "sec-fetch-site": "same-origin", ...(init.headers as Record<string, string> | undefined) } }));
@@ -107,12 +107,17 @@ test("a body that is no form is refused, and is no fault of the board", async (t
   assert.equal(error.mock.callCount(), 0);
 });
 
-test("attempts are counted for an address, of IPv6 for its network", async () => {
-  const { ask } = make({ rights: [] });
+test("attempts are counted for an address, of IPv6 for its network and its site", async () => {
+  const { ask } = make({ rights: [], password: "right" });
   const statuses: number[] = [];
   for (const from of ["2001:db8::1", "2001:db8:0:0:f00::2", "2001:DB8::3", "2001:db8:0:1::1"])
     statuses.push((await ask("/sign-in", { ...signIn, headers: { "x-forwarded-for": from } })).status);
-  assert.deepEqual(statuses, [303, 303, 429, 303]);
+  assert.deepEqual(statuses, [401, 401, 429, 401]);
+  // A customer with many networks is still one.
+  const limit = makeLimit(2);
+  const tried = Array.from({ length: 20 }, (_, i) => limit.take(networkOf(`2001:db8:5:${i.toString(16)}::1`)));
+  assert.equal(tried.filter(Boolean).length, 8);
+  assert.ok(limit.take(networkOf("2001:db8:6::1")));
   assert.deepEqual(
     ["192.0.2.1", "::ffff:192.0.2.1", "fe80::1%eth0", "::1", "2001:db8:1:2:3:4:5:6", "unknown", ""].map(networkOf),
     ["192.0.2.1", "192.0.2.1", "fe80:0:0:0", "0:0:0:0", "2001:db8:1:2", "unknown", ""],

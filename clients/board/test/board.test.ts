@@ -149,6 +149,56 @@ test("the database's restart in the middle: a page says so, and lives on", async
   await row(page, ticket).getByText("on hold").waitFor();
 });
 
+test("while the database is away a page does not call itself live, and it is again by itself", async () => {
+  const ticket = await openTicket();
+  const page = await w.open("ann", `/?q=${ticket}`);
+  await page.locator('#live[data-state="on"]').waitFor();
+  w.stopServer();
+  try {
+    await page.getByText(/No live updates since \d/).waitFor();
+    // Nor does it after it has looked at everything again, as it does once a minute.
+    await page.evaluate("import('/assets/stream.js').then(({ ask }) => ask(document.querySelector('[data-rows]').dataset.rows + '?ticket=DL-2026-00001'))");
+    assert.equal(await page.locator("#live").getAttribute("data-state"), "off");
+    assert.equal((await fetch(`${w.url}/healthz`)).status, 503);
+  } finally {
+    await w.startServer();
+  }
+  await page.locator('#live[data-state="on"]').waitFor();
+  await w.sql("SELECT oms.hold($1, 'id_check', 'documents')", [ticket]);
+  await row(page, ticket).getByText("on hold").waitFor();
+});
+
+test("many tabs of the board share one stream, and leave room for more", async () => {
+  const first = await w.open("ann");
+  const pages = [first];
+  for (let i = 0; i < 8; i++) {
+    const page = await first.context().newPage();
+    page.setDefaultTimeout(20_000);
+    await page.goto("/");
+    await page.locator('#live[data-state="on"]').waitFor();
+    pages.push(page);
+  }
+  const ticket = await openTicket();
+  await w.sql("SELECT oms.escalate($1, 'id_check', 'everybody hears it')", [ticket]);
+  for (const page of pages) await page.locator("#alerts li").filter({ hasText: ticket }).waitFor();
+});
+
+test("a session has a few streams at most", async () => {
+  const cookie = await w.cookie("ann");
+  const streams: Response[] = [];
+  try {
+    const statuses: number[] = [];
+    for (let i = 0; i < 25; i++) {
+      const answer = await fetch(`${w.url}/live`, { headers: { cookie } });
+      statuses.push(answer.status);
+      streams.push(answer);
+    }
+    assert.deepEqual(statuses, [...Array<number>(20).fill(200), ...Array<number>(5).fill(429)]);
+  } finally {
+    await Promise.all(streams.map((stream) => stream.body?.cancel()));
+  }
+});
+
 test("who may not see tickets sees none, whatever they ask for", async () => {
   const cookie = await w.cookie("mia");
   assert.equal((await fetch(`${w.url}/`, { headers: { cookie }, redirect: "manual" })).headers.get("location"), "/reports");

@@ -6,7 +6,8 @@ import { createHmac, randomBytes } from "node:crypto";
 import { Hono } from "hono";
 import { NoPasswords } from "../db.js";
 import { timeline } from "../tracking.js";
-import { Refused, type Env, type Web } from "../web.js";
+import type { Limit } from "../limit.js";
+import { addressOf, limited, Refused, type Env, type Web } from "../web.js";
 
 /** A password that was right is right for so long, so that a program is not checked with every ticket. */
 const KNOWN_MS = 60_000;
@@ -31,7 +32,7 @@ function readBasic(header: string | undefined): Credentials | undefined {
   return { role: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
-export function makeApi(allowed: (c: Web) => boolean) {
+export function makeApi(signIns: Limit) {
   const api = new Hono<Env>();
   const known = new Map<string, number>();
   // What is kept says nothing about a password to who reads this process's memory later.
@@ -42,9 +43,10 @@ export function makeApi(allowed: (c: Web) => boolean) {
     const until = known.get(name);
     if (until !== undefined && Date.now() < until) return true;
     known.delete(name);
-    if (!allowed(c)) throw new Refused(429, "That were too many attempts.", "Wait a minute, then try again.");
+    limited(signIns, addressOf(c));
     try {
       if (!(await c.get("board").db.signIn(role, password))) return false;
+      signIns.giveBack(addressOf(c));
     } catch (error) {
       if (!(error instanceof NoPasswords)) throw error;
       console.error(error.message);

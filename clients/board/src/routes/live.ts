@@ -4,16 +4,19 @@ import { streamSSE } from "hono/streaming";
 import type { Database } from "../db.js";
 import type { LiveEvent } from "../live.js";
 import { isLive, isRoleLost, rightsOf, type Session } from "../session.js";
-import { needs, person, type Env } from "../web.js";
+import { needs, person, Refused, type Env } from "../web.js";
 
 /** Proxies and phones drop a stream on which nothing is said. */
 const BEAT_MS = 15_000;
 /** A browser that does not keep up is told to look at everything again. */
 const MOST_WAITING = 1000;
+/** A browser needs one stream, old ones one for each tab; a person may have several. */
+const MOST_STREAMS = 20;
+const streams = new WeakMap<Session, number>();
 
 export const liveRoutes = new Hono<Env>();
 
-/** Is the person still signed in, with the right? While the database is away nothing is heard anyway. */
+/** Is the person still signed in, with the right? While the database is away nothing is heard, and pages are told so. */
 async function mayHear(db: Database, session: Session): Promise<boolean> {
   if (!isLive(session)) return false;
   try {
@@ -30,11 +33,14 @@ liveRoutes.get("/live", (c) => {
   c.header("x-accel-buffering", "no");
   // Nobody reads what a HEAD is answered, so nobody would end it.
   if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
+  const others = streams.get(session) ?? 0;
+  if (others >= MOST_STREAMS) throw new Refused(429, "This session has too many pages open.", "Close some of them.");
+  streams.set(session, others + 1);
   return streamSSE(c, async (stream) => {
-    let waiting: LiveEvent[] = [{ kind: "resync" }];
+    let waiting: LiveEvent[] = [live.state()];
     let wake: () => void = () => undefined;
     const unsubscribe = live.subscribe((event) => {
-      if (waiting.length >= MOST_WAITING) waiting = [{ kind: "resync" }];
+      if (waiting.length >= MOST_WAITING) waiting = [live.state()];
       else waiting.push(event);
       wake();
     });
@@ -59,6 +65,7 @@ liveRoutes.get("/live", (c) => {
         });
       }
     } finally {
+      streams.set(session, (streams.get(session) ?? 1) - 1);
       unsubscribe();
     }
   });

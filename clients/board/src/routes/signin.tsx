@@ -6,9 +6,8 @@ import { NoPasswords } from "../db.js";
 import { page } from "../layout.js";
 import { beginSession, endSession, rightsOf, findSession } from "../session.js";
 import { Field } from "../ui.js";
-import { bodyOf, form, type Env, type Web } from "../web.js";
-
-export const signInRoutes = new Hono<Env>();
+import type { Limit } from "../limit.js";
+import { addressOf, bodyOf, form, limited, type Env, type Web } from "../web.js";
 
 /** A page of ours, never one elsewhere. */
 function safeNext(next: string | undefined): string {
@@ -46,47 +45,54 @@ function signInPage(c: Web, next: string, problem?: string, status: 200 | 401 | 
   );
 }
 
-signInRoutes.get("/sign-in", (c) => signInPage(c, safeNext(c.req.query("next"))));
+export function makeSignIn(signIns: Limit) {
+  const signInRoutes = new Hono<Env>();
 
-signInRoutes.post("/sign-in", async (c) => {
-  const { db, settings } = c.get("board");
-  const fields = await form(c);
-  const role = fields.text("role");
-  const next = safeNext(fields.text("next"));
-  const body = await bodyOf(c);
-  let right: boolean;
-  try {
-    right = await db.signIn(role, typeof body["password"] === "string" ? body["password"] : "");
-  } catch (error) {
-    if (!(error instanceof NoPasswords)) throw error;
-    console.error(error.message);
-    return signInPage(c, next, "Nobody can sign in: the database does not check passwords.", 503);
-  }
-  if (!right) return signInPage(c, next, "Name or password is not right.", 401);
-  endSession(getCookie(c, COOKIE));
-  const id = beginSession(role, settings.idleMinutes);
-  const secure = settings.behindProxy && c.req.header("x-forwarded-proto") === "https";
-  setCookie(c, COOKIE, id, { httpOnly: true, sameSite: "Lax", path: "/", secure });
-  const session = findSession(id, false);
-  const rights = session === undefined ? new Set<string>() : await rightsOf(db, session);
-  // Who may not see the board sees what there is for them.
-  const first = next !== "/" || rights.has("get_ticket") ? next : rights.has("sla_report") ? "/reports" : "/welcome";
-  return c.redirect(first, 303);
-});
+  signInRoutes.get("/sign-in", (c) => signInPage(c, safeNext(c.req.query("next"))));
 
-signInRoutes.get("/welcome", (c) =>
-  page(
-    c,
-    { title: "Welcome" },
-    <>
-      <h1>Welcome</h1>
-      <p>You are signed in, but your role has no level that this board has pages for: they need monitor, staff or admin.</p>
-    </>,
-  ),
-);
+  signInRoutes.post("/sign-in", async (c) => {
+    const { db, settings } = c.get("board");
+    const fields = await form(c);
+    const role = fields.text("role");
+    const next = safeNext(fields.text("next"));
+    const body = await bodyOf(c);
+    limited(signIns, addressOf(c));
+    let right: boolean;
+    try {
+      right = await db.signIn(role, typeof body["password"] === "string" ? body["password"] : "");
+    } catch (error) {
+      if (!(error instanceof NoPasswords)) throw error;
+      console.error(error.message);
+      return signInPage(c, next, "Nobody can sign in: the database does not check passwords.", 503);
+    }
+    if (!right) return signInPage(c, next, "Name or password is not right.", 401);
+    signIns.giveBack(addressOf(c));
+    endSession(getCookie(c, COOKIE));
+    const id = beginSession(role, settings.idleMinutes);
+    const secure = settings.behindProxy && c.req.header("x-forwarded-proto") === "https";
+    setCookie(c, COOKIE, id, { httpOnly: true, sameSite: "Lax", path: "/", secure });
+    const session = findSession(id, false);
+    const rights = session === undefined ? new Set<string>() : await rightsOf(db, session);
+    // Who may not see the board sees what there is for them.
+    const first = next !== "/" || rights.has("get_ticket") ? next : rights.has("sla_report") ? "/reports" : "/welcome";
+    return c.redirect(first, 303);
+  });
 
-signInRoutes.post("/sign-out", (c) => {
-  endSession(getCookie(c, COOKIE));
-  deleteCookie(c, COOKIE, { path: "/" });
-  return c.redirect("/sign-in", 303);
-});
+  signInRoutes.get("/welcome", (c) =>
+    page(
+      c,
+      { title: "Welcome" },
+      <>
+        <h1>Welcome</h1>
+        <p>You are signed in, but your role has no level that this board has pages for: they need monitor, staff or admin.</p>
+      </>,
+    ),
+  );
+
+  signInRoutes.post("/sign-out", (c) => {
+    endSession(getCookie(c, COOKIE));
+    deleteCookie(c, COOKIE, { path: "/" });
+    return c.redirect("/sign-in", 303);
+  });
+  return signInRoutes;
+}

@@ -127,8 +127,8 @@ trackRoutes.get("/track", (c) => {
 
 trackRoutes.post("/track", async (c) => {
   needsCitizens(c);
-  const { view, zone } = await track(c.get("board").db, (await form(c)).text("number"));
-  if (view === null)
+  const found = await track(c.get("board").db, (await form(c)).text("number"));
+  if (found === null)
     return trackPage(
       c,
       "No request found",
@@ -147,6 +147,7 @@ trackRoutes.post("/track", async (c) => {
       </>,
       404,
     );
+  const { view, zone } = found;
   const time = plainTimes(zone);
   return trackPage(
     c,
