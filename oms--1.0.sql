@@ -175,7 +175,8 @@ CREATE TABLE oms.ticket_state (
 	started		bytea NOT NULL,			-- bit set of the stages that are not waiting
 	head		bytea NOT NULL,			-- hash of the last event
 	applicant	text COLLATE "C",
-	opened_by	text COLLATE "C"
+	opened_by	text COLLATE "C",
+	reworks		smallint[]				-- pairs of stages: the first waits until the second is done again
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 COMMENT ON TABLE oms.ticket_state IS 'one row per ticket; read it through the view oms.ticket';
 -- The tickets that are open, by who opened them.
@@ -217,7 +218,6 @@ CREATE TABLE oms.stage_state (
 	calendar_id	int NOT NULL,			-- version of the calendar by which the clock runs, 0: always open
 	warned		int NOT NULL,			-- thresholds of warnAt that have passed in this cycle
 	stage_no	smallint NOT NULL,
-	back_to		smallint NOT NULL,		-- sent back: waits for that stage too, 0: none
 	status		"char" NOT NULL,		-- w waiting, q queued, p in progress, h on hold, d done,
 										-- s skipped, f failed, x cancelled; t the ticket
 	held_from	"char",					-- status to which it returns from on hold
@@ -527,6 +527,14 @@ CREATE VIEW oms.stage WITH (security_barrier) AS
 		ON e.ticket_id OPERATOR(pg_catalog.=) s.ticket_id AND e.seq = s.output_seq;
 COMMENT ON VIEW oms.stage IS 'one row per stage of every ticket, waiting ones too; an UPDATE of status, owner or worker is recorded if the move is legal, DELETE is refused';
 
+CREATE VIEW oms.rework WITH (security_barrier) AS
+	SELECT t.ticket_id, w.stage, b.stage AS back_to
+	FROM oms.ticket_state AS t
+	CROSS JOIN LATERAL pg_catalog.generate_series(1, pg_catalog.cardinality(t.reworks), 2) AS i (n)
+	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage_no = t.reworks[i.n]
+	JOIN oms.workflow_stage AS b ON b.workflow_id = t.workflow_id AND b.stage_no = t.reworks[i.n + 1];
+COMMENT ON VIEW oms.rework IS 'one row per stage that was taken back and waits until another, back_to, is done again';
+
 -- The same for archived tickets.
 CREATE VIEW oms.archived_ticket WITH (security_barrier) AS
 	SELECT t.ticket_id, w.name AS workflow, w.version, oms.ticket_status(t.status) AS status,
@@ -668,7 +676,7 @@ COMMENT ON FUNCTION oms.get_ticket(oms.ticket_id) IS 'a ticket, archived or not,
 
 CREATE FUNCTION oms.next_stages(ticket oms.ticket_id) RETURNS SETOF text
 	AS 'MODULE_PATHNAME', 'oms_next_stages_of_ticket' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
-COMMENT ON FUNCTION oms.next_stages(oms.ticket_id) IS 'stages of a ticket whose dependencies are met and that are not finished, in definition order; none if the ticket is closed. OM002 unknown ticket';
+COMMENT ON FUNCTION oms.next_stages(oms.ticket_id) IS 'stages of a ticket that are not finished and wait for no other, in definition order; none if the ticket is closed. OM002 unknown ticket';
 
 CREATE FUNCTION oms.next_stages(definition jsonb, done text[], data jsonb DEFAULT '{}') RETURNS SETOF text
 	AS 'MODULE_PATHNAME', 'oms_next_stages_of_definition' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 10;
@@ -889,6 +897,11 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 			JOIN own AS x ON x.stage = n.stage
 			WHERE x.status NOT IN ('done', 'skipped')
 			GROUP BY d.no
+		), redone AS (
+			SELECT r.stage, string_agg(r.back_to, ', ') AS names
+			FROM oms.rework AS r WHERE r.ticket_id = "explain".ticket GROUP BY r.stage
+		), next AS (
+			SELECT n.stage FROM oms.next_stages("explain".ticket) AS n (stage)
 		), member AS (
 			SELECT o.owner, count(*) AS members FROM oms.owner_member AS o GROUP BY o.owner
 		), barred AS (
@@ -917,12 +930,12 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 				WHEN 'in_progress' THEN s.lease_until WHEN 'on_hold' THEN h.until END,
 			CASE s.status
 				WHEN 'waiting' THEN CASE
-					WHEN g.names IS NOT NULL THEN 'waits for ' || CASE COALESCE(d.def ->> 'join', 'all')
-						WHEN 'all' THEN '' WHEN 'any' THEN 'one of ' ELSE (d.def ->> 'join') || ' of ' END || g.names
-					WHEN (d.def ->> 'manual')::bool THEN 'waits for somebody to start it'
-					ELSE 'waits for rework' END
-				WHEN 'queued' THEN CASE WHEN s.ready_at > s.now THEN 'pauses before attempt ' || s.attempt
-					ELSE 'queued for ' || s.owner END || ', ' || CASE WHEN b.members = m.members
+					WHEN r.names IS NOT NULL THEN 'waits for rework of ' || r.names
+					WHEN x.stage IS NOT NULL THEN 'waits for somebody to start it'
+					ELSE 'waits for ' || CASE COALESCE(d.def ->> 'join', 'all')
+						WHEN 'all' THEN '' WHEN 'any' THEN 'one of ' ELSE (d.def ->> 'join') || ' of ' END || g.names END
+				WHEN 'queued' THEN CASE WHEN s.ready_at > s.now THEN 'pauses before attempt ' || s.attempt || ', then queued for '
+					ELSE 'queued for ' END || s.owner || ', ' || CASE WHEN b.members = m.members
 						THEN CASE m.members WHEN 1 THEN 'and the only member ' ELSE 'and all ' || m.members || ' members ' END
 							|| CASE WHEN b.done THEN 'did ' ELSE 'have to do with ' END || b.stages
 					WHEN m.members IS NULL THEN 'which has no members' WHEN m.members = 1 THEN 'which has 1 member'
@@ -935,6 +948,8 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 		FROM own AS s
 		JOIN defined AS d ON d.no = s.stage_no
 		LEFT JOIN dependency AS g ON g.no = s.stage_no
+		LEFT JOIN redone AS r ON r.stage = s.stage
+		LEFT JOIN next AS x ON x.stage = s.stage
 		LEFT JOIN member AS m ON m.owner = s.owner
 		LEFT JOIN barred AS b ON b.stage_no = s.stage_no
 		LEFT JOIN failure AS f ON f.stage = s.stage AND s.status = 'failed'
@@ -2625,6 +2640,7 @@ CREATE VIEW oms.check_counters (kind, ticket, detail) AS
 			pg_catalog.format('%s stages are active, the ticket says %s', COALESCE(s.n_active, 0), t.n_active)),
 		(t.n_failed <> COALESCE(s.n_failed, 0),
 			pg_catalog.format('%s stages failed, the ticket says %s', COALESCE(s.n_failed, 0), t.n_failed)),
+		(pg_catalog.cardinality(t.reworks) % 2 <> 0, 'a stage waits for rework, but not for a stage'),
 		(s.n_waiting > 0 AND NOT t.odd_rows, 'a waiting stage has a row and the ticket does not say so'),
 		(pg_catalog.octet_length(t.finished) <> w.bytes
 			OR pg_catalog.bit_count(t.finished) <> COALESCE(s.n_finished, 0),
@@ -2909,8 +2925,8 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 		AND NOT EXISTS (SELECT FROM oms.timeline AS b
 			WHERE b.ticket_id = e.ticket_id AND b.seq = e.seq - 1 AND b.status IN ('sent_back', 'reopened'))
 	UNION ALL
-	-- What has its dependencies met now was queued or skipped in its cycle.  What went back waits for the stage
-	-- that it was sent back to, or for one of its dependencies to be finished again.
+	-- What has its dependencies met now was queued or skipped in its cycle, unless it was taken back and waits for
+	-- a stage to be done again.
 	SELECT 'dispatch', m.ticket_id, pg_catalog.format('stage %s: not queued, though its dependencies are met', m.stage)
 	FROM (
 		SELECT t.ticket_id, t.status, t.workflow_id, g.stage_no, g.stage, g.need
@@ -2933,15 +2949,35 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 	LEFT JOIN oms.check_cycle AS c
 		ON c.ticket_id = m.ticket_id AND c.stage = m.stage AND c.cycle = COALESCE(s.cycle, 1)
 	WHERE m.status IN ('o', 'f', 'd', 'h') AND c.queued_seq IS NULL AND c.finished_seq IS NULL
-		AND CASE WHEN COALESCE(s.cycle, 1) = 1 OR m.need = 0 AND s.back_to = 0 THEN true
-			WHEN s.back_to <> 0 THEN EXISTS (SELECT FROM oms.stage_state AS b
-				WHERE b.ticket_id = m.ticket_id AND b.stage_no = s.back_to AND b.status IN ('d', 's'))
-			ELSE EXISTS (SELECT FROM oms.timeline AS e
-				WHERE e.ticket_id = m.ticket_id AND e.status IN ('done', 'skipped')
-					AND e.seq > (SELECT pg_catalog.max(b.seq) FROM oms.timeline AS b
-						WHERE b.ticket_id = m.ticket_id AND b.stage = m.stage AND b.status IN ('sent_back', 'reopened'))
-					AND e.stage IN (SELECT x.dependency FROM oms.check_edge AS x
-						WHERE x.workflow_id = m.workflow_id AND x.stage = m.stage)) END
+		AND NOT EXISTS (SELECT FROM oms.rework AS b WHERE b.ticket_id = m.ticket_id AND b.stage = m.stage)
+	UNION ALL
+	-- Only what went back and has not begun since waits for a stage to be done again, and only until it is.
+	SELECT 'dispatch', w.ticket_id, pg_catalog.format('stage %s: waits for rework of %s, which %s', w.stage, w.back_to,
+		CASE WHEN b.status IN ('d', 's') THEN 'is finished' ELSE 'it has no reason to' END)
+	FROM oms.rework AS w
+	LEFT JOIN oms.check_row AS s ON s.ticket_id = w.ticket_id AND s.stage = w.stage
+	LEFT JOIN oms.check_row AS b ON b.ticket_id = w.ticket_id AND b.stage = w.back_to
+	WHERE b.status IN ('d', 's') OR COALESCE(s.cycle, 1) = 1 OR s.status NOT IN ('w', 'x')
+	UNION ALL
+	-- A stage that was taken back is not queued before the dependency was done again that it was taken back to,
+	-- whatever its join: the one that went back with it and was queued right after.  Of those that were reopened
+	-- only that for which it was asked is public.
+	SELECT 'dispatch', c.ticket_id, pg_catalog.format('stage %s: queued by event %s, before the rework of %s was finished',
+		c.stage, c.queued_seq, x.dependency)
+	FROM oms.check_cycle AS c
+	JOIN oms.ticket_state AS t ON t.ticket_id = c.ticket_id
+	JOIN oms.check_edge AS x ON x.workflow_id = t.workflow_id AND x.stage = c.stage
+	JOIN oms.check_cycle AS p ON p.ticket_id = c.ticket_id AND p.stage = c.stage AND p.cycle = c.cycle - 1
+	JOIN oms.check_cycle AS d ON d.ticket_id = c.ticket_id AND d.stage = x.dependency
+		AND d.queued_seq BETWEEN p.back_seq AND c.queued_seq
+	JOIN oms.timeline AS g ON g.ticket_id = c.ticket_id AND g.seq = p.back_seq AND g.at = d.queued_at
+	WHERE COALESCE(d.finished_seq > c.queued_seq, true) AND COALESCE(d.back_seq > c.queued_seq, true)
+		AND EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = d.ticket_id AND b.seq = d.queued_seq - 1
+			AND b.status IN ('sent_back', 'reopened'))
+		AND EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = d.ticket_id AND b.seq BETWEEN p.first_seq AND d.queued_seq
+			AND b.stage = d.stage AND b.cycle = d.cycle - 1 AND (b.status = 'sent_back' OR b.status = 'reopened' AND b.public))
+		AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = c.ticket_id AND b.seq = c.queued_seq - 1
+			AND b.status IN ('sent_back', 'reopened'))
 	UNION ALL
 	-- A condition skips a stage if it is known to be false, and only then.  What an erasure took away
 	-- cannot be judged any more.
@@ -2995,6 +3031,29 @@ CREATE VIEW oms.check_stuck (kind, ticket, detail) AS
 	WHERE (t.status = 'o' OR t.status = 'h' AND t.n_failed = 0)
 		AND NOT EXISTS (SELECT FROM oms.stage_state AS s
 			WHERE s.ticket_id = t.ticket_id AND s.status IN ('q', 'p', 'h'))
+	UNION ALL
+	-- A ticket is done when what is left comes after a manual stage that nobody started, or waits for such a one
+	-- to be done again; what waits for itself by some way does not.
+	SELECT 'stuck', t.ticket_id, pg_catalog.format('the ticket is done with stages that are not and wait for no manual one: %s',
+		pg_catalog.string_agg(g.stage, ', ' ORDER BY g.stage_no))
+	FROM oms.ticket_state AS t
+	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id
+	WHERE t.status = 'd' AND NOT g.manual
+		AND pg_catalog.get_bit(t.finished, g.stage_no - 1) = 0
+		AND g.stage NOT IN (
+			WITH RECURSIVE behind (stage) AS (
+				SELECT y.stage FROM oms.check_graph AS y
+				WHERE y.workflow_id = t.workflow_id AND y.manual AND pg_catalog.get_bit(t.finished, y.stage_no - 1) = 0
+				UNION
+				SELECT n.stage FROM behind AS y
+				CROSS JOIN LATERAL (
+					SELECT x.stage FROM oms.check_edge AS x WHERE x.workflow_id = t.workflow_id AND x.dependency = y.stage
+					UNION ALL
+					SELECT w.stage FROM oms.rework AS w WHERE w.ticket_id = t.ticket_id AND w.back_to = y.stage
+				) AS n
+			)
+			SELECT y.stage FROM behind AS y)
+	GROUP BY t.ticket_id
 	UNION ALL
 	SELECT 'stuck', r.ticket_id, pg_catalog.format('stage %s: queued, but never to be claimed', r.stage)
 	FROM oms.check_row AS r

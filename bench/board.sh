@@ -49,9 +49,9 @@ SELECT format('B-2026-%s', lpad(n::text, greatest(5, length(n::text)), '0')), o,
 FROM generate_series(1, :finished / 4) AS n, LATERAL (
   SELECT now() - interval '11 days' - random() * interval '354 days' + n * interval '0 s' AS o) AS x;
 INSERT INTO oms.stage_state (ticket_id, token, queued_at, started_at, finished_at, due_at, breached_at, limit_us, consumed_us,
-  held_us, priority, attempt, cycle, level, output_seq, consumed_days, calendar_id, warned, stage_no, back_to, status, owner, worker)
+  held_us, priority, attempt, cycle, level, output_seq, consumed_days, calendar_id, warned, stage_no, status, owner, worker)
 SELECT t.ticket_id, 1, q, q + w, q + d, q + interval '8 h', CASE WHEN d > interval '8 h' THEN q + interval '8 h' END, 28800000000,
-  extract(epoch FROM d) * 1000000, 0, 0, 1, 1, 0, 0, 0, 0, 0, s, 0, 'd', 'Owner ' || (t.workflow_id - 1) * 4 + s, 'w' || s
+  extract(epoch FROM d) * 1000000, 0, 0, 1, 1, 0, 0, 0, 0, 0, s, 'd', 'Owner ' || (t.workflow_id - 1) * 4 + s, 'w' || s
 FROM oms.ticket_state AS t, generate_series(1, 4) AS s, LATERAL (SELECT t.opened_at + (s - 1) * interval '6 h' AS q,
   random() * interval '2 h' AS w, exp(random() * 3) * interval '30 min' + random() * interval '10 min' + interval '2 h' AS d) AS x;
 INSERT INTO oms.timeline (ticket_id, at, xid, seq, cycle, attempt, public, status, stage, actor, hash)

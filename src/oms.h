@@ -69,7 +69,6 @@ typedef struct OmsStageDef
 	uint8	   *dep_mask;		/* deps as a set, if they are many; else NULL */
 	int			ndependants;
 	int		   *dependants;
-	bool		asks_conditions;	/* a direct dependant has a condition */
 
 	Numeric		min_amount;		/* NULL: none */
 	JsonPath   *when;			/* NULL: none; always strict */
@@ -245,7 +244,6 @@ typedef struct OmsStage
 	TimestampTz resume_at;		/* the first of its own holds ends by itself then */
 	int64		held_us;		/* time on hold before held_at */
 	int64		lease_us;		/* length of its lease, OMS_NO_LENGTH: none */
-	int			back_to;		/* sent back: waits for that stage too, 0: none */
 
 	/* the clock (engine/stopwatch.c) and what it has set off (engine/alarm.c) */
 	const struct OmsCalendar *calendar; /* NULL: always open */
@@ -313,6 +311,13 @@ typedef struct OmsSegment
 	struct OmsSegment *next;
 } OmsSegment;
 
+/* A stage that was taken back, and the stage that has to be done again before it */
+typedef struct OmsRework
+{
+	int			stage;
+	int			back_to;
+} OmsRework;
+
 /* One event for listeners */
 typedef enum OmsChannel
 {
@@ -354,12 +359,14 @@ typedef struct OmsTicket
 	uint8		head[OMS_HASH_LEN];
 	struct OmsStageSet *finished;	/* done and skipped */
 	struct OmsStageSet *started;	/* every stage that is not waiting */
+	OmsRework  *reworks;		/* oldest first; none once back_to is finished */
+	int			nreworks;
 	const char *applicant;		/* written at opening only */
 	const char *opened_by;		/* likewise */
 
 	TimestampTz now;			/* the one reading of the clock of this change */
 	Jsonb	   *data;			/* NULL: not loaded */
-	Jsonb	   *outputs;		/* {"stages": {id: output}} as far as loaded; NULL: none */
+	Jsonb	   *outputs;		/* {"stages": {id: output}} of what conditions name; NULL: not loaded */
 
 	bool		stored;
 	bool		archived;		/* its rows are in the archive: it can be looked at only */

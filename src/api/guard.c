@@ -226,13 +226,11 @@ move_stage(OmsTicket *ticket, OmsStage *stage, const char *to, const char *worke
 	{
 		oms_require(ticket, stage, OMS_FINISH, NULL);
 		oms_require_other_hands(ticket, stage, stage->worker != NULL ? stage->worker : doer->role, doer);
-		oms_store_conditions(ticket, stage, stage, NULL);
 		oms_decide_finish(ticket, stage, NULL, doer);
 	}
 	else if (strcmp(to, "skipped") == 0)
 	{
 		oms_require(ticket, stage, OMS_SKIP, NULL);
-		oms_store_conditions(ticket, stage, NULL, NULL);
 		oms_decide_skip(ticket, stage, NOTE);
 	}
 	else if (strcmp(to, "failed") == 0)

@@ -76,6 +76,8 @@ oms_start_stage(PG_FUNCTION_ARGS)
 					psprintf("stage \"%s\" is not manual, it starts when its dependencies are finished", def->id));
 	if (!oms_graph_met(def, ticket->finished))
 		wrong_state(ticket, "start_stage", psprintf("the dependencies of stage \"%s\" are not finished", def->id));
+	if (oms_waits_for_rework(ticket, stage->no))
+		wrong_state(ticket, "start_stage", psprintf("stage \"%s\" waits for rework", def->id));
 	oms_decide_start(ticket, stage);
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);
@@ -333,7 +335,6 @@ oms_reopen(PG_FUNCTION_ARGS)
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_REOPEN, NULL);
 	oms_store_stages(ticket);
-	oms_store_all_conditions(ticket);
 	oms_decide_reopen(ticket, stage, reason);
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);

@@ -258,7 +258,6 @@ finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const int64 *token, co
 		return false;
 	oms_require(ticket, stage, OMS_FINISH, token);
 	oms_require_other_hands(ticket, stage, stage->worker != NULL ? stage->worker : doer.role, &doer);
-	oms_store_conditions(ticket, stage, stage, output);
 	*queued = oms_decide_finish(ticket, stage, output, &doer);
 	return true;
 }
@@ -538,7 +537,6 @@ oms_skip_stage(PG_FUNCTION_ARGS)
 	oms_call_begin(&call, "oms.skip_stage()");
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_SKIP, NULL);
-	oms_store_conditions(ticket, stage, NULL, NULL);
 	oms_decide_skip(ticket, stage, reason);
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);

@@ -132,7 +132,6 @@ new_ticket(const OmsGraph *graph, Jsonb *data, int priority, const char *applica
 	OmsTicket  *ticket = oms_store_new(graph, next_number(graph, now), now);
 
 	ticket->data = data;
-	ticket->outputs = oms_condition_no_outputs();
 	ticket->priority = priority;
 	ticket->applicant = applicant;
 	ticket->opened_by = call->actor.role;
@@ -356,7 +355,7 @@ oms_next_stages_of_ticket(PG_FUNCTION_ARGS)
 	oms_look_end();
 	if (ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED)
 		return (Datum) 0;
-	foreach(cell, oms_decide_next(ticket->graph, ticket->finished))
+	foreach(cell, oms_decide_next_of(ticket))
 	{
 		Datum		value = CStringGetTextDatum(oms_graph_stage(ticket->graph, lfirst_int(cell))->id);
 		bool		isnull = false;

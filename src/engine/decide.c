@@ -25,14 +25,10 @@
 
 /*
  * A new ticket: the event that carries its data, then every stage without dependencies.
- * Needs data and outputs (of no stage) if the graph has conditions.
  */
 void
 oms_decide_open(OmsTicket *ticket)
 {
-	int		   *work = palloc(sizeof(int) * ticket->graph->nstages);
-	int			nwork = 0;
-	List	   *queued = NIL;
 	OmsEvent   *event = oms_event_add(ticket, OMS_EV_OPENED, NULL, NULL);
 
 	event->owner = ticket->graph->owner;
@@ -46,14 +42,7 @@ oms_decide_open(OmsTicket *ticket)
 		oms_watch_start(ticket, clock, ticket->now, true);
 		oms_touch(ticket, clock);
 	}
-	for (int no = 1; no <= ticket->graph->nstages; no++)
-	{
-		const OmsStageDef *def = oms_graph_stage(ticket->graph, no);
-
-		if (def->ndeps == 0 && !def->manual && oms_start_or_skip(ticket, no, &queued))
-			work[nwork++] = no;
-	}
-	oms_resolve(ticket, work, nwork);
+	oms_start_all(ticket);
 	oms_settle(ticket);
 }
 
@@ -131,9 +120,7 @@ oms_decide_release(OmsTicket *ticket, OmsStage *stage, const char *note)
 }
 
 /*
- * The stage is done; by the role of the doer, if nobody had taken it.  Needs data if the stage
- * asks_conditions, and then also the outputs of the stages finished before, this one's included.  Returns
- * the stages that this queued.
+ * The stage is done; by the role of the doer, if nobody had taken it.  Returns the stages that this queued.
  */
 List *
 oms_decide_finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const OmsDoer *doer)
@@ -195,7 +182,7 @@ oms_decide_fail(OmsTicket *ticket, OmsStage *stage, const char *error, bool retr
 }
 
 /*
- * Staff finish a stage without doing it.  Needs the same as oms_decide_finish.
+ * Staff finish a stage without doing it.
  */
 void
 oms_decide_skip(OmsTicket *ticket, OmsStage *stage, const char *reason)
@@ -348,6 +335,24 @@ oms_decide_attach(OmsTicket *ticket, int stage_no, const char *what, bool public
 
 	event->stage = stage_no;
 	event->public = public;
+}
+
+/*
+ * The stages of a ticket that are not finished and wait for no other, in definition order.  A stage that was
+ * begun is one of them whatever it depends on: rework may have queued it before its turn.
+ */
+List *
+oms_decide_next_of(const OmsTicket *ticket)
+{
+	List	   *next = NIL;
+
+	for (int no = 1; no <= ticket->graph->nstages; no++)
+		if (!oms_set_has(ticket->finished, no) &&
+			(oms_set_has(ticket->started, no) ||
+			 (oms_graph_met(oms_graph_stage(ticket->graph, no), ticket->finished) &&
+			  !oms_waits_for_rework(ticket, no))))
+			next = lappend_int(next, no);
+	return next;
 }
 
 /*

@@ -72,6 +72,8 @@ extern void oms_decide_send_back(OmsTicket *ticket, OmsStage *stage, OmsStage *t
 extern void oms_decide_reopen(OmsTicket *ticket, OmsStage *stage, const char *reason);
 extern void oms_decide_start(OmsTicket *ticket, OmsStage *stage);
 
+extern bool oms_waits_for_rework(const OmsTicket *ticket, int no);
+extern List *oms_decide_next_of(const OmsTicket *ticket);
 extern List *oms_decide_next(const OmsGraph *graph, const OmsStageSet *finished);
 extern void oms_decide_assume_skips(const OmsGraph *graph, OmsStageSet *finished, Jsonb *data);
 

@@ -1539,23 +1539,8 @@ link_dependants(OmsGraph *graph)
 	}
 }
 
-static void
-mark_conditions(OmsGraph *graph)
-{
-	for (int i = 0; i < graph->nstages; i++)
-	{
-		OmsStageDef *stage = &graph->stages[i];
-
-		graph->uses_stages |= stage->when_stages;
-		if (stage->min_amount == NULL && stage->when == NULL)
-			continue;
-		for (int k = 0; k < stage->ndeps; k++)
-			oms_graph_stage(graph, stage->deps[k])->asks_conditions = true;
-	}
-}
-
 /*
- * Which outputs conditions can ask for: those that they name, or all.
+ * Whether conditions can ask for outputs, and for which: those that they name, or all.
  */
 static void
 collect_refs(OmsGraph *graph)
@@ -1569,6 +1554,7 @@ collect_refs(OmsGraph *graph)
 		OmsStageDef *stage = &graph->stages[i];
 		ListCell   *lc;
 
+		graph->uses_stages |= stage->when_stages;
 		for (int no = 1; stage->when_stages && stage->when_all && no <= graph->nstages; no++)
 			oms_set_add(&seen, no);
 		foreach(lc, stage->when_stages ? stage->when_names : NIL)
@@ -1608,7 +1594,6 @@ oms_definition_compile(Jsonb *definition, List **problems)
 	link_dependants(graph);
 	link_others(graph);
 	list_calendars(graph);
-	mark_conditions(graph);
 	oms_graph_masks(graph);
 	collect_refs(graph);
 	return graph;

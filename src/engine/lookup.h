@@ -41,6 +41,8 @@ typedef struct OmsLookup
 	OmsStage   *(*stage) (OmsTicket *ticket, int no);
 	/* every row that is not loaded yet */
 	void		(*all_stages) (OmsTicket *ticket);
+	/* ticket->data and ticket->outputs */
+	void		(*conditions) (OmsTicket *ticket);
 	/* ticket->holds */
 	void		(*holds) (OmsTicket *ticket);
 	/* the current version of a calendar; an error if there is none */

@@ -7,7 +7,9 @@
  *	- a stage that has not started has no row unless ticket->odd_rows, in which case the store is asked
  *	  for it (lookup->stage) before one is made up;
  *	- n_active counts the stages queued, in progress or on hold; n_failed the failed ones;
- *	- n_holds counts the holds of the whole ticket: while there are any, every active stage is on hold.
+ *	- n_holds counts the holds of the whole ticket: while there are any, every active stage is on hold;
+ *	- after a change, every stage that can start has started.  With nothing active and nothing failed what is
+ *	  left waits for a manual stage, at some distance (rework.c sees to it that no two wait for each other).
  */
 #include "postgres.h"
 
@@ -74,7 +76,7 @@ clear_stage(const OmsTicket *ticket, OmsStage *stage)
 	stage->worker = stage->delegated_by = stage->finished_by = NULL;
 	stage->priority = ticket->priority;
 	stage->attempt = 1;
-	stage->level = stage->output_seq = stage->back_to = stage->held_from = 0;
+	stage->level = stage->output_seq = stage->held_from = 0;
 	stage->token = stage->held_us = 0;
 	stage->lease_us = OMS_NO_LENGTH;
 	stage->queued_at = stage->ready_at = stage->announce_at = OMS_NEVER;
@@ -188,7 +190,7 @@ oms_require(OmsTicket *ticket, OmsStage *stage, OmsVerb verb, const int64 *token
 
 	oms_catch_up(ticket, stage);
 	allowed = is_allowed(ticket, stage, verb, token);
-	if (token != NULL && (allowed || stage->token != 0) &&
+	if (token != NULL && (allowed || stage->token != 0 || stage->cycle > 1) &&
 		(stage->token != *token || is_vacant(stage)))
 		ereport(ERROR,
 				(errcode(OMS_ERR_STALE_TOKEN),
@@ -309,23 +311,6 @@ oms_cancel_ticket_now(OmsTicket *ticket, const char *reason)
 }
 
 /*
- * Has a stage that had begun yet to be done again?  A ticket does not wait for a manual one that nobody
- * has started in this cycle, but it does for what had been done behind it.
- */
-static bool
-rework_is_left(OmsTicket *ticket)
-{
-	if (!ticket->odd_rows)
-		return false;
-	ticket->lookup->all_stages(ticket);
-	for (const OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
-		if (stage->status == OMS_WAITING && stage->cycle > 1 &&
-			!oms_graph_stage(ticket->graph, stage->no)->manual)
-			return true;
-	return false;
-}
-
-/*
  * Bring the ticket's own state in line with its stages; the last step of every change.
  *
  * With nothing active and nothing failed, whatever has not started waits for a manual stage that
@@ -334,7 +319,7 @@ rework_is_left(OmsTicket *ticket)
 void
 oms_settle(OmsTicket *ticket)
 {
-	bool		over = ticket->n_active == 0 && ticket->n_failed == 0 && !rework_is_left(ticket);
+	bool		over = ticket->n_active == 0 && ticket->n_failed == 0;
 
 	if (over && !is_closed(ticket) && ticket->has_clock)
 		oms_catch_up(ticket, oms_ticket_clock(ticket));
@@ -388,8 +373,12 @@ oms_move(OmsTicket *ticket, OmsStage *stage, OmsStageStatus status)
 
 	if (status != OMS_WAITING)
 		oms_set_add(ticket->started, stage->no);
+	if (status != OMS_WAITING && status != OMS_STAGE_CANCELLED)
+		oms_drop_reworks_of(ticket, stage->no);
 	if (is_finished(status))
 		oms_set_add(ticket->finished, stage->no);
+	if (status == OMS_STAGE_DONE || status == OMS_WAITING)
+		ticket->outputs = NULL;
 	if (status != OMS_IN_PROGRESS)
 		stage->lease_until = OMS_NEVER;
 	if (status != OMS_QUEUED)
@@ -644,7 +633,6 @@ oms_queue_first(OmsTicket *ticket, int no, const char *note)
 	OmsStage   *stage = unstarted_stage(ticket, no);
 
 	stage->queued_at = stage->ready_at = ticket->now;
-	stage->back_to = 0;
 	oms_watch_start(ticket, stage, ticket->now, ticket->n_holds == 0 || !oms_ticket_stops_clocks(ticket));
 	oms_move(ticket, stage, OMS_QUEUED);
 	oms_event_add(ticket, OMS_EV_QUEUED, stage, note);
@@ -681,17 +669,28 @@ oms_put_back(OmsTicket *ticket, OmsStage *stage)
 }
 
 /*
+ * Is the stage known not to be needed?
+ */
+static bool
+is_left_out(OmsTicket *ticket, const OmsStageDef *def)
+{
+	if (def->min_amount == NULL && def->when == NULL)
+		return false;
+	if (ticket->outputs == NULL)
+		ticket->lookup->conditions(ticket);
+	return oms_condition_false(def, ticket->data, ticket->outputs);
+}
+
+/*
  * A stage whose dependencies are met: queue it, or skip it if a condition is known to be false.
  * True if it was skipped, so that its dependants are to be looked at in turn.
  */
-bool
-oms_start_or_skip(OmsTicket *ticket, int no, List **queued)
+static bool
+start_or_skip(OmsTicket *ticket, int no, List **queued)
 {
-	const OmsStageDef *def = oms_graph_stage(ticket->graph, no);
 	OmsStage   *stage;
 
-	if ((def->min_amount == NULL && def->when == NULL) ||
-		!oms_condition_false(def, ticket->data, ticket->outputs))
+	if (!is_left_out(ticket, oms_graph_stage(ticket->graph, no)))
 	{
 		oms_queue_first(ticket, no, NULL);
 		*queued = lappend_int(*queued, no);
@@ -704,38 +703,15 @@ oms_start_or_skip(OmsTicket *ticket, int no, List **queued)
 }
 
 /*
- * A stage that was sent back, but does not come after the stage it was sent back to, waits for that
- * one as well.
+ * Can the stage start, now that others are finished?
  */
 static bool
-waits_for_rework(OmsTicket *ticket, int no)
-{
-	OmsStage   *stage = ticket->odd_rows ? oms_ticket_stage(ticket, no) : NULL;
-
-	return stage != NULL && stage->back_to != 0 && !oms_set_has(ticket->finished, stage->back_to);
-}
-
-static bool
-can_start(OmsTicket *ticket, int no)
+can_start(const OmsTicket *ticket, int no)
 {
 	const OmsStageDef *def = oms_graph_stage(ticket->graph, no);
 
 	return !def->manual && !oms_set_has(ticket->started, no) &&
-		oms_graph_met(def, ticket->finished) && !waits_for_rework(ticket, no);
-}
-
-/*
- * Stages that wait for the rework of this one without coming after it.
- */
-static int
-start_sent_back(OmsTicket *ticket, int no, int *work, int nwork, List **queued)
-{
-	ticket->lookup->all_stages(ticket);
-	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
-		if (stage->back_to == no && can_start(ticket, stage->no) &&
-			oms_start_or_skip(ticket, stage->no, queued))
-			work[nwork++] = stage->no;
-	return nwork;
+		oms_graph_met(def, ticket->finished) && !oms_waits_for_rework(ticket, no);
 }
 
 /*
@@ -751,17 +727,21 @@ oms_resolve(OmsTicket *ticket, int *work, int nwork)
 	for (int head = 0; head < nwork; head++)
 	{
 		const OmsStageDef *def = oms_graph_stage(ticket->graph, work[head]);
+		ListCell   *cell;
 
 		CHECK_FOR_INTERRUPTS();
+		foreach(cell, oms_drop_reworks_to(ticket, work[head]))
+		{
+			if (can_start(ticket, lfirst_int(cell)) && start_or_skip(ticket, lfirst_int(cell), &queued))
+				work[nwork++] = lfirst_int(cell);
+		}
 		for (int i = 0; i < def->ndependants; i++)
 		{
 			int			no = def->dependants[i];
 
-			if (can_start(ticket, no) && oms_start_or_skip(ticket, no, &queued))
+			if (can_start(ticket, no) && start_or_skip(ticket, no, &queued))
 				work[nwork++] = no;
 		}
-		if (ticket->odd_rows)
-			nwork = start_sent_back(ticket, work[head], work, nwork, &queued);
 	}
 	list_sort(queued, list_int_cmp);
 	return queued;
@@ -776,3 +756,25 @@ oms_resolve_after(OmsTicket *ticket, int no)
 	return oms_resolve(ticket, work, 1);
 }
 
+/*
+ * Start everything that can start, wherever it is in the graph.
+ */
+void
+oms_start_all(OmsTicket *ticket)
+{
+	int		   *work = palloc(sizeof(int) * ticket->graph->nstages);
+	int			nwork = 0;
+	List	   *ready = NIL;
+	List	   *queued = NIL;
+	ListCell   *cell;
+
+	for (int no = 1; no <= ticket->graph->nstages; no++)
+		if (can_start(ticket, no))
+			ready = lappend_int(ready, no);
+	foreach(cell, ready)
+	{
+		if (start_or_skip(ticket, lfirst_int(cell), &queued))
+			work[nwork++] = lfirst_int(cell);
+	}
+	oms_resolve(ticket, work, nwork);
+}

@@ -18,7 +18,7 @@ extern void oms_give_back(OmsTicket *ticket, OmsStage *stage, const char *note);
 extern void oms_offer(OmsTicket *ticket, OmsStage *stage);
 extern List *oms_resolve(OmsTicket *ticket, int *work, int nwork);
 extern List *oms_resolve_after(OmsTicket *ticket, int no);
-extern bool oms_start_or_skip(OmsTicket *ticket, int no, List **queued);
+extern void oms_start_all(OmsTicket *ticket);
 extern void oms_settle(OmsTicket *ticket);
 extern void oms_new_cycle(OmsTicket *ticket, OmsStage *stage);
 extern void oms_new_cycle_of_clock(OmsTicket *ticket, OmsStage *clock);
@@ -34,6 +34,10 @@ extern void oms_catch_up_alone(OmsTicket *ticket, OmsStage *stage, TimestampTz b
 extern TimestampTz oms_next_alarm(const OmsTicket *ticket, const OmsStage *stage);
 extern void oms_tell(OmsTicket *ticket, OmsStage *stage, const char *told);
 extern const char *oms_supervisor(const OmsTicket *ticket, const OmsStage *stage);
+
+/* ---- rework.c ---- */
+extern void oms_drop_reworks_of(OmsTicket *ticket, int no);
+extern List *oms_drop_reworks_to(OmsTicket *ticket, int no);
 
 /* ---- hold.c ---- */
 extern void oms_hold_with_ticket(OmsTicket *ticket, OmsStage *stage);

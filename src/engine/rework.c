@@ -1,6 +1,11 @@
 /*
  * rework.c
  *		Going back: send_back, reopen; and starting what starts by hand.
+ *
+ * A stage that is taken back waits for its dependencies as its join says, and besides for the stage that it
+ * was taken back to (ticket->reworks).  The one that sends back may come from another branch, so these orders
+ * need not follow the graph, and orders given one after the other could make stages wait for each other in a
+ * circle.  So after each the oldest that would are given up: what was ordered last counts.
  */
 #include "postgres.h"
 
@@ -49,6 +54,143 @@ oms_comes_after(const OmsGraph *graph, int later, int earlier)
 	return oms_set_has(stages_after(graph, earlier), later);
 }
 
+/* ---- what waits for what to be done again ---- */
+
+/*
+ * Does a stage wait for another to be done again?
+ */
+bool
+oms_waits_for_rework(const OmsTicket *ticket, int no)
+{
+	for (int i = 0; i < ticket->nreworks; i++)
+		if (ticket->reworks[i].stage == no)
+			return true;
+	return false;
+}
+
+static void
+add_rework(OmsTicket *ticket, int stage, int back_to)
+{
+	for (int i = 0; i < ticket->nreworks; i++)
+		if (ticket->reworks[i].stage == stage && ticket->reworks[i].back_to == back_to)
+			return;
+	ticket->reworks = ticket->reworks == NULL ? palloc(sizeof(OmsRework))
+		: repalloc(ticket->reworks, sizeof(OmsRework) * (ticket->nreworks + 1));
+	ticket->reworks[ticket->nreworks++] = (OmsRework) {stage, back_to};
+}
+
+/*
+ * A stage has started or ended, so it waits for nothing any more.
+ */
+void
+oms_drop_reworks_of(OmsTicket *ticket, int no)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < ticket->nreworks; i++)
+		if (ticket->reworks[i].stage != no)
+			ticket->reworks[kept++] = ticket->reworks[i];
+	ticket->nreworks = kept;
+}
+
+/*
+ * A stage is finished: nobody waits for it to be done again.  Returns who did.
+ */
+List *
+oms_drop_reworks_to(OmsTicket *ticket, int no)
+{
+	List	   *waited = NIL;
+	int			kept = 0;
+
+	for (int i = 0; i < ticket->nreworks; i++)
+		if (ticket->reworks[i].back_to == no)
+			waited = lappend_int(waited, ticket->reworks[i].stage);
+		else
+			ticket->reworks[kept++] = ticket->reworks[i];
+	ticket->nreworks = kept;
+	return waited;
+}
+
+/* Stages still to be looked at, each once */
+typedef struct Walk
+{
+	OmsStageSet seen;
+	int		   *work;
+	int			nwork;
+} Walk;
+
+static void
+walk_to(Walk *walk, int no)
+{
+	if (oms_set_has(&walk->seen, no))
+		return;
+	oms_set_add(&walk->seen, no);
+	walk->work[walk->nwork++] = no;
+}
+
+/*
+ * Does a stage wait for another, directly or because something that it waits for does?  A join that is met
+ * waits for none of its dependencies, one that is not for all that are open.
+ */
+static bool
+waits_for(const OmsTicket *ticket, int no, int other)
+{
+	const OmsGraph *graph = ticket->graph;
+	Walk		walk = {.work = palloc(sizeof(int) * graph->nstages)};
+
+	oms_set_init(&walk.seen, graph);
+	walk_to(&walk, no);
+	for (int head = 0; head < walk.nwork && !oms_set_has(&walk.seen, other); head++)
+	{
+		int			waiting = walk.work[head];
+		const OmsStageDef *def = oms_graph_stage(graph, waiting);
+
+		CHECK_FOR_INTERRUPTS();
+		if (oms_set_has(ticket->started, waiting))
+			continue;
+		for (int i = 0; i < def->ndeps && !oms_graph_met(def, ticket->finished); i++)
+			if (!oms_set_has(ticket->finished, def->deps[i]))
+				walk_to(&walk, def->deps[i]);
+		for (int i = 0; i < ticket->nreworks; i++)
+			if (ticket->reworks[i].stage == waiting)
+				walk_to(&walk, ticket->reworks[i].back_to);
+	}
+	return oms_set_has(&walk.seen, other);
+}
+
+/*
+ * Give up the oldest orders that would make stages wait for each other.  Only those between branches can: the
+ * others follow the graph, which has no circle.  A stage that is queued or further on waits for nobody, so the
+ * newest orders, which are for such a one, always stay.
+ */
+static void
+untangle(OmsTicket *ticket)
+{
+	OmsStageSet *after = NULL;
+	int			back_to = OMS_NO_STAGE;
+
+	for (int i = 0; i < ticket->nreworks;)
+	{
+		OmsRework	rework = ticket->reworks[i];
+
+		if (rework.back_to != back_to)
+		{
+			back_to = rework.back_to;
+			after = stages_after(ticket->graph, back_to);
+		}
+		if (oms_set_has(ticket->started, back_to) || oms_set_has(after, rework.stage) ||
+			!waits_for(ticket, back_to, rework.stage))
+		{
+			i++;
+			continue;
+		}
+		ticket->nreworks--;
+		memmove(&ticket->reworks[i], &ticket->reworks[i + 1], sizeof(OmsRework) * (ticket->nreworks - i));
+	}
+}
+
+/* ---- going back ---- */
+
 static bool
 has_begun(const OmsTicket *ticket, const OmsStage *stage)
 {
@@ -73,24 +215,43 @@ go_back(OmsTicket *ticket, OmsStage *stage, OmsEventKind kind, const char *note,
 }
 
 /*
+ * What comes after a stage that is done again loses its state and waits for it; what was taken back before and
+ * has not begun since waits for this one too.
+ */
+static void
+take_back(OmsTicket *ticket, OmsStage *stage, const OmsStageSet *after, int back_to, OmsEventKind kind,
+		  const char *note)
+{
+	if (!oms_set_has(after, stage->no))
+		return;
+	if (has_begun(ticket, stage))
+		go_back(ticket, stage, kind, note, false);
+	if (stage->cycle > 1)
+		add_rework(ticket, stage->no, back_to);
+}
+
+/*
  * to_stage is queued again; it, the stage that sends back and all that comes after to_stage lose their
- * state and wait.  Other branches keep what they have.  Needs every stage that has a row.
+ * state and wait for it.  Other branches keep what they have.  Needs every stage that has a row.
  */
 void
 oms_decide_send_back(OmsTicket *ticket, OmsStage *stage, OmsStage *to_stage, const char *reason)
 {
 	OmsStageSet *after = stages_after(ticket->graph, to_stage->no);
 	char	   *note = psprintf("to %s: %s", oms_graph_stage(ticket->graph, to_stage->no)->id, reason);
-	bool		asked_for = !oms_set_has(after, stage->no) && stage != to_stage;
 
 	go_back(ticket, stage, OMS_EV_SENT_BACK, note, true);
+	if (stage != to_stage)
+	{
+		add_rework(ticket, stage->no, to_stage->no);
+		go_back(ticket, to_stage, OMS_EV_SENT_BACK, note, false);
+	}
 	for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
-		if (other != stage && (other == to_stage || oms_set_has(after, other->no)) &&
-			has_begun(ticket, other))
-			go_back(ticket, other, OMS_EV_SENT_BACK, note, false);
-	if (asked_for)
-		stage->back_to = to_stage->no;
+		if (other != stage)
+			take_back(ticket, other, after, to_stage->no, OMS_EV_SENT_BACK, note);
 	oms_queue_first(ticket, to_stage->no, NULL);
+	untangle(ticket);
+	oms_start_all(ticket);
 	oms_settle(ticket);
 }
 
@@ -118,37 +279,27 @@ open_again(OmsTicket *ticket)
 /*
  * A finished stage is queued again, also of a closed ticket; what comes after it waits.  Of a cancelled
  * ticket everything that was cancelled goes on where it can, and a stage of it whose dependencies are not
- * finished waits.  Needs every stage that has a row, and
- * what conditions ask for.
+ * finished waits.  Needs every stage that has a row.
  */
 void
 oms_decide_reopen(OmsTicket *ticket, OmsStage *stage, const char *reason)
 {
-	const OmsGraph *graph = ticket->graph;
-	OmsStageSet *after = stages_after(graph, stage->no);
+	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
+	OmsStageSet *after = stages_after(ticket->graph, stage->no);
 	bool		cancelled = ticket->status == OMS_TICKET_CANCELLED;
-	List	   *queued = NIL;
 
 	open_again(ticket);
 	go_back(ticket, stage, OMS_EV_REOPENED, reason, true);
 	for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
-		if (other != stage && has_begun(ticket, other) &&
-			(oms_set_has(after, other->no) || other->status == OMS_STAGE_CANCELLED))
-			go_back(ticket, other, OMS_EV_REOPENED, reason, false);
-	if (!cancelled || oms_graph_met(oms_graph_stage(graph, stage->no), ticket->finished))
-		oms_queue_first(ticket, stage->no, NULL);
-	if (cancelled)
 	{
-		int		   *work = palloc(sizeof(int) * graph->nstages);
-		int			nwork = 0;
-
-		for (int no = 1; no <= graph->nstages; no++)
-			if (!oms_graph_stage(graph, no)->manual && !oms_set_has(ticket->started, no) &&
-				oms_graph_met(oms_graph_stage(graph, no), ticket->finished) &&
-				oms_start_or_skip(ticket, no, &queued))
-				work[nwork++] = no;
-		oms_resolve(ticket, work, nwork);
+		if (other->status == OMS_STAGE_CANCELLED)
+			go_back(ticket, other, OMS_EV_REOPENED, reason, false);
+		take_back(ticket, other, after, stage->no, OMS_EV_REOPENED, reason);
 	}
+	if (!cancelled || oms_graph_met(def, ticket->finished))
+		oms_queue_first(ticket, stage->no, NULL);
+	untangle(ticket);
+	oms_start_all(ticket);
 	oms_settle(ticket);
 }
 

@@ -444,6 +444,7 @@ static const struct
 	{"owner_member", S | D},
 	{"queue", M | S | D},
 	{"retention", S | D},
+	{"rework", S | D},
 	{"seals", M | S | D},
 	{"stage", S | D},
 	{"stage_past", S | D},

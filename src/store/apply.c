@@ -70,7 +70,6 @@ stage_row(OmsWriter *writer, const OmsTicket *ticket, const OmsStage *stage)
 	oms_slot_set_int(slot, STAGE_CALENDAR_ID, calendar_id(stage->calendar));
 	oms_slot_set_int(slot, STAGE_WARNED, stage->warned);
 	oms_slot_set(slot, STAGE_NO, Int16GetDatum(stage->no));
-	oms_slot_set(slot, STAGE_BACK_TO, Int16GetDatum(stage->back_to));
 	oms_slot_set(slot, STAGE_STATUS, CharGetDatum(stage->status));
 	if (stage->held_from != 0)
 		oms_slot_set(slot, STAGE_HELD_FROM, CharGetDatum(stage->held_from));
@@ -214,6 +213,20 @@ write_events(OmsTicket **tickets, int ntickets, const OmsActor *actor)
 
 /* ---- tickets ---- */
 
+static Datum
+reworks_array(const OmsTicket *ticket)
+{
+	int			count = ticket->nreworks * 2;
+	Datum	   *values = palloc(sizeof(Datum) * count);
+
+	for (int i = 0; i < ticket->nreworks; i++)
+	{
+		values[2 * i] = Int16GetDatum(ticket->reworks[i].stage);
+		values[2 * i + 1] = Int16GetDatum(ticket->reworks[i].back_to);
+	}
+	return PointerGetDatum(construct_array(values, count, INT2OID, sizeof(int16), true, TYPALIGN_SHORT));
+}
+
 static void
 write_ticket(OmsWriter *writer, OmsTicket *ticket)
 {
@@ -239,6 +252,8 @@ write_ticket(OmsWriter *writer, OmsTicket *ticket)
 	oms_slot_set_bytes(slot, TICKET_HEAD, ticket->head, OMS_HASH_LEN);
 	oms_slot_set_text(slot, TICKET_APPLICANT, ticket->applicant);
 	oms_slot_set_text(slot, TICKET_OPENED_BY, ticket->opened_by);
+	if (ticket->nreworks > 0)
+		oms_slot_set(slot, TICKET_REWORKS, reworks_array(ticket));
 
 	if (ticket->stored)
 		oms_writer_update(writer, &ticket->tid, slot);

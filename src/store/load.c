@@ -61,12 +61,41 @@ get_set(const TupleTableSlot *slot, int column, const OmsGraph *graph, OmsTicket
 	return set;
 }
 
+/* Pairs of stage numbers: who waits, and for what to be done again */
+static void
+get_reworks(const TupleTableSlot *slot, OmsTicket *ticket)
+{
+	ArrayType  *array;
+	int16	   *numbers;
+
+	if (slot->tts_isnull[TICKET_REWORKS])
+		return;
+	array = DatumGetArrayTypeP(slot->tts_values[TICKET_REWORKS]);
+	if (ARR_NDIM(array) != 1 || ARR_HASNULL(array) || ARR_DIMS(array)[0] % 2 != 0)
+		damaged(ticket->id);
+	numbers = (int16 *) ARR_DATA_PTR(array);
+	ticket->nreworks = ARR_DIMS(array)[0] / 2;
+	ticket->reworks = palloc(sizeof(OmsRework) * ticket->nreworks);
+	for (int i = 0; i < ticket->nreworks; i++)
+	{
+		OmsRework  *rework = &ticket->reworks[i];
+
+		rework->stage = numbers[2 * i];
+		rework->back_to = numbers[2 * i + 1];
+		if (Min(rework->stage, rework->back_to) < 1 ||
+			Max(rework->stage, rework->back_to) > ticket->graph->nstages)
+			damaged(ticket->id);
+	}
+}
+
 static OmsStage *fetch_stage(OmsTicket *ticket, int no);
+static void load_conditions(OmsTicket *ticket);
 static const OmsCalendar *current_calendar(const char *name);
 
 static const OmsLookup lookup = {
 	.stage = fetch_stage,
 	.all_stages = oms_store_stages,
+	.conditions = load_conditions,
 	.holds = oms_store_holds,
 	.calendar = current_calendar,
 	.next_calendar = oms_store_next_calendar,
@@ -102,6 +131,7 @@ ticket_from_row(const TupleTableSlot *slot)
 	ticket->finished = get_set(slot, TICKET_FINISHED, ticket->graph, ticket->id);
 	ticket->started = get_set(slot, TICKET_STARTED, ticket->graph, ticket->id);
 	get_bytes(slot, TICKET_HEAD, ticket->head, OMS_HASH_LEN, ticket->id);
+	get_reworks(slot, ticket);
 	ticket->applicant = oms_slot_text(slot, TICKET_APPLICANT);
 	ticket->opened_by = oms_slot_text(slot, TICKET_OPENED_BY);
 	ticket->stored = true;
@@ -347,7 +377,6 @@ stage_from_row(OmsTicket *ticket, const TupleTableSlot *slot)
 	stage->resume_at = oms_slot_time(slot, STAGE_RESUME_AT);
 	stage->held_us = DatumGetInt64(slot->tts_values[STAGE_HELD_US]);
 	stage->lease_us = oms_slot_length(slot, STAGE_LEASE_US);
-	stage->back_to = DatumGetInt16(slot->tts_values[STAGE_BACK_TO]);
 	stage->held_from = slot->tts_isnull[STAGE_HELD_FROM] ? 0
 		: DatumGetChar(slot->tts_values[STAGE_HELD_FROM]);
 	stage->delegated_by = oms_slot_text(slot, STAGE_DELEGATED_BY);
@@ -549,11 +578,9 @@ push_output(JsonbParseState **state, const char *id, Jsonb *output)
 
 /*
  * Push {"id": output, …} of those of the given stages that are done; {} for one without output.
- * "finishing" is the stage that is just getting its output, or NULL.
  */
 static JsonbValue *
-push_outputs(JsonbParseState **state, OmsTicket *ticket, const int *nos, int count,
-			 const OmsStage *finishing, Jsonb *output)
+push_outputs(JsonbParseState **state, OmsTicket *ticket, const int *nos, int count)
 {
 	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < count; i++)
@@ -561,8 +588,6 @@ push_outputs(JsonbParseState **state, OmsTicket *ticket, const int *nos, int cou
 		const char *id = oms_graph_stage(ticket->graph, nos[i])->id;
 		OmsStage   *stage;
 
-		if (finishing != NULL && nos[i] == finishing->no)
-			push_output(state, id, output);
 		if (!oms_set_has(ticket->finished, nos[i]))
 			continue;
 		stage = oms_store_stage(ticket, nos[i]);
@@ -582,12 +607,15 @@ oms_store_inputs(OmsTicket *ticket, const OmsStage *stage)
 	JsonbParseState *state = NULL;
 	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
 
-	return JsonbValueToJsonb(push_outputs(&state, ticket, def->deps, def->ndeps, NULL, NULL));
+	return JsonbValueToJsonb(push_outputs(&state, ticket, def->deps, def->ndeps));
 }
 
-/* The data, and the outputs of all that is done and named by a condition */
+/*
+ * What the engine needs to judge conditions: the data, and {"stages": {id: output}} of all that is done and
+ * named by a condition.
+ */
 static void
-load_conditions(OmsTicket *ticket, const OmsStage *finishing, Jsonb *output)
+load_conditions(OmsTicket *ticket)
 {
 	const OmsGraph *graph = ticket->graph;
 	JsonbParseState *state = NULL;
@@ -600,29 +628,6 @@ load_conditions(OmsTicket *ticket, const OmsStage *finishing, Jsonb *output)
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	pushJsonbValue(&state, WJB_KEY, &key);
-	push_outputs(&state, ticket, graph->refs, graph->nrefs, finishing, output);
+	push_outputs(&state, ticket, graph->refs, graph->nrefs);
 	ticket->outputs = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-}
-
-/*
- * Load what the engine needs to judge the conditions of the stages that come after "stage": the data,
- * and {"stages": {id: output}} of all that is done and named by a condition.  "finishing" is the same
- * stage with its new output, or NULL if it is being skipped.
- */
-void
-oms_store_conditions(OmsTicket *ticket, const OmsStage *stage, const OmsStage *finishing,
-					 Jsonb *output)
-{
-	/* after rework, more than the dependants may start */
-	if (ticket->odd_rows || oms_graph_stage(ticket->graph, stage->no)->asks_conditions)
-		load_conditions(ticket, finishing, output);
-}
-
-/*
- * The same for stages anywhere in the graph.
- */
-void
-oms_store_all_conditions(OmsTicket *ticket)
-{
-	load_conditions(ticket, NULL, NULL);
 }

@@ -23,10 +23,7 @@ extern void oms_store_holds(OmsTicket *ticket);
 extern bool oms_store_seems_queued(OmsTicketId id, int no);
 extern Jsonb *oms_store_payload(const OmsTicket *ticket, int seq);
 extern Jsonb *oms_store_data(OmsTicket *ticket);
-extern void oms_store_conditions(OmsTicket *ticket, const OmsStage *stage,
-								 const OmsStage *finishing, Jsonb *output);
 extern void oms_store_require_calendars(const OmsGraph *graph);
-extern void oms_store_all_conditions(OmsTicket *ticket);
 extern Jsonb *oms_store_inputs(OmsTicket *ticket, const OmsStage *stage);
 
 /* ---- workflow.c ---- */

@@ -136,6 +136,123 @@ SELECT is(t.play('Branch', t.to_d() || '> ' || c, '1'), '1', c) FROM unnest(ARRA
 	'OM005 oms.reopen(TK, ''c'', ''r'')', 'OM005 oms.reopen(TK, ''f'', ''r'')', 'OM005 oms.reopen(TK, ''d'', ''r'')', 'OM003 oms.reopen(TK, ''z'', ''r'')', '22023 oms.reopen(TK, ''a'', '''')']) c;
 SELECT is(t.play('Branch', E'2026-03-02 10:00+00 > open\n> oms.stage_failed(TK, ''a'', ''e'', NULL, false)\n> OM005 oms.send_back(TK, ''a'', ''a'', ''r'')\n> OM005 oms.reopen(TK, ''a'', ''r'')', '1'), '1', 'nor for what failed');
 
+-- ---------------------------------------------------------------------------
+-- Rework through joins, crossing each other, and behind a manual stage
+-- ---------------------------------------------------------------------------
+SELECT oms.create_workflow('{"name":"Two of three","stages":[{"id":"r1","owner":"A"},{"id":"r2","owner":"A"},{"id":"r3","owner":"A"},{"id":"decide","owner":"B","dependsOn":["r1","r2","r3"],"join":2}]}'),
+	oms.create_workflow('{"name":"One of two","stages":[{"id":"s","owner":"A"},{"id":"r1","owner":"A","dependsOn":["s"]},{"id":"r2","owner":"A"},{"id":"decide","owner":"B","dependsOn":["r1","r2"],"join":"any","manual":true},{"id":"end","owner":"B"}]}') \g /dev/null
+-- What explain says of a stage, and whether next_stages has it.
+CREATE FUNCTION t.why(tk oms.ticket_id, st text) RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT concat(e.why, CASE WHEN st IN (SELECT oms.next_stages(tk)) THEN ', next' END) FROM oms.explain(tk) e WHERE e.stage = st
+$$;
+CREATE FUNCTION t.two_back() RETURNS text LANGUAGE sql AS $$ SELECT $s$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'r1')
+	> oms.stage_done(TK, 'r2')
+	> oms.send_back(TK, 'decide', 'r1', 'wrong')
+	> oms.stage_done(TK, 'r3')
+$s$ $$;
+SELECT is(t.play('Two of three', t.two_back(), 't.states(TK), t.why(TK, ''decide'')'), '("r1 queued, r2 done, r3 done, decide waiting","waits for rework of r1")', 'what was taken back waits for the rework, though its join is met');
+SELECT is(t.play('Two of three', t.two_back() || $$> oms.stage_done(TK, 'r1')$$, 't.states(TK)'), 'r1 done, r2 done, r3 done, decide queued', 'and starts after it');
+SELECT is(t.play('Two of three', t.two_back() || $$> oms.skip_stage(TK, 'r1', 'r')$$, 't.states(TK)'), 'r1 skipped, r2 done, r3 done, decide queued', 'or when it is skipped');
+SELECT is(t.play('Two of three', t.two_back() || $$> oms.send_back(TK, 'decide', 'r2', 'wrong too')
+	> oms.stage_done(TK, 'r2')$$, 't.states(TK), t.why(TK, ''decide'')'), '("r1 queued, r2 done, r3 done, decide waiting","waits for rework of r1")', 'it can wait for two');
+SELECT is(t.play('Two of three', t.two_back() || $$> oms.reopen(TK, 'r2', 'wrong too')
+	> oms.stage_done(TK, 'r1')$$, 't.states(TK), t.why(TK, ''decide'')'), '("r1 done, r2 queued, r3 done, decide waiting","waits for rework of r2")', 'also for one that is reopened while it waits');
+SELECT is(t.play('Two of three', t.two_back() || $$> oms.stage_done(TK, 'r1')
+	> oms.stage_done(TK, 'decide')
+	> oms.reopen(TK, 'r3', 'wrong')$$, 't.states(TK)'), 'r1 done, r2 done, r3 queued, decide waiting', 'reopened in a closed ticket: the same');
+SELECT is(t.play('Two of three', t.two_back() || $$> oms.cancel_ticket(TK, 'r')
+	> oms.reopen(TK, 'r3', 'r')$$, 't.states(TK)'), 'r1 queued, r2 done, r3 queued, decide waiting', 'the order outlives the end of its ticket');
+SELECT is(t.play('Two of three', $$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'r1')
+	> oms.reopen(TK, 'r1', 'wrong')
+	> oms.stage_done(TK, 'r2')
+	> oms.stage_done(TK, 'r3')$$, 't.states(TK)'), 'r1 queued, r2 done, r3 done, decide queued', 'a stage that had not begun was not taken back: it goes by its join');
+SELECT is(t.play('One of two', $$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 's')
+	> oms.stage_done(TK, 'r1')
+	> oms.start_stage(TK, 'decide')
+	> oms.stage_done(TK, 'r2')
+	> oms.send_back(TK, 'decide', 's', 'wrong')
+	> OM005 oms.start_stage(TK, 'decide')$$, 't.why(TK, ''decide'')'), 'waits for rework of s', 'a manual one cannot be started before');
+SELECT is(t.play('One of two', $$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 's')
+	> oms.stage_done(TK, 'r1')$$, 't.why(TK, ''decide'')'), 'waits for somebody to start it, next', 'a manual stage whose join is met waits for nothing else');
+-- Crossing: b sends back to c, c to x, x to a, which comes before them all.
+SELECT oms.create_workflow('{"name":"Cross","stages":[{"id":"a","owner":"A"},{"id":"b","owner":"A","dependsOn":["a"]},{"id":"x","owner":"A","dependsOn":["b"]},{"id":"c","owner":"A"},{"id":"z","owner":"A","dependsOn":["x","c"]}]}') \g /dev/null
+CREATE FUNCTION t.cross() RETURNS text LANGUAGE sql AS $$ SELECT $s$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'a')
+	> oms.stage_done(TK, 'b')
+	> oms.stage_done(TK, 'x')
+	> oms.stage_done(TK, 'c')
+	> oms.send_back(TK, 'b', 'c', 'r')
+	> oms.send_back(TK, 'c', 'x', 'r')
+$s$ $$;
+SELECT is(t.play('Cross', t.cross(), 't.states(TK), ARRAY(SELECT oms.next_stages(TK)), t.why(TK, ''b'')'), '("a done, b waiting, x queued, c waiting, z waiting",{x},"waits for rework of c")', 'b waits for c, c for x, and x is queued before its turn');
+SELECT is(t.play('Cross', t.cross() || $$> oms.send_back(TK, 'x', 'a', 'r')$$, 't.states(TK), t.why(TK, ''b''), t.why(TK, ''x''), t.why(TK, ''c'')'),
+	'("a queued, b waiting, x waiting, c waiting, z waiting","waits for rework of a","waits for rework of a","waits for rework of x")', 'what was ordered last counts: b does not wait for c any more, which would wait for b');
+SELECT is(t.play('Cross', t.cross() || $$> oms.send_back(TK, 'x', 'a', 'r')
+	> oms.stage_done(TK, 'a')
+	> oms.stage_done(TK, 'b')
+	> oms.stage_done(TK, 'x')
+	> oms.stage_done(TK, 'c')
+	> oms.stage_done(TK, 'z')$$, 't.ticket(TK)'), 'done', 'and it comes to its end');
+SELECT is(t.play('Cross', t.cross() || $$> oms.reopen(TK, 'a', 'r')
+	> oms.stage_done(TK, 'a')$$, 't.states(TK)'), 'a done, b queued, x waiting, c waiting, z waiting', 'the same by reopen');
+SELECT oms.create_workflow('{"name":"Circle","stages":[{"id":"d","owner":"A"},{"id":"t","owner":"A"},{"id":"n","owner":"A","dependsOn":["d","t"]},{"id":"u","owner":"A"},{"id":"k","owner":"A"}]}') \g /dev/null
+SELECT is(t.play('Circle', $$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'd')
+	> oms.stage_done(TK, 't')
+	> oms.stage_done(TK, 'n')
+	> oms.stage_done(TK, 'u')
+	> oms.send_back(TK, 'd', 'u', 'r')
+	> oms.send_back(TK, 'u', 'n', 'r')
+	> oms.send_back(TK, 'n', 't', 'r')$$, 't.states(TK), t.why(TK, ''d''), t.why(TK, ''u''), t.why(TK, ''n'')'),
+	'("d queued, t queued, n waiting, u waiting, k queued","queued for A, which has no members, next","waits for rework of n","waits for rework of t")', 'a circle of orders and dependencies: the oldest order of it is given up');
+-- Behind a manual stage
+SELECT oms.create_workflow('{"name":"Behind","stages":[{"id":"a","owner":"A"},{"id":"m","owner":"A","dependsOn":["a"],"manual":true},{"id":"b","owner":"A","dependsOn":["m"]},{"id":"k","owner":"A"}]}') \g /dev/null
+SELECT is(t.play('Behind', $$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'a')
+	> oms.start_stage(TK, 'm')
+	> oms.stage_done(TK, 'm')
+	> oms.stage_done(TK, 'b')
+	> oms.send_back(TK, 'b', 'a', 'r')
+	> oms.stage_done(TK, 'a')
+	> oms.stage_done(TK, 'k')$$, 't.ticket(TK), t.states(TK)'), '(done,"a done, m waiting, b waiting, k done")', 'rework behind a manual stage keeps no ticket open');
+SELECT is(t.play('Behind', $$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'a')
+	> oms.start_stage(TK, 'm')
+	> oms.stage_done(TK, 'm')
+	> oms.send_back(TK, 'b', 'a', 'r')
+	> oms.stage_done(TK, 'a')
+	> oms.start_stage(TK, 'm')
+	> oms.stage_done(TK, 'm')
+	> oms.stage_done(TK, 'k')
+	> oms.stage_done(TK, 'b')$$, 't.ticket(TK)'), 'done', 'but it can be started while the ticket is open');
+SELECT is(t.play('Behind', $$
+	2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'a')
+	> oms.start_stage(TK, 'm')
+	> oms.stage_done(TK, 'm')
+	> oms.stage_done(TK, 'k')
+	> oms.cancel_ticket(TK, 'r')
+	> oms.reopen(TK, 'a', 'r')
+	> oms.stage_done(TK, 'a')$$, 't.ticket(TK), t.states(TK)'), '(done,"a done, m waiting, b waiting, k done")', 'also after cancel and reopen');
+-- Tokens of cycles that are over
+SELECT is(t.play('Branch', t.to_d() || format('> oms.send_back(TK, ''d'', ''b'', ''wrong'')%s > OM006 %s', E'\n' || before, c), '1'), '1', concat_ws(': ', c, before))
+FROM unnest(ARRAY['oms.heartbeat(TK, ''d'', TOK)', 'oms.stage_done(TK, ''d'', ''{}'', TOK)', 'oms.stage_failed(TK, ''d'', ''e'', TOK)', 'oms.release(TK, ''d'', NULL, TOK)',
+		'oms.stages_done(jsonb_build_array(jsonb_build_object(''ticket'', TK, ''stage'', ''d'', ''token'', TOK)))']) c,
+	unnest(ARRAY['', '> oms.stage_done(TK, ''b'')', E'> oms.stage_done(TK, ''b'')\n > oms.hold(TK, ''d'', ''r'')', E'> oms.stage_done(TK, ''b'')\n > oms.claim(''D'', ''eva'')',
+		E'> oms.stage_done(TK, ''b'')\n > oms.stage_done(TK, ''d'')', '> oms.skip_stage(TK, ''d'', ''r'')', E'> oms.stage_done(TK, ''b'')\n > oms.stage_failed(TK, ''d'', ''e'', NULL, false)', '> oms.cancel_ticket(TK, ''r'')']) before;
+
 -- Conditions are asked again
 SELECT oms.create_workflow('{"name":"Cond","stages":[{"id":"a","owner":"A"},{"id":"b","owner":"B","dependsOn":["a"],"when":"$stages.a.sum >= 10"},{"id":"c","owner":"C","dependsOn":["b"]},
 	{"id":"m","owner":"M","manual":true,"dependsOn":["a"]}]}') \g /dev/null
@@ -211,6 +328,7 @@ SELECT is(t.play('Public', $$
 	> oms.reopen(TK, 'b', 'sloppy work')$$, 't.citizen(TK)'), 'received, Check in progress, Check done, Decision in progress, Decision done, closed, Decision returned, Decision in progress', 'reopened');
 
 \ir include/walk.psql
+\ir include/rework_walk.psql
 
 SELECT t.findings();
 SELECT finish();
