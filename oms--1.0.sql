@@ -168,6 +168,7 @@ CREATE TABLE oms.ticket_state (
 	n_active	int NOT NULL,			-- stages queued, in progress or on hold
 	n_failed	int NOT NULL,
 	n_holds		int NOT NULL,			-- holds of the whole ticket
+	output_bytes int NOT NULL,			-- of the outputs of all stages that are done
 	status		"char" NOT NULL,		-- o open, h on hold, d done, f failed, x cancelled
 	odd_rows	bool NOT NULL,			-- some waiting stage has a row in stage_state
 	has_clock	bool NOT NULL,			-- so has the ticket itself, as stage 0
@@ -802,7 +803,14 @@ COMMENT ON FUNCTION oms.stage_done(oms.ticket_id, text, jsonb, bigint) IS 'finis
 
 CREATE FUNCTION oms.stages_done(items jsonb) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_stages_done' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.stages_done(jsonb) IS 'finishes many stages, all or none: [{"ticket":...,"stage":...,"output":...,"token":...},...]; returns how many were finished now. Errors as stage_done, 22023 for anything else in items';
+COMMENT ON FUNCTION oms.stages_done(jsonb) IS 'finishes many stages, all or none: [{"ticket":...,"stage":...,"output":...,"token":...},...]; returns how many were finished now. Errors as stage_done, each with its item ("item 3 of 5: ..."), 22023 for anything else in items';
+
+CREATE FUNCTION oms.exchange(owner text, worker text DEFAULT NULL, finished jsonb DEFAULT '[]', qty int DEFAULT 1,
+		lease interval DEFAULT '5 minutes')
+	RETURNS TABLE (ticket oms.ticket_id, stage text, attempt int, token bigint, workflow text, data jsonb, inputs jsonb,
+		due_at timestamptz, lease_until timestamptz)
+	AS 'MODULE_PATHNAME', 'oms_exchange' LANGUAGE C VOLATILE ROWS 1;
+COMMENT ON FUNCTION oms.exchange(text, text, jsonb, int, interval) IS 'finishes stages and claims the next ones in one commit; what is finished here can be claimed here. finished: as items of stages_done, of any owner whose work the caller may do; an item with "error" (and "retryable") instead of "output" is a stage_failed. The rest as claim; qty 0: only finish. All or nothing. Errors name the item ("item 3 of 5: ...") and are those of stage_done, stage_failed and claim';
 
 CREATE FUNCTION oms.stage_failed(ticket oms.ticket_id, stage text, error text, token bigint DEFAULT NULL,
 		retryable bool DEFAULT true) RETURNS text
@@ -1374,6 +1382,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'citizens: rotate_tracking_number',
 		'citizens: get_timeline',
 		'work: claim',
+		'work: exchange',
 		'work: claim_stage',
 		'work: heartbeat',
 		'work: release',
@@ -2629,7 +2638,8 @@ CREATE VIEW oms.check_counters (kind, ticket, detail) AS
 			pg_catalog.count(*) FILTER (WHERE r.status IN ('d', 's')) AS n_finished,
 			pg_catalog.count(*) FILTER (WHERE r.status <> 'w') AS n_started,
 			pg_catalog.count(*) FILTER (WHERE r.status = 'x' AND r.queued_at IS NULL) AS n_unsure,
-			pg_catalog.count(*) FILTER (WHERE r.status IN ('q', 'p')) AS n_free
+			pg_catalog.count(*) FILTER (WHERE r.status IN ('q', 'p')) AS n_free,
+			pg_catalog.count(*) FILTER (WHERE r.output_seq > 0) AS n_outputs
 		FROM oms.stage_state AS r WHERE r.stage_no > 0 GROUP BY r.ticket_id
 	) AS s ON s.ticket_id = t.ticket_id
 	LEFT JOIN (
@@ -2649,6 +2659,8 @@ CREATE VIEW oms.check_counters (kind, ticket, detail) AS
 			OR pg_catalog.bit_count(t.started) NOT BETWEEN COALESCE(s.n_started, 0) - COALESCE(s.n_unsure, 0)
 				AND COALESCE(s.n_started, 0),
 			'the set of started stages has the wrong size'),
+		(t.output_bytes < 0 OR (t.output_bytes = 0) <> (COALESCE(s.n_outputs, 0) = 0),
+			pg_catalog.format('%s stages have an output, of %s bytes', COALESCE(s.n_outputs, 0), t.output_bytes)),
 		(t.status NOT IN ('o', 'h', 'd', 'f', 'x'), pg_catalog.format('unknown status %s', t.status)),
 		(t.status = 'f' AND (COALESCE(s.n_active, 0) > 0 OR COALESCE(s.n_failed, 0) = 0),
 			'the ticket is failed, but something can run or nothing failed'),
@@ -2962,22 +2974,24 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 	-- A stage that was taken back is not queued before the dependency was done again that it was taken back to,
 	-- whatever its join: the one that went back with it and was queued right after.  Of those that were reopened
 	-- only that for which it was asked is public.
-	SELECT 'dispatch', c.ticket_id, pg_catalog.format('stage %s: queued by event %s, before the rework of %s was finished',
-		c.stage, c.queued_seq, x.dependency)
-	FROM oms.check_cycle AS c
-	JOIN oms.ticket_state AS t ON t.ticket_id = c.ticket_id
-	JOIN oms.check_edge AS x ON x.workflow_id = t.workflow_id AND x.stage = c.stage
-	JOIN oms.check_cycle AS p ON p.ticket_id = c.ticket_id AND p.stage = c.stage AND p.cycle = c.cycle - 1
-	JOIN oms.check_cycle AS d ON d.ticket_id = c.ticket_id AND d.stage = x.dependency
-		AND d.queued_seq BETWEEN p.back_seq AND c.queued_seq
-	JOIN oms.timeline AS g ON g.ticket_id = c.ticket_id AND g.seq = p.back_seq AND g.at = d.queued_at
-	WHERE COALESCE(d.finished_seq > c.queued_seq, true) AND COALESCE(d.back_seq > c.queued_seq, true)
-		AND EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = d.ticket_id AND b.seq = d.queued_seq - 1
+	SELECT 'dispatch', g.ticket_id, pg_catalog.format('stage %s: queued by event %s, before the rework of %s was finished',
+		g.stage, n.seq, x.dependency)
+	FROM oms.timeline AS g
+	JOIN oms.ticket_state AS t ON t.ticket_id = g.ticket_id
+	JOIN oms.check_edge AS x ON x.workflow_id = t.workflow_id AND x.stage = g.stage
+	JOIN oms.timeline AS q ON q.ticket_id = g.ticket_id AND q.stage = x.dependency AND q.status = 'queued'
+		AND q.seq > g.seq AND q.at = g.at
+	JOIN oms.timeline AS n ON n.ticket_id = g.ticket_id AND n.stage = g.stage AND n.status = 'queued'
+		AND n.seq > q.seq AND n.cycle = g.cycle + 1
+	WHERE g.status IN ('sent_back', 'reopened')
+		AND EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = q.ticket_id AND b.seq = q.seq - 1
 			AND b.status IN ('sent_back', 'reopened'))
-		AND EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = d.ticket_id AND b.seq BETWEEN p.first_seq AND d.queued_seq
-			AND b.stage = d.stage AND b.cycle = d.cycle - 1 AND (b.status = 'sent_back' OR b.status = 'reopened' AND b.public))
-		AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = c.ticket_id AND b.seq = c.queued_seq - 1
+		AND EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = q.ticket_id AND b.stage = q.stage
+			AND b.cycle = q.cycle - 1 AND (b.status = 'sent_back' OR b.status = 'reopened' AND b.public))
+		AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = n.ticket_id AND b.seq = n.seq - 1
 			AND b.status IN ('sent_back', 'reopened'))
+		AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = q.ticket_id AND b.stage = q.stage
+			AND b.seq BETWEEN q.seq AND n.seq AND b.status IN ('done', 'skipped', 'sent_back', 'reopened'))
 	UNION ALL
 	-- A condition skips a stage if it is known to be false, and only then.  What an erasure took away
 	-- cannot be judged any more.

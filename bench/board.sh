@@ -43,9 +43,9 @@ SELECT oms.create_workflow(jsonb_build_object('name', 'Bench ' || k, 'prefix', '
 FROM generate_series(1, 5) AS k;
 SELECT oms.set_owner('Owner ' || n, 'group', members => '{ann,bob}') FROM generate_series(1, 20) AS n;
 INSERT INTO oms.ticket_state (ticket_id, opened_at, last_at, closed_at, xid, workflow_id, priority, seq, data_seq, n_active, n_failed,
-  n_holds, status, odd_rows, has_clock, finished, started, head)
+  n_holds, output_bytes, status, odd_rows, has_clock, finished, started, head)
 SELECT format('B-2026-%s', lpad(n::text, greatest(5, length(n::text)), '0')), o, o, o, 0, 1 + n % 5, 0, 13, 1, 0, 0,
-  0, 'd', false, false, '\x0f', '\x0f', '\x'
+  0, 0, 'd', false, false, '\x0f', '\x0f', '\x'
 FROM generate_series(1, :finished / 4) AS n, LATERAL (
   SELECT now() - interval '11 days' - random() * interval '354 days' + n * interval '0 s' AS o) AS x;
 INSERT INTO oms.stage_state (ticket_id, token, queued_at, started_at, finished_at, due_at, breached_at, limit_us, consumed_us,

@@ -32,9 +32,9 @@ SELECT oms.create_workflow(jsonb_build_object('name', 'Bench ' || k, 'prefix', '
 FROM generate_series(1, :workflows) AS k;
 SELECT setseed(0.5);
 INSERT INTO oms.ticket_state (ticket_id, opened_at, last_at, closed_at, xid, workflow_id, priority, seq, data_seq, n_active, n_failed,
-  n_holds, status, odd_rows, has_clock, finished, started, head)
+  n_holds, output_bytes, status, odd_rows, has_clock, finished, started, head)
 SELECT format('B-2026-%s', lpad(n::text, greatest(5, length(n::text)), '0')), o, o, o, 0, 1 + n % :workflows, 0, 13, 1, 0, 0,
-  0, 'd', false, false, '\x0f', '\x0f', '\x'
+  0, 0, 'd', false, false, '\x0f', '\x0f', '\x'
 FROM generate_series(1, :stages / 4) AS n, LATERAL (
   SELECT '2026-11-01 00:00+00'::timestamptz - random() * :days * interval '1 day' + n * interval '0 s' AS o) AS x;
 INSERT INTO oms.stage_state (ticket_id, token, queued_at, started_at, finished_at, due_at, breached_at, limit_us, consumed_us,

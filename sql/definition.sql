@@ -128,7 +128,7 @@ SELECT path, problem FROM oms.validate_workflow(pg_temp.many((
 -- Conditions. What the server says about a bad jsonpath differs between versions.
 SELECT w AS "when", split_part(v.problem, ':', 1) AS problem, v.hint
 FROM unnest(ARRAY['$.amount >= 50000', 'strict $.a > 1', '"$x" == $.b',
-                  '$stages.risk.score < 0.3', '$.lax == 1', '$.a ==', '', '@.a > 1',
+                  '$stages.a.score < 0.3', '$.lax == 1', '$.a ==', '', '@.a > 1',
                   '$.a like_regex "("', 'lax $.a > 1', '/* */ LAX $.a > 1',
                   '$amount > 5 || $stages.a.b > $income', '$."a" == $"two words"']) AS w
      LEFT JOIN LATERAL oms.validate_workflow(
@@ -169,6 +169,10 @@ SELECT oms.get_workflow('no such workflow');
 \echo :LAST_ERROR_SQLSTATE
 
 -- A retired workflow opens no tickets; create_workflow brings the name back.
+-- A condition on the output of a stage that does not exist
+SELECT v.* FROM unnest(ARRAY['$stages.aa.x > 1', '$stages.a.x > 1', '$stages."aa" == 1 && $stages.b.c == 1', '$stages.*.x > 1', '$.a == $stages.zebra']) AS condition,
+  oms.validate_workflow(pg_temp.many(jsonb_build_array('{"id": "a"}'::jsonb, jsonb_build_object('id', 'check', 'when', condition)))) AS v;
+
 SELECT oms.retire_workflow('Definition');
 SELECT oms.open_ticket('Definition');
 \echo :LAST_ERROR_SQLSTATE

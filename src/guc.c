@@ -22,6 +22,7 @@ int			oms_max_definition_size = 4096;
 int			oms_max_note_size = 1024;
 int			oms_max_open_tickets_per_role = 0;
 int			oms_max_output_size = 4096;
+int			oms_max_ticket_output_size = 65536;
 int			oms_seal_interval = 3600;
 bool		oms_start_after_promotion = true;
 bool		oms_worker_enabled = true;
@@ -119,6 +120,12 @@ oms_guc_init(bool preloading)
 	DefineCustomIntVariable("oms.max_output_size",
 							"Largest output of a stage.",
 							NULL, &oms_max_output_size, 4096, 1, 262144, PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("oms.max_ticket_output_size",
+							"Largest sum of the outputs of a ticket.",
+							"A claim hands out all outputs that a stage depends on, which the server can do up to 256 MB.",
+							&oms_max_ticket_output_size, 65536, 1, 131072, PGC_SUSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 
 	DefineCustomStringVariable("oms.now",

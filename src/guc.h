@@ -14,6 +14,7 @@ extern int	oms_max_definition_size;
 extern int	oms_max_note_size;
 extern int	oms_max_open_tickets_per_role;
 extern int	oms_max_output_size;
+extern int	oms_max_ticket_output_size;
 extern int	oms_seal_interval;
 extern bool oms_start_after_promotion;
 extern bool oms_worker_enabled;

@@ -58,14 +58,19 @@ oms_revoke_access(PG_FUNCTION_ARGS)
 static void
 require_one_of(const char *value, const char *what, const char *const *list)
 {
-	const char *const *p = list;
+	StringInfoData all;
 
-	while (*p != NULL && strcmp(*p, value) != 0)
-		p++;
-	if (*p == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown %s \"%s\"", what, value)));
+	initStringInfo(&all);
+	for (const char *const *p = list; *p != NULL; p++)
+	{
+		if (strcmp(*p, value) == 0)
+			return;
+		appendStringInfo(&all, "%s%s", p == list ? "" : p[1] == NULL ? " and " : ", ", *p);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown %s \"%s\"", what, value),
+			 errhint("There are %s.", all.data)));
 }
 
 static void

@@ -83,6 +83,18 @@ oms_arg_ticket(FunctionCallInfo fcinfo, int n)
 	return PG_GETARG_TICKET_ID(n);
 }
 
+static void
+check_length(int len, const char *what, int max)
+{
+	if (len == 0)
+		bad_argument(what, "must not be empty");
+	if (len > max)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is too long", what),
+				 errdetail("It has %d bytes, at most %d are possible.", len, max)));
+}
+
 /*
  * A text of 1 to max bytes; NULL if the argument is.
  */
@@ -94,15 +106,17 @@ text_or_null(FunctionCallInfo fcinfo, int n, const char *what, int max)
 	if (PG_ARGISNULL(n))
 		return NULL;
 	value = PG_GETARG_TEXT_PP(n);
-	if (VARSIZE_ANY_EXHDR(value) == 0)
-		bad_argument(what, "must not be empty");
-	if (VARSIZE_ANY_EXHDR(value) > max)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s is too long", what),
-				 errdetail("It has %d bytes, at most %d are possible.",
-						   (int) VARSIZE_ANY_EXHDR(value), max)));
+	check_length(VARSIZE_ANY_EXHDR(value), what, max);
 	return text_to_cstring(value);
+}
+
+/*
+ * Raise an error unless this can be a note.
+ */
+void
+oms_check_note(const char *note, const char *what)
+{
+	check_length(strlen(note), what, oms_max_note_size * 1024);
 }
 
 /*

@@ -14,6 +14,7 @@
 #define OMS_MAX_KEY				255
 
 extern void oms_check_name(const char *name, const char *what);
+extern void oms_check_note(const char *note, const char *what);
 extern void oms_check_size(const Jsonb *value, const char *what, int max_kb, const char *setting);
 extern OmsGraph *oms_compile_or_error(Jsonb *definition);
 extern char *oms_clipped(const text *value);

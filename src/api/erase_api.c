@@ -106,13 +106,13 @@ erase_output(Erasure *erasure, const char *path)
 	OmsStage   *stage = oms_store_stage(ticket, oms_stage_number(ticket, path, len));
 	Jsonb	   *output = stage->output_seq == 0 ? NULL : oms_store_payload(ticket, stage->output_seq);
 	Jsonb	   *left = output == NULL ? NULL : without(output, path[len] == '.' ? path + len + 1 : "");
-
+	int			seq = stage->output_seq;
 	bool		erased = oms_store_erase_past_outputs(ticket, stage->no);
 
 	if (left == NULL)
 		return erased;
-	oms_store_erase_event(ticket, stage->output_seq);
 	oms_decide_replace_output(ticket, stage, left);
+	oms_store_erase_event(ticket, seq);
 	return true;
 }
 
@@ -217,6 +217,7 @@ erase_all(OmsTicketId id, const char *reason, const OmsCall *call)
 	oms_store_erase_request(id);
 	ticket->applicant = NULL;
 	ticket->data_seq = 0;
+	ticket->output_bytes = 0;
 	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
 		if (stage->output_seq != 0)
 		{

@@ -31,6 +31,7 @@ PG_FUNCTION_INFO_V1(oms_heartbeat);
 PG_FUNCTION_INFO_V1(oms_release);
 PG_FUNCTION_INFO_V1(oms_stage_done);
 PG_FUNCTION_INFO_V1(oms_stages_done);
+PG_FUNCTION_INFO_V1(oms_exchange);
 PG_FUNCTION_INFO_V1(oms_stage_failed);
 PG_FUNCTION_INFO_V1(oms_skip_stage);
 PG_FUNCTION_INFO_V1(oms_retry_stage);
@@ -91,35 +92,55 @@ claim_one(void *context, OmsTicket *ticket, OmsStage *stage)
 }
 
 /*
- * claim(owner text, worker text, qty int, lease interval) → the stages taken.  Never waits: what
- * another session is just changing is passed over.
+ * The arguments of a claim: worker, qty (from min_qty) and lease, and the table for what is taken.
+ */
+static void
+begin_claim(FunctionCallInfo fcinfo, ClaimState *state, int worker, int qty, int min_qty, int lease)
+{
+	state->worker = oms_arg_name_or_null(fcinfo, worker, "worker");
+	oms_arg_required(fcinfo, qty, "qty");
+	state->left = PG_GETARG_INT32(qty);
+	if (state->left < min_qty || state->left > MAX_CLAIM)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("qty must be from %d to %d", min_qty, MAX_CLAIM)));
+	state->lease = oms_arg_duration(fcinfo, lease, "lease", 1);
+	state->result = (ReturnSetInfo *) fcinfo->resultinfo;
+	InitMaterializedSRF(fcinfo, 0);
+}
+
+/*
+ * Take what the owner can have, as much as is wanted.  Never waits: what another session is just
+ * changing is passed over.
+ */
+static void
+take(const OmsCall *call, const char *owner, ClaimState *state, TimestampTz started)
+{
+	int			wanted = state->left;
+
+	state->call = call;
+	state->doer = oms_call_doer(call, state->worker == NULL);
+	if (state->worker == NULL)
+		state->worker = call->actor.role;
+	oms_store_visit_queue(owner, oms_clock_now(), claim_one, state);
+	oms_meter_call(state->left < wanted ? OMS_TIMED_CLAIM : OMS_TIMED_EMPTY_CLAIM, started);
+}
+
+/*
+ * claim(owner text, worker text, qty int, lease interval) → the stages taken.
  */
 Datum
 oms_claim(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
-	ClaimState	state = {.call = &call};
+	ClaimState	state = {0};
 	TimestampTz started = oms_clock_steady();
 	char	   *owner = oms_arg_name(fcinfo, 0, "owner");
 
-	state.worker = oms_arg_name_or_null(fcinfo, 1, "worker");
-	oms_arg_required(fcinfo, 2, "qty");
-	state.left = PG_GETARG_INT32(2);
-	if (state.left < 1 || state.left > MAX_CLAIM)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("qty must be from 1 to %d", MAX_CLAIM)));
-	state.lease = oms_arg_duration(fcinfo, 3, "lease", 1);
-	state.result = (ReturnSetInfo *) fcinfo->resultinfo;
-	InitMaterializedSRF(fcinfo, 0);
-
+	begin_claim(fcinfo, &state, 1, 2, 1, 3);
 	oms_require_owner(owner);
 	oms_call_begin(&call, "oms.claim()");
-	state.doer = oms_call_doer(&call, state.worker == NULL);
-	if (state.worker == NULL)
-		state.worker = call.actor.role;
-	oms_store_visit_queue(owner, oms_clock_now(), claim_one, &state);
-	oms_meter_call(state.left < PG_GETARG_INT32(2) ? OMS_TIMED_CLAIM : OMS_TIMED_EMPTY_CLAIM, started);
+	take(&call, owner, &state, started);
 	oms_call_end(&call);
 	return (Datum) 0;
 }
@@ -241,6 +262,24 @@ done_before(const OmsTicket *ticket, const OmsStage *stage, Jsonb *output, const
 }
 
 /*
+ * Raise an error if all outputs of a ticket together would be more than one call can hand out.
+ */
+static void
+require_room(const OmsTicket *ticket, const Jsonb *output)
+{
+	int64		bytes = (int64) ticket->output_bytes + (output == NULL ? 0 : VARSIZE(output));
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	if (output != NULL && bytes > (int64) oms_max_ticket_output_size * 1024)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("outputs of ticket %s are too large together", oms_ticket_id_to_text(ticket->id, number)),
+				 errdetail("With this one they have " INT64_FORMAT " bytes, at most %d kB are possible.", bytes,
+						   oms_max_ticket_output_size),
+				 errhint("The setting oms.max_ticket_output_size says how much.")));
+}
+
+/*
  * Finish a stage of a locked ticket; the numbers of the stages that this queued.  False (and nothing
  * done) if it was finished before with the same output.
  */
@@ -258,6 +297,7 @@ finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const int64 *token, co
 		return false;
 	oms_require(ticket, stage, OMS_FINISH, token);
 	oms_require_other_hands(ticket, stage, stage->worker != NULL ? stage->worker : doer.role, &doer);
+	require_room(ticket, output);
 	*queued = oms_decide_finish(ticket, stage, output, &doer);
 	return true;
 }
@@ -297,24 +337,41 @@ oms_stage_done(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(stage_ids(ticket->graph, queued));
 }
 
-/* One item of stages_done */
-typedef struct DoneItem
+/* ---- many at once ---- */
+
+/* One item of stages_done or exchange */
+typedef struct WorkItem
 {
 	int			position;
 	OmsTicketId ticket;
 	const char *stage;
 	int			stage_len;
 	Jsonb	   *output;
+	bool		has_output;
+	char	   *error;			/* NULL: the stage is done */
+	bool		retryable;
+	bool		has_retryable;
 	int64		token;
 	bool		has_token;
-} DoneItem;
+} WorkItem;
+
+#define NO_ITEM	(-1)
+
+typedef struct WorkItems
+{
+	const char *name;			/* of the argument */
+	bool		may_fail;		/* an item may carry an error */
+	int			count;
+	WorkItem	   *items;
+	volatile int current;		/* position of the one that is looked at */
+} WorkItems;
 
 static void
-bad_item(int position, const char *problem)
+bad_item(const char *problem)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("item %d of items: %s", position + 1, problem)));
+			 errmsg("%s", problem)));
 }
 
 /* A string for a message */
@@ -333,72 +390,97 @@ key_is(const JsonbValue *key, const char *name)
 }
 
 static void
-read_token(DoneItem *item, JsonbValue *value)
+read_token(WorkItem *item, JsonbValue *value)
 {
 	Datum		token;
 
 	if (value->type == jbvNull)
 		return;
 	if (value->type != jbvNumeric)
-		bad_item(item->position, "\"token\" must be a number");
+		bad_item("\"token\" must be a number");
 	token = NumericGetDatum(value->val.numeric);
 	item->token = DatumGetInt64(DirectFunctionCall1(numeric_int8, token));
 	item->has_token = DatumGetBool(DirectFunctionCall2(numeric_eq, token,
 													   DirectFunctionCall1(int8_numeric,
 																		   Int64GetDatum(item->token))));
 	if (!item->has_token)
-		bad_item(item->position, "\"token\" must be an integer");
+		bad_item("\"token\" must be an integer");
 }
 
 static void
-read_member(DoneItem *item, const JsonbValue *key, JsonbValue *value)
+read_error(WorkItem *item, JsonbValue *value)
+{
+	if (value->type == jbvNull)
+		return;
+	if (value->type != jbvString)
+		bad_item("\"error\" must be a text");
+	item->error = pnstrdup(value->val.string.val, value->val.string.len);
+	oms_check_note(item->error, "\"error\"");
+}
+
+static void
+read_member(const WorkItems *items, WorkItem *item, const JsonbValue *key, JsonbValue *value)
 {
 	if (key_is(key, "ticket"))
 	{
 		if (value->type != jbvString)
-			bad_item(item->position, "\"ticket\" must be a text");
+			bad_item("\"ticket\" must be a text");
 		if (!oms_ticket_id_parse(value->val.string.val, value->val.string.len, &item->ticket))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					 errmsg("item %d of items: invalid ticket number: \"%s\"", item->position + 1,
-							clipped(value))));
+					 errmsg("invalid ticket number: \"%s\"", clipped(value))));
 	}
 	else if (key_is(key, "stage"))
 	{
 		if (value->type != jbvString)
-			bad_item(item->position, "\"stage\" must be a text");
+			bad_item("\"stage\" must be a text");
 		item->stage = value->val.string.val;
 		item->stage_len = value->val.string.len;
 	}
 	else if (key_is(key, "output"))
-		item->output = value->type == jbvNull ? NULL : JsonbValueToJsonb(value);
+	{
+		item->has_output = value->type != jbvNull;
+		item->output = item->has_output ? JsonbValueToJsonb(value) : NULL;
+	}
 	else if (key_is(key, "token"))
 		read_token(item, value);
+	else if (items->may_fail && key_is(key, "error"))
+		read_error(item, value);
+	else if (items->may_fail && key_is(key, "retryable"))
+	{
+		if (value->type != jbvBool)
+			bad_item("\"retryable\" must be true or false");
+		item->retryable = value->val.boolean;
+		item->has_retryable = true;
+	}
 	else
-		bad_item(item->position, psprintf("unknown key \"%s\"",
-										  clipped(key)));
+		bad_item(psprintf("unknown key \"%s\"", clipped(key)));
 }
 
 static void
-read_item(DoneItem *item, JsonbValue *value)
+read_item(const WorkItems *items, WorkItem *item, JsonbValue *value)
 {
 	JsonbIterator *it;
 	JsonbValue	key;
 	JsonbValue	member;
 
 	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
-		bad_item(item->position, "an object is needed");
+		bad_item("an object is needed");
 	it = JsonbIteratorInit(value->val.binary.data);
 	JsonbIteratorNext(&it, &key, true);
 	while (JsonbIteratorNext(&it, &key, true) == WJB_KEY)
 	{
 		JsonbIteratorNext(&it, &member, true);
-		read_member(item, &key, &member);
+		read_member(items, item, &key, &member);
 	}
 	if (item->ticket == 0)
-		bad_item(item->position, "\"ticket\" is missing");
+		bad_item("\"ticket\" is missing");
 	if (item->stage == NULL)
-		bad_item(item->position, "\"stage\" is missing");
+		bad_item("\"stage\" is missing");
+	if (item->error != NULL && item->has_output)
+		bad_item("\"error\" and \"output\" exclude each other");
+	if (item->error == NULL && item->has_retryable)
+		bad_item("\"retryable\" goes with \"error\" only");
 }
 
 /*
@@ -407,96 +489,179 @@ read_item(DoneItem *item, JsonbValue *value)
 static int
 compare_items(const void *a, const void *b)
 {
-	const DoneItem *x = a;
-	const DoneItem *y = b;
+	const WorkItem *x = a;
+	const WorkItem *y = b;
 
 	if (x->ticket != y->ticket)
 		return x->ticket < y->ticket ? -1 : 1;
 	return x->position - y->position;
 }
 
-static DoneItem *
-read_items(Jsonb *items, int *count)
+static void
+read_items(WorkItems *items, Jsonb *array)
 {
-	DoneItem   *result;
 	JsonbIterator *it;
 	JsonbValue	value;
 
-	if (!JB_ROOT_IS_ARRAY(items) || JB_ROOT_IS_SCALAR(items))
+	if (!JB_ROOT_IS_ARRAY(array) || JB_ROOT_IS_SCALAR(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("items must be a JSON array")));
-	result = palloc0(sizeof(DoneItem) * Max(JB_ROOT_COUNT(items), 1));
-	it = JsonbIteratorInit(&items->root);
+				 errmsg("%s must be a JSON array", items->name)));
+	items->count = JB_ROOT_COUNT(array);
+	items->items = palloc0(sizeof(WorkItem) * Max(items->count, 1));
+	it = JsonbIteratorInit(&array->root);
 	JsonbIteratorNext(&it, &value, true);
-	for (*count = 0; JsonbIteratorNext(&it, &value, true) == WJB_ELEM; (*count)++)
+	for (int i = 0; JsonbIteratorNext(&it, &value, true) == WJB_ELEM; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		result[*count].position = *count;
-		read_item(&result[*count], &value);
+		items->current = items->items[i].position = i;
+		items->items[i].retryable = true;
+		read_item(items, &items->items[i], &value);
 	}
-	qsort(result, *count, sizeof(DoneItem), compare_items);
-	return result;
+	items->current = NO_ITEM;
+	qsort(items->items, items->count, sizeof(WorkItem), compare_items);
 }
 
 /*
- * Finish the stages of one ticket, items[0..count).  Returns how many were finished now.
+ * Finish a stage of a locked ticket, or let it fail; false if it was finished before with the same output.
+ */
+static bool
+do_item(const OmsCall *call, OmsTicket *ticket, const WorkItem *item)
+{
+	OmsStage   *stage = oms_store_stage(ticket, oms_stage_number(ticket, item->stage, item->stage_len));
+	const int64 *token = item->has_token ? &item->token : NULL;
+	List	   *queued;
+
+	oms_catch_up(ticket, stage);
+	oms_require_stage(ticket, stage);
+	if (item->error == NULL)
+		return finish(ticket, stage, item->output, token, call, &queued);
+	oms_require(ticket, stage, OMS_FAIL, token);
+	oms_decide_fail(ticket, stage, item->error, item->retryable);
+	return true;
+}
+
+/*
+ * All items of the ticket of the one at *next, which moves behind them.  Returns how many changed something.
  */
 static int
-finish_items(const OmsCall *call, const DoneItem *items, int count)
+do_ticket(const OmsCall *call, WorkItems *items, int *next)
 {
-	OmsTicket  *ticket = oms_store_lock(items[0].ticket);
-	int			finished = 0;
+	OmsTicketId id = items->items[*next].ticket;
+	OmsTicket  *ticket = NULL;
+	int			done = 0;
 
-	for (int i = 0; i < count; i++)
+	for (; *next < items->count && items->items[*next].ticket == id; (*next)++)
 	{
-		const DoneItem *item = &items[i];
-		OmsStage   *stage = oms_store_stage(ticket,
-											oms_stage_number(ticket, item->stage, item->stage_len));
-		List	   *queued;
-
-		oms_catch_up(ticket, stage);
-		oms_require_stage(ticket, stage);
-		finished += finish(ticket, stage, item->output, item->has_token ? &item->token : NULL,
-						   call, &queued);
+		CHECK_FOR_INTERRUPTS();
+		items->current = items->items[*next].position;
+		if (ticket == NULL)
+			ticket = oms_store_lock(id);
+		done += do_item(call, ticket, &items->items[*next]);
 	}
-	if (finished > 0)
+	if (done > 0)
 		oms_store_apply(ticket, &call->actor);
-	return finished;
+	return done;
+}
+
+static int
+do_items(const OmsCall *call, WorkItems *items, Jsonb *array)
+{
+	int			done = 0;
+	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms items", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+
+	read_items(items, array);
+	old = MemoryContextSwitchTo(step);
+	for (int next = 0; next < items->count;)
+	{
+		done += do_ticket(call, items, &next);
+		MemoryContextReset(step);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(step);
+	return done;
 }
 
 /*
- * stages_done(items jsonb) → int.  All or nothing; tickets are locked in the order of their numbers,
+ * Let an error say which item it is about; what an operator did is about none.
+ */
+static void
+rethrow_for_item(const WorkItems *items, MemoryContext context)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	if (items->current != NO_ITEM &&
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION)
+		error->message = psprintf("item %d of %d: %s", items->current + 1, items->count, error->message);
+	ReThrowError(error);
+}
+
+/*
+ * Do all items or none; returns how many changed something.  Tickets are locked in the order of their numbers,
  * so that two such calls never wait for each other in a circle.
+ */
+static int
+finish_many(const OmsCall *call, const char *name, Jsonb *array, bool may_fail)
+{
+	WorkItems		items = {.name = name, .may_fail = may_fail, .current = NO_ITEM};
+	MemoryContext context = CurrentMemoryContext;
+	volatile int done = 0;
+
+	PG_TRY();
+	{
+		done = do_items(call, &items, array);
+	}
+	PG_CATCH();
+	{
+		rethrow_for_item(&items, context);
+	}
+	PG_END_TRY();
+	return done;
+}
+
+/*
+ * stages_done(items jsonb) → int, how many were finished now.
  */
 Datum
 oms_stages_done(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
-	DoneItem   *items;
-	int			count;
-	int			finished = 0;
-	int			next;
-	MemoryContext step;
-	MemoryContext old;
+	int			finished;
 
 	oms_arg_required(fcinfo, 0, "items");
-	items = read_items(PG_GETARG_JSONB_P(0), &count);
 	oms_call_begin(&call, "oms.stages_done()");
-	step = AllocSetContextCreate(CurrentMemoryContext, "oms stages done", ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(step);
-	for (int i = 0; i < count; i = next)
-	{
-		CHECK_FOR_INTERRUPTS();
-		for (next = i + 1; next < count && items[next].ticket == items[i].ticket; next++)
-			;
-		finished += finish_items(&call, &items[i], next - i);
-		MemoryContextReset(step);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(step);
+	finished = finish_many(&call, "items", PG_GETARG_JSONB_P(0), false);
 	oms_call_end(&call);
 	PG_RETURN_INT32(finished);
+}
+
+/*
+ * exchange(owner text, worker text, finished jsonb, qty int, lease interval) → the stages taken.  First what was
+ * worked on, then what is next, which can be what the first half made ready; one transaction, so one commit.
+ */
+Datum
+oms_exchange(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	ClaimState	state = {0};
+	char	   *owner = oms_arg_name(fcinfo, 0, "owner");
+
+	oms_arg_required(fcinfo, 2, "finished");
+	begin_claim(fcinfo, &state, 1, 3, 0, 4);
+	oms_require_owner(owner);
+	oms_call_begin(&call, "oms.exchange()");
+	finish_many(&call, "finished", PG_GETARG_JSONB_P(2), true);
+	if (state.left > 0)
+	{
+		oms_store_fresh_snapshot();
+		take(&call, owner, &state, oms_clock_steady());
+	}
+	oms_call_end(&call);
+	return (Datum) 0;
 }
 
 /*

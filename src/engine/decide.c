@@ -135,7 +135,7 @@ oms_decide_finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const OmsDo
 	oms_move(ticket, stage, OMS_STAGE_DONE);
 	event = oms_event_add(ticket, OMS_EV_DONE, stage, NULL);
 	event->payload = output;
-	stage->output_seq = output == NULL ? 0 : event->seq;
+	oms_set_output(ticket, stage, output, event->seq);
 	queued = oms_resolve_after(ticket, stage->no);
 	oms_settle(ticket);
 	return queued;
@@ -307,13 +307,16 @@ oms_decide_replace_data(OmsTicket *ticket, Jsonb *data)
 	ticket->data_seq = event->seq;
 }
 
+/*
+ * What is left of an output.  Needs what it was, so this comes before the erasure.
+ */
 void
 oms_decide_replace_output(OmsTicket *ticket, OmsStage *stage, Jsonb *output)
 {
 	OmsEvent   *event = oms_event_add(ticket, OMS_EV_CHANGED, stage, NULL);
 
 	event->payload = output;
-	stage->output_seq = event->seq;
+	oms_set_output(ticket, stage, output, event->seq);
 	stage->changed = true;
 }
 

@@ -853,6 +853,25 @@ report_unknown_variables(Check *check, const OmsCondition *condition)
 	}
 }
 
+/*
+ * A condition on the output of a stage that does not exist is never known to be false.
+ */
+static void
+report_unknown_stages(Check *check, const OmsCondition *condition)
+{
+	ListCell   *lc;
+
+	foreach(lc, condition->names)
+	{
+		const char *name = (const char *) lfirst(lc);
+		int			len = strlen(name);
+
+		if (oms_graph_find(check->graph, name, len) == 0)
+			add_problem(check, nearest_id_hint(check, name, len), "%s uses the output of the unknown stage \"%s\"",
+						thing(check), excerpt(check, name, len));
+	}
+}
+
 static void
 check_when(Check *check, JsonbValue *value, const KeyRule *rule, void *target)
 {
@@ -879,6 +898,7 @@ check_when(Check *check, JsonbValue *value, const KeyRule *rule, void *target)
 	if (condition.too_complex)
 		add_problem(check, NULL, "%s is nested too deeply or too long", thing(check));
 	report_unknown_variables(check, &condition);
+	report_unknown_stages(check, &condition);
 	stage->when = condition.path;
 	stage->when_stages = condition.uses_stages;
 	stage->when_names = condition.names;
@@ -1557,13 +1577,8 @@ collect_refs(OmsGraph *graph)
 		graph->uses_stages |= stage->when_stages;
 		for (int no = 1; stage->when_stages && stage->when_all && no <= graph->nstages; no++)
 			oms_set_add(&seen, no);
-		foreach(lc, stage->when_stages ? stage->when_names : NIL)
-		{
-			int			no = oms_graph_find(graph, lfirst(lc), strlen(lfirst(lc)));
-
-			if (no != 0)
-				oms_set_add(&seen, no);
-		}
+		foreach(lc, stage->when_names)
+			oms_set_add(&seen, oms_graph_find(graph, lfirst(lc), strlen(lfirst(lc))));
 	}
 	for (int no = 1; no <= graph->nstages; no++)
 		if (oms_set_has(&seen, no))

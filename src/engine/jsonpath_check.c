@@ -108,17 +108,18 @@ skip_quoted(const char *p)
 	return *p == '"' ? p + 1 : p;
 }
 
+static bool
+is_stages(const char *name, int len)
+{
+	return len == strlen("stages") && memcmp(name, "stages", len) == 0;
+}
+
 static void
-note_variable(OmsCondition *condition, const char *name, int len, MemoryContext result)
+note_unknown(OmsCondition *condition, const char *name, int len, MemoryContext result)
 {
 	MemoryContext old;
 	ListCell   *lc;
 
-	if (len == strlen("stages") && memcmp(name, "stages", len) == 0)
-	{
-		condition->uses_stages = true;
-		return;
-	}
 	if (list_length(condition->unknown) >= MAX_UNKNOWN)
 		return;
 	foreach(lc, condition->unknown)
@@ -141,6 +142,7 @@ note_stage(OmsCondition *condition, const char *p, MemoryContext result)
 	const char *end;
 	MemoryContext old;
 
+	condition->uses_stages = true;
 	if (p[0] != '.' || p[1] != '"')
 	{
 		condition->all_stages = true;
@@ -149,7 +151,10 @@ note_stage(OmsCondition *condition, const char *p, MemoryContext result)
 	end = skip_quoted(p + 1) - 1;
 	/* an escaped name is rare: no need to decode it */
 	if (memchr(key, '\\', end - key) != NULL)
+	{
 		condition->all_stages = true;
+		return;
+	}
 	old = MemoryContextSwitchTo(result);
 	condition->names = lappend(condition->names, pnstrdup(key, end - key));
 	MemoryContextSwitchTo(old);
@@ -171,11 +176,10 @@ scan_path(OmsCondition *condition, const char *p, MemoryContext result)
 		if (*p == '"' || (*p == '$' && p[1] == '"'))
 		{
 			p = skip_quoted(*p == '$' ? p + 1 : p);
-			if (*start == '$')
-			{
-				note_variable(condition, start + 2, p - start - 3, result);
+			if (*start == '$' && is_stages(start + 2, p - start - 3))
 				note_stage(condition, p, result);
-			}
+			else if (*start == '$')
+				note_unknown(condition, start + 2, p - start - 3, result);
 			continue;
 		}
 		if (*p == '(' || *p == '[')

@@ -41,6 +41,8 @@ typedef struct OmsLookup
 	OmsStage   *(*stage) (OmsTicket *ticket, int no);
 	/* every row that is not loaded yet */
 	void		(*all_stages) (OmsTicket *ticket);
+	/* what an event brought, written or still to be written; NULL: nothing, or it was erased */
+	Jsonb	   *(*payload) (const OmsTicket *ticket, int seq);
 	/* ticket->data and ticket->outputs */
 	void		(*conditions) (OmsTicket *ticket);
 	/* ticket->holds */

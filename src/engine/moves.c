@@ -406,12 +406,25 @@ keep_past(OmsTicket *ticket, const OmsStage *stage)
 }
 
 /*
+ * A stage has this output from now on (NULL: none), brought by the event of that number.
+ */
+void
+oms_set_output(OmsTicket *ticket, OmsStage *stage, const Jsonb *output, int seq)
+{
+	const Jsonb *before = stage->output_seq == 0 ? NULL : ticket->lookup->payload(ticket, stage->output_seq);
+
+	ticket->output_bytes += (output == NULL ? 0 : VARSIZE(output)) - (before == NULL ? 0 : VARSIZE(before));
+	stage->output_seq = output == NULL ? 0 : seq;
+}
+
+/*
  * A stage waits in its next cycle, as if it had never started.
  */
 void
 oms_new_cycle(OmsTicket *ticket, OmsStage *stage)
 {
 	keep_past(ticket, stage);
+	oms_set_output(ticket, stage, NULL, 0);
 	oms_move(ticket, stage, OMS_WAITING);
 	oms_set_remove(ticket->started, stage->no);
 	oms_set_remove(ticket->finished, stage->no);

@@ -20,6 +20,7 @@ extern List *oms_resolve(OmsTicket *ticket, int *work, int nwork);
 extern List *oms_resolve_after(OmsTicket *ticket, int no);
 extern void oms_start_all(OmsTicket *ticket);
 extern void oms_settle(OmsTicket *ticket);
+extern void oms_set_output(OmsTicket *ticket, OmsStage *stage, const Jsonb *output, int seq);
 extern void oms_new_cycle(OmsTicket *ticket, OmsStage *stage);
 extern void oms_new_cycle_of_clock(OmsTicket *ticket, OmsStage *clock);
 extern OmsStage *oms_ticket_clock(OmsTicket *ticket);

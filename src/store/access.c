@@ -312,6 +312,7 @@ static const struct
 	{"erase", D},
 	{"erase_applicant", D},
 	{"escalate", S | D},
+	{"exchange", A | S | D},
 	{"explain", S | D},
 	{"explain_clock", S | D},
 	{"get_archived_ticket", S | D},

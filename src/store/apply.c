@@ -244,6 +244,7 @@ write_ticket(OmsWriter *writer, OmsTicket *ticket)
 	oms_slot_set_int(slot, TICKET_N_ACTIVE, ticket->n_active);
 	oms_slot_set_int(slot, TICKET_N_FAILED, ticket->n_failed);
 	oms_slot_set_int(slot, TICKET_N_HOLDS, ticket->n_holds);
+	oms_slot_set_int(slot, TICKET_OUTPUT_BYTES, ticket->output_bytes);
 	oms_slot_set(slot, TICKET_STATUS, CharGetDatum(ticket->status));
 	oms_slot_set(slot, TICKET_ODD_ROWS, BoolGetDatum(ticket->odd_rows));
 	oms_slot_set(slot, TICKET_HAS_CLOCK, BoolGetDatum(ticket->has_clock));

@@ -95,6 +95,7 @@ static const OmsCalendar *current_calendar(const char *name);
 static const OmsLookup lookup = {
 	.stage = fetch_stage,
 	.all_stages = oms_store_stages,
+	.payload = oms_store_payload,
 	.conditions = load_conditions,
 	.holds = oms_store_holds,
 	.calendar = current_calendar,
@@ -122,6 +123,7 @@ ticket_from_row(const TupleTableSlot *slot)
 	ticket->n_active = oms_slot_int(slot, TICKET_N_ACTIVE);
 	ticket->n_failed = oms_slot_int(slot, TICKET_N_FAILED);
 	ticket->n_holds = oms_slot_int(slot, TICKET_N_HOLDS);
+	ticket->output_bytes = oms_slot_int(slot, TICKET_OUTPUT_BYTES);
 	ticket->odd_rows = DatumGetBool(slot->tts_values[TICKET_ODD_ROWS]);
 	ticket->has_clock = DatumGetBool(slot->tts_values[TICKET_HAS_CLOCK]);
 	ticket->opened_at = oms_slot_time(slot, TICKET_OPENED_AT);

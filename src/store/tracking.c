@@ -155,10 +155,16 @@ oms_tracking_rotate(OmsTicketId ticket)
 	SPI_finish();
 }
 
+static bool
+is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 /*
- * Read a ticket number with or without a suffix; false if it is neither.  Letters may be in either
- * case and look-alikes are taken for what was meant (I and L for 1, O for 0).  suffix gets a zero
- * length without one.
+ * Read a ticket number with or without a suffix; false if it is neither.  Blanks around it are passed over,
+ * letters may be in either case and look-alikes are taken for what was meant (I and L for 1, O for 0).
+ * suffix gets a zero length without one.
  */
 bool
 oms_tracking_parse(const char *text, int len, OmsTicketId *ticket, char *suffix)
@@ -167,6 +173,13 @@ oms_tracking_parse(const char *text, int len, OmsTicketId *ticket, char *suffix)
 	int			dashes = 0;
 
 	suffix[0] = '\0';
+	while (len > 0 && is_blank(text[len - 1]))
+		len--;
+	while (len > 0 && is_blank(*text))
+	{
+		text++;
+		len--;
+	}
 	for (const char *p = text; p < text + len; p++)
 		if (*p == '-' && ++dashes == 3)
 			dash = p;

@@ -171,6 +171,8 @@ SELECT is(t.track(:'total') ->> 'expected_by', 'taking longer than expected', 't
 SELECT matches(:'nr'::text, '^L-2026-[0-9]{5}-[0-9A-HJKMNP-TV-Z]{9}$', 'a tracking number');
 SELECT is(left(:'nr', -10), :'tk', '… begins with the ticket number');
 SELECT is(oms.tracking_number(:'tk'), :'nr', '… is the same each time');
+SELECT isnt(oms.track(format(f, :'nr')), NULL, 'blanks around it: ' || f) FROM unnest(ARRAY[' %s', '%s ', E'\t%s\r\n', '   %s   ']) f;
+SELECT is(oms.track(replace(:'nr', '-2026-', '-2026 -')), NULL, 'but not within');
 SELECT isnt(right(:'nr', 9), right(:'bignr', 9), '… and differs from ticket to ticket');
 SELECT is((SELECT count(DISTINCT right(oms.tracking_number(t), 9)) FROM oms.open_tickets('Open end', array_fill('{}'::jsonb, ARRAY[300])) t), 300::bigint, '300 of them are 300');
 SELECT is((SELECT count(DISTINCT substr(oms.tracking_number(ticket_id), length(ticket_id::text) + 2 + i, 1)) > 20 FROM oms.ticket), true, 'letters vary at place ' || i) FROM generate_series(0, 8) i;
@@ -204,8 +206,8 @@ SELECT is_empty($$SELECT n FROM (SELECT right(oms.tracking_number(ticket_id), 9)
 
 -- What is not right is the same nothing, whatever is wrong with it.
 CREATE TEMP TABLE wrong (n text);
-INSERT INTO wrong SELECT n FROM unnest(ARRAY[:'tk', 'L-2026-99999', 'L-2026-99999-' || right(:'nr', 9), :'tk' || '-000000000', :'tk' || '-' || right(:'bignr', 9), :'tk' || '-', :'tk' || '-' || right(:'nr', 8), :'nr' || '0', :'nr' || ' ',
-	' ' || :'nr', :'nr' || '-', :'nr' || E'\n', replace(:'nr', '-', ''), replace(:'nr', '-', '_'), 'X' || :'nr', '', '-', '---', 'garbage', repeat('x', 10000), repeat('-', 1000), 'L-2026-00001-ÄÖÜÄÖÜÄÖÜ', '%s%n', ''' OR true --', :'tk' || '-_________',
+INSERT INTO wrong SELECT n FROM unnest(ARRAY[:'tk', 'L-2026-99999', 'L-2026-99999-' || right(:'nr', 9), :'tk' || '-000000000', :'tk' || '-' || right(:'bignr', 9), :'tk' || '-', :'tk' || '-' || right(:'nr', 8), :'nr' || '0',
+	:'nr' || '-', :'nr' || E'\u00a0', replace(:'nr', '-', ''), replace(:'nr', '-', '_'), 'X' || :'nr', '', '-', '---', 'garbage', repeat('x', 10000), repeat('-', 1000), 'L-2026-00001-ÄÖÜÄÖÜÄÖÜ', '%s%n', ''' OR true --', :'tk' || '-_________',
 	:'tk' || '-%%%%%%%%%', 'T-0000-00000-000000000', 'L-2026-99999999999999999999-000000000']) n;
 INSERT INTO wrong SELECT overlay(:'nr' PLACING CASE substr(:'nr', length(:'nr') - i, 1) WHEN '7' THEN '8' ELSE '7' END FROM length(:'nr') - i FOR 1) FROM generate_series(0, 8) i;
 -- An hour passes between two of them, else each would wait two seconds.
