@@ -216,6 +216,7 @@ CREATE TABLE oms.stage_state (
 	level		int NOT NULL,			-- escalations of this cycle
 	output_seq	int NOT NULL,			-- event that carries the output, 0: {}
 	consumed_days int NOT NULL,			-- open dates used up before running_since
+	last_date	date,					-- the last that was used up or does not count; NULL: no limit in days
 	calendar_id	int NOT NULL,			-- version of the calendar by which the clock runs, 0: always open
 	warned		int NOT NULL,			-- thresholds of warnAt that have passed in this cycle
 	stage_no	smallint NOT NULL,
@@ -1254,13 +1255,17 @@ CREATE FUNCTION oms.create_calendar(name text, definition jsonb) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_create_calendar' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.create_calendar(text, jsonb) IS 'stores a definition as the next version of a calendar and returns the version; the current definition again returns the current version. definition: {"timezone", "hours", "holidays", "exceptions"}. OM004 if it is invalid or the calendar would never be open, with path as detail; 22023 bad name';
 
+CREATE FUNCTION oms.calendar_problem(calendar text) RETURNS text
+	AS 'MODULE_PATHNAME', 'oms_calendar_problem' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION oms.calendar_problem(text) IS 'why this server cannot read the current version of a calendar, such as an unknown time zone; NULL: it can. 22023 for an unknown calendar or NULL';
+
 CREATE FUNCTION oms.business_time(calendar text, "from" timestamptz, "to" timestamptz) RETURNS interval
 	AS 'MODULE_PATHNAME', 'oms_business_time' LANGUAGE C STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION oms.business_time(text, timestamptz, timestamptz) IS 'open time of a calendar between two instants, as it really passes, in hours and smaller; 0 if to is not later. 22023 for an unknown calendar, infinity or NULL';
+COMMENT ON FUNCTION oms.business_time(text, timestamptz, timestamptz) IS 'open time of a calendar between two instants, as it really passes, in hours and smaller; 0 if to is not later. 22023 for an unknown calendar, infinity or NULL; 55000 for one that this server cannot read';
 
 CREATE FUNCTION oms.business_add(calendar text, start timestamptz, mins int) RETURNS timestamptz
 	AS 'MODULE_PATHNAME', 'oms_business_add' LANGUAGE C STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION oms.business_add(text, timestamptz, int) IS 'the earliest instant by which that many minutes of open time have passed since start; for 0, start. 22023 for an unknown calendar, infinity, NULL, negative mins, or a calendar that stays closed for ten years';
+COMMENT ON FUNCTION oms.business_add(text, timestamptz, int) IS 'the earliest instant by which that many minutes of open time have passed since start; for 0, start. 22023 for an unknown calendar, infinity, NULL, negative mins, or a calendar that stays closed for ten years; 55000 for one that this server cannot read';
 
 CREATE FUNCTION oms.us_federal_holidays(year int) RETURNS SETOF date
 	AS 'MODULE_PATHNAME', 'oms_us_federal_holidays' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 11;
@@ -1403,6 +1408,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'people: retry_stage',
 		'people: send_back',
 		'clocks: create_calendar',
+		'clocks: calendar_problem',
 		'clocks: business_time',
 		'clocks: business_add',
 		'clocks: us_federal_holidays',
@@ -2413,7 +2419,8 @@ CREATE VIEW oms.check_clock_row AS
 	LEFT JOIN oms.check_cycle AS c ON c.ticket_id = r.ticket_id AND c.stage = g.stage AND c.cycle = r.cycle
 	UNION ALL
 	SELECT r.*, pg_catalog.format('the ticket, cycle %s', r.cycle), NULL,
-		(w.definition ->> 'slaMins')::pg_catalog.numeric::pg_catalog.int8 * 60000000, NULL, w.definition ->> 'calendar', NULL, NULL,
+		(w.definition ->> 'slaMins')::pg_catalog.numeric::pg_catalog.int8 * 60000000,
+		(w.definition ->> 'slaDays')::pg_catalog.numeric::pg_catalog.int4, w.definition ->> 'calendar', NULL, NULL,
 		c.first_at, c.first_seq, c.ended_seq, c.ended_at, 0, c.n_breached, c.breached_seq, c.breached_at, t.last_at, t.closed_at
 	FROM oms.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
@@ -3114,6 +3121,21 @@ CREATE FUNCTION oms.check_open(calendar text, from_at timestamptz, to_at timesta
 		ELSE oms.check_us(oms.business_time(calendar, from_at, to_at)) END;
 COMMENT ON FUNCTION oms.check_open(text, timestamptz, timestamptz) IS 'for oms.check(): open time between two instants in microseconds';
 
+-- The calendars by which something can be worked out: versions that are current and can be read.
+CREATE VIEW oms.check_calendar AS
+	SELECT a.calendar_id, a.name, a.definition ->> 'timezone' AS timezone
+	FROM oms.calendar AS a
+	WHERE a.current AND oms.calendar_problem(a.name) IS NULL
+	OFFSET 0;
+COMMENT ON VIEW oms.check_calendar IS 'for oms.check(): the current versions of calendars, as far as they can be read';
+
+CREATE VIEW oms.check_calendars (kind, ticket, detail) AS
+	SELECT 'calendars', NULL::oms.ticket_id, pg_catalog.format('calendar %s cannot be read: %s', a.name, p.problem)
+	FROM oms.calendar AS a
+	CROSS JOIN LATERAL (SELECT oms.calendar_problem(a.name) AS problem) AS p
+	WHERE a.current AND p.problem IS NOT NULL;
+COMMENT ON VIEW oms.check_calendars IS 'for oms.check(): calendars that this server cannot read';
+
 -- The pieces of clocks with what came before each, and the event that ended it.  The open time of a piece is known
 -- if the calendar by which it ran is still the current one of its name.
 CREATE VIEW oms.check_segment AS
@@ -3121,7 +3143,7 @@ CREATE VIEW oms.check_segment AS
 		CASE WHEN s.calendar_id = 0 THEN '' ELSE a.name END AS by_calendar,
 		e.status AS event, e.at AS event_at, e.cycle AS event_cycle, e.stage AS event_stage
 	FROM oms.clock_segment AS s
-	LEFT JOIN oms.calendar AS a ON a.calendar_id = s.calendar_id AND a.current
+	LEFT JOIN oms.check_calendar AS a ON a.calendar_id = s.calendar_id
 	LEFT JOIN oms.timeline AS e ON e.ticket_id = s.ticket_id AND e.seq = s.seq
 	WINDOW w AS (PARTITION BY s.ticket_id, s.stage_no, s.cycle ORDER BY s.seq);
 COMMENT ON VIEW oms.check_segment IS 'for oms.check(): the pieces of clocks with the events that ended them';
@@ -3145,9 +3167,9 @@ COMMENT ON VIEW oms.check_segments IS 'for oms.check(): the pieces of the clock 
 CREATE VIEW oms.check_watch AS
 	SELECT w.*, CASE WHEN w.calendar_id = 0 THEN '' ELSE a.name END AS by_calendar,
 		CASE WHEN w.due_calendar_id = 0 THEN '' ELSE b.name END AS due_calendar, d.name AS calendar_name,
-		COALESCE(b.definition ->> 'timezone', 'UTC') AS timezone,
+		COALESCE(b.timezone, 'UTC') AS timezone,
 		((CASE WHEN pg_catalog.isfinite(w.due_at) THEN w.due_at END - '1 microsecond'::pg_catalog.interval)
-			AT TIME ZONE COALESCE(b.definition ->> 'timezone', 'UTC'))::pg_catalog.date AS due_date
+			AT TIME ZONE COALESCE(b.timezone, 'UTC'))::pg_catalog.date AS due_date
 	FROM (
 		SELECT k.*, s.stood AS should_stand, g.stood, g.torn, g.first_at AS piece_first_at,
 			COALESCE(g.last_at, k.first_at) AS piece_last_at, COALESCE(g.open_us, 0) AS piece_us,
@@ -3167,8 +3189,8 @@ CREATE VIEW oms.check_watch AS
 		LEFT JOIN oms.check_stops AS s
 			ON s.ticket_id = k.ticket_id AND s.stage_no = k.stage_no AND s.cycle = k.cycle
 	) AS w
-	LEFT JOIN oms.calendar AS a ON a.calendar_id = w.calendar_id AND a.current
-	LEFT JOIN oms.calendar AS b ON b.calendar_id = w.due_calendar_id AND b.current
+	LEFT JOIN oms.check_calendar AS a ON a.calendar_id = w.calendar_id
+	LEFT JOIN oms.check_calendar AS b ON b.calendar_id = w.due_calendar_id
 	LEFT JOIN oms.calendar AS d ON d.calendar_id = w.calendar_id;
 COMMENT ON VIEW oms.check_watch IS 'for oms.check(): clocks with their pieces, and for how long each should have stood';
 
@@ -3246,8 +3268,21 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 			THEN pg_catalog.format('it stood for %s, its holds say %s', c.all_stood, COALESCE(c.should_stand, '{}')) END),
 		(CASE WHEN c.limit_us IS NOT NULL AND c.consumed_us <> c.e_consumed_us
 			THEN pg_catalog.format('it has consumed %s µs, its pieces say %s', c.consumed_us, c.e_consumed_us) END),
-		(CASE WHEN c.limit_us IS NOT NULL AND (c.due_at IS NULL) <> (c.paused_at IS NOT NULL AND c.breached_seq IS NULL)
-			THEN CASE WHEN c.due_at IS NULL THEN 'it runs and is never due' ELSE 'it stands and is due' END END),
+		-- without a due time it stands, or its calendar does not hold so much
+		(CASE WHEN c.limit_us IS NOT NULL AND c.due_at IS NOT NULL AND c.paused_at IS NOT NULL AND c.breached_seq IS NULL
+			THEN 'it stands and is due' END),
+		(CASE WHEN c.limit_us IS NOT NULL AND c.due_at IS NULL AND (c.breached_seq IS NOT NULL OR c.paused_at IS NULL
+				AND NOT c.ended AND (c.running_since IS NULL
+					OR oms.check_open(c.due_calendar, c.since_at, c.since_at + '10 years'::pg_catalog.interval)
+						> COALESCE(c.def_us, (c.limit_days + 1) * 86400000000::pg_catalog.int8)))
+			THEN 'it runs and is never due' END),
+		(CASE WHEN c.limit_us IS NOT NULL AND c.due_at IS NULL AND c.paused_at IS NULL AND NOT EXISTS (SELECT FROM oms.timeline AS e
+				WHERE e.ticket_id = c.ticket_id AND e.status = 'no_due_time' AND e.stage IS NOT DISTINCT FROM c.stage
+					AND (e.cycle = c.cycle OR c.stage_no = 0))
+			THEN 'it has no due time, and nobody was told' END),
+		(CASE WHEN (c.last_date IS NULL) <> (c.limit_us IS NULL OR c.limit_days IS NULL)
+			OR c.consumed_days > c.last_date - c.first_at::pg_catalog.date + 2
+			THEN pg_catalog.format('%s dates are used up, the last of them %s', c.consumed_days, c.last_date) END),
 		(CASE WHEN c.breached_seq IS NULL AND c.consumed_us > c.limit_us
 			THEN 'its limit is used up, and no breach' END),
 		(CASE WHEN c.stage_no = 0 AND NOT c.is_past AND c.finished_at IS DISTINCT FROM c.closed_at
@@ -3278,15 +3313,15 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 					FROM pg_catalog.jsonb_array_elements(c.escalation) WITH ORDINALITY AS y (step, no)) AS f)
 			THEN pg_catalog.format('its escalation steps have fired %s times, which is not what it shows',
 				COALESCE(c.steps::pg_catalog.text, 'no')) END),
-		-- days: a closing time, and as many more of them before as are left since it runs, not that of the first day
-		(CASE WHEN c.limit_days > c.consumed_days AND c.running_since IS NOT NULL AND c.breached_seq IS NULL AND (
+		-- days: a closing time, and as many more of them before as are left since it runs, of dates not counted yet
+		(CASE WHEN c.limit_days > c.consumed_days AND c.running_since IS NOT NULL AND c.due_at IS NOT NULL AND c.breached_seq IS NULL AND (
 				oms.check_open(c.due_calendar, c.due_at - '1 microsecond'::pg_catalog.interval, c.due_at) = 0
 				OR oms.check_open(c.due_calendar, c.due_at, (c.due_date + 1)::pg_catalog.timestamp AT TIME ZONE c.timezone) > 0
 				OR c.limit_days - c.consumed_days <> (
 					SELECT pg_catalog.count(*)
 					FROM pg_catalog.generate_series((c.running_since AT TIME ZONE c.timezone)::pg_catalog.date, c.due_date, '1 day')
 						AS d (day)
-					WHERE d.day::pg_catalog.date <> (c.first_at AT TIME ZONE c.timezone)::pg_catalog.date
+					WHERE d.day::pg_catalog.date > c.last_date
 						AND oms.check_open(c.due_calendar,
 							GREATEST(c.running_since, d.day::pg_catalog.timestamp AT TIME ZONE c.timezone),
 							(d.day::pg_catalog.date + 1)::pg_catalog.timestamp AT TIME ZONE c.timezone) > 0))
@@ -3323,7 +3358,7 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 	SELECT 'clock', y.ticket_id, pg_catalog.format('the ticket, cycle %s: it has no clock', y.cycle)
 	FROM oms.check_ticket_cycle AS y
 	JOIN oms.ticket_state AS t ON t.ticket_id = y.ticket_id
-	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id AND w.definition ? 'slaMins'
+	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id AND w.definition ?| '{slaMins,slaDays}'
 	LEFT JOIN oms.stage_state AS s ON s.ticket_id = y.ticket_id AND s.stage_no = 0
 	WHERE COALESCE(s.cycle, 0) < y.cycle
 	UNION ALL
@@ -3346,7 +3381,7 @@ CREATE VIEW oms.check_holds (kind, ticket, detail) AS
 	CROSS JOIN LATERAL (VALUES
 		(e.status IS DISTINCT FROM CASE h.stage_no WHEN 0 THEN 'ticket_held' ELSE 'on_hold' END
 			OR e.stage IS DISTINCT FROM g.stage OR e.at <> h.held_at, 'the timeline says otherwise'),
-		(h.lifted_at < h.held_at OR h.lifted_at > h.until, 'it was lifted too early or too late'),
+		(h.lifted_at < h.held_at OR h.lifted_at > GREATEST(h.until, h.held_at), 'it was lifted too early or too late'),
 		(h.lifted_at IS NULL AND t.status IN ('d', 'x'), 'it still holds, and the ticket is closed'),
 		(h.lifted_at IS NULL AND h.stage_no > 0 AND COALESCE(s.status, 'w') <> 'h', 'it still holds a stage that goes on'))
 		AS p (found, problem)
@@ -3440,7 +3475,7 @@ CREATE VIEW oms.check_timers (kind, ticket, detail) AS
 			FROM oms.stage_state AS w
 			JOIN oms.ticket_state AS t ON t.ticket_id = w.ticket_id
 			LEFT JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = w.stage_no
-			LEFT JOIN oms.calendar AS a ON a.calendar_id = w.calendar_id AND a.current
+			LEFT JOIN oms.check_calendar AS a ON a.calendar_id = w.calendar_id
 			WHERE w.stage_no = 0 OR g.stage IS NOT NULL
 		) AS y
 	) AS r
@@ -3595,6 +3630,7 @@ CREATE VIEW oms.check_all (kind, ticket, detail) AS
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_dispatch AS c
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_stuck AS c
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_breach AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_calendars AS c
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_clock AS c
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_holds AS c
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_hands AS c
@@ -3650,7 +3686,7 @@ REVOKE ALL ON TYPE oms.archived_stage, oms.archived_ticket, oms.check_archive, o
 	oms.ticket_state_archive, oms.timeline_archive,
 	oms.aging, oms.finished_stage, oms.open_stage, oms.lake_stage, oms.lake_ticket, oms.queue, oms.report_done, oms.report_event, oms.report_open, oms.rollup, oms.rollup_ahead,
 	oms.rollup_state, oms.workload,
-	oms.absence, oms.attachment, oms.calendar, oms.clock_segment, oms.hold, oms.hold_reason, oms.stage_past, oms.check_all, oms.check_any_row, oms.check_clock, oms.check_clock_row, oms.check_hands, oms.check_held, oms.check_holds,
+	oms.absence, oms.attachment, oms.calendar, oms.clock_segment, oms.hold, oms.hold_reason, oms.stage_past, oms.check_all, oms.check_any_row, oms.check_calendar, oms.check_calendars, oms.check_clock, oms.check_clock_row, oms.check_hands, oms.check_held, oms.check_holds,
 	oms.check_segment, oms.check_segments, oms.check_stop, oms.check_stops, oms.check_ticket_cycle, oms.check_ticket_step, oms.check_watch, oms.check_breach, oms.check_chain,
 	oms.check_counters, oms.check_cycle, oms.check_dispatch, oms.check_edge, oms.check_fold,
 	oms.check_graph, oms.check_guard, oms.check_guards, oms.check_move, oms.check_moves, oms.check_numbers,

@@ -103,6 +103,7 @@ typedef struct OmsGraph
 	const char *owner;			/* NULL: nobody */
 	const char *calendar;		/* NULL: 24x7 */
 	int			sla_mins;		/* of the whole ticket, -1: none */
+	int			sla_days;		/* likewise */
 	int			nstages;
 	OmsStageDef *stages;		/* [0] is stage number 1 */
 	int		   *by_id;			/* stage numbers sorted by id, for oms_graph_find */
@@ -192,6 +193,7 @@ typedef enum OmsEventKind
 	OMS_EV_FAILED,
 	OMS_EV_CANCELLED,
 	OMS_EV_CLOCK_CHANGED,
+	OMS_EV_NO_DUE_TIME,
 	OMS_EV_WARNING,
 	OMS_EV_BREACHED,
 	OMS_EV_ESCALATED,
@@ -209,6 +211,9 @@ typedef enum OmsEventKind
 
 /* A timestamp that is not there; stored as NULL */
 #define OMS_NEVER		DT_NOBEGIN
+
+/* A date that is not there; stored as NULL */
+#define OMS_NO_DATE		PG_INT32_MIN
 
 /* ---- a ticket in the middle of a change ---- */
 
@@ -252,6 +257,7 @@ typedef struct OmsStage
 	int64		limit_us;		/* open time that it allows, OMS_NO_LENGTH: no clock */
 	int64		consumed_us;	/* open time used up before running_since */
 	int			consumed_days;	/* open dates used up before running_since */
+	int			last_date;		/* the last that was used up or does not count, OMS_NO_DATE: no limit in days */
 	int			warned;			/* thresholds that have passed */
 	int		   *steps;			/* how often each escalation step has fired; NULL: none has */
 
@@ -365,7 +371,8 @@ typedef struct OmsTicket
 	const char *applicant;		/* written at opening only */
 	const char *opened_by;		/* likewise */
 
-	TimestampTz now;			/* the one reading of the clock of this change */
+	TimestampTz real_now;		/* the one reading of the clock of this change */
+	TimestampTz now;			/* the same, but never earlier than the last event */
 	Jsonb	   *data;			/* NULL: not loaded */
 	Jsonb	   *outputs;		/* {"stages": {id: output}} of what conditions name; NULL: not loaded */
 

@@ -20,21 +20,33 @@
 #include "worker/tick.h"
 
 PG_FUNCTION_INFO_V1(oms_create_calendar);
+PG_FUNCTION_INFO_V1(oms_calendar_problem);
 PG_FUNCTION_INFO_V1(oms_business_time);
 PG_FUNCTION_INFO_V1(oms_business_add);
 PG_FUNCTION_INFO_V1(oms_us_federal_holidays);
 
 /*
- * Raise the first problem of a definition that has one.
+ * Raise the first problem of a definition that has one, and warn of a time zone that other servers may not
+ * have.
  */
 static void
-check_or_error(Jsonb *definition)
+check_definition(const char *name, Jsonb *definition)
 {
 	List	   *problems = NIL;
+	OmsCalendar *calendar = oms_calendar_compile(definition, &problems);
 	OmsProblem *problem;
+	const char *zone;
 
-	if (oms_calendar_compile(definition, &problems) != NULL)
+	if (calendar != NULL)
+	{
+		zone = oms_zone_of_link(calendar->timezone);
+		if (zone != NULL)
+			ereport(WARNING,
+					(errmsg("time zone %s of calendar \"%s\" is a link to another: prefer %s",
+							calendar->timezone, name, zone),
+					 errhint("Servers can come without such names, and could then not read the calendar.")));
 		return;
+	}
 	problem = linitial(problems);
 	ereport(ERROR,
 			(errcode(OMS_ERR_INVALID_DEFINITION),
@@ -58,7 +70,7 @@ oms_create_calendar(PG_FUNCTION_ARGS)
 	definition = PG_GETARG_JSONB_P(1);
 	oms_check_size(definition, "definition", oms_max_definition_size, "oms.max_definition_size");
 	oms_call_begin(&call, "oms.create_calendar()");
-	check_or_error(definition);
+	check_definition(name, definition);
 	version = oms_store_create_calendar(name, definition, call.actor.role, oms_clock_now());
 	if (oms_store_at_home())
 		oms_tick_calendars(&call.actor);
@@ -77,6 +89,35 @@ arg_calendar(FunctionCallInfo fcinfo, int n)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown calendar: \"%s\"", name)));
 	return calendar;
+}
+
+/*
+ * The same, and it can be read.
+ */
+static const OmsCalendar *
+arg_good_calendar(FunctionCallInfo fcinfo, int n)
+{
+	const OmsCalendar *calendar = arg_calendar(fcinfo, n);
+
+	if (calendar->problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("calendar \"%s\" cannot be read: %s", calendar->name, calendar->problem),
+				 errhint("Install what this server lacks, or make the next version with oms.create_calendar().")));
+	return calendar;
+}
+
+/*
+ * calendar_problem(calendar text) → text, why it cannot be read; NULL: it can.
+ */
+Datum
+oms_calendar_problem(PG_FUNCTION_ARGS)
+{
+	const OmsCalendar *calendar = arg_calendar(fcinfo, 0);
+
+	if (calendar->problem == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(calendar->problem));
 }
 
 static TimestampTz
@@ -99,7 +140,7 @@ arg_instant(FunctionCallInfo fcinfo, int n, const char *what)
 Datum
 oms_business_time(PG_FUNCTION_ARGS)
 {
-	const OmsCalendar *calendar = arg_calendar(fcinfo, 0);
+	const OmsCalendar *calendar = arg_good_calendar(fcinfo, 0);
 	TimestampTz from = arg_instant(fcinfo, 1, "from");
 	TimestampTz to = arg_instant(fcinfo, 2, "to");
 	Interval   *result = (Interval *) palloc0(sizeof(Interval));
@@ -114,9 +155,10 @@ oms_business_time(PG_FUNCTION_ARGS)
 Datum
 oms_business_add(PG_FUNCTION_ARGS)
 {
-	const OmsCalendar *calendar = arg_calendar(fcinfo, 0);
+	const OmsCalendar *calendar = arg_good_calendar(fcinfo, 0);
 	TimestampTz start = arg_instant(fcinfo, 1, "start");
 	int64		mins;
+	TimestampTz result;
 
 	oms_arg_required(fcinfo, 2, "mins");
 	mins = PG_GETARG_INT32(2);
@@ -124,7 +166,17 @@ oms_business_add(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("mins must not be negative")));
-	PG_RETURN_TIMESTAMPTZ(oms_calendar_add(calendar, start, mins * SECS_PER_MINUTE * USECS_PER_SEC));
+	result = oms_calendar_add(calendar, start, mins * SECS_PER_MINUTE * USECS_PER_SEC);
+	if (result == OMS_NEVER && oms_calendar_ends(calendar) == OMS_NEVER)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	if (result == OMS_NEVER)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("calendar \"%s\" is closed for ten years or more", calendar->name),
+				 errhint("Create the calendar again with hours that go on.")));
+	PG_RETURN_TIMESTAMPTZ(result);
 }
 
 /*

@@ -19,7 +19,9 @@
 #include "api/args.h"
 #include "api/health.h"
 #include "clock.h"
+#include "engine/event.h"
 #include "guc.h"
+#include "store/calendar.h"
 #include "store/cron.h"
 #include "store/figures.h"
 #include "store/identity.h"
@@ -41,6 +43,8 @@ PG_FUNCTION_INFO_V1(oms_health);
 /* Full by that much is too full */
 #define NOTIFY_QUEUE_SHARE	0.5
 #define BACKLOG_EVENTS		(OMS_RING_SIZE / 2)
+/* A calendar that ends is told so many days before */
+#define CALENDAR_DAYS		42
 /* A prepared transaction keeps its tickets locked; two-phase commits take no longer than that */
 #define PREPARED_SECS		300
 
@@ -205,6 +209,39 @@ look_at_timers(OmsHealth *health)
 				   psprintf("timers: late by " INT64_FORMAT " s", late));
 }
 
+/*
+ * A calendar that cannot be read, one that ends soon while clocks run by it, and a clock that no calendar
+ * brings to an end.
+ */
+static void
+look_at_calendars(OmsHealth *health)
+{
+	TimestampTz now = oms_clock_now();
+	const OmsCalendar *endless;
+	OmsTicketId ticket;
+	ListCell   *cell;
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	foreach(cell, oms_store_current_calendars())
+	{
+		const OmsCalendar *calendar = lfirst(cell);
+		TimestampTz ends = oms_calendar_ends(calendar);
+
+		if (calendar->problem != NULL)
+			add_reason(health, OMS_HEALTH_BAD,
+					   psprintf("calendar: %s cannot be read, %s", calendar->name, calendar->problem));
+		else if (ends > now && ends - now < CALENDAR_DAYS * USECS_PER_DAY && oms_store_clock_runs_by(calendar))
+			add_reason(health, OMS_HEALTH_DEGRADED,
+					   psprintf("calendar: %s ends %s, and clocks run by it", calendar->name,
+								oms_time_text(ends)));
+	}
+	endless = oms_store_endless_clock(&ticket);
+	if (endless != NULL && endless->problem == NULL)
+		add_reason(health, OMS_HEALTH_DEGRADED,
+				   psprintf("calendar: %s has no open time, and %s has no due time by it", endless->name,
+							oms_ticket_id_to_text(ticket, number)));
+}
+
 static void
 look_at_numbers(OmsHealth *health)
 {
@@ -234,6 +271,7 @@ look_at_tables(OmsHealth *health)
 	if (!oms_store_at_home() && oms_store_settled())
 		add_reason(health, OMS_HEALTH_BAD,
 				   pstrdup("home: the data belongs to another database or server; oms.activate() if work goes on here"));
+	look_at_calendars(health);
 	if (!health->standby)
 		look_at_timers(health);
 	look_at_numbers(health);

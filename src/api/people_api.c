@@ -199,7 +199,7 @@ read_terms(FunctionCallInfo fcinfo, OmsHold *terms, OmsHoldReason *reason)
 static void
 check_terms(OmsTicket *ticket, const OmsHold *terms, const OmsHoldReason *reason)
 {
-	if (terms->until != OMS_NEVER && terms->until <= ticket->now)
+	if (terms->until != OMS_NEVER && terms->until <= ticket->real_now)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("until must be in the future")));

@@ -23,9 +23,6 @@
 #include "engine/moves.h"
 #include "engine/stopwatch.h"
 
-/* Alarms made up for in one go.  A step that repeats every minute for ever may have missed more; the rest follows. */
-#define MAX_ALARMS	1000
-
 /* In the order in which they fire at one instant */
 typedef enum AlarmKind
 {
@@ -77,8 +74,7 @@ share(int64 whole, int percent)
 static TimestampTz
 shows(const OmsStage *stage, int64 usecs)
 {
-	/* ten thousand years are beyond every timestamp that a clock is asked for */
-	return usecs > INT64CONST(10000) * 366 * USECS_PER_DAY ? OMS_NEVER : oms_watch_shows(stage, usecs);
+	return usecs >= OMS_BEYOND_ALL_CLOCKS ? OMS_NEVER : oms_watch_shows(stage, usecs);
 }
 
 /*
@@ -116,7 +112,7 @@ find_clock_alarm(const OmsTicket *ticket, const OmsStage *stage, Alarm *first)
 	if (def != NULL && stage->warned < def->nwarn)
 		consider(first, ALARM_WARNING, shows(stage, share(stage->limit_us, def->warn_at[stage->warned])));
 	/* a breach is strictly later than the due time */
-	if (stage->breached_at == OMS_NEVER)
+	if (stage->breached_at == OMS_NEVER && stage->due_at != OMS_NEVER)
 		consider(first, ALARM_BREACH, stage->due_at + 1);
 	for (int i = 0; def != NULL && i < def->nsteps; i++)
 		if (consider(first, ALARM_STEP, step_at(def, stage, i)))
@@ -135,6 +131,9 @@ find_calendar(const OmsTicket *ticket, const OmsStage *stage, Alarm *first)
 	if (stage->calendar == NULL || (stage->running_since == OMS_NEVER && stage->paused_at == OMS_NEVER))
 		return;
 	next = ticket->lookup->next_calendar(stage->calendar, &since);
+	/* one that cannot be read says nothing of the time since the clock runs */
+	if (stage->calendar->problem != NULL)
+		since = OMS_NEVER;
 	if (next != NULL &&
 		consider(first, ALARM_CALENDAR, Max(since, Max(stage->running_since, stage->paused_at))))
 		first->calendar = next;
@@ -168,7 +167,8 @@ has_ended(const OmsStage *stage)
 }
 
 /*
- * When something happens to the stage next by itself; OMS_NEVER: nothing will.
+ * When something happens to the stage next by itself; OMS_NEVER: nothing will.  DT_NOEND: nothing, for want
+ * of a due time.
  */
 TimestampTz
 oms_next_alarm(const OmsTicket *ticket, const OmsStage *stage)
@@ -179,7 +179,10 @@ oms_next_alarm(const OmsTicket *ticket, const OmsStage *stage)
 		return OMS_NEVER;
 	find_clock_alarm(ticket, stage, &first);
 	find_other_alarm(stage, &first);
-	return first.kind == ALARM_NONE ? OMS_NEVER : first.at;
+	if (first.kind != ALARM_NONE)
+		return first.at;
+	/* never: but who makes another version of the calendar finds clocks by their timers */
+	return oms_watch_is_endless(stage) ? DT_NOEND : OMS_NEVER;
 }
 
 /* ---- what ---- */
@@ -273,6 +276,12 @@ fire_step(OmsTicket *ticket, OmsStage *stage, int i, TimestampTz at)
 		oms_decide_reassign(ticket, stage, step->reassign_to, note);
 }
 
+static const char *
+due_text(TimestampTz due)
+{
+	return due == OMS_NEVER ? "never" : oms_time_text(due);
+}
+
 static void
 fire_calendar(OmsTicket *ticket, OmsStage *stage, const OmsCalendar *calendar, TimestampTz at)
 {
@@ -287,8 +296,8 @@ fire_calendar(OmsTicket *ticket, OmsStage *stage, const OmsCalendar *calendar, T
 	event = oms_event_add(ticket, OMS_EV_CLOCK_CHANGED, stage, NULL);
 	oms_watch_switch(ticket, stage, calendar, at);
 	event->note = psprintf("calendar %s, version %d, from %s on: due %s, was %s", calendar->name,
-						   calendar->version, oms_time_text(at), oms_time_text(stage->due_at),
-						   oms_time_text(was_due));
+						   calendar->version, oms_time_text(at), due_text(stage->due_at),
+						   due_text(was_due));
 }
 
 /* A lease that ran out is an attempt */
@@ -299,7 +308,7 @@ fire_lease(OmsTicket *ticket, OmsStage *stage)
 	if (stage->attempt < oms_graph_stage(ticket->graph, stage->no)->max_attempts)
 	{
 		stage->attempt++;
-		oms_queue_again(ticket, stage, stage->queued_at);
+		oms_queue_again(ticket, stage, 0);
 	}
 	else
 		oms_fail_for_good(ticket, stage, "no attempts left");
@@ -391,20 +400,25 @@ is_left_to_timer(const OmsStage *stage)
 }
 
 /*
- * What is due first of a stage, if that is earlier than *first; true if it is.
+ * What was due first of a stage by then, if that was earlier than *first; true if it was.
  */
 static bool
-find_earlier(const OmsTicket *ticket, const OmsStage *stage, bool timers, Alarm *first)
+find_earlier(const OmsTicket *ticket, const OmsStage *stage, bool timers, TimestampTz by, Alarm *first)
 {
 	Alarm		own = {ALARM_NONE};
+	Alarm		other = {ALARM_NONE};
 
 	if (has_ended(stage))
 		return false;
 	find_clock_alarm(ticket, stage, &own);
 	find_calendar(ticket, stage, &own);
 	if (timers || !is_left_to_timer(stage))
-		find_other_alarm(stage, &own);
-	if (own.kind == ALARM_NONE || (first->kind != ALARM_NONE && first->at <= own.at))
+		find_other_alarm(stage, &other);
+	/* these go by the real clock; at one instant they come last */
+	if (other.kind != ALARM_NONE && other.at <= ticket->real_now &&
+		(own.kind == ALARM_NONE || other.at < own.at))
+		own = other;
+	if (own.kind == ALARM_NONE || own.at > by || (first->kind != ALARM_NONE && first->at <= own.at))
 		return false;
 	*first = own;
 	return true;
@@ -418,24 +432,24 @@ static int
 fire_due(OmsTicket *ticket, OmsStage *stage, bool timers, TimestampTz by, bool with_ticket)
 {
 	OmsBell    *before = ticket->last_bell;
-	int			fired;
 
-	for (fired = 0; fired < MAX_ALARMS; fired++)
+	for (int fired = 0;; fired++)
 	{
 		Alarm		first = {ALARM_NONE};
 		OmsStage   *whose = stage;
 
 		CHECK_FOR_INTERRUPTS();
-		find_earlier(ticket, stage, timers, &first);
+		find_earlier(ticket, stage, timers, by, &first);
 		if (with_ticket && ticket->n_holds > 0 && ticket->has_clock &&
-			find_earlier(ticket, oms_ticket_clock(ticket), timers, &first))
+			find_earlier(ticket, oms_ticket_clock(ticket), timers, by, &first))
 			whose = oms_ticket_clock(ticket);
-		if (first.kind == ALARM_NONE || first.at > by)
-			break;
+		if (first.kind == ALARM_NONE)
+		{
+			mute_older(ticket, before);
+			return fired;
+		}
 		fire(ticket, whose, &first);
 	}
-	mute_older(ticket, before);
-	return fired;
 }
 
 /*
@@ -455,22 +469,22 @@ void
 oms_catch_up_all(OmsTicket *ticket)
 {
 	OmsBell    *before = ticket->last_bell;
+	Alarm		first;
 
-	for (int fired = 0; fired < MAX_ALARMS; fired++)
+	do
 	{
-		Alarm		first = {ALARM_NONE};
 		OmsStage   *whose = NULL;
 
 		CHECK_FOR_INTERRUPTS();
+		first.kind = ALARM_NONE;
 		for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
-			if (find_earlier(ticket, stage, false, &first))
+			if (find_earlier(ticket, stage, false, ticket->now, &first))
 				whose = stage;
-		if (ticket->has_clock && find_earlier(ticket, oms_ticket_clock(ticket), false, &first))
+		if (ticket->has_clock &&
+			find_earlier(ticket, oms_ticket_clock(ticket), false, ticket->now, &first))
 			whose = oms_ticket_clock(ticket);
-		if (whose == NULL || first.at > ticket->now)
-			break;
 		fire(ticket, whose, &first);
-	}
+	} while (first.kind != ALARM_NONE);
 	mute_older(ticket, before);
 }
 

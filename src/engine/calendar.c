@@ -79,16 +79,6 @@ out_of_range(void)
 			 errmsg("timestamp out of range")));
 }
 
-static void
-never_opens(const OmsCalendar *calendar)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("calendar \"%s\" is closed for ten years or more",
-					calendar->name != NULL ? calendar->name : "?"),
-			 errhint("Create the calendar again with hours that go on.")));
-}
-
 /* ---- pieces ---- */
 
 /*
@@ -280,11 +270,9 @@ oms_calendar_add(const OmsCalendar *calendar, TimestampTz start, int64 usecs)
 
 	if (usecs <= 0)
 		return start;
-	if (calendar == NULL && (pg_add_s64_overflow(start, usecs, &at) || !IS_VALID_TIMESTAMP(at)))
-		out_of_range();
 	if (calendar == NULL)
-		return at;
-	while (at < give_up_at(last_open))
+		return pg_add_s64_overflow(start, usecs, &at) || !IS_VALID_TIMESTAMP(at) ? OMS_NEVER : at;
+	while (calendar->problem == NULL && at < give_up_at(last_open))
 	{
 		Piece		piece;
 		int64		before;
@@ -302,10 +290,7 @@ oms_calendar_add(const OmsCalendar *calendar, TimestampTz start, int64 usecs)
 		usecs -= open;
 		at = piece.to;
 	}
-	if (at >= END_TIMESTAMP - 1)
-		out_of_range();
-	never_opens(calendar);
-	return at;
+	return OMS_NEVER;
 }
 
 /* ---- dates ---- */
@@ -387,12 +372,12 @@ lost_dates(const OmsCalendar *calendar, int after, int last)
 }
 
 /*
- * The n-th open date after a date, as if clocks never changed.
+ * The n-th open date after a date, as if clocks never changed; beyond LAST_DATE if there is none.
  */
 static int
 nth_date(const OmsCalendar *calendar, int date, int n)
 {
-	while (n > 0)
+	while (n > 0 && date <= LAST_DATE)
 	{
 		int64		before = dates_before(calendar, date + 1);
 		int64		found = dates_before(calendar, date + 1 + HORIZON_DAYS) - before;
@@ -400,7 +385,7 @@ nth_date(const OmsCalendar *calendar, int date, int n)
 
 		CHECK_FOR_INTERRUPTS();
 		if (found == 0)
-			never_opens(calendar);
+			return LAST_DATE + 1;
 		found = Min(found, n);
 		/* the first date that completes so many */
 		date++;
@@ -414,8 +399,6 @@ nth_date(const OmsCalendar *calendar, int date, int n)
 				date = middle + 1;
 		}
 		n -= (int) found;
-		if (date > LAST_DATE)
-			out_of_range();
 	}
 	return date;
 }
@@ -436,14 +419,13 @@ oms_calendar_date_end(const OmsCalendar *calendar, int date, TimestampTz *end)
 }
 
 TimestampTz
-oms_calendar_nth_open_date_end(const OmsCalendar *calendar, TimestampTz start, int n)
+oms_calendar_nth_open_date_end(const OmsCalendar *calendar, int date, int n)
 {
-	int			date = calendar == NULL ? date_of(start) : local_date(calendar, start);
-	TimestampTz end = 0;
+	TimestampTz end;
 
 	Assert(n > 0);
 	if (date > LAST_DATE - (calendar == NULL ? n : 0))
-		out_of_range();
+		return OMS_NEVER;
 	if (calendar == NULL)
 		return start_of(date + n + 1);
 	/* for each lost date one more is needed; the last one is not lost, or there would be one more */
@@ -451,26 +433,34 @@ oms_calendar_nth_open_date_end(const OmsCalendar *calendar, TimestampTz start, i
 	{
 		int			next = nth_date(calendar, date, n);
 
+		if (next > LAST_DATE)
+			return OMS_NEVER;
 		n = lost_dates(calendar, date, next);
 		date = next;
 	}
-	if (!date_end(calendar, date, &end))
-		never_opens(calendar);
-	return end;
+	return calendar->problem == NULL && date_end(calendar, date, &end) ? end : OMS_NEVER;
 }
 
 int
-oms_calendar_open_dates(const OmsCalendar *calendar, TimestampTz from, TimestampTz to)
+oms_calendar_open_dates(const OmsCalendar *calendar, int after, int last)
 {
-	int			first;
-	int			last;
-
-	if (calendar == NULL)
-		return Max(date_of(to) - date_of(from), 0);
-	first = local_date(calendar, from);
-	last = local_date(calendar, to);
-	if (last <= first)
+	if (last <= after)
 		return 0;
-	return (int) (dates_before(calendar, last + 1) - dates_before(calendar, first + 1)) -
-		lost_dates(calendar, first, last);
+	if (calendar == NULL)
+		return last - after;
+	return (int) (dates_before(calendar, last + 1) - dates_before(calendar, after + 1)) -
+		lost_dates(calendar, after, last);
+}
+
+TimestampTz
+oms_calendar_ends(const OmsCalendar *calendar)
+{
+	TimestampTz end;
+
+	if (calendar->dates_before[OMS_WEEKDAYS] > 0)
+		return OMS_NEVER;
+	for (int i = calendar->nspecial - 1; i >= 0; i--)
+		if (date_end(calendar, calendar->special[i].date, &end))
+			return end;
+	return OMS_NEVER;
 }

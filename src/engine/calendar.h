@@ -17,6 +17,8 @@
 #include "pgtime.h"
 #include "utils/jsonb.h"
 
+#include "oms.h"
+
 #define OMS_WEEKDAYS	7
 
 /* From one time of the wall clock to another: microseconds after midnight, the end is not open */
@@ -51,6 +53,7 @@ typedef struct OmsCalendar
 	const char *name;			/* NULL: not stored */
 	const char *timezone;
 	pg_tz	   *zone;
+	const char *problem;		/* why a stored one cannot be read, NULL: it can */
 	OmsDayHours week[OMS_WEEKDAYS]; /* from Monday */
 	int64		time_before[OMS_WEEKDAYS + 1];	/* hours of the weekdays before; [7]: of the week */
 	int			dates_before[OMS_WEEKDAYS + 1]; /* open weekdays before */
@@ -66,6 +69,20 @@ typedef struct OmsCalendar
  */
 extern OmsCalendar *oms_calendar_compile(Jsonb *definition, List **problems);
 
+/*
+ * The same for a definition that was good once.  A server can lose what a calendar needs, above all its
+ * time zone; then "problem" says so, and it is what can be read of it, in UTC: it still measures, as well
+ * as it can, but nothing is ever due by it.
+ */
+extern OmsCalendar *oms_calendar_compile_stored(Jsonb *definition);
+
+/* ---- zone_links.c ---- */
+
+/*
+ * The zone that a name of a time zone is an old link to; NULL if it is none.
+ */
+extern const char *oms_zone_of_link(const char *name);
+
 /* ---- calendar.c ---- */
 
 extern bool oms_calendar_is_open(const OmsCalendar *calendar, TimestampTz at);
@@ -78,19 +95,23 @@ extern int64 oms_calendar_measure(const OmsCalendar *calendar, TimestampTz from,
 /*
  * The earliest instant by which so much open time has passed since the start; for 0 or less the
  * start itself.  Never an instant before which the calendar is closed: 60 minutes that begin at 16:00
- * end when it closes at 17:00, not when it opens the next morning.  ERROR 22023 if the calendar stays
- * closed for ten years, 22008 if the result is no timestamp.
+ * end when it closes at 17:00, not when it opens the next morning.  OMS_NEVER if there is none: the
+ * calendar stays closed for ten years, cannot be read, or time itself ends before.
  */
 extern TimestampTz oms_calendar_add(const OmsCalendar *calendar, TimestampTz start, int64 usecs);
 
 /*
+ * The last closing instant of a calendar that ends, such as that of a school year; OMS_NEVER if it goes on
+ * week after week.
+ */
+extern TimestampTz oms_calendar_ends(const OmsCalendar *calendar);
+
+/*
  * Time limits in days.  A date is open if it holds at least one open instant.
  *
- * The last closing instant of the n-th open date after the local date of the start, whatever the time
- * of the start; n from 1.  Open dates on hold are added to n.  Errors as oms_calendar_add.
+ * The last closing instant of the n-th open date after a date; n from 1.  OMS_NEVER as oms_calendar_add.
  */
-extern TimestampTz oms_calendar_nth_open_date_end(const OmsCalendar *calendar, TimestampTz start,
-												  int n);
+extern TimestampTz oms_calendar_nth_open_date_end(const OmsCalendar *calendar, int date, int n);
 
 /*
  * The date that the calendar's wall clock shows, as days since 2000-01-01, and the last closing instant
@@ -100,8 +121,8 @@ extern int	oms_calendar_date(const OmsCalendar *calendar, TimestampTz at);
 extern bool oms_calendar_date_end(const OmsCalendar *calendar, int date, TimestampTz *end);
 
 /*
- * How many open dates come after the local date of `from`, up to and with the one of `to`.
+ * How many open dates come after one date, up to and with another.
  */
-extern int	oms_calendar_open_dates(const OmsCalendar *calendar, TimestampTz from, TimestampTz to);
+extern int	oms_calendar_open_dates(const OmsCalendar *calendar, int after, int last);
 
 #endif							/* OMS_ENGINE_CALENDAR_H */

@@ -670,8 +670,9 @@ sum_up(OmsCalendar *calendar)
 	return open;
 }
 
-OmsCalendar *
-oms_calendar_compile(Jsonb *definition, List **problems)
+/* What can be compiled of a definition, and what is wrong with it */
+static OmsCalendar *
+compile(Jsonb *definition, List **problems)
 {
 	OmsCalendar *calendar = (OmsCalendar *) palloc0(sizeof(OmsCalendar));
 	Check		check = {0};
@@ -680,13 +681,32 @@ oms_calendar_compile(Jsonb *definition, List **problems)
 	initStringInfo(&check.path);
 	appendStringInfoChar(&check.path, '$');
 	check_calendar(&check, definition);
-	if (check.problems == NIL)
-	{
-		settle_specials(calendar);
-		if (!sum_up(calendar))
-			add_problem(&check, "Give a weekday or an exception hours, as in \"mon\": "
-						"[\"09:00-17:00\"].", "the calendar is never open");
-	}
+	settle_specials(calendar);
+	if (!sum_up(calendar) && check.problems == NIL)
+		add_problem(&check, "Give a weekday or an exception hours, as in \"mon\": "
+					"[\"09:00-17:00\"].", "the calendar is never open");
 	*problems = check.problems;
-	return check.problems == NIL ? calendar : NULL;
+	return calendar;
+}
+
+OmsCalendar *
+oms_calendar_compile(Jsonb *definition, List **problems)
+{
+	OmsCalendar *calendar = compile(definition, problems);
+
+	return *problems == NIL ? calendar : NULL;
+}
+
+OmsCalendar *
+oms_calendar_compile_stored(Jsonb *definition)
+{
+	List	   *problems = NIL;
+	OmsCalendar *calendar = compile(definition, &problems);
+
+	if (problems == NIL)
+		return calendar;
+	calendar->problem = ((OmsProblem *) linitial(problems))->problem;
+	if (calendar->zone == NULL)
+		calendar->zone = pg_tzset("GMT");
+	return calendar;
 }

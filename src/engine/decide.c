@@ -2,9 +2,12 @@
  * decide.c
  *		The rules: what a call does to a ticket.
  *
- * Pure: the caller has locked and loaded the ticket, ticket->now is the one reading of the clock, and
+ * Pure: the caller has locked and loaded the ticket, ticket->real_now is the one reading of the clock, and
  * everything that happens is left in the ticket (changed stages, events, bells) for the store to
  * write.  What must be loaded before a call is said with each function.
+ *
+ * The clock can be set back.  What happened goes by ticket->now, since times of a ticket never go back, and
+ * so do its clocks; leases, pauses and ends of holds, which say when something may happen, go by real_now.
  *
  * Every call that changes a stage first lets everything happen that was due before (oms_require, alarm.c):
  * a breach that nobody was there to see comes before what is done now, and a stage done on its due time
@@ -50,7 +53,7 @@ static void
 start_lease(OmsTicket *ticket, OmsStage *stage, int64 lease)
 {
 	stage->lease_us = lease;
-	stage->lease_until = lease == OMS_NO_LENGTH ? OMS_NEVER : ticket->now + lease;
+	stage->lease_until = lease == OMS_NO_LENGTH ? OMS_NEVER : ticket->real_now + lease;
 }
 
 /*
@@ -174,7 +177,7 @@ oms_decide_fail(OmsTicket *ticket, OmsStage *stage, const char *error, bool retr
 
 		stage->attempt++;
 		oms_event_add(ticket, OMS_EV_RETRY, stage, error);
-		oms_queue_again(ticket, stage, pause > 0 ? ticket->now + pause : stage->queued_at);
+		oms_queue_again(ticket, stage, pause);
 	}
 	else
 		oms_fail_for_good(ticket, stage, error);
@@ -199,7 +202,7 @@ oms_decide_retry(OmsTicket *ticket, OmsStage *stage, const char *reason)
 {
 	stage->attempt = 1;
 	oms_event_add(ticket, OMS_EV_RETRY, stage, reason);
-	oms_queue_again(ticket, stage, stage->queued_at);
+	oms_queue_again(ticket, stage, 0);
 	oms_settle(ticket);
 }
 
@@ -222,7 +225,7 @@ oms_decide_reassign(OmsTicket *ticket, OmsStage *stage, const char *owner, const
 		oms_touch(ticket, stage);
 		return;
 	}
-	oms_queue_again(ticket, stage, stage->queued_at);
+	oms_queue_again(ticket, stage, 0);
 	oms_settle(ticket);
 }
 

@@ -1117,19 +1117,29 @@ set_stage_defaults(OmsStageDef *stage)
 }
 
 /*
- * The rules between the keys of a stage.  A key counts as given even if its value is wrong.
+ * The rules between the keys of a time limit.  A key counts as given even if its value is wrong.
  */
-static void
-check_clock(Check *check, JsonbContainer *object, OmsStageDef *stage)
+static bool
+has_limit(Check *check, JsonbContainer *object)
 {
 	bool		mins = has_key(object, "slaMins");
 	bool		days = has_key(object, "slaDays");
-	const char *hint = "Without a time limit there is no clock: add \"slaMins\" or \"slaDays\".";
 
 	if (mins && days)
 		add_problem(check, "A limit is either minutes of open time or open dates.",
 					"%s has both \"slaMins\" and \"slaDays\"", check->subject);
-	if (mins || days)
+	return mins || days;
+}
+
+/*
+ * What needs a time limit.
+ */
+static void
+check_clock(Check *check, JsonbContainer *object, OmsStageDef *stage)
+{
+	const char *hint = "Without a time limit there is no clock: add \"slaMins\" or \"slaDays\".";
+
+	if (has_limit(check, object))
 		return;
 	if (stage->nwarn > 0)
 		add_problem(check, hint, "%s has \"warnAt\" but no time limit", check->subject);
@@ -1404,6 +1414,7 @@ static const KeyRule workflow_keys[] = {
 	 0, OMS_MAX_DESCRIPTION, false},
 	{"owner", check_name, offsetof(OmsGraph, owner), 1, OMS_MAX_NAME, false},
 	{"slaMins", check_int, offsetof(OmsGraph, sla_mins), 0, PG_INT32_MAX, false},
+	{"slaDays", check_int, offsetof(OmsGraph, sla_days), 1, MAX_SLA_DAYS, false},
 	{"calendar", check_name, offsetof(OmsGraph, calendar), 1, OMS_MAX_NAME, false},
 	{"stages", check_stages, 0, 0, 0, true},
 };
@@ -1424,9 +1435,10 @@ check_workflow(Check *check, Jsonb *definition)
 	}
 	else if (!JsonbExtractScalar(&definition->root, &value))
 		value.type = jbvNull;
-	if (object_of(check, &value) != NULL)
-		check_object(check, value.val.binary.data, workflow_keys, lengthof(workflow_keys),
-					 check->graph);
+	if (object_of(check, &value) == NULL)
+		return;
+	check_object(check, value.val.binary.data, workflow_keys, lengthof(workflow_keys), check->graph);
+	has_limit(check, value.val.binary.data);
 }
 
 /* ---- what follows from a good definition ---- */
@@ -1591,7 +1603,7 @@ oms_definition_compile(Jsonb *definition, List **problems)
 	OmsGraph   *graph = (OmsGraph *) palloc0(sizeof(OmsGraph));
 	Check		check = {0};
 
-	graph->sla_mins = -1;
+	graph->sla_mins = graph->sla_days = -1;
 	check.graph = graph;
 	check.hints_left = MAX_ID_HINTS;
 	check.hint_budget = ID_HINT_BUDGET;

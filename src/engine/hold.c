@@ -101,7 +101,8 @@ set_resume_at(OmsTicket *ticket, OmsStage *stage)
 static void
 lift(OmsTicket *ticket, OmsHold *hold, TimestampTz at)
 {
-	hold->lifted_at = at;
+	/* it may have begun before the clock was set back */
+	hold->lifted_at = Max(at, hold->held_at);
 	hold->changed = true;
 	if (hold->stage == OMS_NO_STAGE)
 		ticket->n_holds--;
@@ -214,8 +215,9 @@ go_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 	oms_end_holds(ticket, stage, at);
 	oms_move(ticket, stage, to);
 	if (to == OMS_IN_PROGRESS && stage->lease_us != OMS_NO_LENGTH)
-		stage->lease_until = ticket->now + stage->lease_us;
-	if (to == OMS_QUEUED && stage->ready_at > ticket->now)
+		stage->lease_until = ticket->real_now + stage->lease_us;
+	/* a pause before a retry is not over */
+	if (to == OMS_QUEUED && stage->ready_at > stage->queued_at && stage->ready_at > ticket->real_now)
 		stage->announce_at = stage->ready_at;
 	oms_touch(ticket, stage);
 	if (to == OMS_QUEUED && stage->announce_at == OMS_NEVER)
@@ -252,7 +254,7 @@ oms_end_holds(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 	if (stage->held_at == OMS_NEVER)
 		return;
 	oms_drop_holds(ticket, stage->no);
-	stage->held_us += at - stage->held_at;
+	stage->held_us += Max(at - stage->held_at, 0);
 	stage->held_at = stage->resume_at = OMS_NEVER;
 	stage->held_from = 0;
 }

@@ -460,13 +460,20 @@ oms_give_to(OmsTicket *ticket, OmsStage *stage, OmsEventKind kind, const char *w
 	stage->token = oms_event_add(ticket, kind, stage, note)->seq;
 }
 
+/* Where it stood in the queue; what was queued before the clock was set back is not late for that */
+static TimestampTz
+old_place(const OmsTicket *ticket, const OmsStage *stage)
+{
+	return Min(stage->queued_at, ticket->real_now);
+}
+
 /* Nobody has the stage any more: at its old place in the queue */
 static void
 back_to_queue(OmsTicket *ticket, OmsStage *stage)
 {
 	stage->worker = stage->delegated_by = NULL;
 	stage->started_at = OMS_NEVER;
-	stage->ready_at = stage->queued_at;
+	stage->ready_at = old_place(ticket, stage);
 	oms_move(ticket, stage, OMS_QUEUED);
 }
 
@@ -645,24 +652,27 @@ oms_queue_first(OmsTicket *ticket, int no, const char *note)
 {
 	OmsStage   *stage = unstarted_stage(ticket, no);
 
-	stage->queued_at = stage->ready_at = ticket->now;
-	oms_watch_start(ticket, stage, ticket->now, ticket->n_holds == 0 || !oms_ticket_stops_clocks(ticket));
+	stage->queued_at = ticket->now;
+	stage->ready_at = ticket->real_now;
 	oms_move(ticket, stage, OMS_QUEUED);
 	oms_event_add(ticket, OMS_EV_QUEUED, stage, note);
+	oms_watch_start(ticket, stage, ticket->now, ticket->n_holds == 0 || !oms_ticket_stops_clocks(ticket));
+	oms_touch(ticket, stage);
 	oms_offer(ticket, stage);
 }
 
 /*
- * Queue a stage again within its cycle, at its old place unless it has to wait until ready_at.
+ * Queue a stage again within its cycle, at its old place; with a pause (by the real clock) it can be
+ * claimed only when that is over.
  */
 void
-oms_queue_again(OmsTicket *ticket, OmsStage *stage, TimestampTz ready_at)
+oms_queue_again(OmsTicket *ticket, OmsStage *stage, int64 pause)
 {
 	stage->worker = NULL;
 	stage->delegated_by = NULL;
 	stage->started_at = OMS_NEVER;
-	stage->ready_at = ready_at;
-	stage->announce_at = ready_at > ticket->now ? ready_at : OMS_NEVER;
+	stage->ready_at = pause > 0 ? ticket->real_now + pause : old_place(ticket, stage);
+	stage->announce_at = pause > 0 ? stage->ready_at : OMS_NEVER;
 	oms_move(ticket, stage, OMS_QUEUED);
 	if (stage->announce_at == OMS_NEVER)
 		oms_offer(ticket, stage);

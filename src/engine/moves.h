@@ -12,7 +12,7 @@
 extern void oms_touch(OmsTicket *ticket, OmsStage *stage);
 extern void oms_move(OmsTicket *ticket, OmsStage *stage, OmsStageStatus status);
 extern void oms_queue_first(OmsTicket *ticket, int no, const char *note);
-extern void oms_queue_again(OmsTicket *ticket, OmsStage *stage, TimestampTz ready_at);
+extern void oms_queue_again(OmsTicket *ticket, OmsStage *stage, int64 pause);
 extern void oms_put_back(OmsTicket *ticket, OmsStage *stage);
 extern void oms_give_back(OmsTicket *ticket, OmsStage *stage, const char *note);
 extern void oms_offer(OmsTicket *ticket, OmsStage *stage);

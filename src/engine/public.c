@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #include "engine/decide.h"
@@ -149,90 +150,90 @@ put_stages(OmsPublicView *view)
 
 /* ---- when it may be over ---- */
 
-/*
- * When a stage is done if it takes its time limit: when its clock is due, or what is left of that from
- * now on while it stands, or all of it from when the stages before it are done.
- */
-static TimestampTz
-stage_end(const OmsTicket *ticket, int no, const OmsStage *stage, TimestampTz ready, TimestampTz now)
+static int
+compare_times(const void *a, const void *b)
 {
-	const OmsStageDef *def = oms_graph_stage(ticket->graph, no);
-	const char *name = def->calendar != NULL ? def->calendar : ticket->graph->calendar;
-	const OmsCalendar *calendar;
+	TimestampTz p = *(const TimestampTz *) a;
+	TimestampTz q = *(const TimestampTz *) b;
 
-	if (stage != NULL && stage->due_at != OMS_NEVER)
-		return stage->due_at;
-	if (stage != NULL && stage->paused_at != OMS_NEVER)
-		return oms_calendar_add(stage->calendar, now, stage->limit_us - stage->consumed_us);
-	calendar = name == NULL ? NULL : ticket->lookup->calendar(name);
-	return def->sla_days > 0 ? oms_calendar_nth_open_date_end(calendar, ready, def->sla_days)
-		: oms_calendar_add(calendar, ready, def->sla_mins * USECS_PER_MINUTE);
+	return p < q ? -1 : p > q;
 }
 
 /*
- * When the ticket's own clock is due, or would be if it went on now.
+ * When as many of the stages before one are over as it needs.
  */
 static TimestampTz
-clock_end(const OmsStage *clock, TimestampTz now)
+ready_at(const OmsStageDef *def, const TimestampTz *end, TimestampTz opened)
 {
-	return clock->due_at != OMS_NEVER ? clock->due_at
-		: oms_calendar_add(clock->calendar, now, clock->limit_us - clock->consumed_us);
+	TimestampTz *ends = palloc(sizeof(TimestampTz) * Max(def->ndeps, 1));
+	TimestampTz result;
+
+	for (int i = 0; i < def->ndeps; i++)
+		ends[i] = end[def->deps[i] - 1];
+	qsort(ends, def->ndeps, sizeof(TimestampTz), compare_times);
+	result = def->ndeps == 0 ? opened : ends[def->need - 1];
+	pfree(ends);
+	return result;
 }
 
 /*
- * When the last stage is expected to be done if every one takes its time limit: the longest way
- * through what is not finished.  Stages are settled in the order in which their dependencies allow,
- * which the definition need not have, so go round until nothing changes; each round settles at least
- * one more level of the graph.  OMS_NEVER if no unfinished stage has a limit.
+ * Is the stage, which is not finished, one of those that count?  Not those that citizens are not told of
+ * before they begin: their time would give a threshold away.
+ */
+static bool
+is_expected(const OmsTicket *ticket, const OmsStageDef *def, int no)
+{
+	return oms_set_has(ticket->started, no) ||
+		(!def->manual && def->min_amount == NULL && def->when == NULL);
+}
+
+/*
+ * When the last stage is expected to be done if every one takes its time limit from now on: the longest way
+ * through what is not finished.  Stages are settled in the order in which their dependencies allow, which
+ * the definition need not have.  OMS_NEVER if no unfinished stage has a limit, or one is never due.
  */
 static TimestampTz
 longest_way(const OmsTicket *ticket, TimestampTz now)
 {
 	const OmsGraph *graph = ticket->graph;
 	TimestampTz *end = palloc(sizeof(TimestampTz) * graph->nstages);
-	int		   *open_deps = palloc0(sizeof(int) * graph->nstages);
-	int		   *ready = palloc(sizeof(int) * graph->nstages);
-	int			nready = 0;
-	bool		any = false;
-	TimestampTz last = ticket->opened_at;
+	int		   *open_deps = palloc(sizeof(int) * graph->nstages);
+	int		   *work = palloc(sizeof(int) * graph->nstages);
+	int			nwork = 0;
+	TimestampTz last = OMS_NEVER;
 
 	for (int no = 1; no <= graph->nstages; no++)
 	{
-		const OmsStageDef *def = oms_graph_stage(graph, no);
-
-		end[no - 1] = ticket->opened_at;
-		open_deps[no - 1] = def->ndeps;
-		if (def->ndeps == 0)
-			ready[nready++] = no;
+		open_deps[no - 1] = oms_graph_stage(graph, no)->ndeps;
+		if (open_deps[no - 1] == 0)
+			work[nwork++] = no;
 	}
-	for (int head = 0; head < nready; head++)
+	for (int head = 0; head < nwork; head++)
 	{
-		int			no = ready[head];
+		int			no = work[head];
 		const OmsStageDef *def = oms_graph_stage(graph, no);
 		const OmsStage *stage = oms_ticket_find(ticket, no);
-		bool		finished = oms_set_has(ticket->finished, no);
 
-		if (finished && stage != NULL && stage->finished_at != OMS_NEVER)
-			end[no - 1] = stage->finished_at;
-		else if (!finished && !(def->manual && !oms_set_has(ticket->started, no)))
+		CHECK_FOR_INTERRUPTS();
+		end[no - 1] = ready_at(def, end, ticket->opened_at);
+		if (oms_set_has(ticket->finished, no))
+			end[no - 1] = stage != NULL && stage->finished_at != OMS_NEVER ? stage->finished_at : end[no - 1];
+		else if (is_expected(ticket, def, no))
 		{
-			if (oms_watch_has_clock(ticket, no))
-			{
-				end[no - 1] = stage_end(ticket, no, stage, end[no - 1], now);
-				any = true;
-			}
-			last = Max(last, end[no - 1]);
+			/* what has not begun does so now at the earliest, what is late is done now at the earliest */
+			TimestampTz ready = Max(end[no - 1], now);
+			TimestampTz due = oms_watch_forecast(ticket, no, stage, ready, now);
+
+			if (due == OMS_NEVER && oms_watch_has_clock(ticket, no))
+				return OMS_NEVER;
+			last = Max(last, due);
+			end[no - 1] = Max(due, now);
 		}
 		for (int i = 0; i < def->ndependants; i++)
-		{
-			int			next = def->dependants[i];
-
-			end[next - 1] = Max(end[next - 1], end[no - 1]);
-			if (--open_deps[next - 1] == 0)
-				ready[nready++] = next;
-		}
+			if (--open_deps[def->dependants[i] - 1] == 0)
+				work[nwork++] = def->dependants[i];
 	}
-	return any ? last : OMS_NEVER;
+	return last;
 }
 
 static const char *
@@ -242,8 +243,9 @@ expected_by(const OmsTicket *ticket, TimestampTz now)
 
 	if (ticket->closed_at != OMS_NEVER)
 		return NULL;
-	expected = ticket->clock != NULL && ticket->clock->limit_us != OMS_NO_LENGTH
-		? clock_end(ticket->clock, now) : longest_way(ticket, now);
+	expected = oms_watch_has_clock(ticket, OMS_NO_STAGE)
+		? oms_watch_forecast(ticket, OMS_NO_STAGE, ticket->clock, ticket->opened_at, now)
+		: longest_way(ticket, now);
 	if (expected == OMS_NEVER)
 		return NULL;
 	if (expected < now)

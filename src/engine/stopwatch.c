@@ -7,17 +7,23 @@
  * starts to run, and is none while it stands; a pause is never added to a deadline.
  *
  * A limit in days ends with the last closing time of a date; a date is used up when it closes while the
- * clock runs, so what counts of a hold are the closings in it.  limit_us is then the open time up to
- * there, so that warnings and escalation steps are shares of open time like any other.
+ * clock runs, so what counts of a hold are the closings in it.  last_date is the last one that was used
+ * up or passed, at first that of the start: so none counts twice when closing times or the zone change
+ * later.  limit_us is then the open time up to there, so that warnings and escalation steps are shares of
+ * open time like any other.
+ *
+ * A calendar may not hold what is left of a limit.  Then a clock runs without a due time, which is told
+ * by an event and an alert, until another version of the calendar gives it one.
  *
  * Once breached, the due time stays what it was: it is the promise that was broken.  The stopwatch runs
  * on, since escalation steps are counted by it.
  *
- * Whoever pauses, resumes or switches a clock has added the event before: it is the one that ended the
- * segment.  Order at one instant: evaluate (alarm.c), then stop before pause before start.
+ * Whoever starts, pauses, resumes or switches a clock has added the event before: it is the one that ended
+ * the segment.  Order at one instant: evaluate (alarm.c), then stop before pause before start.
  */
 #include "postgres.h"
 
+#include "engine/event.h"
 #include "engine/graph.h"
 #include "engine/lookup.h"
 #include "engine/stopwatch.h"
@@ -25,7 +31,7 @@
 static int
 limit_days(const OmsTicket *ticket, int no)
 {
-	return no == OMS_NO_STAGE ? -1 : oms_graph_stage(ticket->graph, no)->sla_days;
+	return no == OMS_NO_STAGE ? ticket->graph->sla_days : oms_graph_stage(ticket->graph, no)->sla_days;
 }
 
 static int
@@ -55,52 +61,74 @@ oms_watch_has_clock(const OmsTicket *ticket, int no)
 }
 
 /*
- * Is the date of an instant one that the clock has yet to count: open, not over, and not the one on which
- * the clock started?
+ * The last date that is no matter any more for a clock that runs from then on: one that is over, or was
+ * counted before.
  */
-static bool
-date_counts(const OmsStage *stage, TimestampTz at)
+static int
+date_before(const OmsStage *stage, TimestampTz at)
 {
 	int			date = oms_calendar_date(stage->calendar, at);
 	TimestampTz end;
 
-	return date != oms_calendar_date(stage->calendar, stage->queued_at) &&
-		oms_calendar_date_end(stage->calendar, date, &end) && end > at;
+	if (!oms_calendar_date_end(stage->calendar, date, &end) || end > at)
+		date--;
+	return Max(date, stage->last_date);
 }
 
 /*
- * When a limit in days is over, with so many dates left: a date is used up when it closes while the
- * clock runs.
+ * When what is left of the limit is used up if the clock runs from then on; OMS_NEVER if the calendar
+ * does not hold so much.
  */
 static TimestampTz
-days_end(const OmsStage *stage, TimestampTz at, int left)
+end_of_limit(const OmsTicket *ticket, const OmsStage *stage, TimestampTz at)
 {
-	TimestampTz end;
+	int			left = limit_days(ticket, stage->no) - stage->consumed_days;
 
-	if (!date_counts(stage, at))
-		return oms_calendar_nth_open_date_end(stage->calendar, at, Max(left, 1));
-	if (left > 1)
-		return oms_calendar_nth_open_date_end(stage->calendar, at, left - 1);
-	oms_calendar_date_end(stage->calendar, oms_calendar_date(stage->calendar, at), &end);
-	return end;
+	if (limit_days(ticket, stage->no) < 0)
+		return oms_calendar_add(stage->calendar, at, stage->limit_us - stage->consumed_us);
+	return left <= 0 ? at
+		: oms_calendar_nth_open_date_end(stage->calendar, date_before(stage, at), left);
 }
 
 static void
 run(const OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 {
-	int			days = limit_days(ticket, stage->no);
-
 	stage->running_since = at;
 	stage->paused_at = OMS_NEVER;
 	if (stage->breached_at != OMS_NEVER)
 		return;
-	if (days < 0)
-	{
-		stage->due_at = oms_calendar_add(stage->calendar, at, stage->limit_us - stage->consumed_us);
+	stage->due_at = end_of_limit(ticket, stage, at);
+	if (limit_days(ticket, stage->no) >= 0)
+		stage->limit_us = stage->due_at == OMS_NEVER ? OMS_BEYOND_ALL_CLOCKS
+			: stage->consumed_us + oms_calendar_measure(stage->calendar, at, stage->due_at);
+}
+
+/*
+ * Does the clock run although it will never be due?
+ */
+bool
+oms_watch_is_endless(const OmsStage *stage)
+{
+	return stage->running_since != OMS_NEVER && stage->due_at == OMS_NEVER &&
+		stage->breached_at == OMS_NEVER;
+}
+
+/*
+ * A clock has begun to run: if it will never be due, that must not be silent.
+ */
+static void
+tell_if_endless(OmsTicket *ticket, OmsStage *stage)
+{
+	const OmsCalendar *calendar = stage->calendar;
+
+	if (!oms_watch_is_endless(stage))
 		return;
-	}
-	stage->due_at = days_end(stage, at, days - stage->consumed_days);
-	stage->limit_us = stage->consumed_us + oms_calendar_measure(stage->calendar, at, stage->due_at);
+	oms_event_add(ticket, OMS_EV_NO_DUE_TIME, stage, calendar == NULL
+				  ? "no due time: the limit ends after the end of time"
+				  : calendar->problem == NULL
+				  ? psprintf("no due time: calendar %s has no open time", calendar->name)
+				  : psprintf("no due time: calendar %s cannot be read, %s", calendar->name, calendar->problem));
+	oms_bell_alert(ticket, stage, "no_due_time");
 }
 
 static void
@@ -121,17 +149,39 @@ add_segment(OmsTicket *ticket, const OmsStage *stage, TimestampTz from, Timestam
 	ticket->segments = segment;
 }
 
-/* Take what has passed since the clock runs, and let it stand.  Returns the open time of it. */
+/*
+ * Take what has passed since the clock runs, and let it stand.  Returns the open time of it.
+ */
 static int64
 consume(OmsStage *stage, TimestampTz at)
 {
 	int64		open_us = oms_calendar_measure(stage->calendar, stage->running_since, at);
 
 	stage->consumed_us += open_us;
-	stage->consumed_days += oms_calendar_open_dates(stage->calendar, stage->running_since, at) +
-		date_counts(stage, stage->running_since) - date_counts(stage, at);
+	if (stage->last_date != OMS_NO_DATE)
+	{
+		int			after = date_before(stage, stage->running_since);
+		int			last = date_before(stage, at);
+
+		stage->consumed_days += oms_calendar_open_dates(stage->calendar, after, last);
+		if (last > after)
+			stage->last_date = last;
+	}
 	stage->running_since = OMS_NEVER;
 	return open_us;
+}
+
+/* The limit and the calendar of a clock that starts */
+static void
+begin(const OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+{
+	const char *name = calendar_name(ticket, stage->no);
+
+	oms_watch_clear(stage);
+	stage->calendar = name == NULL ? NULL : ticket->lookup->calendar(name);
+	stage->limit_us = (int64) Max(limit_mins(ticket, stage->no), 0) * USECS_PER_MINUTE;
+	if (limit_days(ticket, stage->no) >= 0)
+		stage->last_date = oms_calendar_date(stage->calendar, at);
 }
 
 /*
@@ -141,18 +191,16 @@ consume(OmsStage *stage, TimestampTz at)
 void
 oms_watch_start(OmsTicket *ticket, OmsStage *stage, TimestampTz at, bool running)
 {
-	const char *name = calendar_name(ticket, stage->no);
-
 	if (!oms_watch_has_clock(ticket, stage->no))
 		return;
-	stage->calendar = name == NULL ? NULL : ticket->lookup->calendar(name);
-	stage->limit_us = (int64) Max(limit_mins(ticket, stage->no), 0) * USECS_PER_MINUTE;
+	begin(ticket, stage, at);
 	run(ticket, stage, at);
 	if (!running)
 	{
 		stage->running_since = stage->due_at = OMS_NEVER;
 		stage->paused_at = at;
 	}
+	tell_if_endless(ticket, stage);
 }
 
 /*
@@ -171,16 +219,20 @@ oms_watch_pause(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 		stage->due_at = OMS_NEVER;
 }
 
-/* A clock that stood has not noticed that its calendar changed */
-static void
-follow_calendar(const OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+/*
+ * The calendar by which a clock goes on that stood until then: it has not noticed new versions.
+ */
+static const OmsCalendar *
+calendar_at(const OmsTicket *ticket, const OmsStage *stage, TimestampTz at)
 {
+	const OmsCalendar *calendar = stage->calendar;
 	const OmsCalendar *next;
 	TimestampTz since;
 
-	while (stage->calendar != NULL &&
-		   (next = ticket->lookup->next_calendar(stage->calendar, &since)) != NULL && since <= at)
-		stage->calendar = next;
+	while (calendar != NULL &&
+		   (next = ticket->lookup->next_calendar(calendar, &since)) != NULL && since <= at)
+		calendar = next;
+	return calendar;
 }
 
 /*
@@ -191,9 +243,12 @@ oms_watch_resume(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 {
 	if (stage->paused_at == OMS_NEVER)
 		return;
+	/* the clock of the machine may have been set back since */
+	at = Max(at, stage->paused_at);
 	add_segment(ticket, stage, stage->paused_at, at, 0, false);
-	follow_calendar(ticket, stage, at);
+	stage->calendar = calendar_at(ticket, stage, at);
 	run(ticket, stage, at);
+	tell_if_endless(ticket, stage);
 }
 
 /*
@@ -214,7 +269,30 @@ oms_watch_clear(OmsStage *stage)
 	stage->running_since = stage->paused_at = stage->due_at = stage->breached_at = OMS_NEVER;
 	stage->limit_us = OMS_NO_LENGTH;
 	stage->consumed_us = stage->consumed_days = stage->warned = 0;
+	stage->last_date = OMS_NO_DATE;
 	stage->steps = NULL;
+}
+
+/*
+ * Use up the dates that were still to close by one version of the calendar, and are over by the next.
+ */
+static void
+use_dates_ended_by(OmsStage *stage, const OmsCalendar *next, TimestampTz at)
+{
+	int			first = Max(oms_calendar_date(stage->calendar, at), stage->last_date + 1);
+	int			today = oms_calendar_date(next, at);
+	TimestampTz was_end;
+	TimestampTz end;
+
+	/* a few at most: no zone is two days away from another */
+	for (int date = first; date <= today; date++)
+	{
+		if (!oms_calendar_date_end(stage->calendar, date, &was_end) || was_end <= at ||
+			!oms_calendar_date_end(next, date, &end) || end > at)
+			continue;
+		stage->consumed_days++;
+		stage->last_date = date;
+	}
 }
 
 /*
@@ -226,10 +304,15 @@ oms_watch_switch(OmsTicket *ticket, OmsStage *stage, const OmsCalendar *calendar
 	TimestampTz from = stage->running_since;
 
 	if (from != OMS_NEVER)
+	{
 		add_segment(ticket, stage, from, at, consume(stage, at), true);
+		if (stage->last_date != OMS_NO_DATE)
+			use_dates_ended_by(stage, calendar, at);
+	}
 	stage->calendar = calendar;
 	if (from != OMS_NEVER)
 		run(ticket, stage, at);
+	tell_if_endless(ticket, stage);
 }
 
 /*
@@ -241,4 +324,30 @@ oms_watch_shows(const OmsStage *stage, int64 usecs)
 {
 	return stage->running_since == OMS_NEVER ? OMS_NEVER
 		: oms_calendar_add(stage->calendar, stage->running_since, usecs - stage->consumed_us);
+}
+
+/*
+ * When the limit of a stage (or ticket) that has not ended is used up: when it is due; as if it went on now
+ * while its clock stands; and from `ready` on if it has yet to start.  OMS_NEVER if it has no limit, or the
+ * calendar does not hold so much.
+ */
+TimestampTz
+oms_watch_forecast(const OmsTicket *ticket, int no, const OmsStage *stage, TimestampTz ready, TimestampTz now)
+{
+	OmsStage	trial;
+
+	if (!oms_watch_has_clock(ticket, no))
+		return OMS_NEVER;
+	if (stage != NULL && (stage->due_at != OMS_NEVER || stage->running_since != OMS_NEVER))
+		return stage->due_at;
+	if (stage != NULL && stage->paused_at != OMS_NEVER)
+	{
+		trial = *stage;
+		trial.calendar = calendar_at(ticket, stage, now);
+		return end_of_limit(ticket, &trial, now);
+	}
+	memset(&trial, 0, sizeof(OmsStage));
+	trial.no = no;
+	begin(ticket, &trial, ready);
+	return end_of_limit(ticket, &trial, ready);
 }

@@ -7,6 +7,9 @@
 
 #include "oms.h"
 
+/* More open time than any clock will show: ten thousand years */
+#define OMS_BEYOND_ALL_CLOCKS	(INT64CONST(10000) * 366 * USECS_PER_DAY)
+
 extern bool oms_watch_has_clock(const OmsTicket *ticket, int no);
 extern void oms_watch_start(OmsTicket *ticket, OmsStage *stage, TimestampTz at, bool running);
 extern void oms_watch_pause(OmsTicket *ticket, OmsStage *stage, TimestampTz at);
@@ -15,6 +18,9 @@ extern void oms_watch_stop(OmsStage *stage, TimestampTz at);
 extern void oms_watch_clear(OmsStage *stage);
 extern void oms_watch_switch(OmsTicket *ticket, OmsStage *stage,
 							 const struct OmsCalendar *calendar, TimestampTz at);
+extern bool oms_watch_is_endless(const OmsStage *stage);
 extern TimestampTz oms_watch_shows(const OmsStage *stage, int64 usecs);
+extern TimestampTz oms_watch_forecast(const OmsTicket *ticket, int no, const OmsStage *stage,
+									  TimestampTz ready, TimestampTz now);
 
 #endif							/* OMS_STOPWATCH_H */

@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/timestamp.h"
 
 #include "engine/calendar.h"
@@ -67,6 +68,8 @@ stage_row(OmsWriter *writer, const OmsTicket *ticket, const OmsStage *stage)
 	oms_slot_set_int(slot, STAGE_LEVEL, stage->level);
 	oms_slot_set_int(slot, STAGE_OUTPUT_SEQ, stage->output_seq);
 	oms_slot_set_int(slot, STAGE_CONSUMED_DAYS, stage->consumed_days);
+	if (stage->last_date != OMS_NO_DATE)
+		oms_slot_set(slot, STAGE_LAST_DATE, DateADTGetDatum(stage->last_date));
 	oms_slot_set_int(slot, STAGE_CALENDAR_ID, calendar_id(stage->calendar));
 	oms_slot_set_int(slot, STAGE_WARNED, stage->warned);
 	oms_slot_set(slot, STAGE_NO, Int16GetDatum(stage->no));

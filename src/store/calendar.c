@@ -100,16 +100,11 @@ compile_row(TupleTableSlot *slot)
 											  ALLOCSET_SMALL_SIZES);
 	Jsonb	   *definition = DatumGetJsonbP(slot->tts_values[CALENDAR_DEFINITION]);
 	MemoryContext old = MemoryContextSwitchTo(own);
-	List	   *problems = NIL;
-	OmsCalendar *calendar = oms_calendar_compile(definition, &problems);
+	OmsCalendar *calendar = oms_calendar_compile_stored(definition);
 
-	if (calendar != NULL)
-	{
-		calendar->calendar_id = DatumGetInt32(slot->tts_values[CALENDAR_ID]);
-		calendar->version = DatumGetInt32(slot->tts_values[CALENDAR_VERSION]);
-		calendar->name = TextDatumGetCString(slot->tts_values[CALENDAR_NAME]);
-		MemoryContextSetParent(own, calendar_context);
-	}
+	calendar->calendar_id = DatumGetInt32(slot->tts_values[CALENDAR_ID]);
+	calendar->version = DatumGetInt32(slot->tts_values[CALENDAR_VERSION]);
+	calendar->name = TextDatumGetCString(slot->tts_values[CALENDAR_NAME]);
 	MemoryContextSwitchTo(old);
 	return calendar;
 }
@@ -132,8 +127,7 @@ compile_stored(int calendar_id)
 	if (calendar == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("stored definition of calendar number %d is missing or damaged", calendar_id),
-				 errhint("Its time zone must be one that this server knows.")));
+				 errmsg("calendar number %d is missing", calendar_id)));
 	return calendar;
 }
 
@@ -149,6 +143,10 @@ oms_store_calendar_by_id(int calendar_id)
 		return entry->calendar;
 	/* entered only when whole, so that an error in between leaves nothing behind */
 	calendar = compile_stored(calendar_id);
+	/* the server may get what this one lacks */
+	if (calendar->problem != NULL)
+		return calendar;
+	MemoryContextSetParent(GetMemoryChunkContext(calendar), calendar_context);
 	entry = hash_search(calendars, &calendar_id, HASH_ENTER, NULL);
 	entry->calendar = calendar;
 	return calendar;
@@ -167,6 +165,23 @@ oms_store_calendar(const char *name)
 		calendar_id = DatumGetInt32(scan.slot->tts_values[CALENDAR_ID]);
 	oms_scan_end(&scan);
 	return calendar_id == 0 ? NULL : oms_store_calendar_by_id(calendar_id);
+}
+
+List *
+oms_store_current_calendars(void)
+{
+	OmsScan		scan;
+	List	   *numbers = NIL;
+	ListCell   *cell;
+
+	scan.nkeys = 0;
+	oms_scan_begin(&scan, "calendar", "calendar_current", CALENDAR_COLUMNS, AccessShareLock);
+	while (oms_scan_next(&scan))
+		numbers = lappend_int(numbers, DatumGetInt32(scan.slot->tts_values[CALENDAR_ID]));
+	oms_scan_end(&scan);
+	foreach(cell, numbers)
+		lfirst(cell) = unconstify(OmsCalendar *, oms_store_calendar_by_id(lfirst_int(cell)));
+	return numbers;
 }
 
 const OmsCalendar *

@@ -23,6 +23,11 @@ extern const OmsCalendar *oms_store_calendar_by_id(int calendar_id);
  */
 extern const OmsCalendar *oms_store_next_calendar(const OmsCalendar *calendar, TimestampTz *since);
 
+/*
+ * The current versions of all calendars (const OmsCalendar *), by name.
+ */
+extern List *oms_store_current_calendars(void);
+
 extern int	oms_store_create_calendar(const char *name, Jsonb *definition, const char *actor,
 									  TimestampTz now);
 

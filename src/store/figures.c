@@ -16,6 +16,7 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "store/calendar.h"
 #include "store/figures.h"
 #include "store/row.h"
 #include "store/spi.h"
@@ -181,6 +182,49 @@ oms_store_first_timer(bool (*skip) (OmsTicketId ticket, int stage))
 			first = DatumGetTimestampTz(scan.slot->tts_values[STAGE_TIMER_AT]);
 	oms_scan_end(&scan);
 	return first;
+}
+
+/*
+ * Does a clock run by this version of a calendar?  Walks all timers if none does.
+ */
+bool
+oms_store_clock_runs_by(const OmsCalendar *calendar)
+{
+	OmsScan		scan;
+	bool		found = false;
+
+	scan.nkeys = 0;
+	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, AccessShareLock);
+	while (!found && oms_scan_next(&scan))
+	{
+		CHECK_FOR_INTERRUPTS();
+		found = DatumGetInt32(scan.slot->tts_values[STAGE_CALENDAR_ID]) == calendar->calendar_id &&
+			!scan.slot->tts_isnull[STAGE_RUNNING_SINCE];
+	}
+	oms_scan_end(&scan);
+	return found;
+}
+
+/*
+ * The calendar and the ticket of a clock that runs without a due time; NULL if there is none.  One that
+ * has other timers before is found when those are over.
+ */
+const OmsCalendar *
+oms_store_endless_clock(OmsTicketId *ticket)
+{
+	OmsScan		scan;
+	int			calendar_id = 0;
+
+	scan.nkeys = 0;
+	oms_scan_key_after(&scan, timestamp_gt, TimestampTzGetDatum(END_TIMESTAMP - 1));
+	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, AccessShareLock);
+	if (oms_scan_next(&scan))
+	{
+		calendar_id = DatumGetInt32(scan.slot->tts_values[STAGE_CALENDAR_ID]);
+		*ticket = DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]);
+	}
+	oms_scan_end(&scan);
+	return calendar_id == 0 ? NULL : oms_store_calendar_by_id(calendar_id);
 }
 
 /*

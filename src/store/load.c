@@ -14,6 +14,7 @@
 #include "utils/array.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 #include "utils/snapmgr.h"
@@ -187,7 +188,8 @@ lock_ticket(OmsTicketId id, LockWaitPolicy wait, bool *gone)
 
 	oms_bell_locked(id);
 	oms_store_fresh_snapshot();
-	ticket->now = Max(oms_clock_now(), ticket->last_at);
+	ticket->real_now = oms_clock_now();
+	ticket->now = Max(ticket->real_now, ticket->last_at);
 	return ticket;
 }
 
@@ -305,7 +307,7 @@ oms_store_new(const OmsGraph *graph, OmsTicketId id, TimestampTz now)
 	ticket->graph = graph;
 	ticket->lookup = &lookup;
 	ticket->status = OMS_TICKET_OPEN;
-	ticket->opened_at = ticket->now = ticket->last_at = now;
+	ticket->opened_at = ticket->now = ticket->real_now = ticket->last_at = now;
 	ticket->closed_at = OMS_NEVER;
 	ticket->finished = palloc(sizeof(OmsStageSet));
 	ticket->started = palloc(sizeof(OmsStageSet));
@@ -343,6 +345,8 @@ read_clock(const OmsTicket *ticket, const TupleTableSlot *slot, OmsStage *stage)
 	stage->limit_us = oms_slot_length(slot, STAGE_LIMIT_US);
 	stage->consumed_us = DatumGetInt64(slot->tts_values[STAGE_CONSUMED_US]);
 	stage->consumed_days = oms_slot_int(slot, STAGE_CONSUMED_DAYS);
+	stage->last_date = slot->tts_isnull[STAGE_LAST_DATE] ? OMS_NO_DATE
+		: DatumGetDateADT(slot->tts_values[STAGE_LAST_DATE]);
 	stage->warned = oms_slot_int(slot, STAGE_WARNED);
 	if (stage->no != OMS_NO_STAGE)
 		stage->steps = read_steps(slot, ticket->id, oms_graph_stage(ticket->graph, stage->no)->nsteps);

@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "store/calendar.h"
+#include "store/slot.h"
 #include "store/spi.h"
 #include "store/store.h"
 #include "store/tables.h"
@@ -29,6 +30,15 @@ lock_current(OmsScan *scan, OmsTicket **ticket)
 	if (*ticket == NULL)
 		return NULL;
 	return oms_store_stage(*ticket, DatumGetInt16(scan->slot->tts_values[STAGE_NO]));
+}
+
+/*
+ * Can a queued stage be claimed now, or is it in a pause before a retry?
+ */
+static bool
+is_claimable(TimestampTz announce_at, TimestampTz now)
+{
+	return announce_at == OMS_NEVER || announce_at <= now;
 }
 
 /*
@@ -52,14 +62,14 @@ oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor visit, void
 		OmsTicket  *ticket;
 		OmsStage   *stage;
 
-		if (DatumGetTimestampTz(scan.slot->tts_values[STAGE_READY_AT]) > now ||
+		if (!is_claimable(oms_slot_time(scan.slot, STAGE_ANNOUNCE_AT), now) ||
 			!oms_store_seems_queued(DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]),
 									DatumGetInt16(scan.slot->tts_values[STAGE_NO])))
 			continue;
 		old = MemoryContextSwitchTo(step);
 		stage = lock_current(&scan, &ticket);
 		if (stage != NULL && stage->status == OMS_QUEUED && strcmp(stage->owner, owner) == 0 &&
-			stage->ready_at <= ticket->now)
+			is_claimable(stage->announce_at, ticket->real_now))
 			more = visit(context, ticket, stage);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(step);
@@ -103,12 +113,12 @@ oms_store_look(OmsLook *look, OmsSeen seen, void *context)
 	{
 		OmsTicketId id = DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]);
 		int			no = DatumGetInt16(scan.slot->tts_values[STAGE_NO]);
-		TimestampTz ready_at = DatumGetTimestampTz(scan.slot->tts_values[STAGE_READY_AT]);
+		TimestampTz announce_at = oms_slot_time(scan.slot, STAGE_ANNOUNCE_AT);
 		bool		could;
 
-		if (ready_at > look->now)
+		if (!is_claimable(announce_at, look->now))
 		{
-			look->next = Min(look->next, ready_at);
+			look->next = Min(look->next, announce_at);
 			continue;
 		}
 		old = MemoryContextSwitchTo(step);
