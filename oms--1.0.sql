@@ -993,7 +993,7 @@ COMMENT ON FUNCTION oms.set_hold_reason(text, bool, text, int, text) IS 'registe
 
 CREATE FUNCTION oms.set_absence(person text, "from" timestamptz, "to" timestamptz, delegate text DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_set_absence' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a person (an owner or a member of one) is away in [from, to) and gets no new work; delegate stands in. Takes the place of the absences that it overlaps. 22023';
+COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a person (an owner or a member of one) is away in [from, to) and gets no new work; delegate stands in. Takes the place of the one that begins then, and of the parts of others that it overlaps. 22023';
 
 CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;
@@ -2093,11 +2093,12 @@ CREATE FUNCTION oms.bottlenecks("from" timestamptz, "to" timestamptz, workflow t
 	AS $$
 		WITH part AS (
 			SELECT f.workflow_id, f.stage_no, sum(f.finished) AS finished, sum(f.breached) AS breached, sum(f.wait_us) AS wait_us,
-				sum(f.work_us) AS work_us, sum(f.hold_us) AS hold_us, sum(f.rework_us) AS rework_us, 0 AS open
+				sum(f.work_us) AS work_us, sum(f.hold_us) AS hold_us, sum(f.rework_us) AS rework_us, 0 AS open,
+				min(f.at) AS first_at
 			FROM oms.report_finished(bottlenecks."from", bottlenecks."to", 'f', '1 hour') AS f
 			GROUP BY f.workflow_id, f.stage_no
 			UNION ALL
-			SELECT o.workflow_id, o.stage_no, 0, 0, 0, 0, 0, 0, count(*)
+			SELECT o.workflow_id, o.stage_no, 0, 0, 0, 0, 0, 0, count(*), NULL
 			FROM oms.report_open AS o
 			GROUP BY o.workflow_id, o.stage_no
 		), stage AS (
@@ -2110,9 +2111,9 @@ CREATE FUNCTION oms.bottlenecks("from" timestamptz, "to" timestamptz, workflow t
 			WHERE bottlenecks.workflow IS NULL OR w.name = bottlenecks.workflow
 			GROUP BY w.name, g.stage
 		), days AS (
-			SELECT CASE WHEN isfinite(COALESCE(bottlenecks."from", '-infinity')) AND bottlenecks."from" < b.ends
-				THEN EXTRACT(epoch FROM b.ends - bottlenecks."from") / 86400 END AS days
-			FROM (SELECT LEAST(COALESCE(bottlenecks."to", 'infinity'), oms.clock()) AS ends) AS b
+			SELECT CASE WHEN b.begins < b.ends THEN EXTRACT(epoch FROM b.ends - b.begins) / 86400 END AS days
+			FROM (SELECT LEAST(COALESCE(bottlenecks."to", 'infinity'), oms.clock()) AS ends,
+				COALESCE(NULLIF(bottlenecks."from", '-infinity'), (SELECT min(p.first_at) FROM part AS p)) AS begins) AS b
 		)
 		SELECT s.workflow, s.stage, s.finished::bigint, s.total_us::float8 * '1 microsecond'::interval,
 			round(s.total_us / NULLIF(sum(s.total_us) OVER (), 0), 4)::float8,
@@ -3381,7 +3382,7 @@ CREATE VIEW oms.check_holds (kind, ticket, detail) AS
 	CROSS JOIN LATERAL (VALUES
 		(e.status IS DISTINCT FROM CASE h.stage_no WHEN 0 THEN 'ticket_held' ELSE 'on_hold' END
 			OR e.stage IS DISTINCT FROM g.stage OR e.at <> h.held_at, 'the timeline says otherwise'),
-		(h.lifted_at < h.held_at OR h.lifted_at > GREATEST(h.until, h.held_at), 'it was lifted too early or too late'),
+		(h.lifted_at < h.held_at OR h.until IS NOT NULL AND h.lifted_at > GREATEST(h.until, h.held_at), 'it was lifted too early or too late'),
 		(h.lifted_at IS NULL AND t.status IN ('d', 'x'), 'it still holds, and the ticket is closed'),
 		(h.lifted_at IS NULL AND h.stage_no > 0 AND COALESCE(s.status, 'w') <> 'h', 'it still holds a stage that goes on'))
 		AS p (found, problem)

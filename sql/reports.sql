@@ -146,6 +146,8 @@ SET oms.now = '2026-03-02 11:30';
 SELECT oms.stage_done(ticket, 's') FROM ratios WHERE n = 150;
 SELECT stage, finished, met, breached, p50, p90, p99, wait, work FROM oms.sla_report('2026-03-02', '2026-03-03', 'Ratios') WHERE stage IS NOT NULL;
 SELECT stage, finished, total, share, mean, breached, breach_share, open, days_to_clear FROM oms.bottlenecks('2026-03-02', '2026-03-03', 'Ratios');
+-- without a beginning, from the first that was finished on
+SELECT stage, open, days_to_clear IS NOT NULL AS pace FROM oms.bottlenecks(NULL, '2026-03-03', 'Ratios');
 
 -- ---- rolled up ----
 SELECT * FROM pg_temp.all_differ();

@@ -380,10 +380,16 @@ oms_store_was_assigned(const OmsCandidate *candidate)
 
 /* ---- absences ---- */
 
-static OmsStatement delete_absence = {
-	.sql = "DELETE FROM oms.absence WHERE person OPERATOR(pg_catalog.=) $1"
+static OmsStatement clear_absences = {
+	.sql = "WITH gone AS (DELETE FROM oms.absence WHERE person OPERATOR(pg_catalog.=) $1"
 	" AND from_at OPERATOR(pg_catalog.<=) $3 AND to_at OPERATOR(pg_catalog.>) $2"
-	" AND (from_at OPERATOR(pg_catalog.<) $3 OR from_at OPERATOR(pg_catalog.=) $2)",
+	" AND (from_at OPERATOR(pg_catalog.<) $3 OR from_at OPERATOR(pg_catalog.=) $2)"
+	" RETURNING from_at, to_at, delegate)"
+	" INSERT INTO oms.absence (person, from_at, to_at, delegate)"
+	" SELECT $1, p.from_at, p.to_at, g.delegate FROM gone AS g"
+	" CROSS JOIN LATERAL (VALUES (g.from_at, $2), ($3, g.to_at)) AS p (from_at, to_at)"
+	" WHERE g.from_at OPERATOR(pg_catalog.<>) $2 AND $2 OPERATOR(pg_catalog.<) $3"
+	" AND p.from_at OPERATOR(pg_catalog.<) p.to_at",
 	.nargs = 3,
 	.types = {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 };
@@ -419,8 +425,9 @@ oms_store_is_away(const char *person, TimestampTz now, const char **delegate)
 }
 
 /*
- * Note when a person is away, in place of every absence that this one overlaps.  to the same as from:
- * the person is there after all, and nothing takes the place of the absence around that moment.
+ * Note when a person is away, in place of the one that begins then, and of the parts of others that this
+ * one overlaps.  to the same as from: the person is there after all, and nothing takes the place of the
+ * absence around that moment.
  */
 void
 oms_store_set_absence(const char *person, TimestampTz from, TimestampTz to, const char *delegate)
@@ -429,7 +436,7 @@ oms_store_set_absence(const char *person, TimestampTz from, TimestampTz to, cons
 	delegate == NULL ? (Datum) 0 : CStringGetTextDatum(delegate)};
 
 	SPI_connect();
-	oms_sql(&delete_absence, values, NULL);
+	oms_sql(&clear_absences, values, NULL);
 	if (to > from)
 		oms_sql(&insert_absence, values, delegate == NULL ? "   n" : NULL);
 	SPI_finish();

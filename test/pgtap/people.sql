@@ -133,6 +133,14 @@ SELECT is(t.try(E'> oms.set_absence(''people_ann'', ''2026-03-02 11:00+00'', ''2
 	('2026-03-02 10:59:59.999999+00', '', 'in_progress'), ('2026-03-02 11:00+00', '22023', 'queued'), ('2026-03-02 12:00+00', '', 'in_progress')) v(at, code, status);
 SELECT is(t.code(c), '22023', c) FROM unnest(ARRAY[$$SELECT oms.set_absence('x', '2026-03-02', '2026-03-01')$$, $$SELECT oms.set_absence('', '2026-03-02', '2026-03-03')$$,
 	$$SELECT oms.set_absence(NULL, '2026-03-02', '2026-03-03')$$, $$SELECT oms.set_owner('x', assignment => 'dice')$$, $$SELECT oms.set_owner('x', 'robot')$$]) c;
+SELECT oms.set_absence('people_p', '2026-03-01', '2026-04-01', 'a'), oms.set_absence('people_p', '2026-03-10', '2026-03-11', 'b') \g /dev/null
+SELECT is((SELECT array_agg(format('%s %s %s', from_at::date, to_at::date, delegate) ORDER BY from_at) FROM oms.absence WHERE person = 'people_p'),
+	ARRAY['2026-03-01 2026-03-10 a', '2026-03-10 2026-03-11 b', '2026-03-11 2026-04-01 a'], 'a day inside of a month splits it');
+SELECT oms.set_absence('people_p', '2026-03-05', '2026-03-15', 'c'), oms.set_absence('people_p', '2026-03-15', '2026-03-20', 'd') \g /dev/null
+SELECT is((SELECT array_agg(format('%s %s %s', from_at::date, to_at::date, delegate) ORDER BY from_at) FROM oms.absence WHERE person = 'people_p'),
+	ARRAY['2026-03-01 2026-03-05 a', '2026-03-05 2026-03-15 c', '2026-03-15 2026-03-20 d'], 'one that overlaps takes the parts, one that begins then takes the place');
+SELECT oms.set_absence('people_p', '2026-03-06', '2026-03-06') \g /dev/null
+SELECT is((SELECT count(*) FROM oms.absence WHERE person = 'people_p'), 2::bigint, 'who is back after all ends the one around that moment');
 
 -- ---------------------------------------------------------------------------
 -- assign, delegate, resolve, release
