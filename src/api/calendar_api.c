@@ -42,7 +42,8 @@ check_definition(const char *name, Jsonb *definition)
 		zone = oms_zone_of_link(calendar->timezone);
 		if (zone != NULL)
 			ereport(WARNING,
-					(errmsg("time zone %s of calendar \"%s\" is a link to another: prefer %s",
+					(errcode(ERRCODE_WARNING),
+					 errmsg("time zone %s of calendar \"%s\" is a link to another: prefer %s",
 							calendar->timezone, name, zone),
 					 errhint("Servers can come without such names, and could then not read the calendar.")));
 		return;
