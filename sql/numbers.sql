@@ -31,7 +31,14 @@ SELECT pg_temp.open();
 
 -- Also if the highest is in the archive
 SELECT oms.cancel_ticket(oms.open_ticket('Numbers', idempotency_key => 'numbers: archived'), 'not needed') IS NULL AS cancelled;
-SELECT oms.archive('infinity') > 0 AS archived;
+-- Nothing but its own: what others left here stays where they look for it.
+CREATE TEMP TABLE rules AS TABLE oms.retention;
+DO $$ BEGIN
+  PERFORM oms.set_retention(NULL, NULLIF(workflow, '')) FROM (TABLE rules UNION SELECT '', NULL) AS r;
+  PERFORM oms.set_retention('0', 'Numbers');
+END $$;
+SELECT oms.archive() > 0 AS archived;
+SELECT count(*) AS restored FROM rules, oms.set_retention(keep, NULLIF(workflow, '')) \g /dev/null
 SELECT pg_temp.n(ticket_id) = pg_temp.highest() AS archived FROM oms.archived_ticket ORDER BY ticket_id DESC LIMIT 1;
 SELECT setval('oms.ticket_number', pg_temp.highest() - 1) > 0 AS set;
 SELECT * FROM pg_temp.found();
