@@ -142,8 +142,8 @@ VALUES
    '', NULL, false, 0, 0, NULL, NULL, '\x303132333435363738393a3b3c3d3e3f', NULL, 0,
    '\x0dfdc15f92300e6e168300cde7a6e9eb4b91cdf1900ebd8e739f5188736164cf');
 INSERT INTO oms.ticket_state
-SELECT ticket_id, at, at, NULL, 0, (SELECT min(workflow_id) FROM oms.workflow), 0, seq, 1, 0, 0, 0, 'o', false, false,
-       '', '', hash, NULL, NULL
+SELECT ticket_id, at, at, NULL, 0, (SELECT min(workflow_id) FROM oms.workflow), 0, seq, 1, 0, 0, 0, 0, 'o', false, false,
+       '', '', hash, NULL, NULL, NULL
 FROM oms.timeline WHERE ticket_id = 'DL-1999-00091' AND seq = 8;
 SELECT * FROM pg_temp.judge('DL-1999-00091');
 SELECT * FROM oms.verify_timeline('DL-1999-00091');
