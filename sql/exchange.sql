@@ -105,6 +105,6 @@ SELECT oms.cancel_ticket(:'t', 'the end');
 SELECT oms.cancel_ticket(t, 'the end') FROM ticket WHERE n IN (1, 2, 3, 4, 5) AND (SELECT k.status FROM oms.ticket AS k WHERE k.ticket_id = t) IN ('open', 'failed');
 SELECT pg_temp.error('SELECT oms.set_owner(''X four'', ''team'')');
 SELECT pg_temp.error('SELECT oms.set_owner(''X four'', assignment => ''random'')');
-SELECT oms.revoke_access('regress_exchange'), oms.set_owner('X one'), oms.set_owner('X two');
+SELECT oms.revoke_access('regress_exchange'), oms.set_owner('X one', members => '{}'), oms.set_owner('X two', members => '{}');
 DROP TABLE ticket;
 DROP ROLE regress_exchange;
