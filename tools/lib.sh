@@ -229,6 +229,13 @@ use_npm_packages() {
   done
 }
 
+# What initdb makes, once for all servers of a run. The superuser is postgres, whoever we are.
+oms_initdb_copy=${OMS_RUN:-}/initdb
+init_data() {
+  [ -e "$oms_initdb_copy/global/pg_control" ] ||
+    initdb -D "$oms_initdb_copy" -U postgres -A trust -E UTF8 --locale=C --no-sync
+}
+
 # start_server NAME ["setting = value" ...]: a server with test/oms.conf that listens
 # on a socket only; its log is $oms_run/NAME.log. Sets PGHOST, PGPORT, PGUSER and PGDATABASE for it.
 start_server() {
@@ -236,8 +243,7 @@ start_server() {
   shift
   sockets=$(mktemp -d /tmp/oms.XXXXXX)
   oms_servers+=("$data" "$sockets")
-  initdb -D "$data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$data.log" 2>&1 ||
-    { cat "$data.log" >&2; return 1; }
+  { init_data && cp -Rp "$oms_initdb_copy" "$data"; } >"$data.log" 2>&1 || { cat "$data.log" >&2; return 1; }
   {
     cat "$oms_run/tree/test/oms.conf"
     printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$sockets'" "port = 5432" "$@"

@@ -15,6 +15,7 @@
 #   clients    clients/*/test.sh       with --all
 #   ops        ops/test.sh, ops/t/*.pl with --all
 #   fresh      test/fresh/run.sh       with --all: the demo on a machine that has nothing
+#   user       with --all, as root: regress and a test of tap as an ordinary user of an odd name would run them
 #
 # Every suite runs, even after a failure. The last line is "N passed, N failed".
 set -eu
@@ -23,7 +24,7 @@ set -eu
 
 suites=${SUITE:-}
 [ -n "$suites" ] || suites="check unit regress isolation tap pgtap"
-[ "${1:-}" != --all ] || suites="$suites clients ops fresh"
+[ "${1:-}" != --all ] || suites="$suites clients ops fresh user"
 only=${TESTS:-}
 limit=${OMS_SUITE_SECONDS:-1200}
 jobs=${OMS_JOBS:-$(nproc)}
@@ -42,12 +43,34 @@ leave() {
     mkdir -p "$oms_top/build"
     cp -R "$oms_run/results" "$oms_top/build/results"
   fi
+  [ -z "${stranger:-}" ] || rm -rf "$stranger"
   if [ -z "${oms_run:-}" ] || [ ! -e "$oms_run/closed" ]; then
     printf '\n0 passed, 1 failed\n'
     [ "$status" -ne 0 ] || status=1
   fi
   forget_run
   exit "$status"
+}
+
+# make test as an ordinary user of this machine runs it, in a checkout of his own. His account is only in the
+# list of accounts that he and his processes see, so nothing is left of it, however this ends.
+run_as_stranger() {
+  local name="o'brien \"x\"" id=54321 log=$oms_run/results/user
+  stranger=$(mktemp -d /tmp/oms-user.XXXXXX)
+  mkdir -p "$stranger/oms/build" "$log"
+  list_files | tar -C "$oms_top" -cf - --no-recursion -T - | tar -C "$stranger/oms" -xf -
+  cp -a "$oms_run/tree" "$oms_run/pg" "$stranger/oms/build/"
+  { cat /etc/passwd; printf '%s:x:%d:%d::%s:/bin/sh\n' "$name" "$id" "$id" "$stranger"; } >"$stranger/passwd"
+  chown -R "$id:$id" "$stranger"
+  # shellcheck disable=SC2016 # for the shell in there
+  unshare --mount sh -c 'mount --bind "$0" /etc/passwd && cd "$1" && shift && exec "$@"' "$stranger/passwd" "$stranger/oms" \
+    setpriv --reuid="$id" --regid="$id" --clear-groups env -i PATH="$PATH" LANG=C.UTF-8 HOME="$stranger" USER="$name" \
+    PG_CONFIG="$PG_CONFIG" SUITE="regress tap" TESTS="$(cd "$oms_top" && basename -as .sql sql/*.sql | tr '\n' ' ') 017_not_preloaded" \
+    make test >"$log/run.log" 2>&1 </dev/null &
+  inside=$!
+  if wait "$inside"; then : >"$log/well"; fi
+  chown -R "$oms_user" "$oms_run/results"
+  rm -rf "$stranger"
 }
 
 if [ -z "${OMS_RUN:-}" ]; then
@@ -67,6 +90,7 @@ if [ -z "${OMS_RUN:-}" ]; then
     wait "$inside" || true
     ;;
   esac
+  case " $suites " in *" user "*) [ "$(id -u)" -ne 0 ] || run_as_stranger ;; esac
   run_inside tools/test.sh "$@" &
   inside=$!
   wait "$inside"
@@ -98,7 +122,7 @@ limited() {
   wait $!
 }
 
-# Files of a suite, less those that TESTS does not name. Set-up files always run.
+# Files of a suite, less those that TESTS does not name. Set-up files of regress always run.
 select_files() {
   local file name
   for file in "$@"; do
@@ -108,7 +132,7 @@ select_files() {
     if [ -n "$only" ]; then
       case " $only " in
         *" $name "*) ;;
-        *) case $name in setup | *_setup | init | *_init | install | *_install) ;; *) continue ;; esac ;;
+        *) case $file in sql/setup.sql | sql/*_setup.sql) ;; *) continue ;; esac ;;
       esac
     fi
     printf '%s\n' "$file"
@@ -147,6 +171,14 @@ look_for_crashes() {
     printf 'not ok - the server of %s crashed:\n%s\n' "$running" "$found"
     count 0 1
   fi
+}
+
+# The server of a suite has done its work.
+forget_server() {
+  stop_servers
+  unset PGHOST PGPORT PGUSER PGDATABASE
+  cp "$oms_run/$running.log" "$results/$running/postmaster.log"
+  look_for_crashes "$results/$running/postmaster.log"
 }
 
 # run_tap NAME COMMAND...: runs prove in the background; its log is the verdict.
@@ -215,10 +247,16 @@ run_regress() {
     # Without an expected file it would end there instead of showing the result.
     [ -e "$input/expected/$name.out" ] || { mkdir -p "$input/expected" && : >"$input/expected/$name.out"; }
   done
-  limited "$oms_pgxs/src/test/$program" --inputdir="$input" --outputdir="$out" \
-    --bindir="$oms_bin" --temp-instance="$oms_run/$running" --temp-config=test/oms.conf \
-    --encoding=UTF8 --no-locale --dbname="${running}_oms" ${extension:+--load-extension="$extension"} \
-    "$@" >"$out/run.log" 2>&1 || status=$?
+  # Not its own server, of which the superuser is called like whoever runs the tests.
+  if start_server "$running"; then
+    limited "$oms_pgxs/src/test/$program" --inputdir="$input" --outputdir="$out" \
+      --bindir="$oms_bin" --host="$PGHOST" --port="$PGPORT" --user="$PGUSER" \
+      --encoding=UTF8 --dbname="${running}_oms" ${extension:+--load-extension="$extension"} \
+      "$@" >"$out/run.log" 2>&1 || status=$?
+  else
+    status=1
+  fi
+  forget_server
   good=$(grep -cE '^(test .*\.\.\. +ok\b|ok [0-9]+ )' "$out/run.log") || true
   bad=$(grep -cE '^(test .*\.\.\. +FAILED\b|not ok [0-9]+ )' "$out/run.log") || true
   if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
@@ -229,10 +267,9 @@ run_regress() {
       head -n 400 "$out/regression.diffs"
     else
       tail -n 40 "$out/run.log"
-      tail -n 40 "$out/log/postmaster.log" 2>/dev/null || true
+      tail -n 40 "$out/postmaster.log" 2>/dev/null || true
     fi
   fi
-  look_for_crashes "$out/log/postmaster.log"
 }
 
 suite_regress() {
@@ -261,6 +298,8 @@ suite_tap() {
   export PERL5LIB=$oms_pgxs/src/test/perl:$PWD/test/perl
   export PG_REGRESS=$oms_pgxs/src/test/regress/pg_regress
   export OMS_CONF=$PWD/test/oms.conf
+  init_data >"$results/tap/initdb.txt" 2>&1 || { cat "$results/tap/initdb.txt"; count 0 1; }
+  export OMS_INITDB_COPY=$oms_initdb_copy
   for file in "${files[@]}"; do
     name=$(basename "$file" .pl)
     mkdir -p "$oms_run/tap/$name"
@@ -295,10 +334,7 @@ suite_pgtap() {
   else
     count 0 1
   fi
-  stop_servers
-  cp "$oms_run/pgtap.log" "$results/pgtap/postmaster.log"
-  look_for_crashes "$oms_run/pgtap.log"
-  unset PGHOST PGPORT PGUSER PGDATABASE
+  forget_server
   finish
 }
 
@@ -327,7 +363,6 @@ suite_check() {
   finish
 }
 
-# A test.sh ends with "N passed, N failed", or is judged by its exit code.
 run_script() {
   local script=$1 name status=0 log
   name=$(basename "$(dirname "$script")")
@@ -386,9 +421,22 @@ suite_ops() {
   finish
 }
 
+# It has run before us; see run_as_stranger.
+suite_user() {
+  local status=0
+  if [ ! -e "$results/user/run.log" ]; then
+    note "user: root can try how others get on; you are one of them"
+    return
+  fi
+  begin user
+  [ -e "$results/user/well" ] || status=1
+  judge_script "make test as an ordinary user" "$results/user/run.log" "$status"
+  finish
+}
+
 for suite in $suites; do
   case $suite in
-    unit | regress | isolation | tap | pgtap | check | clients | ops | fresh) "suite_$suite" ;;
+    unit | regress | isolation | tap | pgtap | check | clients | ops | fresh | user) "suite_$suite" ;;
     *) echo "not ok - there is no suite $suite"; failed=$((failed + 1)) ;;
   esac
 done

@@ -7,6 +7,7 @@ use warnings FATAL => 'all';
 use Exporter 'import';
 use File::Basename;
 use File::Path qw(make_path);
+use OmsServer;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -42,12 +43,7 @@ sub oms_installation
 sub oms_node
 {
 	my ($name, %how) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name, %{ $how{new} // {} });
-	$node->init(%{ $how{init} // {} }, extra => [ '--encoding=UTF8', '--no-locale' ]);
-	$node->append_conf('postgresql.conf',
-		slurp_file($ENV{OMS_CONF} // dirname(__FILE__) . '/../oms.conf') . "\n" . ($how{conf} // ''));
-	$node->start unless $how{stopped};
-	return $node;
+	return oms_server(PostgreSQL::Test::Cluster->new($name, %{ $how{new} // {} }), %how);
 }
 
 sub oms_database

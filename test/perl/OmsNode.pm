@@ -14,9 +14,9 @@ package OmsNode;
 use strict;
 use warnings FATAL => 'all';
 
-use File::Basename;
 use IPC::Run;
 use JSON::PP;
+use OmsServer;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -49,15 +49,9 @@ our %workflow = (
 sub make
 {
 	my ($class, $name, %how) = @_;
-	my $top = dirname(__FILE__) . '/../..';
-	my $node = $class->new($name);
-
-	$node->init(extra => [ '--encoding=UTF8', '--no-locale' ], allows_streaming => $how{streaming});
-	$node->append_conf('postgresql.conf', slurp_file($ENV{OMS_CONF} // "$top/test/oms.conf"));
 	# what the server would do in production, and the modules of the tests switch off
-	$node->append_conf('postgresql.conf', "restart_after_crash = on\noms.worker = on\nmax_connections = 40\n"
-		  . "shared_buffers = 32MB\n");
-	$node->append_conf('postgresql.conf', $how{conf}) if $how{conf};
+	my $node = oms_server($class->new($name), init => { allows_streaming => $how{streaming} }, stopped => 1,
+		conf => "restart_after_crash = on\noms.worker = on\nmax_connections = 40\nshared_buffers = 32MB\n" . ($how{conf} // ''));
 	return $node if exists $how{start} && !$how{start};
 	$node->start;
 	$node->install if $how{extension} // 1;

@@ -27,17 +27,14 @@ use File::Basename;
 use File::Path qw(make_path);
 use IPC::Run;
 use JSON::PP;
+use OmsServer;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $top = dirname(__FILE__) . '/../..';
 my $conf = $ENV{OMS_CONF} // "$top/test/oms.conf";
-
-my $node = PostgreSQL::Test::Cluster->new('docs');
-$node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
-$node->append_conf('postgresql.conf', slurp_file($conf));
-$node->start;
+my $node = oms_server(PostgreSQL::Test::Cluster->new('docs'));
 
 # ---- reading a document ----
 

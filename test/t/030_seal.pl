@@ -5,18 +5,15 @@ use warnings FATAL => 'all';
 
 use File::Basename;
 use IPC::Run;
+use OmsServer;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $top = dirname(__FILE__) . '/../..';
-my $conf = $ENV{OMS_CONF} // "$top/test/oms.conf";
 my $dir = PostgreSQL::Test::Utils::tempdir();
 
-my $node = PostgreSQL::Test::Cluster->new('seal');
-$node->init(allows_streaming => 1, extra => [ '--encoding=UTF8', '--no-locale' ]);
-$node->append_conf('postgresql.conf', slurp_file($conf));
-$node->start;
+my $node = oms_server(PostgreSQL::Test::Cluster->new('seal'), init => { allows_streaming => 1 });
 
 sub sql { return $node->safe_psql($_[1] // 'postgres', $_[0]) }
 
