@@ -5,6 +5,7 @@
 #	$node->sql($sql), $node->sql($sql, $db)				must succeed; the output
 #	$node->code($sql, $db)								the SQLSTATE that it ends with, '' if none
 #	$node->becomes($sql, $expected, $seconds, $db)		wait until a query returns that
+#	$node->in_time($seconds, $limit, $name)				a test: it took no longer, on a machine as busy as it is
 #	$node->worker_up($db, other than this pid)			wait for a worker; its pid
 #	my $session = $node->session($db)					see OmsSession below
 #
@@ -120,6 +121,25 @@ sub becomes
 		}, $seconds);
 	diag("waited in vain for \"$expected\" of: $sql\nlast answer: $out$err") unless defined $took;
 	return $took;
+}
+
+# How slow is the machine now?  The seconds that some round trips take, each with a process that is started: 0.1 on
+# a quiet one.
+sub pace
+{
+	my ($self) = @_;
+	my $start = time;
+
+	$self->safe_psql('postgres', 'SELECT 1') foreach 1 .. 5;
+	return time - $start;
+}
+
+# Did something take no longer than it may, on a machine as busy as it is?
+sub in_time
+{
+	my ($self, $took, $limit, $what) = @_;
+	cmp_ok($took, '<', $limit + $self->pace, $what);
+	return;
 }
 
 # ---- workers ----

@@ -21,11 +21,19 @@ sub state_is
 sub quick
 {
 	my ($sql, $limit) = @_;
-	my $start = time;
-	my $code = $node->code($sql);
+	my ($start, $took, $code);
+
+	# The server itself gives a worker five seconds to leave: enough on a quiet machine, where it is asked once.
+	foreach (0 .. 4 * $node->pace)
+	{
+		$start = time;
+		$code = $node->code($sql);
+		$took = time - $start;
+		last if $code ne '55006';
+	}
 
 	is($code, '', $sql);
-	cmp_ok(time - $start, '<', $limit // 3, '… soon');
+	$node->in_time($took, $limit // 3, '… soon');
 }
 
 # ---- CREATE and DROP EXTENSION ----

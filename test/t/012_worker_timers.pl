@@ -22,8 +22,11 @@ ok($node->becomes("SELECT count(*) FROM oms.timeline WHERE status = 'lease_expir
 my $late = q{SELECT extract(epoch FROM percentile_disc(%s) WITHIN GROUP (ORDER BY t.at - l.until)) * 1000
 	FROM lease AS l JOIN oms.timeline AS t ON t.ticket_id = l.ticket AND t.status = 'lease_expired'};
 cmp_ok($node->sql(sprintf $late, 0), '>=', 0, '… none too early');
-cmp_ok($node->sql(sprintf $late, 0.5), '<', 20, '… half of them within 20 ms');
-cmp_ok($node->sql(sprintf $late, 0.9), '<', 100, '… nearly all within 100 ms');
+# … but for the time that any process waits for a processor here and now
+my $nap = q{SELECT extract(epoch FROM percentile_disc(%s) WITHIN GROUP (ORDER BY b - a)) * 1000 - 10
+	FROM (SELECT clock_timestamp() AS a, pg_sleep(0.01), clock_timestamp() AS b FROM generate_series(1, 50)) AS n};
+cmp_ok($node->sql(sprintf $late, 0.5), '<', 20 + 10 * $node->sql(sprintf $nap, 0.5), '… half of them within 20 ms');
+cmp_ok($node->sql(sprintf $late, 0.9), '<', 100 + 10 * $node->sql(sprintf $nap, 0.9), '… nearly all within 100 ms');
 is($node->sql(q{SELECT array_agg(ticket ORDER BY until) = array_agg(ticket ORDER BY at, ticket)
 	FROM lease JOIN oms.timeline ON ticket_id = ticket AND status = 'lease_expired'}), 't', '… in order');
 is($node->sql($node->status_of('postgres', 'timers_fired >= 50 AND late_p50_ms < 20 AND late_max_ms >= late_p99_ms')), 't',
@@ -44,8 +47,9 @@ is($node->sql($node->status_of('postgres', "nearest_timer > clock_timestamp() + 
 	$start = time;
 	my @events = $listener->wait_events(2, 5);
 	is(join(' ', map { $_->{payload}{attempt} } @events), '1 2', 'a dispatch at once, the next after the pause');
-	cmp_ok(time - $start, '>', 0.8, '… not before');
-	cmp_ok(time - $start, '<', 1.5, '… not long after');
+	my $took = time - $start;
+	cmp_ok($took, '>', 0.8, '… not before');
+	$node->in_time($took, 1.5, '… not long after');
 	$listener->quit;
 }
 
@@ -72,9 +76,16 @@ is($node->sql($node->status_of('postgres', "nearest_timer < '$fired'")), 't', 'w
 
 {
 	my $session = $node->session;
-	$ticket = $node->lease('200 milliseconds');
-	$session->query('BEGIN');
-	$session->query("SELECT oms.comment('$ticket', 'this takes long')");
+	# On a busy machine the lease may be over before it is locked; then a longer one is.
+	for (my $lease = 200;; $lease *= 2)
+	{
+		$ticket = $node->lease("$lease milliseconds");
+		$session->query('BEGIN');
+		$session->query("SELECT oms.comment('$ticket', 'this takes long')");
+		last if $session->query("SELECT status FROM oms.stage WHERE ticket_id = '$ticket'") eq 'in_progress';
+		$session->query('ROLLBACK');
+	}
+	$node->becomes("SELECT clock_timestamp() > lease_until FROM oms.stage WHERE ticket_id = '$ticket'");
 	my $other = $node->lease('300 milliseconds');
 	ok($node->fired($other, 2), 'while a ticket is locked the timers of others fire');
 	ok($node->fired($node->lease('50 milliseconds'), 2), '… again and again');
@@ -82,7 +93,7 @@ is($node->sql($node->status_of('postgres', "nearest_timer < '$fired'")), 't', 'w
 	my $start = time;
 	$session->query('COMMIT');
 	ok($node->fired($ticket, 2), '… but does when the lock is gone');
-	cmp_ok(time - $start, '<', 1, '… soon');
+	$node->in_time(time - $start, 1, '… soon');
 	is($node->sql("SELECT count(*) FROM oms.timeline WHERE ticket_id = '$ticket' AND status = 'lease_expired'"), '1', '… once');
 	$session->quit;
 }

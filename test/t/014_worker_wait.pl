@@ -68,8 +68,9 @@ sub switches
 	# nothing there
 	$start = time;
 	is($session->code("CALL oms.wait_for_work('A', '200 milliseconds')"), '', 'with nothing to do it returns');
-	cmp_ok(time - $start, '>=', 0.2, '… when the time is over');
-	cmp_ok(time - $start, '<', 0.6, '… not long after');
+	my $took = time - $start;
+	cmp_ok($took, '>=', 0.2, '… when the time is over');
+	$node->in_time($took, 0.6, '… not long after');
 
 	# returns on commit
 	my $mine = $session->query('SELECT pg_backend_pid()');
@@ -87,13 +88,13 @@ sub switches
 	ok(!ends($session, 0.3), '… nor work of somebody else');
 	$other->query(q{SELECT oms.open_ticket('plain')});
 	$start = ends($session, 5);
-	cmp_ok($start // 99, '<', 0.2, '… but the commit of work of its own, at once');
+	$node->in_time($start // 99, 0.2, '… but the commit of work of its own, at once');
 	is($session->finish, '', '… without an error');
 
 	# there already
 	$start = time;
 	$session->query("CALL oms.wait_for_work('A', '20 seconds')");
-	cmp_ok(time - $start, '<', 1, 'with work there it returns at once');
+	$node->in_time(time - $start, 1, 'with work there it returns at once');
 
 	# wherever the work comes from
 	$node->sql(q{SELECT oms.claim('A', qty => 100)});
@@ -106,7 +107,7 @@ sub switches
 	$session->finish;
 	$session->start("CALL oms.wait_for_work('A', '20 seconds')");
 	$start = ends($session, 5) // 99;
-	cmp_ok($start, '<', 1.4, 'the end of a pause before a retry wakes it');
+	$node->in_time($start, 1.4, 'the end of a pause before a retry wakes it');
 	is($node->sql("SELECT ready_at <= clock_timestamp() FROM oms.stage WHERE ticket_id = '$ticket'"), 't', '… not before');
 	is($node->sql(q{SELECT count(*) FROM oms.claim('A')}), '1', '… and there is something to claim');
 	$session->finish;
@@ -114,7 +115,7 @@ sub switches
 	$session->start("CALL oms.wait_for_work('heir', '20 seconds')");
 	waiting(1);
 	$node->sql("SELECT oms.reassign('$ticket', 'a', 'heir', 'moves')");
-	cmp_ok(ends($session, 5) // 99, '<', 0.3, 'a stage that is reassigned to it');
+	$node->in_time(ends($session, 5) // 99, 0.3, 'a stage that is reassigned to it');
 	$session->finish;
 
 	$session->start("CALL oms.wait_for_work('C', '20 seconds')");
@@ -123,7 +124,7 @@ sub switches
 		SELECT oms.stage_done(:'t', 'a'); SELECT oms.stage_done(:'t', 'b'); PREPARE TRANSACTION 'later'});
 	ok(!ends($session, 0.3), 'a prepared transaction does not wake it');
 	$node->sql(q{COMMIT PREPARED 'later'});
-	cmp_ok(ends($session, 12) // 99, '<', 10, '… its COMMIT PREPARED does');
+	ok(ends($session, 60), '… its COMMIT PREPARED does');
 	$session->finish;
 
 	# only where it may commit
@@ -214,15 +215,14 @@ sub switches
 	$node->sql(q{SELECT oms.open_ticket('plain')});
 	$start = time;
 	is(scalar(grep { ends($_, 5) } @sessions), 20, '… and all are woken');
-	cmp_ok(time - $start, '<', 1, '… at once');
+	$node->in_time(time - $start, 1, '… at once');
 	my @got = grep { $_ ne '' } map { $_->finish; $_->query(q{SELECT ticket FROM oms.claim('A')}) } @sessions;
 	is(scalar(@got), 1, '… one gets it');
 	# the server can stop while some wait
-	$_->start("CALL oms.wait_for_work('nobody', '20 seconds')") foreach @sessions;
+	$_->start("CALL oms.wait_for_work('nobody', '1 hour')") foreach @sessions;
 	waiting(20);
-	$start = time;
 	$node->stop('fast');
-	cmp_ok(time - $start, '<', 3, 'those who wait do not keep the server from stopping');
+	ok(!-e $node->data_dir . '/postmaster.pid', 'those who wait do not keep the server from stopping');
 	$_->quit foreach @sessions;
 }
 

@@ -79,8 +79,9 @@ $node->sql(q{SELECT oms.open_ticket('plain') FROM generate_series(1, 2000)});
 set_clock(-3600);
 my $ticket = $node->sql(q{SELECT oms.open_ticket('plain')});
 my $start = time;
-ok($listener->hears($ticket, 'oms_dispatch', 5), 'an hour back: events are sent');
-cmp_ok(time - $start, '<', 2, '… at once');
+ok($listener->hears($ticket, 'oms_dispatch', 60), 'an hour back: events are sent');
+my $took = time - $start;
+$node->in_time($took, 2, '… at once');
 ok($node->fired($node->lease('200 milliseconds'), 3), '… new timers fire');
 ok($node->fired($node->lease('200 milliseconds'), 3), '… again');
 
