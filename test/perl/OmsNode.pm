@@ -214,6 +214,26 @@ sub lease
 	return $session ? $session->query($sql) : $self->sql($sql, $db);
 }
 
+# A ticket that a session has locked, with a lease that is over.  On a busy machine that may be so before it is locked;
+# then a longer one is taken.
+sub locked_lease
+{
+	my ($self, $session) = @_;
+
+	for (my $lease = 200;; $lease *= 2)
+	{
+		my $ticket = $self->lease("$lease milliseconds");
+		$session->query('BEGIN');
+		$session->query("SELECT oms.comment('$ticket', 'this takes long')");
+		if ($session->query("SELECT status FROM oms.stage WHERE ticket_id = '$ticket'") eq 'in_progress')
+		{
+			$self->becomes("SELECT clock_timestamp() > lease_until FROM oms.stage WHERE ticket_id = '$ticket'");
+			return $ticket;
+		}
+		$session->query('ROLLBACK');
+	}
+}
+
 # Wait until it has fired.
 sub fired
 {

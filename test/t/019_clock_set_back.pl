@@ -68,11 +68,9 @@ is($node->sql("SELECT clock_timestamp() < '$before'"), 't', 'the clock was set b
 set_clock(0);
 
 my $listener = $node->listener('postgres', 'oms_dispatch');
-my $locked = $node->lease('1500 milliseconds');
 my $session = $node->session;
-$session->query("BEGIN; SELECT oms.comment('$locked', 'this takes long')");
-$node->becomes("SELECT clock_timestamp() > lease_until FROM oms.stage WHERE ticket_id = '$locked'");
-ok($node->fired($node->lease('100 milliseconds'), 3), 'timers fire');
+my $locked = $node->locked_lease($session);
+ok($node->fired($node->lease('100 milliseconds')), 'timers fire');
 
 # Many events, so that the worker gathers; then the clock goes back an hour.
 $node->sql(q{SELECT oms.open_ticket('plain') FROM generate_series(1, 2000)});
@@ -82,8 +80,8 @@ my $start = time;
 ok($listener->hears($ticket, 'oms_dispatch', 60), 'an hour back: events are sent');
 my $took = time - $start;
 $node->in_time($took, 2, '… at once');
-ok($node->fired($node->lease('200 milliseconds'), 3), '… new timers fire');
-ok($node->fired($node->lease('200 milliseconds'), 3), '… again');
+ok($node->fired($node->lease('200 milliseconds')), '… new timers fire');
+ok($node->fired($node->lease('200 milliseconds')), '… again');
 
 # The one that is locked: its lease ends by the clock, which has an hour to go; then it is back.
 $session->query('COMMIT');
@@ -91,7 +89,7 @@ $session->quit;
 is($node->sql("SELECT status FROM oms.stage WHERE ticket_id = '$locked'"), 'in_progress', 'what was due by the other clock is not, by this one');
 set_clock(0);
 $node->sql(q{SELECT oms.open_ticket('lease'); SELECT oms.claim('Lessee', lease => '10 milliseconds')});
-ok($node->fired($locked, 3), '… and is when it is set right');
+ok($node->fired($locked), '… and is when it is set right');
 
 # Back for good while tickets are open: times in a timeline do not go back
 $ticket = $node->sql(q{SELECT oms.open_ticket('chain')});
@@ -113,9 +111,9 @@ isnt($node->worker_up('postgres', $pid, 5), '', '… also when the clock was set
 	my $session = $node->session;
 	my $ticket = $node->lease('100 milliseconds');
 	$session->query("BEGIN; SELECT oms.comment('$ticket', 'this takes long')");
-	ok($node->fired($node->lease('300 milliseconds'), 3), 'while a ticket is locked others fire');
+	ok($node->fired($node->lease('300 milliseconds')), 'while a ticket is locked others fire');
 	$session->query("COMMIT");
-	ok($node->fired($ticket, 3), '… and it fires when it is free');
+	ok($node->fired($ticket), '… and it fires when it is free');
 	$session->quit;
 }
 $listener->quit;
