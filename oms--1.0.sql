@@ -301,6 +301,10 @@ CREATE TABLE oms.timeline (
 );
 -- What happened since: for the worker after a restart, and for exports.
 CREATE INDEX timeline_xid ON oms.timeline USING brin (xid) WITH (autosummarize = on);
+-- Events of which listeners have to hear even late: alerts, what was handed to somebody, and changes, of
+-- which one may be the priority.
+CREATE INDEX timeline_told ON oms.timeline (xid, ticket_id, seq)
+	WHERE status IN ('breached', 'escalated', 'failed', 'warning', 'unrouted', 'unassigned', 'assigned', 'changed');
 COMMENT ON TABLE oms.timeline IS 'one row per event, append-only and hash-chained per ticket';
 
 -- The archive: each table with rows of tickets has a twin, where those of closed tickets go.  The columns are the
@@ -313,6 +317,8 @@ CREATE TABLE oms.hold_archive (LIKE oms.hold, PRIMARY KEY (ticket_id, seq));
 CREATE TABLE oms.clock_segment_archive (LIKE oms.clock_segment, PRIMARY KEY (ticket_id, seq));
 CREATE TABLE oms.timeline_archive (LIKE oms.timeline, PRIMARY KEY (ticket_id, seq));
 CREATE INDEX timeline_archive_xid ON oms.timeline_archive USING brin (xid) WITH (autosummarize = on);
+CREATE INDEX timeline_archive_told ON oms.timeline_archive (xid, ticket_id, seq)
+	WHERE status IN ('breached', 'escalated', 'failed', 'warning', 'unrouted', 'unassigned', 'assigned', 'changed');
 COMMENT ON TABLE oms.ticket_state_archive IS 'one row per archived ticket; read it through the view oms.archived_ticket';
 COMMENT ON TABLE oms.stage_state_archive IS 'as oms.stage_state, of archived tickets; read it through the view oms.archived_stage';
 COMMENT ON TABLE oms.stage_past_archive IS 'as oms.stage_past, of archived tickets';
@@ -1053,10 +1059,10 @@ CREATE VIEW oms.worker_status AS SELECT * FROM oms.worker_status();
 COMMENT ON VIEW oms.worker_status IS 'see the function of the same name';
 
 CREATE FUNCTION oms.worker_errors(
-		OUT ticket_id oms.ticket_id, OUT stage_no int, OUT failures int, OUT retry_at timestamptz, OUT error text)
+		OUT step text, OUT ticket_id oms.ticket_id, OUT stage_no int, OUT failures int, OUT retry_at timestamptz, OUT error text)
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'oms_worker_errors' LANGUAGE C VOLATILE ROWS 10;
-COMMENT ON FUNCTION oms.worker_errors() IS 'timers of this database that raised an error and are left alone until retry_at';
+COMMENT ON FUNCTION oms.worker_errors() IS 'steps of the worker of this database that raised an error, with the ticket if it is that of one, and are left alone until retry_at; steps: home, timers, calendars, prepared, events, announce, horizon, roll-up, seal';
 CREATE VIEW oms.worker_errors AS SELECT * FROM oms.worker_errors();
 COMMENT ON VIEW oms.worker_errors IS 'see the function of the same name';
 
@@ -1661,15 +1667,27 @@ CREATE FUNCTION oms.report_everything() RETURNS SETOF oms.report_done
 	$$;
 COMMENT ON FUNCTION oms.report_everything() IS 'for the reports: all finished cycles';
 
--- What roll_up() adds; since NULL: everything.
-CREATE FUNCTION oms.report_pack(since bigint, before bigint) RETURNS SETOF oms.rollup
+CREATE FUNCTION oms.report_tickets(after oms.ticket_id, upto oms.ticket_id) RETURNS SETOF oms.report_done
+	LANGUAGE sql STABLE ROWS 10000
+	SET search_path = pg_catalog, pg_temp SET jit = off
+	SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+	AS $$
+		SELECT d.* FROM oms.report_done AS d
+		WHERE d.ticket_id > report_tickets.after AND d.ticket_id <= report_tickets.upto;
+	$$;
+COMMENT ON FUNCTION oms.report_tickets(oms.ticket_id, oms.ticket_id) IS 'for the reports: finished cycles of the tickets after one and up to another';
+
+-- What a roll-up adds: of transactions, or of tickets; both NULL: everything.
+CREATE FUNCTION oms.report_pack(since bigint, before bigint, after oms.ticket_id, upto oms.ticket_id) RETURNS SETOF oms.rollup
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB'
 	AS $$
 		WITH done AS MATERIALIZED (
 			SELECT d.* FROM oms.report_since(report_pack.since, report_pack.before) AS d WHERE report_pack.since IS NOT NULL
 			UNION ALL
-			SELECT d.* FROM oms.report_everything() AS d WHERE report_pack.since IS NULL
+			SELECT d.* FROM oms.report_tickets(report_pack.after, report_pack.upto) AS d WHERE report_pack.after IS NOT NULL
+			UNION ALL
+			SELECT d.* FROM oms.report_everything() AS d WHERE report_pack.since IS NULL AND report_pack.after IS NULL
 		), cell AS (
 			SELECT 'f'::"char" AS kind, oms.report_unit('1 hour', d.finished_at) AS at, d.workflow_id, d.stage_no,
 				'' COLLATE "C" AS owner, d.*
@@ -1699,7 +1717,7 @@ CREATE FUNCTION oms.report_pack(since bigint, before bigint) RETURNS SETOF oms.r
 		WHERE d.due_at IS NOT NULL AND (d.met OR d.breached)
 		GROUP BY oms.report_unit('6 hours', d.due_at), d.workflow_id, d.stage_no;
 	$$;
-COMMENT ON FUNCTION oms.report_pack(bigint, bigint) IS 'for oms.roll_up(): cells of the cycles finished by transactions in [since, before), since NULL: of all';
+COMMENT ON FUNCTION oms.report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id) IS 'for roll-ups: cells of the cycles finished by transactions in [since, before), or of the tickets in (after, upto]; both NULL: of all';
 
 -- A period as full units, which the roll-up has, and two ends.  Without a roll-up all of it is the middle.
 CREATE FUNCTION oms.report_period("from" timestamptz, "to" timestamptz, unit interval)

@@ -8,6 +8,7 @@
 
 #include "miscadmin.h"
 #include "utils/guc.h"
+#include "utils/varlena.h"
 
 #include "clock.h"
 #include "guc.h"
@@ -54,6 +55,23 @@ check_agency(char **value, void **extra, GucSource source)
 	return false;
 }
 
+/*
+ * A list that cannot be read would send all workers away.
+ */
+static bool
+check_databases(char **value, void **extra, GucSource source)
+{
+	char	   *raw = pstrdup(*value);
+	List	   *names = NIL;
+	bool		valid = SplitGUCList(raw, ',', &names);
+
+	list_free(names);
+	pfree(raw);
+	if (!valid)
+		GUC_check_errdetail("Names of databases are separated by commas; a name with other characters than letters, digits and underscores stands in double quotes.");
+	return valid;
+}
+
 void
 oms_guc_init(bool preloading)
 {
@@ -67,7 +85,7 @@ oms_guc_init(bool preloading)
 							   "The databases that workers serve, separated by commas.",
 							   "\"*\" stands for every database that has the extension.",
 							   &oms_databases, "*", PGC_SIGHUP, GUC_LIST_INPUT,
-							   NULL, NULL, NULL);
+							   check_databases, NULL, NULL);
 
 	DefineCustomEnumVariable("oms.dispatch",
 							 "How events reach the listeners.",

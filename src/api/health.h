@@ -31,8 +31,11 @@ typedef struct OmsHealth
 	int64		late;			/* of the oldest timer that is due, microseconds; 0: none is */
 	int64		backlog;		/* events in the ring */
 	int			failing_timers;
+	int			unsent_events;
 	int			guard_problems;
 	double		notify_queue;	/* share that is used */
+	OmsOldSnapshot oldest;		/* snapshot of this database */
+	int64		horizon_lag;	/* transactions from which events are held back */
 } OmsHealth;
 
 extern void oms_health_look(OmsHealth *health);

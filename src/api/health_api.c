@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
@@ -27,6 +28,7 @@
 #include "store/identity.h"
 #include "store/numbers.h"
 #include "store/owner.h"
+#include "store/outbox.h"
 #include "worker/gauge.h"
 
 PG_FUNCTION_INFO_V1(oms_health);
@@ -47,6 +49,8 @@ PG_FUNCTION_INFO_V1(oms_health);
 #define CALENDAR_DAYS		42
 /* A prepared transaction keeps its tickets locked; two-phase commits take no longer than that */
 #define PREPARED_SECS		300
+/* So many transactions leave dead rows in the queues that are felt, and as many are held back from readers */
+#define OLD_TRANSACTIONS	100000
 
 static void
 add_reason(OmsHealth *health, OmsHealthStatus status, char *reason)
@@ -147,8 +151,28 @@ read_place(OmsHealth *health)
 	SpinLockRelease(&place->mutex);
 	health->last_alive = place->stats.last_alive;
 	health->backlog = (int64) (pg_atomic_read_u64(&place->write_pos) - pg_atomic_read_u64(&place->read_pos));
-	for (int i = 0; i < OMS_BAD_TIMERS; i++)
-		health->failing_timers += place->bad[i].ticket != 0;
+	for (int i = 0; i < OMS_BAD_TICKETS; i++)
+		if (place->bad[i].ticket != 0)
+		{
+			health->failing_timers += place->bad[i].step == OMS_STEP_TIMERS;
+			health->unsent_events += place->bad[i].step == OMS_STEP_EVENTS;
+		}
+}
+
+/*
+ * A step that fails is told by its name; the two that send are one to whoever waits for events.
+ */
+static void
+look_at_steps(OmsHealth *health)
+{
+	const OmsFailure *failed = health->place->failed;
+
+	if (failed[OMS_STEP_EVENTS].failures > 0 || failed[OMS_STEP_ANNOUNCE].failures > 0)
+		add_reason(health, OMS_HEALTH_DEGRADED, pstrdup("events: sending fails, see oms.worker_errors"));
+	for (int i = 0; i < OMS_STEPS; i++)
+		if (failed[i].failures > 0 && i != OMS_STEP_EVENTS && i != OMS_STEP_ANNOUNCE)
+			add_reason(health, OMS_HEALTH_DEGRADED,
+					   psprintf("%s: fails, see oms.worker_errors", oms_shared_step_name(i)));
 }
 
 static void
@@ -170,9 +194,10 @@ look_at_worker(OmsHealth *health)
 	if (health->failing_timers > 0)
 		add_reason(health, OMS_HEALTH_DEGRADED,
 				   psprintf("timers: %d failed, see oms.worker_errors", health->failing_timers));
-	if (health->place->stats.send_failures > 0)
+	if (health->unsent_events > 0)
 		add_reason(health, OMS_HEALTH_DEGRADED,
-				   pstrdup("events: sending fails, see last_error in oms.worker_status"));
+				   psprintf("events: %d cannot be sent, see oms.worker_errors", health->unsent_events));
+	look_at_steps(health);
 	if (health->backlog > BACKLOG_EVENTS)
 		add_reason(health, OMS_HEALTH_DEGRADED,
 				   psprintf("events: " INT64_FORMAT " wait to be sent", health->backlog));
@@ -186,8 +211,8 @@ has_failed(OmsTicketId ticket, int stage)
 {
 	OmsDatabase *place = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, false);
 
-	for (int i = 0; place != NULL && i < OMS_BAD_TIMERS; i++)
-		if (place->bad[i].ticket == ticket && place->bad[i].stage == stage)
+	for (int i = 0; place != NULL && i < OMS_BAD_TICKETS; i++)
+		if (place->bad[i].ticket == ticket && place->bad[i].stage == stage && place->bad[i].step == OMS_STEP_TIMERS)
 			return true;
 	return false;
 }
@@ -317,6 +342,25 @@ notify_queue(void)
 	return DatumGetFloat8(pg_notification_queue_usage(fcinfo));
 }
 
+/*
+ * Is there somebody for whom dead rows are kept, or events held back?
+ */
+static void
+look_at_horizons(OmsHealth *health)
+{
+	if (oms_store_oldest_snapshot(&health->oldest) && health->oldest.transactions >= OLD_TRANSACTIONS)
+		add_reason(health, OMS_HEALTH_DEGRADED,
+				   psprintf("snapshot: %s \"%s\"%s keeps dead rows of %d transactions", health->oldest.holder,
+							health->oldest.name,
+							health->oldest.pid == 0 ? "" : psprintf(" (PID %d)", health->oldest.pid),
+							health->oldest.transactions));
+	health->horizon_lag = (int64) (U64FromFullTransactionId(ReadNextFullTransactionId()) -
+								   oms_store_oldest_transaction());
+	if (health->horizon_lag >= OLD_TRANSACTIONS)
+		add_reason(health, OMS_HEALTH_DEGRADED,
+				   psprintf("horizon: a transaction holds back events of " INT64_FORMAT " transactions", health->horizon_lag));
+}
+
 static void
 look_at_server(OmsHealth *health)
 {
@@ -328,6 +372,7 @@ look_at_server(OmsHealth *health)
 	if (health->notify_queue > NOTIFY_QUEUE_SHARE)
 		add_reason(health, OMS_HEALTH_DEGRADED,
 				   psprintf("notify: the queue of the server is %d %% full", (int) (health->notify_queue * 100)));
+	look_at_horizons(health);
 	prepared = oms_store_oldest_prepared();
 	if (prepared != DT_NOEND && seconds_since(health, prepared) >= PREPARED_SECS)
 		add_reason(health, OMS_HEALTH_DEGRADED,

@@ -406,6 +406,18 @@ put_health(Sink *sink, const OmsHealth *health)
 		put_gauge(sink, "oms_timers_overdue_seconds", "How late the oldest timer that is due is; failing ones are left out.",
 				  SECONDS(health->late));
 	if (!health->standby)
+	{
+		Family		snapshot = {"oms_oldest_snapshot_transactions", "gauge",
+		"For how many transactions dead rows are kept, and by whom."};
+		Label		holder = {"holder", health->oldest.holder};
+		Label		name = {"name", health->oldest.name};
+
+		put_sample(sink, &snapshot, "", holder, name, health->oldest.transactions);
+		put_gauge(sink, "oms_horizon_lag_transactions",
+				  "For how many transactions a running one holds events back.",
+				  health->horizon_lag);
+	}
+	if (!health->standby)
 		put_gauge(sink, "oms_notify_queue_ratio", "How full the server's queue of notifications is.",
 				  health->notify_queue);
 	put_gauge(sink, "oms_guard_problems", "What oms.check_guards finds.", health->guard_problems);

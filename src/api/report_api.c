@@ -190,7 +190,7 @@ oms_roll_up(PG_FUNCTION_ARGS)
 
 	oms_arg_required(fcinfo, 0, "everything");
 	oms_call_begin(&call, "oms.roll_up()");
-	added = oms_store_roll_up(PG_GETARG_BOOL(0), true);
+	added = oms_store_roll_up(PG_GETARG_BOOL(0));
 	oms_call_end(&call);
 	PG_RETURN_INT64(added);
 }

@@ -31,7 +31,7 @@ oms_seal(PG_FUNCTION_ARGS)
 
 	oms_arg_required(fcinfo, 0, "everything");
 	oms_call_begin(&call, "oms.seal()");
-	number = oms_store_seal(PG_GETARG_BOOL(0), true);
+	number = oms_store_seal(PG_GETARG_BOOL(0));
 	oms_call_end(&call);
 	PG_RETURN_INT64(number);
 }

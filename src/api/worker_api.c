@@ -275,8 +275,28 @@ oms_worker_status(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+static void
+put_failure(ReturnSetInfo *result, OmsStep step, const OmsBadTicket *bad, OmsFailure failure)
+{
+	Datum		values[6];
+	bool		nulls[6] = {false};
+
+	failure.error[sizeof(failure.error) - 1] = '\0';
+	values[0] = CStringGetTextDatum(oms_shared_step_name(step));
+	nulls[1] = nulls[2] = bad == NULL;
+	if (bad != NULL)
+	{
+		values[1] = TicketIdGetDatum(bad->ticket);
+		values[2] = Int32GetDatum(bad->stage);
+	}
+	values[3] = Int32GetDatum(failure.failures);
+	values[4] = TimestampTzGetDatum(failure.retry_at);
+	values[5] = CStringGetTextDatum(failure.error);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
 /*
- * worker_errors() → the timers of this database that failed.
+ * worker_errors() → the steps of this database that failed, and the tickets.
  */
 Datum
 oms_worker_errors(PG_FUNCTION_ARGS)
@@ -286,21 +306,15 @@ oms_worker_errors(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	place = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, false);
-	for (int i = 0; place != NULL && i < OMS_BAD_TIMERS; i++)
+	for (int i = 0; place != NULL && i < OMS_STEPS; i++)
+		if (place->failed[i].failures > 0)
+			put_failure(result, i, NULL, place->failed[i]);
+	for (int i = 0; place != NULL && i < OMS_BAD_TICKETS; i++)
 	{
-		OmsBadTimer bad = place->bad[i];
-		Datum		values[5];
-		bool		nulls[5] = {false};
+		OmsBadTicket bad = place->bad[i];
 
-		if (bad.ticket == 0)
-			continue;
-		bad.error[sizeof(bad.error) - 1] = '\0';
-		values[0] = TicketIdGetDatum(bad.ticket);
-		values[1] = Int32GetDatum(bad.stage);
-		values[2] = Int32GetDatum(bad.failures);
-		values[3] = TimestampTzGetDatum(bad.retry_at);
-		values[4] = CStringGetTextDatum(bad.error);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		if (bad.ticket != 0)
+			put_failure(result, bad.step, &bad, bad.failure);
 	}
 	return (Datum) 0;
 }

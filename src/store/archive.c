@@ -290,7 +290,7 @@ seal_first(OmsTicket **tickets, int count, bool *sealed)
 	for (int i = 0; i < count && !*sealed; i++)
 		if (!is_sealed(tickets[i]))
 		{
-			(void) oms_store_seal(false, true);
+			(void) oms_store_seal(false);
 			oms_store_fresh_snapshot();
 			*sealed = true;
 		}

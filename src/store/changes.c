@@ -176,15 +176,15 @@ visit_window(OmsPosition *position, uint64 from, uint64 to, int max, OmsChangeVi
 }
 
 /*
- * How many transactions to look at next: as many as seem to have what is missing, by the "found" events of
- * the last "window" of them.
+ * How many transactions to look at next: as many as seem to have what is wanted, by what was found in the last
+ * "window" of them.
  */
-static uint64
-next_window(uint64 window, int found, int missing)
+uint64
+oms_store_next_window(uint64 window, int64 found, int64 wanted)
 {
 	if (found == 0)
 		return window * 8;
-	return (uint64) Min(Max((double) window * missing / found * 1.2, 1), (double) window * 8);
+	return (uint64) Min(Max((double) window * wanted / found * 1.2, 1), (double) window * 8);
 }
 
 /*
@@ -210,7 +210,7 @@ oms_store_visit_changes(OmsPosition *position, uint64 horizon, int max, OmsChang
 
 		max -= found;
 		from = to;
-		window = next_window(window, found, max);
+		window = oms_store_next_window(window, found, max);
 	}
 	SPI_finish();
 }

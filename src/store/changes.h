@@ -28,6 +28,7 @@ typedef struct OmsPosition
 /* Called for each event, with the position after it */
 typedef void (*OmsChangeVisit) (void *context, TupleTableSlot *event, const OmsPosition *position);
 
+extern uint64 oms_store_next_window(uint64 window, int64 found, int64 wanted);
 extern void oms_store_visit_changes(OmsPosition *position, uint64 horizon, int max, OmsChangeVisit visit,
 									void *context);
 extern void oms_store_visit_ticket(OmsTicketId ticket, OmsChangeVisit visit, void *context);

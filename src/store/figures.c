@@ -55,6 +55,31 @@ static OmsStatement select_prepared = {
 	.types = {OIDOID}
 };
 
+/*
+ * Who holds the oldest snapshot that keeps dead rows of this database: a session, a transaction that is prepared,
+ * a standby by its feedback, or a replication slot.
+ */
+static OmsStatement select_oldest_snapshot = {
+	.sql = "SELECT h.holder, h.name, h.held, COALESCE(h.pid, 0) FROM ("
+	" SELECT CASE WHEN a.backend_type OPERATOR(pg_catalog.=) 'walsender' THEN 'standby' ELSE 'session' END AS holder,"
+	" a.application_name AS name, a.pid,"
+	" GREATEST(pg_catalog.age(a.backend_xmin), pg_catalog.age(a.backend_xid)) AS held"
+	" FROM pg_catalog.pg_stat_activity AS a"
+	" WHERE a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()"
+	" AND (a.datid OPERATOR(pg_catalog.=) $1 OR a.backend_type OPERATOR(pg_catalog.=) 'walsender')"
+	" UNION ALL"
+	" SELECT 'prepared', p.gid, NULL, pg_catalog.age(p.transaction) FROM pg_catalog.pg_prepared_xacts AS p"
+	" JOIN pg_catalog.pg_database AS d ON d.datname OPERATOR(pg_catalog.=) p.database"
+	" WHERE d.oid OPERATOR(pg_catalog.=) $1"
+	" UNION ALL"
+	" SELECT 'slot', r.slot_name, NULL, pg_catalog.age(r.xmin) FROM pg_catalog.pg_replication_slots AS r"
+	") AS h WHERE h.held IS NOT NULL"
+	" ORDER BY h.held USING OPERATOR(pg_catalog.>), h.holder USING OPERATOR(pg_catalog.<),"
+	" h.name USING OPERATOR(pg_catalog.<) LIMIT 1",
+	.nargs = 1,
+	.types = {OIDOID}
+};
+
 static OmsStatement select_last_seal = {
 	.sql = "SELECT sealed_at FROM oms.seals ORDER BY number USING OPERATOR(pg_catalog.>) LIMIT 1"
 };
@@ -266,6 +291,32 @@ oms_store_oldest_prepared(void)
 	Datum		at = one_value(&select_prepared, &database, &isnull);
 
 	return isnull ? DT_NOEND : DatumGetTimestampTz(at);
+}
+
+/*
+ * Who holds the oldest snapshot on this database, and since how many transactions; false: nobody does.
+ */
+bool
+oms_store_oldest_snapshot(OmsOldSnapshot *snapshot)
+{
+	Datum		database = ObjectIdGetDatum(MyDatabaseId);
+	bool		isnull;
+	bool		found;
+
+	memset(snapshot, 0, sizeof(*snapshot));
+	SPI_connect();
+	found = oms_sql(&select_oldest_snapshot, &database, NULL) > 0;
+	if (found)
+	{
+		strlcpy(snapshot->holder, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1),
+				sizeof(snapshot->holder));
+		strlcpy(snapshot->name, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2),
+				sizeof(snapshot->name));
+		snapshot->transactions = DatumGetInt32(column(0, 3, &isnull));
+		snapshot->pid = DatumGetInt32(column(0, 4, &isnull));
+	}
+	SPI_finish();
+	return found;
 }
 
 /*

@@ -46,6 +46,16 @@ extern bool oms_store_clock_runs_by(const struct OmsCalendar *calendar);
 extern const struct OmsCalendar *oms_store_endless_clock(OmsTicketId *ticket);
 extern int	oms_store_guard_problems(void);
 extern TimestampTz oms_store_oldest_prepared(void);
+/* What keeps dead rows from being removed */
+typedef struct OmsOldSnapshot
+{
+	char		holder[16];		/* session, prepared, standby, slot */
+	char		name[NAMEDATALEN * 4];
+	int			pid;			/* 0: it is no process */
+	int			transactions;	/* begun since */
+} OmsOldSnapshot;
+
+extern bool oms_store_oldest_snapshot(OmsOldSnapshot *snapshot);
 extern TimestampTz oms_store_last_seal(void);
 
 #endif							/* OMS_FIGURES_H */

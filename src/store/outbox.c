@@ -1,47 +1,119 @@
 /*
  * outbox.c
- *		What the timeline says that listeners should have heard, and how far they have.
+ *		What listeners should have heard, and how far they have.
  *
- * oms.worker_state keeps a horizon: every event filed under a transaction below it has been sent.
+ * oms.worker_state keeps a horizon: every event filed under a transaction below it has been sent.  After a
+ * loss, what listeners still need is little beside what happened since: stages that can be claimed now, which
+ * stand in the queue; alerts and stages that were handed to somebody, which the partial index
+ * timeline_told finds among all other events; and what was just told to the public, at the end of
+ * the timeline.  Each is read in pages by key, so a page costs the page, however much there is.
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/twophase.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/itemptr.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "store/identity.h"
 #include "store/outbox.h"
 #include "store/spi.h"
 #include "store/store.h"
 
-/*
- * What happened from the horizon on, and how the stage stands now.  What came with a dump of another server
- * is below it, see oms_store_activate.  The page is cut before anything is joined to it.  A page is a run of tickets and
- * numbers, since that is the order in which the events of a ticket must be sent.  A ticket may have gone into the
- * archive since.
- */
-#define BOTH(table, columns) \
-	"SELECT " columns " FROM oms." table " UNION ALL SELECT " columns " FROM oms." table "_archive"
+/* So many blocks at the end of the timeline are searched for what was just told to the public */
+#define STATUS_BLOCKS	512
 
-static OmsStatement select_events = {
-	.sql = "WITH page AS MATERIALIZED ("
-	" SELECT ticket_id, seq, stage, status, public FROM (" BOTH("timeline", "ticket_id, seq, stage, status, public, xid") ") AS x"
-	" WHERE xid OPERATOR(pg_catalog.>=) $1"
-	" AND ROW(ticket_id, seq) OPERATOR(pg_catalog.>) ROW($2, $3)"
-	" ORDER BY ticket_id USING OPERATOR(pg_catalog.<), seq USING OPERATOR(pg_catalog.<)"
-	" LIMIT $4)"
-	" SELECT e.ticket_id, e.seq, t.workflow_id, COALESCE(w.stage_no, 0::pg_catalog.int2),"
-	" e.status, e.public, s.status, s.owner, s.attempt, s.level, s.announce_at IS NOT NULL"
+/*
+ * A page of the queues after a place in their index.  Three ranges follow each other: the rest of the same
+ * priority, then of the same owner, then of the other owners.  Of a ticket that did not change since the
+ * horizon nothing was lost.  A stage that was taken meanwhile is not there any more.
+ */
+#define QUEUED(where) \
+	"(SELECT ticket_id, stage_no, owner, priority, ready_at, attempt, announce_at FROM oms.stage_state" \
+	" WHERE status OPERATOR(pg_catalog.=) 'q' AND " where \
+	" ORDER BY owner USING OPERATOR(pg_catalog.<), priority USING OPERATOR(pg_catalog.>)," \
+	" ready_at USING OPERATOR(pg_catalog.<), ticket_id USING OPERATOR(pg_catalog.<)," \
+	" stage_no USING OPERATOR(pg_catalog.<) LIMIT $7)"
+
+static OmsStatement select_queue = {
+	.sql = "WITH page AS MATERIALIZED (SELECT * FROM ("
+	QUEUED("owner OPERATOR(pg_catalog.=) $1 AND priority OPERATOR(pg_catalog.=) $2"
+		   " AND ROW(ready_at, ticket_id, stage_no) OPERATOR(pg_catalog.>) ROW($3, $4, $5)")
+	" UNION ALL "
+	QUEUED("owner OPERATOR(pg_catalog.=) $1 AND priority OPERATOR(pg_catalog.<) $2")
+	" UNION ALL "
+	QUEUED("owner OPERATOR(pg_catalog.>) $1")
+	") AS x LIMIT $7)"
+	" SELECT p.ticket_id, p.stage_no, p.owner, p.priority, p.ready_at, p.attempt, t.workflow_id,"
+	" p.announce_at IS NULL AND t.xid IS NOT NULL AND t.xid OPERATOR(pg_catalog.>=) $6"
+	" FROM page AS p LEFT JOIN oms.ticket_state AS t ON t.ticket_id OPERATOR(pg_catalog.=) p.ticket_id"
+	" ORDER BY p.owner USING OPERATOR(pg_catalog.<), p.priority USING OPERATOR(pg_catalog.>),"
+	" p.ready_at USING OPERATOR(pg_catalog.<), p.ticket_id USING OPERATOR(pg_catalog.<),"
+	" p.stage_no USING OPERATOR(pg_catalog.<)",
+	.nargs = 7,
+	.types = {TEXTOID, INT4OID, TIMESTAMPTZOID, OMS_TICKET_TYPE, INT2OID, INT8OID, INT8OID}
+};
+
+/*
+ * A page of the events of which listeners have to hear even late, and how the stage of each stands now.  A
+ * ticket may have gone into the archive since.  What changed about a ticket may be its priority, by
+ * which a stage gets past the place up to which the queues were read.
+ */
+#define TOLD(table) \
+	"(SELECT ticket_id, xid, seq, stage, status FROM " table \
+	" WHERE status OPERATOR(pg_catalog.=) ANY" \
+	" ('{breached,escalated,failed,warning,unrouted,unassigned,assigned,changed}'::pg_catalog.text[])" \
+	" AND ROW(xid, ticket_id, seq) OPERATOR(pg_catalog.>) ROW($1, $2, $3)" \
+	" ORDER BY xid USING OPERATOR(pg_catalog.<), ticket_id USING OPERATOR(pg_catalog.<)," \
+	" seq USING OPERATOR(pg_catalog.<) LIMIT $4)"
+
+static OmsStatement select_told = {
+	.sql = "WITH page AS MATERIALIZED (SELECT * FROM ("
+	TOLD("oms.timeline") " UNION ALL " TOLD("oms.timeline_archive")
+	") AS x ORDER BY xid USING OPERATOR(pg_catalog.<), ticket_id USING OPERATOR(pg_catalog.<),"
+	" seq USING OPERATOR(pg_catalog.<) LIMIT $4)"
+	" SELECT e.xid, e.ticket_id, e.seq, e.status, COALESCE(t.workflow_id, a.workflow_id),"
+	" COALESCE(s.stage_no, w.stage_no, 0::pg_catalog.int2), s.status, s.token, s.owner, s.attempt, s.level,"
+	" s.announce_at IS NOT NULL"
 	" FROM page AS e"
-	" JOIN (" BOTH("ticket_state", "ticket_id, workflow_id") ") AS t ON t.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
-	" LEFT JOIN oms.workflow_stage AS w ON w.workflow_id OPERATOR(pg_catalog.=) t.workflow_id"
+	" LEFT JOIN oms.ticket_state AS t ON t.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
+	" LEFT JOIN oms.ticket_state_archive AS a ON a.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
+	" LEFT JOIN oms.workflow_stage AS w"
+	" ON w.workflow_id OPERATOR(pg_catalog.=) COALESCE(t.workflow_id, a.workflow_id)"
 	" AND w.stage OPERATOR(pg_catalog.=) e.stage"
-	" LEFT JOIN (" BOTH("stage_state", "ticket_id, stage_no, status, owner, attempt, level, announce_at") ") AS s ON s.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
-	" AND s.stage_no OPERATOR(pg_catalog.=) w.stage_no"
-	" ORDER BY e.ticket_id USING OPERATOR(pg_catalog.<), e.seq USING OPERATOR(pg_catalog.<)",
+	" LEFT JOIN oms.stage_state AS s ON s.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
+	" AND (s.stage_no OPERATOR(pg_catalog.=) w.stage_no"
+	" OR e.stage IS NULL AND e.status OPERATOR(pg_catalog.=) 'changed' AND s.status OPERATOR(pg_catalog.=) 'q')"
+	" ORDER BY e.xid USING OPERATOR(pg_catalog.<), e.ticket_id USING OPERATOR(pg_catalog.<),"
+	" e.seq USING OPERATOR(pg_catalog.<)",
 	.nargs = 4,
 	.types = {INT8OID, OMS_TICKET_TYPE, INT4OID, INT8OID}
+};
+
+/* A page of the latest events, from a block on, in the order of the tickets */
+static OmsStatement select_latest = {
+	.sql = "WITH page AS MATERIALIZED (SELECT ticket_id, seq, stage, status, public FROM oms.timeline"
+	" WHERE ctid OPERATOR(pg_catalog.>=) $1 AND xid OPERATOR(pg_catalog.>=) $2 AND at OPERATOR(pg_catalog.>=) $3"
+	" AND (public OR status OPERATOR(pg_catalog.=) 'cancelled' OR status OPERATOR(pg_catalog.=) 'on_hold')"
+	" AND ROW(ticket_id, seq) OPERATOR(pg_catalog.>) ROW($4, $5)"
+	" ORDER BY ticket_id USING OPERATOR(pg_catalog.<), seq USING OPERATOR(pg_catalog.<) LIMIT $6)"
+	" SELECT e.ticket_id, e.seq, e.status, e.public, t.workflow_id, COALESCE(w.stage_no, 0::pg_catalog.int2)"
+	" FROM page AS e"
+	" JOIN oms.ticket_state AS t ON t.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
+	" LEFT JOIN oms.workflow_stage AS w ON w.workflow_id OPERATOR(pg_catalog.=) t.workflow_id"
+	" AND w.stage OPERATOR(pg_catalog.=) e.stage"
+	" ORDER BY e.ticket_id USING OPERATOR(pg_catalog.<), e.seq USING OPERATOR(pg_catalog.<)",
+	.nargs = 6,
+	.types = {TIDOID, INT8OID, TIMESTAMPTZOID, OMS_TICKET_TYPE, INT4OID, INT8OID}
 };
 
 static OmsStatement select_horizon = {
@@ -54,26 +126,51 @@ static OmsStatement update_horizon = {
 	.types = {INT8OID}
 };
 
-static OmsStatement select_xmin = {
-	.sql = "SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())"
-	"::pg_catalog.text::pg_catalog.int8"
-};
+/*
+ * Does a transaction belong to another database?  One that is over by now is taken for one of ours.
+ */
+static bool
+is_elsewhere(TransactionId xid)
+{
+	bool		elsewhere = false;
+
+	LWLockAcquire(ProcArrayLock, LW_SHARED);
+	/* those that are prepared come after the others */
+	for (int i = 0; i < (int) ProcGlobal->allProcCount + max_prepared_xacts; i++)
+	{
+		PGPROC	   *proc = &ProcGlobal->allProcs[i];
+
+		if (proc->xid != xid)
+			continue;
+		elsewhere = OidIsValid(proc->databaseId) && proc->databaseId != MyDatabaseId;
+		break;
+	}
+	LWLockRelease(ProcArrayLock);
+	return elsewhere;
+}
 
 /*
- * The oldest transaction that is still running: below it everything is over.
+ * The oldest transaction that is still running by the active snapshot: below it everything is over.  Those of other databases
+ * write nothing here, so they do not count; on a standby nobody knows whose they are.
  */
 uint64
 oms_store_oldest_transaction(void)
 {
-	uint64		xmin = 0;
-	bool		isnull;
+	Snapshot	snapshot = GetActiveSnapshot();
+	FullTransactionId next = ReadNextFullTransactionId();
+	TransactionId own = GetTopTransactionIdIfAny();
+	TransactionId oldest = snapshot->xmax;
 
-	SPI_connect();
-	if (oms_sql(&select_xmin, NULL, NULL) > 0)
-		xmin = (uint64) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-													&isnull));
-	SPI_finish();
-	return xmin;
+	/* a snapshot leaves out whose it is */
+	if (TransactionIdIsValid(own) && TransactionIdPrecedes(own, oldest))
+		oldest = own;
+	if (snapshot->takenDuringRecovery)
+		oldest = snapshot->xmin;
+	else
+		for (uint32 i = 0; i < snapshot->xcnt; i++)
+			if (TransactionIdPrecedes(snapshot->xip[i], oldest) && !is_elsewhere(snapshot->xip[i]))
+				oldest = snapshot->xip[i];
+	return U64FromFullTransactionId(next) - (uint32) (XidFromFullTransactionId(next) - oldest);
 }
 
 /*
@@ -122,51 +219,132 @@ column(uint64 row, int number, bool *isnull)
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, isnull);
 }
 
-static void
-read_event(uint64 row, OmsOutboxEvent *event)
+static char *
+text_column(uint64 row, int number)
 {
-	bool		isnull;
-	bool		no_stage;
-
-	event->ticket = DatumGetTicketId(column(row, 1, &isnull));
-	event->seq = DatumGetInt32(column(row, 2, &isnull));
-	event->graph = oms_store_graph(DatumGetInt32(column(row, 3, &isnull)));
-	event->stage = DatumGetInt16(column(row, 4, &isnull));
-	event->status = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 5);
-	event->public = DatumGetBool(column(row, 6, &isnull));
-	event->stage_status = DatumGetChar(column(row, 7, &no_stage));
-	if (no_stage)
-		event->stage_status = 0;
-	event->owner = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 8);
-	event->attempt = DatumGetInt32(column(row, 9, &isnull));
-	event->level = DatumGetInt32(column(row, 10, &isnull));
-	event->pausing = DatumGetBool(column(row, 11, &isnull));
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number);
 }
 
 /*
- * Visit up to limit events of transactions from the horizon on that come after the given one (ticket
- * and number), and move that on.  Returns how many there were.
+ * Visit up to limit stages of the queues after a place, and move that on, before each visit: so whoever
+ * cannot be told is behind it.  "lost" are those of which something may have been lost since the
+ * horizon.  Returns how many there were.
  */
-uint64
-oms_store_visit_outbox(uint64 horizon, OmsTicketId *ticket, int *seq, int limit,
-					   void (*visit) (const OmsOutboxEvent *event))
+int
+oms_store_visit_queued(uint64 horizon, OmsQueuePlace *place, int limit, OmsOutboxVisit visit)
 {
-	Datum		values[4] = {Int64GetDatum((int64) horizon), TicketIdGetDatum(*ticket),
-	Int32GetDatum(*seq), Int64GetDatum(limit)};
+	Datum		values[7] = {CStringGetTextDatum(place->owner), Int32GetDatum(place->priority),
+		TimestampTzGetDatum(place->ready_at), TicketIdGetDatum(place->ticket), Int16GetDatum(place->stage),
+	Int64GetDatum((int64) horizon), Int64GetDatum(limit)};
 	uint64		count;
+	bool		isnull;
 
 	SPI_connect();
-	count = oms_sql(&select_events, values, NULL);
+	count = oms_sql_by_index(&select_queue, values);
 	for (uint64 row = 0; row < count; row++)
 	{
-		OmsOutboxEvent event;
+		OmsOutboxEvent event = {0};
 
 		CHECK_FOR_INTERRUPTS();
-		read_event(row, &event);
-		visit(&event);
-		*ticket = event.ticket;
-		*seq = event.seq;
+		event.ticket = place->ticket = DatumGetTicketId(column(row, 1, &isnull));
+		event.stage = place->stage = DatumGetInt16(column(row, 2, &isnull));
+		event.owner = text_column(row, 3);
+		strlcpy(place->owner, event.owner, sizeof(place->owner));
+		place->priority = DatumGetInt32(column(row, 4, &isnull));
+		place->ready_at = DatumGetTimestampTz(column(row, 5, &isnull));
+		event.attempt = DatumGetInt32(column(row, 6, &isnull));
+		event.workflow_id = DatumGetInt32(column(row, 7, &isnull));
+		event.claimable = true;
+		if (DatumGetBool(column(row, 8, &isnull)))
+			visit(&event);
 	}
 	SPI_finish();
-	return count;
+	return (int) count;
+}
+
+/*
+ * The same for events of which listeners have to hear even late, from the horizon on.
+ */
+int
+oms_store_visit_told(OmsToldPlace *place, int limit, OmsOutboxVisit visit)
+{
+	Datum		values[4] = {Int64GetDatum((int64) place->xid), TicketIdGetDatum(place->ticket),
+	Int32GetDatum(place->seq), Int64GetDatum(limit)};
+	uint64		count;
+	bool		isnull;
+
+	SPI_connect();
+	count = oms_sql_by_index(&select_told, values);
+	for (uint64 row = 0; row < count; row++)
+	{
+		OmsOutboxEvent event = {0};
+		char		status;
+		bool		no_stage;
+
+		CHECK_FOR_INTERRUPTS();
+		place->xid = (uint64) DatumGetInt64(column(row, 1, &isnull));
+		event.ticket = place->ticket = DatumGetTicketId(column(row, 2, &isnull));
+		event.seq = place->seq = DatumGetInt32(column(row, 3, &isnull));
+		event.status = text_column(row, 4);
+		event.workflow_id = DatumGetInt32(column(row, 5, &isnull));
+		event.stage = DatumGetInt16(column(row, 6, &isnull));
+		status = DatumGetChar(column(row, 7, &no_stage));
+		if (!no_stage)
+		{
+			event.handed_out = status == OMS_IN_PROGRESS && DatumGetInt64(column(row, 8, &isnull)) == event.seq;
+			event.owner = text_column(row, 9);
+			event.attempt = DatumGetInt32(column(row, 10, &isnull));
+			event.level = DatumGetInt32(column(row, 11, &isnull));
+			event.claimable = status == OMS_QUEUED && !DatumGetBool(column(row, 12, &isnull));
+		}
+		visit(&event);
+	}
+	SPI_finish();
+	return (int) count;
+}
+
+/*
+ * The first of the blocks in which the latest events stand; space that was freed elsewhere is not looked at.
+ */
+static void
+latest_blocks(ItemPointer tid)
+{
+	Relation	timeline = table_open(oms_relation_oid("timeline"), AccessShareLock);
+	BlockNumber blocks = RelationGetNumberOfBlocks(timeline);
+
+	ItemPointerSet(tid, blocks > STATUS_BLOCKS ? blocks - STATUS_BLOCKS : 0, 0);
+	table_close(timeline, AccessShareLock);
+}
+
+/*
+ * The same for the latest events since a moment that the public, or whoever works on a stage, was to
+ * be told of.
+ */
+int
+oms_store_visit_latest(uint64 horizon, TimestampTz since, OmsToldPlace *place, int limit, OmsOutboxVisit visit)
+{
+	ItemPointerData tid;
+	Datum		values[6] = {PointerGetDatum(&tid), Int64GetDatum((int64) horizon), TimestampTzGetDatum(since),
+	TicketIdGetDatum(place->ticket), Int32GetDatum(place->seq), Int64GetDatum(limit)};
+	uint64		count;
+	bool		isnull;
+
+	latest_blocks(&tid);
+	SPI_connect();
+	count = oms_sql(&select_latest, values, NULL);
+	for (uint64 row = 0; row < count; row++)
+	{
+		OmsOutboxEvent event = {0};
+
+		CHECK_FOR_INTERRUPTS();
+		event.ticket = place->ticket = DatumGetTicketId(column(row, 1, &isnull));
+		event.seq = place->seq = DatumGetInt32(column(row, 2, &isnull));
+		event.status = text_column(row, 3);
+		event.public = DatumGetBool(column(row, 4, &isnull));
+		event.workflow_id = DatumGetInt32(column(row, 5, &isnull));
+		event.stage = DatumGetInt16(column(row, 6, &isnull));
+		visit(&event);
+	}
+	SPI_finish();
+	return (int) count;
 }

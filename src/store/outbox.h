@@ -7,27 +7,49 @@
 
 #include "oms.h"
 
-/* An event, and how its stage stands now */
+/* A stage that can be claimed, or an event, and how its stage stands now */
 typedef struct OmsOutboxEvent
 {
 	OmsTicketId ticket;
 	int			seq;
-	const OmsGraph *graph;
+	int			workflow_id;
 	int			stage;			/* OMS_NO_STAGE: the ticket */
-	char	   *status;			/* of the event */
+	const char *status;			/* of the event; NULL: none */
 	bool		public;
-	char		stage_status;	/* 0: no row */
-	char	   *owner;
+	bool		claimable;		/* the stage can be claimed now */
+	bool		handed_out;		/* it is with whom the event gave it to */
+	const char *owner;
 	int			attempt;
 	int			level;
-	bool		pausing;		/* its dispatch is still to come */
 } OmsOutboxEvent;
+
+typedef void (*OmsOutboxVisit) (const OmsOutboxEvent *event);
+
+/* How far the queues are read; zeros: not begun */
+typedef struct OmsQueuePlace
+{
+	char		owner[OMS_MAX_NAME + 1];
+	int			priority;
+	TimestampTz ready_at;
+	OmsTicketId ticket;
+	int			stage;
+} OmsQueuePlace;
+
+/* How far events are read */
+typedef struct OmsToldPlace
+{
+	uint64		xid;
+	OmsTicketId ticket;
+	int			seq;
+} OmsToldPlace;
 
 extern uint64 oms_store_oldest_transaction(void);
 extern uint64 oms_store_horizon(void);
 extern uint64 oms_store_saved_horizon(void);
 extern void oms_store_save_horizon(uint64 horizon);
-extern uint64 oms_store_visit_outbox(uint64 horizon, OmsTicketId *ticket, int *seq, int limit,
-									 void (*visit) (const OmsOutboxEvent *event));
+extern int	oms_store_visit_queued(uint64 horizon, OmsQueuePlace *place, int limit, OmsOutboxVisit visit);
+extern int	oms_store_visit_told(OmsToldPlace *place, int limit, OmsOutboxVisit visit);
+extern int	oms_store_visit_latest(uint64 horizon, TimestampTz since, OmsToldPlace *place, int limit,
+								   OmsOutboxVisit visit);
 
 #endif							/* OMS_OUTBOX_H */

@@ -13,6 +13,11 @@
  * a number from the new horizon on is noted in oms.rollup_ahead, so that it is not counted again when
  * the horizon, or the numbers of this server, get there.
  *
+ * The worker does it in slices, with a transaction each: of the transactions since the horizon, or, the first time, of all
+ * tickets in the order of their numbers.  What a ticket finishes after its slice is from the horizon on
+ * that was taken before the first one, and not noted; so it is counted later.  Until the last slice there is
+ * no horizon, and nobody looks at the cells.
+ *
  * Locks: the row of oms.rollup_state, so that there is one at a time; nobody else waits for it.  Under
  * REPEATABLE READ a roll-up since the snapshot is a serialization failure at that row.  The SQL that
  * this needs stands in oms--1.0.sql, beside the reports that add to it what happened since.
@@ -22,12 +27,17 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "store/changes.h"
 #include "store/outbox.h"
 #include "store/rollup.h"
 #include "store/spi.h"
 
 /* Without anything finished, the horizon moves on after so many transactions */
 #define IDLE_TRANSACTIONS	1000
+/* Tickets in a slice; cycles, if not one transaction finished more; and transactions in the first one */
+#define SLICE_TICKETS		2000
+#define SLICE_CYCLES		5000
+#define FIRST_WINDOW		10000
 
 static OmsStatement lock_state = {
 	.sql = "SELECT horizon FROM oms.rollup_state FOR UPDATE"
@@ -51,6 +61,17 @@ static OmsStatement delete_cells = {
 
 static OmsStatement delete_ahead = {
 	.sql = "DELETE FROM oms.rollup_ahead"
+};
+
+static OmsStatement forget_horizon = {
+	.sql = "UPDATE oms.rollup_state SET horizon = NULL WHERE horizon IS NOT NULL"
+};
+
+static OmsStatement select_end_of_slice = {
+	.sql = "SELECT ticket_id FROM oms.report_ticket WHERE ticket_id OPERATOR(pg_catalog.>) $1"
+	" ORDER BY ticket_id USING OPERATOR(pg_catalog.<) OFFSET $2 LIMIT 1",
+	.nargs = 2,
+	.types = {OMS_TICKET_TYPE, INT8OID}
 };
 
 /* Add cells, merge those that are there, and tell how many cycles they count */
@@ -78,14 +99,25 @@ static OmsStatement add_everything = {
 	.sql = "WITH ahead AS (INSERT INTO oms.rollup_ahead"
 	" SELECT e.ticket_id, e.xid, e.cycle, e.stage_no FROM oms.report_event AS e"
 	" WHERE e.xid OPERATOR(pg_catalog.>=) $1 ON CONFLICT DO NOTHING)"
-	", pack AS MATERIALIZED (SELECT p.* FROM oms.report_pack(NULL, NULL) AS p)"
+	", pack AS MATERIALIZED (SELECT p.* FROM oms.report_pack(NULL, NULL, NULL, NULL) AS p)"
 	ADD_CELLS,
 	.nargs = 1,
 	.types = {INT8OID}
 };
 
+static OmsStatement add_tickets = {
+	.sql = "WITH ahead AS (INSERT INTO oms.rollup_ahead"
+	" SELECT e.ticket_id, e.xid, e.cycle, e.stage_no FROM oms.report_event AS e"
+	" WHERE e.xid OPERATOR(pg_catalog.>=) $1 AND e.ticket_id OPERATOR(pg_catalog.>) $2"
+	" AND e.ticket_id OPERATOR(pg_catalog.<=) $3 ON CONFLICT DO NOTHING)"
+	", pack AS MATERIALIZED (SELECT p.* FROM oms.report_pack(NULL, NULL, $2, $3) AS p)"
+	ADD_CELLS,
+	.nargs = 3,
+	.types = {INT8OID, OMS_TICKET_TYPE, OMS_TICKET_TYPE}
+};
+
 static OmsStatement add_since = {
-	.sql = "WITH pack AS MATERIALIZED (SELECT p.* FROM oms.report_pack($1, $2) AS p)"
+	.sql = "WITH pack AS MATERIALIZED (SELECT p.* FROM oms.report_pack($1, $2, NULL, NULL) AS p)"
 	ADD_CELLS,
 	.nargs = 2,
 	.types = {INT8OID, INT8OID}
@@ -124,16 +156,38 @@ begin_rolling(bool wait, uint64 *horizon)
 static void
 forget_cells(void)
 {
+	oms_sql(&forget_horizon, NULL, NULL);
 	oms_sql(&delete_cells, NULL, NULL);
 	oms_sql(&delete_ahead, NULL, NULL);
 }
 
+static void
+save_horizon(uint64 horizon)
+{
+	Datum		args[1] = {Int64GetDatum((int64) horizon)};
+
+	oms_sql(&save_state, args, NULL);
+}
+
+/*
+ * Roll up what transactions from "since" to before "before" finished.  Returns how many cycles that were.
+ */
+static int64
+roll_up_transactions(uint64 since, uint64 before)
+{
+	Datum		args[2] = {Int64GetDatum((int64) since), Int64GetDatum((int64) before)};
+	bool		isnull;
+
+	oms_sql(&add_since, args, NULL);
+	return first_number(&isnull);
+}
+
 /*
  * Roll up what was finished since the last time, or everything anew.  Returns how many finished cycles
- * were added.  "wait": for another one that is just rolling up; else nothing is done.
+ * were added.  Waits for another one that is just rolling up.
  */
 int64
-oms_store_roll_up(bool everything, bool wait)
+oms_store_roll_up(bool everything)
 {
 	uint64		since;
 	uint64		before;
@@ -142,11 +196,7 @@ oms_store_roll_up(bool everything, bool wait)
 	bool		isnull;
 
 	SPI_connect();
-	if (!begin_rolling(wait, &since))
-	{
-		SPI_finish();
-		return 0;
-	}
+	(void) begin_rolling(true, &since);
 	before = oms_store_horizon();
 	/* a horizon that this server has not reached was kept by another one */
 	anew = everything || since == 0 || since > before;
@@ -156,21 +206,95 @@ oms_store_roll_up(bool everything, bool wait)
 
 		forget_cells();
 		oms_sql(&add_everything, args, NULL);
+		added = first_number(&isnull);
 	}
 	else
-	{
-		Datum		args[2] = {Int64GetDatum((int64) since), Int64GetDatum((int64) before)};
-
-		oms_sql(&add_since, args, NULL);
-	}
-	added = first_number(&isnull);
+		added = roll_up_transactions(since, before);
 	/* while there is nothing at all, whatever comes may still come from another server */
 	if (added > 0 || (since > 0 && (anew || before - since >= IDLE_TRANSACTIONS)))
-	{
-		Datum		args[1] = {Int64GetDatum((int64) before)};
-
-		oms_sql(&save_state, args, NULL);
-	}
+		save_horizon(before);
 	SPI_finish();
 	return added;
+}
+
+/*
+ * The last ticket of a slice that begins after the given one; past all of them if it is the last slice.
+ */
+static OmsTicketId
+end_of_slice(OmsTicketId after)
+{
+	Datum		args[2] = {TicketIdGetDatum(after), Int64GetDatum(SLICE_TICKETS - 1)};
+	bool		isnull;
+
+	if (oms_sql_by_index(&select_end_of_slice, args) == 0)
+		return PG_INT64_MAX;
+	return DatumGetTicketId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/*
+ * A slice of all tickets.  True if there is more.
+ */
+static bool
+roll_up_tickets(OmsRollUpWalk *walk, uint64 before)
+{
+	OmsTicketId end = end_of_slice(walk->after);
+	Datum		args[3];
+	bool		isnull;
+
+	if (walk->after == 0)
+	{
+		forget_cells();
+		walk->horizon = before;
+		walk->added = false;
+	}
+	args[0] = Int64GetDatum((int64) walk->horizon);
+	args[1] = TicketIdGetDatum(walk->after);
+	args[2] = TicketIdGetDatum(end);
+	oms_sql_by_index(&add_tickets, args);
+	walk->added = walk->added || first_number(&isnull) > 0;
+	walk->after = end == PG_INT64_MAX ? 0 : end;
+	if (end == PG_INT64_MAX && walk->added)
+		save_horizon(walk->horizon);
+	return end != PG_INT64_MAX;
+}
+
+/*
+ * A slice of the transactions since the horizon.  True if there is more.
+ */
+static bool
+roll_up_since(OmsRollUpWalk *walk, uint64 since, uint64 before)
+{
+	bool		more = before - since > walk->window;
+	uint64		end = more ? since + walk->window : before;
+	int64		added = roll_up_transactions(since, end);
+
+	walk->after = 0;
+	if (added > 0 || more || end - since >= IDLE_TRANSACTIONS)
+		save_horizon(end);
+	if (more)
+		walk->window = oms_store_next_window(walk->window, added, SLICE_CYCLES);
+	return more;
+}
+
+/*
+ * Roll up a slice of what was finished, and move on; the caller keeps that when it has committed.  Nothing is
+ * done while somebody else is at it.  True if there is more.
+ */
+bool
+oms_store_roll_up_slice(OmsRollUpWalk *walk)
+{
+	uint64		since;
+	uint64		before;
+	bool		more = false;
+
+	SPI_connect();
+	if (begin_rolling(false, &since))
+	{
+		before = oms_store_horizon();
+		if (walk->window == 0)
+			walk->window = FIRST_WINDOW;
+		more = since == 0 || since > before ? roll_up_tickets(walk, before) : roll_up_since(walk, since, before);
+	}
+	SPI_finish();
+	return more;
 }

@@ -17,7 +17,10 @@
  *
  * Locks: the row of oms.seal_state, so that there is one sealer at a time; it waits for nobody else,
  * and nobody waits for it.  Under REPEATABLE READ a seal that was made since the snapshot is a
- * serialization failure at that row.  Everything is one transaction: interrupted, it left nothing.
+ * serialization failure at that row.  A seal is one transaction: interrupted, it left nothing.
+ *
+ * The worker has more to do than to seal: it makes one seal after another, each over a slice of what
+ * changed.
  */
 #include "postgres.h"
 
@@ -31,7 +34,7 @@
 #include "utils/timestamp.h"
 
 #include "clock.h"
-#include "store/access.h"
+#include "store/changes.h"
 #include "store/outbox.h"
 #include "store/seal.h"
 #include "store/spi.h"
@@ -62,6 +65,10 @@ typedef enum OmsSealLeafColumn
 
 /* As many leaves are written at once */
 #define LEAVES_PER_PAGE		1000
+/* Tickets in a seal of the worker, if not one transaction changed more */
+#define SLICE				5000
+/* Transactions in the first slice */
+#define FIRST_WINDOW		10000
 
 /* ---- rows ---- */
 
@@ -287,51 +294,41 @@ remember(const OmsSeal *last, uint64 horizon)
 	" WHERE (l.seq OPERATOR(pg_catalog.=) t.seq AND l.head OPERATOR(pg_catalog.=) t.head) IS NOT TRUE" \
 	" ORDER BY t.ticket_id USING OPERATOR(pg_catalog.<)"
 
-static const char *const changed_since =
-	"SELECT t.ticket_id, t.seq, t.head"
+static OmsStatement changed_since = {
+	.sql = "SELECT t.ticket_id, t.seq, t.head"
 	" FROM (SELECT DISTINCT e.ticket_id FROM oms.timeline AS e"
-	" WHERE e.xid OPERATOR(pg_catalog.>=) $1) AS c"
+	" WHERE e.xid OPERATOR(pg_catalog.>=) $1 AND e.xid OPERATOR(pg_catalog.<=) $2) AS c"
 	" JOIN oms.ticket_state AS t ON t.ticket_id OPERATOR(pg_catalog.=) c.ticket_id"
-	CHANGED;
+	CHANGED,
+	.nargs = 2,
+	.types = {INT8OID, INT8OID}
+};
 
-static const char *const changed_of_all =
-	"SELECT t.ticket_id, t.seq, t.head FROM oms.ticket_state AS t"
-	CHANGED;
+static OmsStatement changed_of_range = {
+	.sql = "SELECT t.ticket_id, t.seq, t.head"
+	" FROM (SELECT x.ticket_id, x.seq, x.head FROM oms.ticket_state AS x"
+	" WHERE x.ticket_id OPERATOR(pg_catalog.>) $1 AND x.ticket_id OPERATOR(pg_catalog.<=) $2) AS t"
+	CHANGED,
+	.nargs = 2,
+	.types = {OMS_TICKET_TYPE, OMS_TICKET_TYPE}
+};
 
-static void
-set_for_now(const char *setting, const char *value)
+static OmsStatement select_end_of_range = {
+	.sql = "SELECT ticket_id FROM oms.ticket_state WHERE ticket_id OPERATOR(pg_catalog.>) $1"
+	" ORDER BY ticket_id USING OPERATOR(pg_catalog.<) OFFSET $2 LIMIT 1",
+	.nargs = 2,
+	.types = {OMS_TICKET_TYPE, INT8OID}
+};
+
+/* What a seal looks at: tickets by number, or those that transactions changed; both ends belong to it */
+typedef struct SealRange
 {
-	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-}
-
-/*
- * Open a cursor over the tickets to seal, as the owner of the schema.  From a horizon on the way by the
- * indexes is always right, whether or not the statistics know of the newest transactions; so the
- * planner is told.
- */
-static Portal
-open_changed(bool all, uint64 horizon)
-{
-	Oid			types[1] = {INT8OID};
-	Datum		values[1] = {Int64GetDatum((int64) horizon)};
-	int			level = NewGUCNestLevel();
-	Oid			user;
-	int			context;
-	Portal		portal;
-
-	/* on error the end of the (sub)transaction sets both back */
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(oms_schema_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
-	set_for_now("jit", "off");
-	/* statistics may be older than the rows; walking the indexes is never far from the best plan */
-	set_for_now("enable_seqscan", "off");
-	portal = SPI_cursor_open_with_args(NULL, all ? changed_of_all : changed_since, all ? 0 : 1, types,
-									   values, NULL, false, 0);
-	SetUserIdAndSecContext(user, context);
-	AtEOXact_GUC(true, level);
-	return portal;
-}
+	bool		by_ticket;
+	OmsTicketId after;			/* this one does not */
+	OmsTicketId last_ticket;
+	uint64		first_xid;
+	uint64		last_xid;
+} SealRange;
 
 static void
 write_leaf(OmsWriter *writer, const OmsSealLeaf *leaf)
@@ -376,18 +373,22 @@ seal_page(int64 number, OmsMerkle *tree)
 }
 
 /*
- * Write the leaves of a seal of this number; the tree has them then.
+ * Write the leaves of a seal of this number; the tree has them then.  The way by the indexes is
+ * always right, whether or not the statistics know of the newest transactions.
  */
 static void
-seal_changed(bool all, uint64 horizon, int64 number, OmsMerkle *tree)
+seal_changed(const SealRange *range, int64 number, OmsMerkle *tree)
 {
+	Datum		tickets[2] = {TicketIdGetDatum(range->after), TicketIdGetDatum(range->last_ticket)};
+	Datum		xids[2] = {Int64GetDatum((int64) range->first_xid), Int64GetDatum((int64) range->last_xid)};
 	MemoryContext page;
 	MemoryContext old;
 	Portal		portal;
 
 	SPI_connect();
 	page = AllocSetContextCreate(CurrentMemoryContext, "oms seal", ALLOCSET_DEFAULT_SIZES);
-	portal = open_changed(all, horizon);
+	portal = range->by_ticket ? oms_sql_open(&changed_of_range, tickets, NULL)
+		: oms_sql_open(&changed_since, xids, NULL);
 	for (;;)
 	{
 		SPI_cursor_fetch(portal, true, LEAVES_PER_PAGE);
@@ -439,43 +440,138 @@ make_seal(const OmsSeal *last, OmsMerkle *tree, OmsSeal *seal)
 }
 
 /*
+ * Seal what changed in a range, after the last seal, which becomes this one.  Without a change none is made.
+ * Returns how many tickets are in it.
+ */
+static int64
+seal_range(const SealRange *range, OmsSeal *seal)
+{
+	OmsMerkle	tree;
+	OmsSeal		last = *seal;
+
+	oms_merkle_begin(&tree, OMS_MERKLE_NOBODY);
+	seal_changed(range, last.number + 1, &tree);
+	if (tree.count > 0)
+	{
+		make_seal(&last, &tree, seal);
+		write_seal(seal);
+	}
+	return tree.count;
+}
+
+/*
  * Seal what changed since the last seal, or whatever differs from its latest leaf wherever it is
  * ("everything": all tickets are compared).  Returns the number of the last seal, 0 if there is none;
- * without a change no seal is made.  "wait": for another one that is just sealing; else nothing is done
- * then, and the result is -1.
+ * without a change no seal is made.  Waits for another one that is just sealing.
  */
 int64
-oms_store_seal(bool everything, bool wait)
+oms_store_seal(bool everything)
 {
 	OmsSeal		seal;
-	OmsMerkle	tree;
+	SealRange	range = {.last_ticket = PG_INT64_MAX, .last_xid = PG_INT64_MAX};
 	uint8		kept_for[OMS_HASH_LEN];
-	uint64		kept;
 	uint64		horizon;
-	bool		all;
+	int64		count;
 
-	if (!begin_sealing(wait, kept_for, &kept))
-		return -1;
+	(void) begin_sealing(true, kept_for, &range.first_xid);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	query_seal(&select_last_seal, NULL, &seal);
 	/* taken before the search, so that whatever that does not see is not below it */
 	horizon = oms_store_horizon();
-	all = everything || seal.number == 0 || kept > horizon ||
+	range.by_ticket = everything || seal.number == 0 || range.first_xid > horizon ||
 		memcmp(kept_for, seal.hash, OMS_HASH_LEN) != 0;
-
-	oms_merkle_begin(&tree, OMS_MERKLE_NOBODY);
-	seal_changed(all, kept, seal.number + 1, &tree);
-	if (tree.count > 0)
-	{
-		OmsSeal		last = seal;
-
-		make_seal(&last, &tree, &seal);
-		write_seal(&seal);
-	}
-	if (tree.count > 0 || (all && seal.number > 0))
+	count = seal_range(&range, &seal);
+	if (count > 0 || (range.by_ticket && seal.number > 0))
 		remember(&seal, horizon);
 	PopActiveSnapshot();
 	return seal.number;
+}
+
+/*
+ * The last ticket of a slice that begins after the given one; past all of them if it is the last slice.
+ */
+static OmsTicketId
+end_of_slice(OmsTicketId after)
+{
+	Datum		args[2] = {TicketIdGetDatum(after), Int64GetDatum(SLICE - 1)};
+	OmsTicketId end = PG_INT64_MAX;
+	bool		isnull;
+
+	SPI_connect();
+	if (oms_sql_by_index(&select_end_of_range, args) > 0)
+		end = DatumGetTicketId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return end;
+}
+
+/*
+ * A slice of all tickets, in the order of their numbers.  What changes behind it meanwhile is found from the
+ * horizon on that was taken at the beginning, and is remembered at the end.  True if there is more.
+ */
+static bool
+seal_tickets(OmsSealWalk *walk, OmsSeal *seal, uint64 horizon)
+{
+	SealRange	range = {.by_ticket = true, .after = walk->after, .last_ticket = end_of_slice(walk->after)};
+	bool		more = range.last_ticket != PG_INT64_MAX;
+
+	if (walk->after == 0)
+		walk->horizon = horizon;
+	(void) seal_range(&range, seal);
+	walk->after = more ? range.last_ticket : 0;
+	if (!more && seal->number > 0)
+		remember(seal, walk->horizon);
+	return more;
+}
+
+/*
+ * A slice of the transactions since the horizon that was kept.  True if there is more.
+ */
+static bool
+seal_transactions(OmsSealWalk *walk, OmsSeal *seal, uint64 kept, uint64 horizon)
+{
+	SealRange	range = {.first_xid = kept, .last_xid = PG_INT64_MAX};
+	bool		more;
+	int64		count;
+
+	walk->after = 0;
+	more = horizon - kept > walk->window;
+	if (more)
+		range.last_xid = kept + walk->window - 1;
+	count = seal_range(&range, seal);
+	if (count > 0 || more)
+		remember(seal, more ? range.last_xid + 1 : horizon);
+	if (more)
+		walk->window = oms_store_next_window(walk->window, count, SLICE);
+	return more;
+}
+
+/*
+ * Seal a slice of what changed, and move on; the caller keeps that when it has committed.  Does not wait for
+ * another one that is just sealing.  True if there is more.
+ */
+bool
+oms_store_seal_slice(OmsSealWalk *walk)
+{
+	OmsSeal		seal;
+	uint8		kept_for[OMS_HASH_LEN];
+	uint64		kept;
+	uint64		horizon;
+	bool		more;
+
+	walk->busy = !begin_sealing(false, kept_for, &kept);
+	if (walk->busy)
+		return false;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	query_seal(&select_last_seal, NULL, &seal);
+	horizon = oms_store_horizon();
+	if (walk->window == 0)
+		walk->window = FIRST_WINDOW;
+	if (seal.number == 0 || kept > horizon || memcmp(kept_for, seal.hash, OMS_HASH_LEN) != 0)
+		more = seal_tickets(walk, &seal, horizon);
+	else
+		more = seal_transactions(walk, &seal, kept, horizon);
+	PopActiveSnapshot();
+	return more;
 }
 
 /* ---- verifying ---- */

@@ -90,6 +90,33 @@ oms_sql(OmsStatement *statement, Datum *values, const char *nulls)
 	return SPI_processed;
 }
 
+static void
+set_for_now(const char *setting, const char *value)
+{
+	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * The same for a page of a large table by its key: the way by the indexes is right, whatever the statistics
+ * know of the newest rows.
+ */
+uint64
+oms_sql_by_index(OmsStatement *statement, Datum *values)
+{
+	int			nest = NewGUCNestLevel();
+	uint64		count;
+
+	/* what is switched off counts as so expensive that all would be compiled */
+	set_for_now("jit", "off");
+	set_for_now("enable_seqscan", "off");
+	set_for_now("enable_bitmapscan", "off");
+	set_for_now("enable_hashjoin", "off");
+	set_for_now("enable_mergejoin", "off");
+	count = oms_sql(statement, values, NULL);
+	AtEOXact_GUC(true, nest);
+	return count;
+}
+
 /*
  * Open a cursor over the rows of a statement, between SPI_connect and SPI_finish, as the owner of the
  * schema and with a fresh snapshot.  The way by the indexes is taken, whether or not the statistics know
@@ -104,10 +131,8 @@ oms_sql_open(OmsStatement *statement, Datum *values, const char *nulls)
 	int			nest = become_owner(&user, &context);
 	Portal		portal;
 
-	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-							 0, false);
-	/* what is switched off counts as so expensive that all would be compiled */
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	set_for_now("enable_seqscan", "off");
+	set_for_now("jit", "off");
 	if (statement->plan == NULL || statement->schema != schema)
 		prepare(statement, schema);
 	portal = SPI_cursor_open(NULL, statement->plan, values, nulls, false);

@@ -28,6 +28,7 @@ extern void oms_sql_begin_procedure(void);
 extern void oms_sql_commit(void);
 extern void oms_sql_end_procedure(void);
 extern uint64 oms_sql(OmsStatement *statement, Datum *values, const char *nulls);
+extern uint64 oms_sql_by_index(OmsStatement *statement, Datum *values);
 extern Portal oms_sql_open(OmsStatement *statement, Datum *values, const char *nulls);
 
 #endif							/* OMS_SPI_H */

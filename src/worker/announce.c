@@ -3,24 +3,33 @@
  *		Sending events for those who committed them: from the ring, or from the tables.
  *
  * oms.worker_state keeps a horizon: every event of a transaction below it has been sent.  It is moved
- * up at most once a second, and only after events were sent.  After a restart, when the ring was
- * full, and when a prepared transaction has ended, all events from the horizon on are sent from the
- * timeline: some twice, none never.
+ * up at most once a second, and only after events were sent.  After a crash, when the ring was full, and
+ * when a prepared transaction has ended, what listeners still need is announced from the tables: first what
+ * the public was told within the last minutes, as far as it is found at once; then every stage of
+ * the queues that can be claimed now; then the alerts, and who was handed something.  That goes page by
+ * page, each with a transaction of its own, and the ring is sent beside it.  Some is said twice;
+ * of dispatches and alerts none never.
  *
  * All of these are called inside a transaction of the worker with an active snapshot.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
 
+#include "clock.h"
 #include "engine/event.h"
 #include "store/outbox.h"
 #include "store/store.h"
 #include "worker/announce.h"
 #include "worker/bell.h"
-#include "worker/worker.h"
 
-/* ---- the ring ---- */
+/* Stages and events looked at with one transaction */
+#define PAGE			1000
+/* The public is not told late what happened longer ago */
+#define STATUS_MINUTES	5
 
 /*
  * The owner of a stage that is not with the owner of its definition.
@@ -33,8 +42,11 @@ look_up_owner(OmsTicketId id, int stage_no)
 	return oms_store_stage(ticket, stage_no)->owner;
 }
 
-static void
-send_entry(const OmsRingEntry *entry)
+/*
+ * Send one event.
+ */
+void
+oms_announce_entry(const OmsRingEntry *entry)
 {
 	const OmsGraph *graph = oms_store_graph(entry->workflow_id);
 	OmsBell		bell;
@@ -48,13 +60,53 @@ send_entry(const OmsRingEntry *entry)
 	oms_bell_send(entry->ticket, graph, &bell);
 }
 
+/* What is done with an event that cannot be sent, after a batch with it has failed; NULL: the batch fails */
+static OmsAnnounceFailed on_failure = NULL;
+
+/*
+ * Send one event in a subtransaction, so that the others go out with the batch even if this one cannot.
+ */
+static void
+send_or_note(const OmsRingEntry *entry)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		oms_announce_entry(entry);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		on_failure(entry);
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+}
+
+static void
+send_entry(const OmsRingEntry *entry)
+{
+	if (on_failure != NULL)
+		send_or_note(entry);
+	else
+		oms_announce_entry(entry);
+}
+
 /*
  * Send up to limit events from the ring with the current transaction.  Stops before a place that is
  * reserved and not yet published.  Returns how many places this went forward; the caller moves
  * read_pos by that when it has committed.
  */
 int
-oms_announce_ring(OmsDatabase *database, int limit)
+oms_announce_ring(OmsDatabase *database, int limit, OmsAnnounceFailed failed)
 {
 	uint64		pos = pg_atomic_read_u64(&database->read_pos);
 	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms announce",
@@ -62,6 +114,7 @@ oms_announce_ring(OmsDatabase *database, int limit)
 	MemoryContext old = MemoryContextSwitchTo(step);
 	int			count;
 
+	on_failure = failed;
 	for (count = 0; count < limit; count++)
 	{
 		OmsRingEntry *entry = &database->ring[(pos + count) % OMS_RING_SIZE];
@@ -82,81 +135,97 @@ oms_announce_ring(OmsDatabase *database, int limit)
 
 /* ---- the tables ---- */
 
-/* Events sent with one transaction */
-#define CHUNK	1000
+static MemoryContext page_step = NULL;	/* for one event of a page */
+static uint64 page_sent = 0;
 
-static bool
-is_one_of(const char *status, const char *const *list)
-{
-	for (; *list != NULL; list++)
-		if (strcmp(status, *list) == 0)
-			return true;
-	return false;
-}
-
-/*
- * Say again what an event said when it happened, as far as it still holds: a stage that somebody has
- * taken meanwhile needs no dispatch.
- */
 static void
-send_event(const OmsOutboxEvent *event)
+announce_bell(const OmsOutboxEvent *event, OmsChannel channel, const char *word, int number)
 {
-	static const char *const queues[] = {"queued", "released", "lease_expired", "retry", "reassigned",
-	"resumed", "sent_back", "reopened", NULL};
-	static const char *const alerts[] = {"breached", "warning", "escalated", "failed", "unrouted",
-	"unassigned", NULL};
-	static const char *const stops[] = {"cancelled", "on_hold", NULL};
-	OmsBell		bell = {.stage = event->stage, .owner = event->owner};
+	OmsBell		bell = {.channel = channel, .stage = event->stage, .word = word, .number = number};
+	OmsRingEntry entry;
+	MemoryContext old = MemoryContextSwitchTo(page_step);
 
-	bool		claimable = event->stage_status == OMS_QUEUED && !event->pausing &&
-		is_one_of(event->status, queues);
-	bool		handed_out = event->stage_status == OMS_IN_PROGRESS && strcmp(event->status, "assigned") == 0;
+	oms_bell_to_ring(event->ticket, event->workflow_id, &bell, &entry);
+	send_entry(&entry);
+	page_sent++;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(page_step);
+}
 
-	if (event->stage != OMS_NO_STAGE && (claimable || handed_out))
-	{
-		bell.channel = OMS_DISPATCH;
-		bell.number = event->attempt;
-		oms_bell_send(event->ticket, event->graph, &bell);
-	}
-	if (is_one_of(event->status, alerts))
-	{
-		bell.channel = OMS_ALERT;
-		bell.word = event->status;
-		bell.number = event->level;
-		oms_bell_send(event->ticket, event->graph, &bell);
-	}
-	if (is_one_of(event->status, stops) && event->stage != OMS_NO_STAGE)
-	{
-		bell.channel = OMS_STATUS;
-		bell.word = event->status;
-		oms_bell_send(event->ticket, event->graph, &bell);
-	}
-	bell.word = event->public ? oms_event_citizen_status(event->status) : NULL;
-	if (bell.word != NULL)
-	{
-		bell.channel = OMS_STATUS;
-		oms_bell_send(event->ticket, event->graph, &bell);
-	}
+/* A stage of the queues, or one that was handed to somebody */
+static void
+announce_stage(const OmsOutboxEvent *event)
+{
+	if (event->stage != OMS_NO_STAGE)
+		announce_bell(event, OMS_DISPATCH, NULL, event->attempt);
+}
+
+/* What an event said when it happened, as far as it still holds */
+static void
+announce_told(const OmsOutboxEvent *event)
+{
+	bool		changed = strcmp(event->status, "changed") == 0;
+
+	if (changed ? event->claimable : event->handed_out && strcmp(event->status, "assigned") == 0)
+		announce_stage(event);
+	else if (!changed && strcmp(event->status, "assigned") != 0)
+		announce_bell(event, OMS_ALERT, event->status, event->level);
+}
+
+static void
+announce_status(const OmsOutboxEvent *event)
+{
+	const char *word = event->public ? oms_event_citizen_status(event->status) : NULL;
+	bool		stop = strcmp(event->status, "cancelled") == 0 || strcmp(event->status, "on_hold") == 0;
+
+	if (stop && event->stage != OMS_NO_STAGE)
+		announce_bell(event, OMS_STATUS, event->status, 0);
+	if (word != NULL)
+		announce_bell(event, OMS_STATUS, word, 0);
 }
 
 /*
- * Announce everything from the horizon on.  Commits after each page, so that a long list neither
- * fills the queue of the server in one go nor is lost as a whole.  The caller starts a transaction
- * before and finds one after.
+ * Begin to announce what was lost.  Whatever commits from now on has the ring, or asks for the tables again.
  */
 void
-oms_announce_tables(OmsDatabase *database)
+oms_announce_begin(OmsAnnouncement *announcement)
 {
-	uint64		horizon = oms_store_saved_horizon();
-	OmsTicketId ticket = 0;
-	int			seq = 0;
-	uint64		count;
+	memset(announcement, 0, sizeof(OmsAnnouncement));
+	announcement->part = OMS_ANNOUNCE_STATUSES;
+	announcement->horizon = oms_store_saved_horizon();
+	announcement->reached = oms_store_horizon();
+	announcement->statuses_since = TimestampTzPlusMilliseconds(oms_clock_now(), -STATUS_MINUTES * 60000L);
+	announcement->told.xid = announcement->horizon;
+}
 
-	do
+/*
+ * Announce one page, and move on.  The caller keeps that when it has committed.
+ */
+void
+oms_announce_page(OmsAnnouncement *announcement, OmsAnnounceFailed failed)
+{
+	int			count = 0;
+
+	on_failure = failed;
+	page_sent = 0;
+	page_step = AllocSetContextCreate(CurrentMemoryContext, "oms announce", ALLOCSET_DEFAULT_SIZES);
+	switch (announcement->part)
 	{
-		count = oms_store_visit_outbox(horizon, &ticket, &seq, CHUNK, send_event);
-		database->stats.events_sent += count;
-		oms_worker_next_transaction();
-	} while (count == CHUNK);
-	database->stats.table_announcements++;
+		case OMS_ANNOUNCE_STATUSES:
+			count = oms_store_visit_latest(announcement->horizon, announcement->statuses_since,
+										   &announcement->status, PAGE, announce_status);
+			break;
+		case OMS_ANNOUNCE_QUEUES:
+			count = oms_store_visit_queued(announcement->horizon, &announcement->queue, PAGE, announce_stage);
+			break;
+		case OMS_ANNOUNCE_TOLD:
+			count = oms_store_visit_told(&announcement->told, PAGE, announce_told);
+			break;
+		case OMS_ANNOUNCE_NOTHING:
+			break;
+	}
+	MemoryContextDelete(page_step);
+	announcement->sent = page_sent;
+	if (count < PAGE)
+		announcement->part++;
 }

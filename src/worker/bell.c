@@ -134,11 +134,15 @@ oms_bell_send(OmsTicketId ticket, const OmsGraph *graph, const OmsBell *bell)
 
 /* ---- what the current transaction wants to say ---- */
 
-/* Words of alerts and statuses that travel through the ring as a number */
+/*
+ * Words of alerts and statuses that travel through the ring as a number.  An alert has the word of its event;
+ * the index timeline_told holds these events, so that the worker finds them after a loss.
+ */
 static const char *const words[] =
 {
-	"", "received", "in progress", "done", "closed", "cancelled", "returned", "action needed",
-	"on_hold", "breached", "escalated", "failed", "warning", "unrouted", "unassigned"
+	"", "received", "in progress", "done", "closed", "cancelled", "returned", "action needed", "on_hold",
+	/* alerts */
+	"breached", "escalated", "failed", "warning", "unrouted", "unassigned"
 };
 
 typedef struct Pending
@@ -174,6 +178,22 @@ word_number(const char *word)
 			return i;
 	Assert(word == NULL);
 	return 0;
+}
+
+/*
+ * A bell as an entry of the ring.  Its owner is to be looked up, for which there is no room.
+ */
+void
+oms_bell_to_ring(OmsTicketId ticket, int workflow_id, const OmsBell *bell, OmsRingEntry *entry)
+{
+	memset(entry, 0, sizeof(OmsRingEntry));
+	entry->ticket = ticket;
+	entry->workflow_id = workflow_id;
+	entry->number = bell->number;
+	entry->stage = bell->stage;
+	entry->channel = bell->channel;
+	entry->word = word_number(bell->word);
+	entry->other_owner = bell->channel == OMS_DISPATCH;
 }
 
 int
@@ -426,14 +446,8 @@ add_pending(const OmsTicket *ticket, const OmsBell *bell)
 		MemoryContextSwitchTo(old);
 	}
 	p = &pending[npending++];
-	memset(p, 0, sizeof(Pending));
 	p->level = GetCurrentTransactionNestLevel();
-	p->entry.ticket = ticket->id;
-	p->entry.workflow_id = ticket->graph->workflow_id;
-	p->entry.number = bell->number;
-	p->entry.stage = bell->stage;
-	p->entry.channel = bell->channel;
-	p->entry.word = word_number(bell->word);
+	oms_bell_to_ring(ticket->id, ticket->graph->workflow_id, bell, &p->entry);
 	p->entry.other_owner = bell->channel == OMS_DISPATCH &&
 		strcmp(bell->owner, ticket->graph->stages[bell->stage - 1].owner) != 0;
 }

@@ -26,6 +26,7 @@ extern int	oms_dispatch_channel;
 
 extern void oms_bells_ring(const OmsTicket *ticket);
 extern void oms_bell_send(OmsTicketId ticket, const OmsGraph *graph, const OmsBell *bell);
+extern void oms_bell_to_ring(OmsTicketId ticket, int workflow_id, const OmsBell *bell, OmsRingEntry *entry);
 extern void oms_bell_from_ring(const OmsRingEntry *entry, OmsBell *bell);
 extern void oms_bell_channel(const char *owner, char *channel);
 extern int	oms_bell_bucket(const char *owner);

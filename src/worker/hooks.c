@@ -10,8 +10,10 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
@@ -23,6 +25,9 @@
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -47,15 +52,15 @@ static Oid	left_alone = InvalidOid;	/* the worker of this database was sent away
 
 /*
  * The worker of a database has to look again at what it serves: it leaves, and the launcher starts
- * one that finds out.
+ * one that finds out.  False if the database has no place: the launcher has to look at all of them again.
  */
-static void
+static bool
 renew_worker(Oid dboid)
 {
 	OmsDatabase *database = oms_shared_database(dboid, true);
 
 	if (database == NULL)
-		return;
+		return false;
 	SpinLockAcquire(&database->mutex);
 	if (database->latch != NULL || database->state == OMS_WORKER_STARTING)
 		pg_atomic_write_u32(&database->leave, 1);
@@ -65,6 +70,7 @@ renew_worker(Oid dboid)
 	database->failed_starts = 0;
 	SpinLockRelease(&database->mutex);
 	oms_shared_wake_worker(database);
+	return true;
 }
 
 /*
@@ -104,21 +110,19 @@ at_xact(XactEvent event, void *arg)
 		call_back(left_alone);
 	if (event == XACT_EVENT_COMMIT)
 	{
-		if (extension_changed)
-			renew_worker(MyDatabaseId);
-		if (OidIsValid(settings_changed))
-			renew_worker(settings_changed);
+		/* one that had no extension, or gave up its place while it was switched off, may want one now */
+		bool		all = settings_of_many;
+
+		if (extension_changed && !renew_worker(MyDatabaseId))
+			all = true;
+		if (OidIsValid(settings_changed) && !renew_worker(settings_changed))
+			all = true;
 		for (int i = 0; settings_of_many && i < oms_shared->ndatabases; i++)
 			if (OidIsValid(oms_shared->databases[i].dboid))
-				renew_worker(oms_shared->databases[i].dboid);
-		/* one that had no extension, or gave up its place while it was switched off, may want one now */
-		if (extension_changed || OidIsValid(settings_changed) || settings_of_many)
-		{
+				(void) renew_worker(oms_shared->databases[i].dboid);
+		if (all)
 			pg_atomic_write_u32(&oms_shared->rescan, 2);
-			oms_shared_wake_launcher(false);
-		}
-		else
-			oms_shared_wake_launcher(true);
+		oms_shared_wake_launcher(!all);
 	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 	{
@@ -167,6 +171,28 @@ note_settings(Oid dboid, const ObjectAccessPostAlter *alter)
 	settings_changed = dboid;
 }
 
+/*
+ * Is that extension oms?  Its row may be so new that nobody else sees it.
+ */
+static bool
+is_ours(Oid extension)
+{
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		ours;
+
+	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
+	scan = systable_beginscan(rel, ExtensionOidIndexId, true, SnapshotSelf, 1, &key);
+	tuple = systable_getnext(scan);
+	ours = HeapTupleIsValid(tuple) &&
+		strcmp(NameStr(((Form_pg_extension) GETSTRUCT(tuple))->extname), "oms") == 0;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return ours;
+}
+
 static void
 on_access(ObjectAccessType access, Oid class, Oid object, int subid, void *arg)
 {
@@ -176,6 +202,8 @@ on_access(ObjectAccessType access, Oid class, Oid object, int subid, void *arg)
 		class != DbRoleSettingRelationId)
 		return;
 	if (access != OAT_POST_CREATE && access != OAT_DROP && access != OAT_POST_ALTER)
+		return;
+	if (class == ExtensionRelationId && !is_ours(object))
 		return;
 	register_callback();
 	if (class == DbRoleSettingRelationId)

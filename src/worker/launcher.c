@@ -142,6 +142,21 @@ still_there(List *databases, Oid dboid)
 	return false;
 }
 
+/* Is some place only taken to find out whether there is an extension? */
+static bool
+is_looking(void)
+{
+	for (int i = 0; i < oms_shared->ndatabases; i++)
+	{
+		OmsDatabase *database = &oms_shared->databases[i];
+		OmsWorkerState state = OidIsValid(database->dboid) ? oms_shared_state(database) : OMS_WORKER_RUNNING;
+
+		if (state == OMS_WORKER_UNKNOWN || state == OMS_WORKER_STARTING || state == OMS_WORKER_NONE)
+			return true;
+	}
+	return false;
+}
+
 /*
  * A place for a database; if there is none left, that of one whose worker is switched off, which can do
  * without.  False if there is none.
@@ -186,8 +201,9 @@ rescan(void)
 			!list_member_oid(evicted, known->dboid) && !give_place(known->dboid))
 		{
 			lacks_place = true;
-			complain("no place in shared memory for a worker",
-					 "Raise oms.max_databases and restart the server.");
+			if (!is_looking())
+				complain("no place in shared memory for a worker",
+						 "Raise oms.max_databases and restart the server.");
 		}
 		if (!known->wanted && database != NULL && oms_shared_state(database) == OMS_WORKER_RUNNING)
 		{

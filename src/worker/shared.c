@@ -141,8 +141,9 @@ make_database(Oid dboid)
 	database->away_until = database->next_start = 0;
 	database->failed_starts = 0;
 	database->tables = InvalidOid;
-	database->was_off = false;
+	database->was_off = database->unsaid = false;
 	memset(&database->stats, 0, sizeof(database->stats));
+	memset(database->failed, 0, sizeof(database->failed));
 	memset(database->bad, 0, sizeof(database->bad));
 	oms_meters_reset(&database->meters);
 	LWLockAcquire(oms_shared->figures_lock, LW_EXCLUSIVE);
@@ -240,6 +241,25 @@ oms_shared_state_name(OmsWorkerState state)
 	};
 
 	return names[state];
+}
+
+const char *
+oms_shared_step_name(OmsStep step)
+{
+	static const char *const names[OMS_STEPS] =
+	{
+		[OMS_STEP_HOME] = "home",
+		[OMS_STEP_TIMERS] = "timers",
+		[OMS_STEP_CALENDARS] = "calendars",
+		[OMS_STEP_PREPARED] = "prepared",
+		[OMS_STEP_EVENTS] = "events",
+		[OMS_STEP_ANNOUNCE] = "announce",
+		[OMS_STEP_HORIZON] = "horizon",
+		[OMS_STEP_ROLL_UP] = "roll-up",
+		[OMS_STEP_SEAL] = "seal"
+	};
+
+	return names[step];
 }
 
 /*

@@ -21,8 +21,8 @@
 #define OMS_WAIT_BUCKETS	64
 /* Locked tickets that a session waits for are told apart by so many bits of a hash */
 #define OMS_TICKET_BITS		64
-/* Timers that raised an error and are left alone for a while, per database */
-#define OMS_BAD_TIMERS		32
+/* Tickets at which the worker met an error and that are left alone for a while, shown per database */
+#define OMS_BAD_TICKETS		32
 /* Powers of two of milliseconds by which timers were late, 0.25 ms and up */
 #define OMS_LATE_BUCKETS	32
 
@@ -62,14 +62,37 @@ typedef struct OmsRingEntry
 #define OMS_RING_VOID		2
 #define OMS_RING_TAG(pos, mark) (((pos) << 2) | (mark))
 
-typedef struct OmsBadTimer
+/* What the worker does, one transaction at a time; each fails by itself */
+typedef enum OmsStep
+{
+	OMS_STEP_HOME,
+	OMS_STEP_TIMERS,
+	OMS_STEP_CALENDARS,
+	OMS_STEP_PREPARED,
+	OMS_STEP_EVENTS,			/* from the ring */
+	OMS_STEP_ANNOUNCE,			/* from the tables */
+	OMS_STEP_HORIZON,
+	OMS_STEP_ROLL_UP,
+	OMS_STEP_SEAL
+} OmsStep;
+
+#define OMS_STEPS	(OMS_STEP_SEAL + 1)
+
+/* How often a step, or a ticket in it, has failed in a row */
+typedef struct OmsFailure
+{
+	int			failures;		/* 0: none */
+	TimestampTz retry_at;
+	char		error[128];
+} OmsFailure;
+
+typedef struct OmsBadTicket
 {
 	OmsTicketId ticket;			/* 0: free */
 	int			stage;
-	int			failures;
-	TimestampTz retry_at;
-	char		error[128];
-} OmsBadTimer;
+	OmsStep		step;
+	OmsFailure	failure;
+} OmsBadTicket;
 
 /* Written by the worker alone; read without a lock, so a reader may see a row half-way */
 typedef struct OmsWorkerStats
@@ -77,7 +100,6 @@ typedef struct OmsWorkerStats
 	TimestampTz started_at;
 	TimestampTz last_tick;
 	TimestampTz last_alive;		/* the end of a round of its loop */
-	int			send_failures;	/* in a row */
 	uint64		timers_fired;
 	uint64		events_sent;
 	uint64		batches_sent;
@@ -116,6 +138,7 @@ typedef struct OmsDatabase
 	TimestampTz next_start;		/* of the launcher: not before */
 	Oid			tables;			/* ticket_state of the extension that the ring is about */
 	bool		was_off;		/* events went out with the commits until now */
+	bool		unsaid;			/* something has yet to be announced from the tables */
 	int			failed_starts;
 	TimestampTz known_since;
 
@@ -135,7 +158,8 @@ typedef struct OmsDatabase
 	pg_atomic_uint32 held_up[OMS_TICKET_BITS];	/* sessions that wait for a locked ticket */
 
 	OmsWorkerStats stats;
-	OmsBadTimer bad[OMS_BAD_TIMERS];
+	OmsFailure	failed[OMS_STEPS];
+	OmsBadTicket bad[OMS_BAD_TICKETS];
 
 	OmsMeters	meters;
 	OmsCheckResult checks[OMS_CHECKS];	/* under OmsShared.figures_lock, as is open_work */
@@ -165,6 +189,7 @@ extern void oms_shared_forget(OmsDatabase *database);
 extern void oms_shared_set_state(OmsDatabase *database, OmsWorkerState state);
 extern OmsWorkerState oms_shared_state(OmsDatabase *database);
 extern const char *oms_shared_state_name(OmsWorkerState state);
+extern const char *oms_shared_step_name(OmsStep step);
 extern double oms_shared_late(const OmsWorkerStats *stats, double share);
 extern bool oms_shared_has_launcher(void);
 extern void oms_shared_wake_launcher(bool rescan);

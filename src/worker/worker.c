@@ -6,14 +6,18 @@
  * latch.  It never waits for a lock and never sleeps in a transaction.
  *
  * Life events, each with a test in test/t:
- *	- SIGTERM: FATAL, exit code 1; the launcher starts another.  A crash resets the server; shared
+ *	- SIGTERM: FATAL, exit code 1; the launcher starts another, whatever the code: the server is to restart no
+ *	  worker by itself.  That one goes on in the ring.  A crash resets the server; shared
  *	  memory is new, and the first thing a worker does is to announce from the tables.
  *	- the extension is dropped, or its tables are being changed: before each transaction the worker
  *	  takes the locks it will need without waiting, and looks whether the tables are (still) there.
  *	- the database is dropped, renamed, copied, closed: it is asked to leave (hooks.c) and leaves.
  *	- an error in a timer: the round is repeated one stage per transaction, and what fails then is left
  *	  alone for a while, longer each time; the others go on.
- *	- an error in sending (for instance, the queue of the server is full): tried again after a second.
+ *	- an error in another step: that step is tried again after a second, then later and later; all others
+ *	  go on.  An event that cannot be sent is taken out of its batch and tried again by itself.
+ *	- whatever the backlog, each has its turn: the loop does one batch of events, one of timers, and one
+ *	  slice of what takes long, and begins anew.
  *	- settings of the database that would hurt (read-only, timeouts, search_path, time zone) do not
  *	  reach it: it sets its own.
  *	- library and SQL objects of different versions: it says so and does nothing.
@@ -55,7 +59,6 @@
 #include "worker/bell.h"
 #include "worker/launcher.h"
 #include "worker/tick.h"
-#include "worker/worker.h"
 
 /* Events sent, and stages whose timers are fired, with one transaction */
 #define SEND_BATCH		1000
@@ -63,7 +66,9 @@
 /* Pauses, in milliseconds */
 #define LOCKED_MS		100		/* until locked tickets are tried again */
 #define BUSY_MS			100		/* until tables that somebody has locked are tried again */
-#define ERROR_MS		1000	/* after an error */
+#define ERROR_MS		1000	/* after an error; twice as long each time, up to the next */
+#define ERROR_MAX_MS	60000
+#define SEND_ERROR_MAX_MS	4000	/* events are waited for */
 #define HORIZON_MS		1000	/* between two savings of the horizon */
 #define STUCK_MS		1000	/* patience with a commit that is not published */
 #define PREPARED_MS		5000	/* between two looks for prepared transactions that ended */
@@ -72,18 +77,19 @@
 #define SWEEP_MS		60000	/* between two looks at the tables with nothing to do */
 #define HOME_MS			5000	/* between two looks whether the data is at home here, while it is not */
 #define CLOCK_MS		5000	/* between two looks at the clock while a timer is armed: it may be set */
-/* Shortest and longest time for which a failing timer is left alone */
+/* Shortest and longest time for which a ticket that failed is left alone */
 #define BAD_MS			1000
 #define BAD_MAX_MS		3600000
+/* Events that could not be sent and are kept to be tried again; the others wait for another worker */
+#define MAX_UNSENT		10000
+#define UNSENT_BATCH	20
 
 static OmsDatabase *place;
 
 /* What is to be done when, by the clock that nobody can set */
+static TimestampTz retry_step[OMS_STEPS];	/* after an error, or while tables are locked; 0: at any time */
 static TimestampTz retry_tick = 0;	/* locked tickets, or an error */
-static TimestampTz retry_send = 0;
-static TimestampTz retry_tables = 0;
-static int	tables_failed = 0;	/* in a row */
-static int	ring_failed = 0;
+static TimestampTz retry_unsent = 0;
 static TimestampTz next_sweep = 0;
 static TimestampTz next_seal = 0;
 static TimestampTz next_roll_up = 0;
@@ -91,17 +97,18 @@ static TimestampTz last_horizon = 0;
 static TimestampTz last_send = 0;
 static TimestampTz stuck_since = 0;
 static int64 send_cost = 0;		/* of a batch of events lately, microseconds of CPU */
+static bool started = false;	/* see step_start */
 static bool at_home = false;	/* see identity.c */
 static bool more_timers = false;	/* the last round was not the end */
 static bool careful = false;	/* one stage per transaction */
+static bool sweep_calendars = false;
 static bool sent_since_horizon = false;
-static bool sealed = false;		/* by us, or there was nothing to seal */
 static uint64 coming_horizon = 0;	/* to be saved when read_pos has reached horizon_pos */
 static uint64 horizon_pos = 0;
+static OmsAnnouncement announcement = {.part = OMS_ANNOUNCE_NOTHING};
+static bool told_late = false;	/* some event is lost to this worker: the horizon stays */
 
-static void leave_if_asked(void);
 static void leave(OmsWorkerState state) __attribute__((noreturn));
-static bool fire_timers(void);
 
 /* ---- transactions ---- */
 
@@ -169,48 +176,99 @@ end_work(void)
 }
 
 /*
- * Commit what was done so far and go on in a new transaction, with all tables.
+ * Count the error that is being handled, and keep its text in last_error.
  */
-void
-oms_worker_next_transaction(void)
-{
-	bool		gone;
-
-	end_work();
-	for (;;)
-	{
-		leave_if_asked();
-		/* a long announcement, or a table that is locked, must not make timers late */
-		while ((more_timers || (TimestampTz) pg_atomic_read_u64(&place->nearest) <= oms_clock_now()) &&
-			   fire_timers())
-			CHECK_FOR_INTERRUPTS();
-		if (begin_work(true, &gone))
-			return;
-		if (gone)
-			leave(OMS_WORKER_UNKNOWN);
-		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, BUSY_MS,
-						 oms_wait_event("OmsWorkerTables"));
-		CHECK_FOR_INTERRUPTS();
-	}
-}
-
 static void
 note_error(void)
 {
-	ErrorData  *error;
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	ErrorData  *error = CopyErrorData();
 
-	MemoryContextSwitchTo(TopMemoryContext);
-	error = CopyErrorData();
 	strlcpy(place->stats.last_error, error->message ? error->message : "",
 			sizeof(place->stats.last_error));
 	place->stats.errors++;
 	FreeErrorData(error);
+	MemoryContextSwitchTo(old);
 }
 
 static TimestampTz
 after(TimestampTz now, long ms)
 {
 	return TimestampTzPlusMilliseconds(now, ms);
+}
+
+/* ---- steps ---- */
+
+typedef enum Outcome
+{
+	STEP_DONE,
+	STEP_WAITS,					/* it failed a moment ago, or a table is locked */
+	STEP_FAILED
+} Outcome;
+
+/*
+ * The step failed: it alone is left for a while, longer each time, and the first failure in a row stands in the
+ * log.
+ */
+static void
+step_failed(OmsStep step)
+{
+	OmsFailure *failure = &place->failed[step];
+	bool		sends = step == OMS_STEP_EVENTS || step == OMS_STEP_ANNOUNCE;
+	long		pause = Min((long) ERROR_MS << Min(failure->failures, 10), sends ? SEND_ERROR_MAX_MS : ERROR_MAX_MS);
+
+	note_error();
+	if (failure->failures == 0)
+		EmitErrorReport();
+	retry_step[step] = after(oms_clock_steady(), pause);
+	failure->retry_at = after(oms_clock_wall(), pause);
+	strlcpy(failure->error, place->stats.last_error, sizeof(failure->error));
+	failure->failures++;
+}
+
+static void
+step_worked(OmsStep step)
+{
+	retry_step[step] = 0;
+	place->failed[step].failures = 0;
+}
+
+/*
+ * Run a step in a transaction of its own; "more": with the tables that look back.  After an error it is tried
+ * again later, and nothing else has to wait for that.
+ */
+static Outcome
+run_step(OmsStep step, bool more, void (*run) (void))
+{
+	MemoryContext old = CurrentMemoryContext;
+	volatile Outcome outcome = STEP_DONE;
+	bool		gone;
+
+	if (retry_step[step] > oms_clock_steady())
+		return STEP_WAITS;
+	if (!begin_work(more, &gone))
+	{
+		if (gone)
+			leave(OMS_WORKER_UNKNOWN);
+		retry_step[step] = after(oms_clock_steady(), BUSY_MS);
+		return STEP_WAITS;
+	}
+	PG_TRY();
+	{
+		run();
+		end_work();
+		step_worked(step);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old);
+		step_failed(step);
+		FlushErrorState();
+		AbortCurrentTransaction();
+		outcome = STEP_FAILED;
+	}
+	PG_END_TRY();
+	return outcome;
 }
 
 /* ---- leaving ---- */
@@ -259,55 +317,82 @@ leave_if_asked(void)
 	leave(state);
 }
 
-/* ---- timers ---- */
+/* ---- tickets that failed ---- */
 
-/* A timer that raised an error */
+/* A timer that raised an error, or an event that cannot be sent */
 typedef struct BadKey
 {
 	OmsTicketId ticket;
-	int64		stage;			/* as wide as the ticket: no padding in the key */
+	int16		stage;
+	uint8		step;
+	uint8		channel;		/* of an event, as is the word; no padding in the key */
+	int			word;
 } BadKey;
 
-typedef struct BadTimer
+typedef struct BadTicket
 {
 	BadKey		key;
 	int			failures;
 	TimestampTz retry_at;		/* steady clock */
-} BadTimer;
+	OmsRingEntry event;			/* if it is one */
+} BadTicket;
 
-static HTAB *bad_timers = NULL;
+static HTAB *bad_tickets = NULL;
 
 static void
-make_bad_timers(void)
+make_bad_tickets(void)
 {
-	HASHCTL		control = {.keysize = sizeof(BadKey), .entrysize = sizeof(BadTimer),
+	HASHCTL		control = {.keysize = sizeof(BadKey), .entrysize = sizeof(BadTicket),
 	.hcxt = TopMemoryContext};
 
-	bad_timers = hash_create("oms bad timers", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	bad_tickets = hash_create("oms bad tickets", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static BadKey
+timer_key(OmsTicketId ticket, int stage)
+{
+	BadKey		key = {.ticket = ticket, .stage = stage, .step = OMS_STEP_TIMERS};
+
+	return key;
+}
+
+static BadKey
+event_key(const OmsRingEntry *event)
+{
+	BadKey		key = {.ticket = event->ticket, .stage = event->stage, .step = OMS_STEP_EVENTS,
+	.channel = event->channel, .word = event->word};
+
+	return key;
 }
 
 static bool
 is_bad(OmsTicketId ticket, int stage)
 {
-	BadKey		key = {ticket, stage};
-	BadTimer   *bad = hash_search(bad_timers, &key, HASH_FIND, NULL);
+	BadKey		key = timer_key(ticket, stage);
+	BadTicket  *bad = hash_search(bad_tickets, &key, HASH_FIND, NULL);
 
 	return bad != NULL && bad->retry_at > oms_clock_steady();
 }
 
+static bool
+is_shown(const OmsBadTicket *shown, const BadKey *key)
+{
+	return shown->ticket == key->ticket && shown->stage == key->stage && shown->step == key->step;
+}
+
 /*
- * Show the first of the failing timers to oms.worker_errors.
+ * Show the first of those that fail to oms.worker_errors.
  */
 static void
-show_bad_timer(const BadTimer *bad, const char *error)
+show_bad(const BadTicket *bad, const char *error)
 {
-	OmsBadTimer *shown = NULL;
+	OmsBadTicket *shown = NULL;
 
-	for (int i = 0; i < OMS_BAD_TIMERS; i++)
+	for (int i = 0; i < OMS_BAD_TICKETS; i++)
 	{
-		OmsBadTimer *candidate = &place->bad[i];
+		OmsBadTicket *candidate = &place->bad[i];
 
-		if (candidate->ticket == bad->key.ticket && candidate->stage == bad->key.stage)
+		if (is_shown(candidate, &bad->key))
 			shown = candidate;
 		else if (shown == NULL && candidate->ticket == 0)
 			shown = candidate;
@@ -315,39 +400,45 @@ show_bad_timer(const BadTimer *bad, const char *error)
 	if (shown == NULL)
 		return;
 	shown->ticket = bad->key.ticket;
-	shown->stage = (int) bad->key.stage;
-	shown->failures = bad->failures;
-	shown->retry_at = after(oms_clock_wall(),
-							TimestampDifferenceMilliseconds(oms_clock_steady(), bad->retry_at));
-	strlcpy(shown->error, error, sizeof(shown->error));
+	shown->stage = bad->key.stage;
+	shown->step = bad->key.step;
+	shown->failure.failures = bad->failures;
+	shown->failure.retry_at = after(oms_clock_wall(),
+									TimestampDifferenceMilliseconds(oms_clock_steady(), bad->retry_at));
+	strlcpy(shown->failure.error, error, sizeof(shown->failure.error));
 }
 
 static void
-hide_bad_timer(const BadKey *key)
+forget_bad(const BadKey *key)
 {
-	for (int i = 0; i < OMS_BAD_TIMERS; i++)
-		if (place->bad[i].ticket == key->ticket && place->bad[i].stage == key->stage)
+	for (int i = 0; i < OMS_BAD_TICKETS; i++)
+		if (is_shown(&place->bad[i], key))
 			place->bad[i].ticket = 0;
+	hash_search(bad_tickets, key, HASH_REMOVE, NULL);
 }
 
 /*
- * Leave the timer that failed alone for a while, longer each time.  True if it failed for the first
- * time.
+ * The error that is being handled is that of one ticket: leave it alone for a while, longer each time, and
+ * let its first failure stand in the log.
  */
-static bool
-note_bad_timer(const OmsTick *tick, const char *error)
+static BadTicket *
+note_bad(const BadKey *key)
 {
-	BadKey		key = {tick->ticket, tick->stage};
 	bool		known;
-	BadTimer   *bad = hash_search(bad_timers, &key, HASH_ENTER, &known);
+	BadTicket  *bad = hash_search(bad_tickets, key, HASH_ENTER, &known);
 
 	if (!known)
 		bad->failures = 0;
 	bad->retry_at = after(oms_clock_steady(), Min((long) BAD_MS << Min(bad->failures, 12), BAD_MAX_MS));
 	bad->failures++;
-	show_bad_timer(bad, error);
-	return !known;
+	note_error();
+	show_bad(bad, place->stats.last_error);
+	if (!known)
+		EmitErrorReport();
+	return bad;
 }
+
+/* ---- timers ---- */
 
 /*
  * A round came to its end: what was tried in it and did not fail is not bad any more.  Returns when
@@ -357,17 +448,16 @@ static TimestampTz
 next_bad_timer(TimestampTz started)
 {
 	HASH_SEQ_STATUS all;
-	BadTimer   *bad;
+	BadTicket  *bad;
 	TimestampTz next = 0;
 
-	hash_seq_init(&all, bad_timers);
+	hash_seq_init(&all, bad_tickets);
 	while ((bad = hash_seq_search(&all)) != NULL)
 	{
+		if (bad->key.step != OMS_STEP_TIMERS)
+			continue;
 		if (bad->retry_at <= started)
-		{
-			hide_bad_timer(&bad->key);
-			hash_search(bad_timers, &bad->key, HASH_REMOVE, NULL);
-		}
+			forget_bad(&bad->key);
 		else if (next == 0 || bad->retry_at < next)
 			next = bad->retry_at;
 	}
@@ -380,15 +470,11 @@ next_bad_timer(TimestampTz started)
 static void
 timer_failed(const OmsTick *tick)
 {
-	if (!careful)
-	{
-		careful = true;
-		FlushErrorState();
-		return;
-	}
-	note_error();
-	if (note_bad_timer(tick, place->stats.last_error))
-		EmitErrorReport();
+	BadKey		key = timer_key(tick->ticket, tick->stage);
+
+	if (careful)
+		(void) note_bad(&key);
+	careful = true;
 	FlushErrorState();
 }
 
@@ -485,129 +571,220 @@ gathering(TimestampTz now)
 }
 
 /*
- * Send from the ring; how many places it went forward.
- */
-static int
-send_ring(void)
-{
-	int64		before = oms_clock_cpu();
-	int			count = oms_announce_ring(place, SEND_BATCH);
-
-	end_work();
-	place->stats.send_failures = tables_failed;
-	send_cost += (oms_clock_cpu() - before - send_cost) / 4;
-	pg_atomic_fetch_add_u64(&place->read_pos, count);
-	place->stats.events_sent += count;
-	place->stats.batches_sent++;
-	ring_failed = 0;
-	sent_since_horizon = sent_since_horizon || count > 0;
-	last_send = oms_clock_steady();
-	return count;
-}
-
-/*
- * Announce from the tables what was lost on the way; where events do not go through the worker, or did
- * not until now, only move the horizon.
- */
-static int
-send_tables(void)
-{
-	pg_atomic_write_u32(&place->resync, 0);
-	if (oms_dispatch_mode == OMS_DISPATCH_WORKER && !place->was_off)
-		oms_announce_tables(place);
-	place->was_off = false;
-	end_work();
-	place->stats.send_failures = ring_failed;
-	sent_since_horizon = true;
-	tables_failed = 0;
-	return 0;
-}
-
-/*
- * After an error in sending: try again, later and later for the tables.  What cannot be sent from the
- * ring the second time must not hold up the rest: it is left to the tables.
+ * An event cannot be sent: keep it, to be tried again by itself.
  */
 static void
-send_failed(bool from_tables)
+keep_unsent(const OmsRingEntry *event)
 {
-	TimestampTz now = oms_clock_steady();
+	BadKey		key = event_key(event);
+	BadTicket  *bad;
 
-	place->stats.send_failures++;
-	pg_atomic_write_u32(&place->resync, 1);
-	if (from_tables)
+	place->unsaid = true;
+	if (hash_get_num_entries(bad_tickets) >= MAX_UNSENT && hash_search(bad_tickets, &key, HASH_FIND, NULL) == NULL)
 	{
-		retry_tables = after(now, (long) ERROR_MS << Min(tables_failed, 6));
-		tables_failed++;
+		note_error();
+		told_late = true;
 		return;
 	}
-	retry_send = after(now, ERROR_MS);
-	if (++ring_failed > 1)
-		pg_atomic_write_u64(&place->read_pos, pg_atomic_read_u64(&place->write_pos));
+	bad = note_bad(&key);
+	bad->event = *event;
+	/* who has it may have changed when it is tried again */
+	bad->event.other_owner = event->channel == OMS_DISPATCH;
+	if (retry_unsent == 0 || bad->retry_at < retry_unsent)
+		retry_unsent = bad->retry_at;
 }
 
 /*
- * Run a step in the transaction that was begun; on error say so once and try again later.
- */
-static int
-run_step(int (*step) (void))
-{
-	MemoryContext old = CurrentMemoryContext;
-	int			result = 0;
-
-	PG_TRY();
-	{
-		result = step();
-		retry_send = 0;
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(old);
-		EmitErrorReport();
-		note_error();
-		FlushErrorState();
-		AbortCurrentTransaction();
-		send_failed(step == send_tables);
-	}
-	PG_END_TRY();
-	return result;
-}
-
-/*
- * Run a step of sending in a transaction.
- */
-static int
-guarded(int (*step) (void))
-{
-	bool		gone;
-
-	if (begin_work(false, &gone))
-		return run_step(step);
-	if (gone)
-		leave(OMS_WORKER_UNKNOWN);
-	retry_send = after(oms_clock_steady(), BUSY_MS);
-	return 0;
-}
-
-/*
- * Run a step that needs more tables than most, or say false: somebody has one locked.  Nothing else waits
- * for them.
+ * Try an event again that could not be sent, with a transaction of its own.  True if that is behind us.
  */
 static bool
-guarded_more(int (*step) (void))
+send_again(BadTicket *bad)
 {
+	MemoryContext old = CurrentMemoryContext;
+	volatile bool sent = false;
 	bool		gone;
 
-	if (!begin_work(true, &gone))
+	if (!begin_work(false, &gone))
 	{
 		if (gone)
 			leave(OMS_WORKER_UNKNOWN);
 		return false;
 	}
-	(void) run_step(step);
-	return true;
+	PG_TRY();
+	{
+		oms_announce_entry(&bad->event);
+		end_work();
+		sent = true;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old);
+		(void) note_bad(&bad->key);
+		FlushErrorState();
+		AbortCurrentTransaction();
+	}
+	PG_END_TRY();
+	return sent;
 }
 
+/*
+ * An event that could not be sent and is due to be tried again; NULL if there is none.  Sets retry_unsent.
+ */
+static BadTicket *
+find_unsent(TimestampTz now)
+{
+	HASH_SEQ_STATUS all;
+	BadTicket  *bad;
+
+	retry_unsent = 0;
+	hash_seq_init(&all, bad_tickets);
+	while ((bad = hash_seq_search(&all)) != NULL)
+	{
+		if (bad->key.step != OMS_STEP_EVENTS)
+			continue;
+		if (retry_unsent == 0 || bad->retry_at < retry_unsent)
+			retry_unsent = bad->retry_at;
+		if (bad->retry_at <= now)
+		{
+			hash_seq_term(&all);
+			return bad;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Try some of the events again that could not be sent.
+ */
+static void
+send_unsent(TimestampTz now)
+{
+	BadTicket  *bad;
+
+	for (int i = 0; i < UNSENT_BATCH && (bad = find_unsent(now)) != NULL; i++)
+		if (send_again(bad))
+			forget_bad(&bad->key);
+		else if (bad->retry_at <= now)
+			bad->retry_at = after(now, BUSY_MS);
+	if (find_unsent(now) == NULL && retry_unsent == 0 && announcement.part == OMS_ANNOUNCE_NOTHING && !told_late)
+		place->unsaid = false;
+}
+
+static int	ring_sent;			/* places that the batch goes forward */
+static bool ring_built;			/* what fails then is the commit, and no event's fault */
+
+static void
+step_ring(void)
+{
+	ring_built = false;
+	ring_sent = oms_announce_ring(place, SEND_BATCH,
+								  place->failed[OMS_STEP_EVENTS].failures > 0 ? keep_unsent : NULL);
+	ring_built = true;
+}
+
+/*
+ * Send from the ring; how many places it went forward.  A batch that fails over one of its events is made
+ * anew at once, without that.
+ */
 static int
+send_ring(void)
+{
+	int64		before = oms_clock_cpu();
+	Outcome		outcome = run_step(OMS_STEP_EVENTS, false, step_ring);
+
+	if (outcome == STEP_FAILED && !ring_built && place->failed[OMS_STEP_EVENTS].failures == 1)
+	{
+		retry_step[OMS_STEP_EVENTS] = 0;
+		outcome = run_step(OMS_STEP_EVENTS, false, step_ring);
+	}
+	if (outcome != STEP_DONE)
+		return 0;
+	send_cost += (oms_clock_cpu() - before - send_cost) / 4;
+	pg_atomic_fetch_add_u64(&place->read_pos, ring_sent);
+	place->stats.events_sent += ring_sent;
+	place->stats.batches_sent++;
+	sent_since_horizon = sent_since_horizon || ring_sent > 0;
+	last_send = oms_clock_steady();
+	return ring_sent;
+}
+
+/* ---- what was lost ---- */
+
+static OmsAnnouncement next_announcement;
+
+/*
+ * Begin to announce what was lost on the way; where events do not go through the worker, or did not until
+ * now, only move the horizon.
+ */
+static void
+step_begin_announcement(void)
+{
+	pg_atomic_write_u32(&place->resync, 0);
+	place->unsaid = true;
+	oms_announce_begin(&next_announcement);
+	if (oms_dispatch_mode != OMS_DISPATCH_WORKER || place->was_off)
+		next_announcement.part = OMS_ANNOUNCE_NOTHING;
+}
+
+static void
+step_announce(void)
+{
+	next_announcement = announcement;
+	oms_announce_page(&next_announcement, place->failed[OMS_STEP_ANNOUNCE].failures > 0 ? keep_unsent : NULL);
+}
+
+/* All of it has been said: what was over when it began need not be announced any more */
+static void
+step_end_announcement(void)
+{
+	if (retry_unsent == 0 && !told_late)
+		oms_store_save_horizon(next_announcement.reached);
+}
+
+/*
+ * Announce some more of what was lost.  True if there is more to do at once.
+ */
+static bool
+announce_some(TimestampTz now)
+{
+	if (announcement.part == OMS_ANNOUNCE_NOTHING)
+	{
+		if (pg_atomic_read_u32(&place->resync) == 0)
+			return false;
+		if (run_step(OMS_STEP_ANNOUNCE, true, step_begin_announcement) != STEP_DONE)
+		{
+			pg_atomic_write_u32(&place->resync, 1);
+			return false;
+		}
+		place->stats.table_announcements += next_announcement.part != OMS_ANNOUNCE_NOTHING;
+	}
+	else
+	{
+		Outcome		outcome = run_step(OMS_STEP_ANNOUNCE, true, step_announce);
+
+		/* a page that fails over one of its events is made anew at once, without that */
+		if (outcome == STEP_FAILED && place->failed[OMS_STEP_ANNOUNCE].failures == 1)
+		{
+			retry_step[OMS_STEP_ANNOUNCE] = 0;
+			return true;
+		}
+		if (outcome != STEP_DONE)
+			return false;
+		place->stats.events_sent += next_announcement.sent;
+	}
+	announcement = next_announcement;
+	if (announcement.part != OMS_ANNOUNCE_NOTHING)
+		return true;
+	place->was_off = false;
+	place->unsaid = retry_unsent != 0 || told_late;
+	sent_since_horizon = true;
+	(void) run_step(OMS_STEP_HORIZON, false, step_end_announcement);
+	return false;
+}
+
+/* ---- the horizon ---- */
+
+static void
 step_capture_horizon(void)
 {
 	coming_horizon = oms_store_horizon();
@@ -615,17 +792,21 @@ step_capture_horizon(void)
 	/* a commit that the ring could not hold may be seen already, and ask for the tables only in a moment */
 	if (pg_atomic_read_u32(&place->overflowing) != 0)
 		coming_horizon = 0;
-	end_work();
-	return 0;
 }
 
-static int
+static void
 step_save_horizon(void)
 {
 	oms_store_save_horizon(coming_horizon);
-	end_work();
-	coming_horizon = 0;
-	return 0;
+}
+
+static void
+save_horizon_if_sent(void)
+{
+	if (coming_horizon != 0 && pg_atomic_read_u64(&place->read_pos) >= horizon_pos &&
+		pg_atomic_read_u32(&place->resync) == 0 &&
+		run_step(OMS_STEP_HORIZON, false, step_save_horizon) == STEP_DONE)
+		coming_horizon = 0;
 }
 
 /*
@@ -635,25 +816,20 @@ step_save_horizon(void)
 static void
 keep_horizon(TimestampTz now)
 {
-	if (pg_atomic_read_u32(&place->resync) != 0)
+	if (pg_atomic_read_u32(&place->resync) != 0 || place->unsaid)
 	{
 		/* something has yet to be sent from the tables: what is below the horizon never would be */
 		coming_horizon = 0;
 		sent_since_horizon = true;
 	}
-	else if (coming_horizon != 0 && pg_atomic_read_u64(&place->read_pos) >= horizon_pos)
-		guarded(step_save_horizon);
-	else if (coming_horizon == 0 && sent_since_horizon &&
-			 TimestampDifferenceExceeds(last_horizon, now, HORIZON_MS))
+	else if (coming_horizon != 0)
+		save_horizon_if_sent();
+	else if (sent_since_horizon && TimestampDifferenceExceeds(last_horizon, now, HORIZON_MS))
 	{
 		last_horizon = now;
-		sent_since_horizon = false;
-		guarded(step_capture_horizon);
-		if (coming_horizon == 0)
-			sent_since_horizon = true;
-		else if (pg_atomic_read_u64(&place->read_pos) >= horizon_pos &&
-				 pg_atomic_read_u32(&place->resync) == 0)
-			guarded(step_save_horizon);
+		sent_since_horizon = run_step(OMS_STEP_HORIZON, false, step_capture_horizon) != STEP_DONE ||
+			coming_horizon == 0;
+		save_horizon_if_sent();
 	}
 }
 
@@ -678,104 +854,136 @@ pass_stuck_place(TimestampTz now, int sent)
 	}
 }
 
-/*
- * Seal what changed, a minute after the start and then on a schedule.  Somebody else who is at it is not
- * waited for: an archiver may seal and go on for minutes.
- */
-static int
-step_seal(void)
-{
-	sealed = oms_store_seal(false, false) >= 0;
-	end_work();
-	return 0;
-}
+/* ---- what takes long ---- */
+
+static OmsSealWalk seal_walk;
+static OmsSealWalk next_seal_walk;
+static bool more_to_seal;
 
 static void
-seal_now_and_then(TimestampTz now)
+step_seal(void)
+{
+	next_seal_walk = seal_walk;
+	more_to_seal = oms_store_seal_slice(&next_seal_walk);
+}
+
+/*
+ * Seal some of what changed, a minute after the start and then on a schedule.  Somebody else who is at it is
+ * not waited for: an archiver may seal and go on for minutes.  True if there is more to do at once.
+ */
+static bool
+seal_some(TimestampTz now)
 {
 	if (oms_seal_interval == 0 || next_seal > now)
-		return;
-	sealed = true;
-	if (next_seal == 0 || !guarded_more(step_seal) || !sealed)
+		return false;
+	if (next_seal == 0)
+	{
 		next_seal = after(now, Min(FIRST_SEAL_MS, oms_seal_interval * 1000L));
-	else
-		next_seal = now + (int64) oms_seal_interval * USECS_PER_SEC;
+		return false;
+	}
+	if (run_step(OMS_STEP_SEAL, true, step_seal) != STEP_DONE)
+		return false;
+	seal_walk = next_seal_walk;
+	if (!more_to_seal)
+		next_seal = after(now, seal_walk.busy ? Min(FIRST_SEAL_MS, oms_seal_interval * 1000L)
+						  : oms_seal_interval * 1000L);
+	return more_to_seal;
+}
+
+static OmsRollUpWalk roll_up_walk;
+static OmsRollUpWalk next_roll_up_walk;
+static bool more_to_roll_up;
+
+static void
+step_roll_up(void)
+{
+	next_roll_up_walk = roll_up_walk;
+	more_to_roll_up = oms_store_roll_up_slice(&next_roll_up_walk);
+}
+
+/*
+ * Roll up some of what was finished.  Somebody else who is at it is not waited for.
+ */
+static bool
+roll_up_some(TimestampTz now)
+{
+	if (next_roll_up > now)
+		return false;
+	if (next_roll_up == 0)
+	{
+		next_roll_up = after(now, ROLL_UP_MS);
+		return false;
+	}
+	if (run_step(OMS_STEP_ROLL_UP, true, step_roll_up) != STEP_DONE)
+		return false;
+	roll_up_walk = next_roll_up_walk;
+	if (!more_to_roll_up)
+		next_roll_up = after(now, ROLL_UP_MS);
+	return more_to_roll_up;
+}
+
+/*
+ * One slice of what takes long, in turn, so that none waits for the end of another.  True if there is more to
+ * do at once.
+ */
+static bool
+do_a_slice(TimestampTz now)
+{
+	static bool (*const jobs[]) (TimestampTz now) = {announce_some, roll_up_some, seal_some};
+	static int	turn = 0;
+
+	for (int i = 0; i < (int) lengthof(jobs); i++)
+	{
+		turn = (turn + 1) % lengthof(jobs);
+		if (jobs[turn] (now))
+			return true;
+	}
+	return false;
 }
 
 /*
  * Clocks that nobody has looked at since their calendar changed.
  */
-static int
+static void
 step_calendars(void)
 {
 	OmsActor	actor = {.role = GetUserNameFromId(GetUserId(), false)};
 
 	oms_tick_calendars(&actor);
-	end_work();
-	return 0;
-}
-
-/*
- * Roll up what was finished.  Somebody else who is at it is not waited for.
- */
-static int
-step_roll_up(void)
-{
-	(void) oms_store_roll_up(false, false);
-	end_work();
-	return 0;
 }
 
 static void
-roll_up_now_and_then(TimestampTz now)
-{
-	if (next_roll_up > now)
-		return;
-	if (next_roll_up != 0)
-		(void) guarded_more(step_roll_up);
-	next_roll_up = after(now, ROLL_UP_MS);
-}
-
-static int
 step_prepared(void)
 {
 	uint64		oldest = oms_store_oldest_transaction();
 	uint64		prepared = pg_atomic_read_u64(&place->prepared_xid);
 
-	end_work();
 	if (oldest > prepared &&
 		pg_atomic_compare_exchange_u64(&place->prepared_xid, &prepared, 0))
 	{
 		pg_atomic_write_u32(&place->resync, 1);
 		retry_tick = oms_clock_steady();
 	}
-	return 0;
 }
 
 /*
- * Send what is to be sent now; how long nothing else is, in milliseconds.
+ * Send what is in the ring now, and keep the horizon; how long nothing else is to be sent, in milliseconds.
  */
 static long
 send_events(TimestampTz now)
 {
-	long		wait;
+	long		wait = gathering(now);
 	int			sent = 0;
 
-	if (retry_send > now)
-		return TimestampDifferenceMilliseconds(now, retry_send) + 1;
-	if (pg_atomic_read_u32(&place->resync) && retry_tables <= now && !guarded_more(send_tables))
-		retry_tables = after(now, BUSY_MS);
-	wait = gathering(now);
+	if (retry_unsent != 0 && retry_unsent <= now)
+		send_unsent(now);
 	if (wait > 0)
 		return wait;
 	if (pg_atomic_read_u64(&place->read_pos) != pg_atomic_read_u64(&place->write_pos))
-		sent = guarded(send_ring);
-	pass_stuck_place(now, sent);
+		sent = send_ring();
+	if (place->failed[OMS_STEP_EVENTS].failures == 0)
+		pass_stuck_place(now, sent);
 	keep_horizon(oms_clock_steady());
-	if (retry_send != 0)
-		return ERROR_MS;
-	if (pg_atomic_read_u32(&place->resync))
-		return Max(TimestampDifferenceMilliseconds(oms_clock_steady(), retry_tables), 0);
 	if (sent >= SEND_BATCH)
 		return 0;
 	if (stuck_since != 0)
@@ -785,12 +993,10 @@ send_events(TimestampTz now)
 
 /* ---- main ---- */
 
-static int
+static void
 step_skip_ahead(void)
 {
 	oms_store_save_horizon(oms_store_horizon());
-	end_work();
-	return 0;
 }
 
 /*
@@ -801,9 +1007,9 @@ static void
 switch_off(void)
 {
 	oms_shared_set_state(place, OMS_WORKER_OFF);
-	while (guarded(send_ring) > 0)
+	while (send_ring() > 0)
 		CHECK_FOR_INTERRUPTS();
-	guarded(step_skip_ahead);
+	(void) run_step(OMS_STEP_HORIZON, false, step_skip_ahead);
 	place->was_off = true;
 	leave(OMS_WORKER_OFF);
 }
@@ -896,30 +1102,43 @@ take_place(Oid dboid)
 }
 
 /*
- * Begin with the tables, since nobody knows what was sent.  Prepared transactions from before this
- * worker started are found there as well.
+ * Where nobody knows what was sent, because the server or the extension is new, begin with the tables; prepared
+ * transactions from before are found there as well.  Another worker of the same server leaves the ring as
+ * far as it has sent it, so that nothing is said again.
  */
-static int
+static void
 step_start(void)
 {
 	Oid			tables_now = oms_relation_oid("ticket_state");
 
-	/* what stands in the ring may be about an extension that was dropped */
 	if (place->tables != tables_now)
+	{
+		/* what stands in the ring may be about an extension that was dropped */
 		pg_atomic_write_u64(&place->read_pos, pg_atomic_read_u64(&place->write_pos));
-	place->tables = tables_now;
-	pg_atomic_write_u32(&place->resync, 1);
-	pg_atomic_write_u64(&place->prepared_xid,
-						U64FromFullTransactionId(ReadNextFullTransactionId()));
-	end_work();
-	return 0;
+		pg_atomic_write_u32(&place->resync, 1);
+		pg_atomic_write_u64(&place->prepared_xid,
+							U64FromFullTransactionId(ReadNextFullTransactionId()));
+		place->tables = tables_now;
+	}
+	if (place->unsaid || place->was_off)
+		pg_atomic_write_u32(&place->resync, 1);
+}
+
+static void
+start(void)
+{
+	memset(&place->stats, 0, sizeof(place->stats));
+	memset(place->bad, 0, sizeof(place->bad));
+	memset(place->failed, 0, sizeof(place->failed));
+	place->stats.started_at = place->stats.last_alive = oms_clock_wall();
+	oms_shared_set_state(place, OMS_WORKER_RUNNING);
 }
 
 /*
  * Is the data at home here?  Until it is, timers and events wait; whoever settles or activates it
  * sends this worker away, and the next one looks again.
  */
-static int
+static void
 step_home(void)
 {
 	at_home = oms_store_at_home();
@@ -934,54 +1153,77 @@ step_home(void)
 					 errhint("SELECT oms.activate() in it if this is where work goes on.")));
 		oms_shared_set_state(place, OMS_WORKER_INACTIVE);
 	}
-	end_work();
-	return 0;
 }
 
 /*
- * Do everything there is to do now; how long to sleep then, in milliseconds.
+ * Fire what is due, one batch.  True if there is more.
+ */
+static bool
+fire_some(TimestampTz now)
+{
+	if (next_sweep <= now)
+		sweep_calendars = true;
+	if (sweep_calendars && run_step(OMS_STEP_CALENDARS, false, step_calendars) == STEP_DONE)
+		sweep_calendars = false;
+	if (!more_timers && (TimestampTz) pg_atomic_read_u64(&place->nearest) > oms_clock_now() &&
+		(retry_tick == 0 || retry_tick > now) && next_sweep > now)
+		return false;
+	pgstat_report_activity(STATE_RUNNING, "firing timers");
+	if (fire_timers())
+		return true;
+	next_sweep = after(oms_clock_steady(), SWEEP_MS);
+	return false;
+}
+
+/*
+ * Not longer than until the next timer, and the next try of what failed.
+ */
+static long
+sleep_until(long sleep)
+{
+	TimestampTz now = oms_clock_steady();
+	TimestampTz nearest = (TimestampTz) pg_atomic_read_u64(&place->nearest);
+	TimestampTz at[] = {next_sweep, Max(next_roll_up, retry_step[OMS_STEP_ROLL_UP]),
+		oms_seal_interval == 0 ? next_sweep : Max(next_seal, retry_step[OMS_STEP_SEAL]), retry_tick,
+	retry_unsent};
+
+	if (nearest != DT_NOEND)
+		sleep = Min(Min(sleep, CLOCK_MS), TimestampDifferenceMilliseconds(oms_clock_now(), nearest));
+	if (pg_atomic_read_u64(&place->prepared_xid) != 0)
+		sleep = Min(sleep, PREPARED_MS);
+	for (int i = 0; i < (int) lengthof(at); i++)
+		if (at[i] != 0)
+			sleep = Min(sleep, TimestampDifferenceMilliseconds(now, at[i]));
+	for (int i = 0; i < OMS_STEPS; i++)
+		if (retry_step[i] > now)
+			sleep = Min(sleep, TimestampDifferenceMilliseconds(now, retry_step[i]) + 1);
+	return sleep;
+}
+
+/*
+ * One round: a batch or a slice of everything there is to do now.  How long to sleep then, in milliseconds.
  */
 static long
 work(void)
 {
 	TimestampTz now = oms_clock_steady();
-	TimestampTz nearest = (TimestampTz) pg_atomic_read_u64(&place->nearest);
+	bool		more;
 	long		sleep;
 
-	if (!at_home)
-		guarded(step_home);
+	if (!started)
+		started = run_step(OMS_STEP_HOME, false, step_start) == STEP_DONE;
+	if (!started)
+		return BUSY_MS;
+	if (!at_home && run_step(OMS_STEP_HOME, false, step_home) != STEP_DONE)
+		return BUSY_MS;
 	if (!at_home)
 		return HOME_MS;
-
-	if (nearest <= oms_clock_now() || (retry_tick != 0 && retry_tick <= now) || next_sweep <= now)
-	{
-		pgstat_report_activity(STATE_RUNNING, "firing timers");
-		if (next_sweep <= now)
-			guarded(step_calendars);
-		while (fire_timers())
-		{
-			CHECK_FOR_INTERRUPTS();
-			leave_if_asked();
-			(void) send_events(oms_clock_steady());
-		}
-		now = oms_clock_steady();
-		next_sweep = after(now, SWEEP_MS);
-	}
+	more = fire_some(now);
 	if (pg_atomic_read_u64(&place->prepared_xid) != 0)
-		guarded(step_prepared);
-	seal_now_and_then(now);
-	roll_up_now_and_then(now);
-	sleep = send_events(now);
-
-	now = oms_clock_steady();
-	nearest = (TimestampTz) pg_atomic_read_u64(&place->nearest);
-	if (nearest != DT_NOEND)
-		sleep = Min(Min(sleep, CLOCK_MS), TimestampDifferenceMilliseconds(oms_clock_now(), nearest));
-	if (retry_tick != 0)
-		sleep = Min(sleep, TimestampDifferenceMilliseconds(now, retry_tick));
-	if (pg_atomic_read_u64(&place->prepared_xid) != 0)
-		sleep = Min(sleep, PREPARED_MS);
-	return Min(sleep, TimestampDifferenceMilliseconds(now, next_sweep));
+		(void) run_step(OMS_STEP_PREPARED, false, step_prepared);
+	sleep = send_events(oms_clock_steady());
+	more = do_a_slice(oms_clock_steady()) || more;
+	return more ? 0 : sleep_until(sleep);
 }
 
 /*
@@ -997,7 +1239,7 @@ sleep_for(long ms)
 		ms = Min(ms, gather);
 	pg_atomic_write_u32(&place->sleeping, gather > 0 ? 0 : 1);
 	pg_memory_barrier();
-	if (gather <= 0 && stuck_since == 0 && retry_send == 0 &&
+	if (gather <= 0 && stuck_since == 0 && retry_step[OMS_STEP_EVENTS] == 0 &&
 		pg_atomic_read_u64(&place->read_pos) != pg_atomic_read_u64(&place->write_pos))
 		ms = Min(ms, 1);
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
@@ -1016,16 +1258,11 @@ oms_worker_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 	take_place(dboid);
 	BackgroundWorkerInitializeConnectionByOid(dboid, InvalidOid, 0);
+	make_bad_tickets();
 	look_around();
 	own_settings();
 
-	memset(&place->stats, 0, sizeof(place->stats));
-	place->stats.started_at = place->stats.last_alive = oms_clock_wall();
-	make_bad_timers();
-	memset(place->bad, 0, sizeof(place->bad));
-	oms_shared_set_state(place, OMS_WORKER_RUNNING);
-	guarded(step_start);
-
+	start();
 	for (;;)
 	{
 		long		ms;

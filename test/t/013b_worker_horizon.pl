@@ -19,14 +19,13 @@ sub tamper_workflow
 # Not told yet, and lost from shared memory in a crash
 my $worker = $node->worker_up;
 kill 'STOP', $worker;
-$node->sql(q{SELECT oms.open_ticket('chain')});
-my $unsent = $node->sql(q{SELECT oms.open_ticket('plain')});
+my $unsent = $node->sql(q{SELECT oms.open_ticket('chain')});
 tamper_workflow(q{CREATE TABLE kept AS SELECT definition FROM oms.workflow WHERE name = 'chain';
 	UPDATE oms.workflow SET definition = '{}' WHERE name = 'chain'});
 kill 'KILL', $worker;
 $node->gone($worker);
 $node->worker_up('postgres', $worker);
-ok($node->becomes($node->status_of('postgres', 'errors > 0')), 'the worker cannot announce from the tables');
+ok($node->becomes($node->status_of('postgres', 'errors > 0')), 'the worker cannot announce an event from the tables');
 
 # The ring works, and the horizon would move on
 my $listener = $node->listener('postgres', 'oms_dispatch');
@@ -37,7 +36,8 @@ foreach (1 .. 3)
 	$node->sql('SELECT pg_sleep(1.1)');
 }
 is($node->sql('SELECT horizon FROM oms.worker_state'), $horizon, '… but the worker does not take it that all was sent');
-is($node->sql('SELECT status, reasons FROM oms.health()'), 'degraded|{"events: sending fails, see last_error in oms.worker_status"}', '… and health tells of it');
+like($node->sql('SELECT status, reasons FROM oms.health()'), qr/^degraded\|\{"events: \d cannot be sent, see oms.worker_errors"\}$/, '… and health tells of it');
+is($node->sql("SELECT DISTINCT step, ticket_id FROM oms.worker_errors"), "events|$unsent", '… and worker_errors of the ticket');
 tamper_workflow(q{UPDATE oms.workflow SET definition = (TABLE kept) WHERE name = 'chain'});
 ok($listener->hears($unsent, undef, 30), '… and what was to be announced is, when that is possible');
 ok($node->becomes('SELECT status FROM oms.health()', 'good'), '… and all is well');

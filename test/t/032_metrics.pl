@@ -273,6 +273,26 @@ is(reasons('postgres', in('30 s')) =~ /late/, '', '… and not taken for late');
 $node->tamper("UPDATE oms.ticket_state SET finished = '\\x00' WHERE ticket_id IN (SELECT ticket FROM spoilt)");
 health_becomes(qr/\Agood\z/, 'mended');
 
+# somebody who holds a snapshot, or back what others wrote, for long
+{
+	my $old = $node->session('postgres', PGAPPNAME => 'old report');
+	$old->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	my $pid = $old->query('SELECT pg_backend_pid()');
+	my $numbers = q{DO $$ BEGIN FOR i IN 1 .. 100000 LOOP BEGIN INSERT INTO numbers VALUES (i); EXCEPTION WHEN division_by_zero THEN NULL; END; END LOOP; END $$};
+	$node->sql("CREATE TABLE numbers (n int); $numbers");
+	health_becomes(qr/\Adegraded\nsnapshot: session "old report" \(PID $pid\) keeps dead rows of \d{6} transactions\z/, 'health names who holds an old snapshot');
+	is($node->sql(q{SELECT labels->>'holder', labels->>'name', value >= 100000 FROM oms.metrics WHERE name = 'oms_oldest_snapshot_transactions'}),
+		'session|old report|t', '… and a metric');
+	is(metric('oms_horizon_lag_transactions') < 1000, 1, '… it holds back no events');
+	$old->query('COMMIT');
+	$old->query('BEGIN; DELETE FROM numbers WHERE n = 0; SELECT pg_current_xact_id()');
+	$node->sql($numbers);
+	health_becomes(qr/^horizon: a transaction holds back events of \d{6} transactions$/m, 'nor does health pass over a transaction that does');
+	$old->query('COMMIT');
+	$old->quit;
+	health_becomes(qr/\Agood\z/, 'over');
+}
+
 # a worker that is not to be
 $node->sql('ALTER DATABASE postgres SET oms.worker = off');
 health_becomes(qr/\Adegraded\nworker: off \(oms.worker\), and no job of pg_cron calls oms.tick\(\)\z/, 'switched off');

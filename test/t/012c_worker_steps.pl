@@ -1,0 +1,67 @@
+# Each step of the worker fails by itself: the others go on, it is told by its own name, and is well again when
+# its cause is gone. First seals come in slices.
+use strict;
+use warnings FATAL => 'all';
+
+use OmsNode;
+use Test::More;
+
+my $node = OmsNode->make('steps', conf => "oms.seal_interval = 1\n");
+$node->worker_up;
+my $log = $node->log_position;
+
+# ---- a seal that fails ----
+
+my $listener = $node->listener('postgres', 'oms_dispatch');
+$node->sql('ALTER TABLE oms.seal_state ADD CONSTRAINT broken CHECK (horizon < 0) NOT VALID');
+my $ticket = $node->sql(q{SELECT oms.open_ticket('plain')});
+ok($listener->hears($ticket), 'an event is sent');
+ok($node->becomes(q{SELECT step, ticket_id IS NULL, failures > 1, error ~ 'broken' FROM oms.worker_errors}, 'seal|t|t|t'),
+	'a seal that fails stands in worker_errors');
+is($node->sql('SELECT status, reasons FROM oms.health()'), 'degraded|{"seal: fails, see oms.worker_errors"}', '… health tells of it by its name');
+$node->becomes("SELECT horizon > (SELECT max(xid) FROM oms.timeline) FROM oms.worker_state");
+foreach (1 .. 3)
+{
+	$ticket = $node->sql(q{SELECT oms.open_ticket('plain')});
+	is($listener->hears($ticket), 1, '… events are sent meanwhile, once');
+}
+ok($node->becomes("SELECT horizon > (SELECT max(xid) FROM oms.timeline) FROM oms.worker_state"), '… and nothing is to be found in the tables');
+is(scalar($node->log_lines($log, qr/ERROR:.*broken/)), 1, '… the log has it once');
+is($node->sql("SELECT step FROM oms.worker_errors"), 'seal', '… and still nothing else fails');
+$node->sql('ALTER TABLE oms.seal_state DROP CONSTRAINT broken');
+ok($node->becomes('SELECT count(*) FROM oms.worker_errors', '0'), 'when its cause is gone it is well');
+ok($node->becomes('SELECT status FROM oms.health()', 'good'), '… and so is health');
+ok($node->becomes('SELECT count(*) > 0 FROM oms.seals'), '… and a seal is made');
+
+# ---- the horizon ----
+
+$node->sql('ALTER TABLE oms.worker_state ADD CONSTRAINT broken CHECK (horizon < 0) NOT VALID');
+$ticket = $node->sql(q{SELECT oms.open_ticket('plain')});
+ok($listener->hears($ticket), 'events are sent');
+ok($node->becomes(q{SELECT step, error ~ 'broken' FROM oms.worker_errors}, 'horizon|t'), '… while the horizon cannot be kept');
+is($node->sql('SELECT reasons FROM oms.health()'), '{"horizon: fails, see oms.worker_errors"}', '… which health tells');
+$node->sql('ALTER TABLE oms.worker_state DROP CONSTRAINT broken');
+ok($node->becomes('SELECT count(*) FROM oms.worker_errors', '0'), '… until it can');
+$listener->quit;
+
+# ---- slices ----
+
+{
+	$node->sql('CREATE DATABASE slices');
+	$node->sql('ALTER DATABASE slices SET oms.worker = off');
+	$node->install('slices', 'plain');
+	$node->sql(q{SELECT count(*) FROM oms.open_tickets('plain', array_fill('{}'::jsonb, '{7000}'));
+		SELECT count(*) FROM oms.open_tickets('plain', array_fill('{}'::jsonb, '{5000}'))}, 'slices');
+	$node->sql('ALTER DATABASE slices RESET oms.worker');
+	$node->worker_up('slices');
+	ok($node->becomes('SELECT sum(tickets) FROM oms.seals', '12000', 60, 'slices'), 'the first seals have all tickets');
+	is($node->sql('SELECT count(*), max(tickets) FROM oms.seals', 'slices'), '3|5000', '… in slices');
+	is($node->sql('SELECT count(*) FROM oms.verify_seals()', 'slices'), '0', '… and they are in order');
+	$node->sql(q{SELECT oms.open_ticket('plain')}, 'slices');
+	ok($node->becomes('SELECT tickets FROM oms.seals ORDER BY number DESC LIMIT 1', '1', 60, 'slices'), 'the next one has what came since');
+	is($node->sql('SELECT oms.seal() = max(number) FROM oms.seals', 'slices'), 't', '… and nothing is left');
+}
+
+is($node->trouble($log, qr/broken|terminating/), '', 'no trouble in the log');
+$node->stop;
+done_testing();
