@@ -5,6 +5,7 @@ import { getCookie } from "hono/cookie";
 import { csrf } from "hono/csrf";
 import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
+import { answerByGet } from "./answers.js";
 import { errorPage } from "./layout.js";
 import { makeLimit } from "./limit.js";
 import { isApi, makeApi } from "./routes/api.js";
@@ -20,10 +21,8 @@ import { makeSignIn } from "./routes/signin.js";
 import { trackRoutes } from "./routes/track.js";
 import { workflowRoutes } from "./routes/workflows.js";
 import { ticketRoutes } from "./routes/ticket.js";
-import { endSession, findSession, isRoleLost, rightsOf, sameToken } from "./session.js";
+import { COOKIE, endSession, findSession, isRoleLost, rightsOf, sameToken } from "./session.js";
 import { addressOf, asRefused, bodyOf, limited, Refused, type Board, type Env, type Web } from "./web.js";
-
-export const COOKIE = "oms_board";
 
 /** Where our own pages come from, as their browser sees it: a proxy may speak TLS for us. */
 function originOf(c: Web): string {
@@ -86,6 +85,7 @@ export function makeApp(board: Board) {
     // What one person saw must not come back for the next one at the same desk.
     if (c.res.headers.get("cache-control") === null) c.header("cache-control", "no-store");
   });
+  app.use(answerByGet);
   app.use(bodyLimit({ maxSize: 2 * 1024 * 1024, onError: (c) => errorPage(c as Web, 413, "That is too large.") }));
   // Two locks on one door: where a form was sent from, and a token that only our pages know.
   app.use(csrf({ origin: (origin, c) => origin === originOf(c as Web) }));

@@ -5,6 +5,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Database } from "./db.js";
 
+export const COOKIE = "oms_board";
 const LONGEST_MS = 12 * 60 * 60_000;
 const MOST = 10_000;
 /** How soon a right that was taken away is gone from the pages; the database refuses it at once. */

@@ -129,3 +129,18 @@ test("a connection that broke or could not be had is said to be so", () => {
     assert.equal(asRefused(new Error(text))?.status, 503, text);
   assert.equal(asRefused(new TypeError("undefined is not a function")), undefined);
 });
+
+test("a page that answers a form has an address, for the session that sent it and no other", async () => {
+  const { ask } = make({ rights: [], password: "right" });
+  const html = { accept: "text/html" };
+  const answer = await ask("/sign-in", { ...signIn, headers: html });
+  assert.equal(answer.status, 303);
+  const address = answer.headers.get("location") ?? "";
+  assert.match(address, /^\/sign-in\?again=[\w-]{22}$/);
+  const kept = await ask(address);
+  assert.deepEqual([kept.status, (await kept.text()).includes("not right")], [401, true]);
+  const other = await ask(address, { headers: { cookie: "" } });
+  assert.deepEqual([other.status, (await other.text()).includes("not right")], [200, false]);
+  // A program hears it at once.
+  assert.equal((await ask("/sign-in", signIn)).status, 401);
+});

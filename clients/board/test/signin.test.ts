@@ -10,6 +10,7 @@ let w: World;
 before(async () => {
   w = await world("signin");
   await w.sql("SELECT oms.create_workflow($1)", [LOAN]);
+  await w.sql("SELECT oms.set_hold_reason('documents')");
   await w.sql("SELECT oms.open_ticket('DisasterLoan')");
 });
 after(() => w.end());
@@ -139,6 +140,55 @@ test("who may not log in any more, or whose password has run out, is signed out"
     await w.sql("SELECT oms.revoke_access('una')");
     await w.sql("DROP ROLE una");
   }
+});
+
+test("a form that was refused is still there, with what was typed, after Back and after loading it again", async () => {
+  const id = await w.one("SELECT oms.open_ticket('DisasterLoan')::text");
+  const page = await w.open("ann", `/tickets/${id}/hold?stage=id_check`);
+  await page.getByLabel("Another reason").fill("They moved");
+  await page.getByLabel("Reason", { exact: true }).selectOption("documents");
+  await page.getByRole("button", { name: "Put on hold" }).click();
+  const problem = page.getByRole("alert").filter({ hasText: "There are two reasons" });
+  await problem.waitFor();
+  const still = async () => {
+    await problem.waitFor();
+    assert.equal(await page.getByLabel("Another reason").inputValue(), "They moved");
+  };
+  await page.reload();
+  await still();
+  await page.goto("/");
+  await page.goBack();
+  await still();
+  // What was kept is nobody else's.
+  const other = await w.open("bob", page.url());
+  assert.equal(await other.getByText("They moved").count(), 0);
+  assert.equal(await other.getByLabel("Another reason").inputValue(), "");
+  await page.getByLabel("Reason", { exact: true }).selectOption("");
+  await page.getByRole("button", { name: "Put on hold" }).click();
+  await page.getByText("is on hold.").waitFor();
+});
+
+test("Back leads to what a wrong password and a form that was too old were answered with", async () => {
+  const page = await w.open(undefined, "/sign-in?next=/inbox");
+  await page.getByLabel("Name").fill("ann");
+  await page.getByLabel("Password").fill("wrong");
+  await page.keyboard.press("Enter");
+  const problem = page.getByRole("alert").filter({ hasText: "not right" });
+  await problem.waitFor();
+  await page.goto("/track");
+  await page.goBack();
+  await problem.waitFor();
+  await page.getByLabel("Name").fill("ann");
+  await page.getByLabel("Password").fill("ann-demo");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/inbox");
+  await page.evaluate("document.querySelector('form.who input').value = 'old'");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  const old = page.getByText("This form is out of date.");
+  await old.waitFor();
+  await page.goto("/");
+  await page.goBack();
+  await old.waitFor();
 });
 
 test("too many attempts by one address have to wait", async () => {

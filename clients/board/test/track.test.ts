@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import pg from "pg";
 import { makeApp } from "../src/app.js";
 import type { Board } from "../src/web.js";
-import { accessible, HOSTILE, harmless, LOAN, picture, until, world, type World } from "./_harness.js";
+import { accessible, HOSTILE, harmless, LOAN, picture, world, type World } from "./_harness.js";
 
 let w: World;
 let ticket: string;
@@ -43,8 +43,8 @@ test("an applicant sees where the request stands, in plain words, without signin
   assert.match(happened, /We received your request[\s\S]*Identity check: work began[\s\S]*Identity check: done[\s\S]*A message for you\s+Your papers arrived\./);
   const all = await page.content();
   assert.doesNotMatch(all, /Secret suspicion|Too slow|escalat|kim@example\.org|IRS_Bot|RiskAI|Underwriting|80000/);
-  // It is in no address, so in no history, log or Referer.
-  assert.equal(page.url(), `${w.url}/track`);
+  // It is in the part of the address that stays in the browser, so in no log and no Referer.
+  assert.ok(page.url().startsWith(`${w.url}/track#`));
   assert.deepEqual(await page.context().cookies(), []);
   await accessible(page);
   await picture(page, "track", true);
@@ -65,12 +65,41 @@ test("on a phone nothing is wider than the screen, and on paper only what counts
   await page.context().close();
 });
 
-test("a link carries the number where no server sees it", async () => {
-  const page = await w.open(undefined, `/track#${number}`);
-  await until("the number in the field", async () => (await page.getByLabel("Tracking number").inputValue()) === number);
-  assert.equal(page.url(), `${w.url}/track`);
+test("a result has an address that can be kept, which no server sees", async () => {
+  const page = await w.open(undefined, "/track");
+  const sent: string[] = [];
+  page.on("request", (request) => sent.push(request.url(), request.headers()["referer"] ?? ""));
+  await page.goto(`/track#${number}`);
+  await page.reload();
+  const result = page.getByRole("heading", { level: 1, name: ticket });
+  await result.waitFor();
+  assert.equal(page.url(), `${w.url}/track#${number}`);
+  assert.equal(await page.evaluate("document.activeElement.tagName"), "H1");
+  // Another one, and back; and loaded again.
+  await page.getByLabel("Tracking number").fill(wrong());
   await page.keyboard.press("Enter");
-  await page.getByRole("heading", { level: 1, name: ticket }).waitFor();
+  await page.getByRole("heading", { name: "No request found" }).waitFor();
+  await page.goBack();
+  await result.waitFor();
+  await page.goBack();
+  await page.goForward();
+  await result.waitFor();
+  await page.reload();
+  await result.waitFor();
+  assert.deepEqual(sent.filter((text) => text.includes(number.slice(-9))), []);
+  await page.context().close();
+});
+
+test("without scripts the result has an address as well, to which Back leads", async () => {
+  const page = await w.open(undefined, "/track", { javaScriptEnabled: false });
+  await page.getByLabel("Tracking number").fill(number);
+  await page.keyboard.press("Enter");
+  const result = page.getByRole("heading", { level: 1, name: ticket });
+  await result.waitFor();
+  assert.match(page.url(), /\/track\?again=[\w-]{22}$/);
+  await page.goto("/sign-in");
+  await page.goBack();
+  await result.waitFor();
   await page.context().close();
 });
 

@@ -1,10 +1,9 @@
 /** Signing in with a role of the database and its password, and out. */
 import { deleteCookie, setCookie, getCookie } from "hono/cookie";
 import { Hono } from "hono";
-import { COOKIE } from "../app.js";
 import { NoPasswords } from "../db.js";
 import { page } from "../layout.js";
-import { beginSession, endSession, rightsOf, findSession } from "../session.js";
+import { beginSession, COOKIE, endSession, rightsOf, findSession } from "../session.js";
 import { Field } from "../ui.js";
 import type { Limit } from "../limit.js";
 import { addressOf, bodyOf, form, limited, type Env, type Web } from "../web.js";

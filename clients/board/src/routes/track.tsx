@@ -1,6 +1,6 @@
 /**
- * The citizen's tracker. The number travels in the body of a POST, or in the part of an address that
- * browsers keep to themselves (/track#number): it is not in a log, a history or a Referer.
+ * The citizen's tracker. The number travels in the body of a POST; a script of the page takes it from the part of an address that
+ * browsers keep to themselves (/track#number): the result can be bookmarked, and the number is in no log and no Referer.
  */
 import { Hono } from "hono";
 import type { Child, FC } from "hono/jsx";
