@@ -7,6 +7,13 @@ set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+# Said before anybody waits for the simulation.
+port=${BOARD_PORT:-8080}
+if [ -z "${BOARD_PICTURES:-}" ] && (exec 3<>"/dev/tcp/${BOARD_HOST:-127.0.0.1}/$port") 2>/dev/null; then
+  echo "port $port is in use: BOARD_PORT=9000 make board listens elsewhere" >&2
+  exit 1
+fi
+
 if [ -z "${OMS_RUN:-}" ]; then
   "$oms_top/tools/setup.sh" server clients/board ${BOARD_PICTURES:+browser}
   trap forget_run EXIT

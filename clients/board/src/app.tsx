@@ -80,6 +80,8 @@ export function makeApp(board: Board) {
     }),
   );
   app.route("/assets", assets);
+  // Asked for by browsers and programs that do not look into the page.
+  app.get("/favicon.ico", (c) => c.redirect("/assets/icon.svg", 301));
   app.use(async (c, next) => {
     await next();
     // What one person saw must not come back for the next one at the same desk.

@@ -1,5 +1,7 @@
 /** What a session and its stream outlive, without a server: the database answers what a test says. */
 import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { test } from "node:test";
 import { makeApp } from "../src/app.js";
 import type { Database } from "../src/db.js";
@@ -143,4 +145,53 @@ test("a page that answers a form has an address, for the session that sent it an
   assert.deepEqual([other.status, (await other.text()).includes("not right")], [200, false]);
   // A program hears it at once.
   assert.equal((await ask("/sign-in", signIn)).status, 401);
+});
+
+test("scripts and styles are compressed and kept, the icon is where browsers look, pages with a token are left as they are", async () => {
+  const { ask } = make({ rights: [] });
+  const headers = { "accept-encoding": "gzip" };
+  const answer = await ask("/assets/board.css", { headers });
+  assert.deepEqual([answer.status, answer.headers.get("content-encoding")], [200, "gzip"]);
+  const again = await ask("/assets/board.css", { headers: { ...headers, "if-none-match": answer.headers.get("etag") ?? "" } });
+  assert.equal(again.status, 304);
+  const icon = await ask("/favicon.ico");
+  assert.equal((await ask(icon.headers.get("location") ?? "")).headers.get("content-type"), "image/svg+xml");
+  assert.equal((await ask("/welcome", { headers })).headers.get("content-encoding"), null);
+});
+
+test("make board says that its port is in use before anything else", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => taken.on("listening", resolve));
+  const { port } = taken.address() as AddressInfo;
+  try {
+    const script = new URL("../../../tools/board.sh", import.meta.url).pathname;
+    const { status, stdout, stderr } = spawnSync("bash", [script], { encoding: "utf8", env: { ...process.env, BOARD_PORT: String(port), BOARD_PICTURES: "" } });
+    assert.deepEqual([status, stdout, stderr], [1, "", `port ${port} is in use: BOARD_PORT=9000 make board listens elsewhere\n`]);
+  } finally {
+    taken.close();
+  }
+});
+
+test("who does not send a request to its end is let go", async () => {
+  const main = new URL("../src/main.ts", import.meta.url).pathname;
+  // It listens before there is a database.
+  const board = spawn(process.execPath, ["--import", "tsx", main], { stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, PGHOST: "/nowhere", BOARD_PORT: "0" } });
+  try {
+    const port = await new Promise<number>((resolve) => {
+      board.stdout.on("data", (data: Buffer) => {
+        resolve(Number(/:(\d+)\/$/m.exec(data.toString().trim())?.[1]));
+      });
+    });
+    const socket = connect(port, "127.0.0.1");
+    socket.write("POST /sign-in HTTP/1.1\r\nHost: board.test\r\n");
+    let heard = "";
+    socket.on("data", (data: Buffer) => (heard += data.toString()));
+    const start = performance.now();
+    await new Promise((resolve) => socket.on("close", resolve));
+    assert.match(heard, /^HTTP\/1.1 408 /);
+    // Node's own limit is a minute.
+    assert.ok(performance.now() - start < 50_000);
+  } finally {
+    board.kill();
+  }
 });

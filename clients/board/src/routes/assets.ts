@@ -8,6 +8,7 @@ import { dirname, extname, join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { Hono } from "hono";
+import { compress } from "hono/compress";
 import type { Env } from "../web.js";
 
 const here = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "public");
@@ -29,10 +30,13 @@ async function bundle(): Promise<{ tag: string; text: string }> {
     entryPoints: [EDITOR], bundle: true, minify: true, write: false, format: "esm", target: "es2022", legalComments: "inline", logLevel: "silent",
   });
   const text = outputFiles.map((file) => file.text).join("");
-  return { tag: `"${createHash("sha256").update(text).digest("base64url")}"`, text };
+  return { tag: `W/"${createHash("sha256").update(text).digest("base64url")}"`, text };
 }
 
 export const assets = new Hono<Env>();
+
+/** Only these: the length of a compressed page would tell whoever chooses a part of it about the token in its forms. */
+assets.use(compress());
 
 assets.get("/editor.js", async (c) => {
   // With the first one who edits; what failed is tried again.
@@ -60,7 +64,7 @@ assets.get("/:name{[a-z-]+\\.(css|js|svg)}", async (c) => {
   const file = join(here, c.req.param("name"));
   const found = await stat(file).catch(() => undefined);
   if (found === undefined) return c.notFound();
-  const tag = `"${found.mtimeMs.toString(36)}-${found.size.toString(36)}"`;
+  const tag = `W/"${found.mtimeMs.toString(36)}-${found.size.toString(36)}"`;
   c.header("etag", tag);
   c.header("cache-control", "no-cache");
   if (c.req.header("if-none-match") === tag) return c.body(null, 304);
