@@ -21,7 +21,7 @@ async function open(options: BrowserContextOptions = {}): Promise<Page> {
 async function signIn(role: string, options: BrowserContextOptions = {}): Promise<Page> {
   const page = await open(options);
   await page.goto("/sign-in");
-  await page.getByLabel("Name").fill(role);
+  await page.getByLabel("User name").fill(role);
   await page.getByLabel("Password").fill(`${role}-demo`);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.waitForURL((at) => at.pathname !== "/sign-in");

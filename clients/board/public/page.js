@@ -1,4 +1,84 @@
-/** On every page: a form is sent once, and what is dangerous is asked once more. */
+/**
+ * On every page: a form is sent once, what is dangerous is asked once more, what was typed is kept until it has arrived,
+ * and after an action the focus is at the next row.
+ */
+const read = (name) => {
+  try {
+    return JSON.parse(sessionStorage.getItem(name) ?? "null");
+  } catch {
+    return null;
+  }
+};
+function write(name, value) {
+  try {
+    sessionStorage.setItem(name, JSON.stringify(value));
+  } catch {
+    // No room: then it is not kept.
+  }
+}
+
+// ---- what was typed ----
+
+/** The fields that people fill in. */
+const fieldsOf = (form) => [...form.elements].filter((e) => e.name && e.type !== "hidden" && e.type !== "submit" && e.name !== "unknown");
+const draftOf = (form) => `draft ${form.dataset.role} ${form.action} ${form.elements.stage?.value ?? ""}`;
+
+function keep(form) {
+  const values = fieldsOf(form).map((e) => [e.name, e.type === "checkbox" ? e.checked : e.value]);
+  write(draftOf(form), values);
+  write("sent", draftOf(form));
+}
+
+function fillIn(form) {
+  const values = new Map(read(draftOf(form)) ?? []);
+  for (const e of fieldsOf(form)) {
+    if (!values.has(e.name)) continue;
+    if (e.type === "checkbox") e.checked = values.get(e.name) === true;
+    else e.value = values.get(e.name);
+  }
+  if (values.size === 0) return;
+  const said = document.createElement("p");
+  said.className = "hint";
+  said.setAttribute("role", "status");
+  said.textContent = "This is what you typed before; it has not been sent.";
+  form.prepend(said);
+}
+
+const message = document.querySelector(".message");
+if (document.querySelector(".message-done") !== null) {
+  sessionStorage.removeItem(read("sent") ?? "");
+  sessionStorage.removeItem("sent");
+}
+for (const form of document.querySelectorAll('form[data-keep="yes"]')) fillIn(form);
+
+// ---- where one was ----
+
+/** The row of an action and those beside it, for the page that comes back. */
+function remember(element) {
+  const row = element.closest("[data-part] tr[data-key]");
+  if (row === null) return;
+  const part = row.closest("[data-part]").dataset.part;
+  const keys = [row.nextElementSibling, row.previousElementSibling, row].flatMap((r) => r?.dataset.key ?? []);
+  write("place", { path: location.pathname, part, keys });
+}
+
+function goBack() {
+  const place = read("place");
+  if (place === null || place.path !== location.pathname || message === null) return;
+  sessionStorage.removeItem("place");
+  const part = document.querySelector(`[data-part="${CSS.escape(place.part)}"]`);
+  const row = place.keys.map((key) => part?.querySelector(`tr[data-key="${CSS.escape(key)}"]`)).find((found) => found != null);
+  (row?.querySelector(".offers :is(a, button)") ?? row?.querySelector("a, summary, th[tabindex]") ?? part?.querySelector("h2[tabindex]"))?.focus();
+}
+goBack();
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.(".offers a");
+  if (link) remember(link);
+});
+
+// ---- sending ----
+
 document.addEventListener("submit", (event) => {
   const form = event.target;
   const question = event.submitter?.dataset.ask ?? form.dataset.ask;
@@ -9,7 +89,11 @@ document.addEventListener("submit", (event) => {
   // Drafts are nothing for the next person at this desk.
   if (form.action.endsWith("/sign-out")) sessionStorage.clear();
   if (form.dataset.sent) event.preventDefault();
-  else if (form.method === "post") form.dataset.sent = "yes";
+  else if (form.method === "post") {
+    form.dataset.sent = "yes";
+    if (form.dataset.keep !== undefined) keep(form);
+    if (event.submitter) remember(event.submitter);
+  }
 });
 // The back button brings the page as it was.
 window.addEventListener("pageshow", () => {

@@ -3,6 +3,7 @@
  * allowed is decided by the database.
  */
 import type { Query } from "./db.js";
+import { parse } from "./definition.js";
 import type { Choices, Facts, Stage } from "./ticket.js";
 import { Refused, type Form } from "./web.js";
 
@@ -118,10 +119,45 @@ function jsonOf(form: Form, name: string): string {
   const text = form.optional(name) ?? "{}";
   try {
     JSON.parse(text);
-  } catch (error) {
-    throw new Refused(422, `The output is not JSON: ${(error as Error).message}.`, 'Output is JSON, for example {"approved": true, "amount": 80000}.');
+  } catch {
+    const [problem] = parse(text).problems;
+    throw new Refused(422, `The output is not JSON${problem === undefined ? "" : `: line ${problem.line}, column ${problem.column}: ${problem.problem}`}.`, 'Output is JSON, for example {"approved": true, "amount": 80000}.');
   }
   return text;
+}
+
+/** A name that nobody knows may be a slip: it is asked about, and what is sent with it again is meant. */
+export class UnknownName extends Refused {
+  constructor(
+    readonly given: string,
+    question: string,
+    readonly answer: string,
+  ) {
+    super(422, question, "If it is a slip, correct it.");
+  }
+}
+
+/** An owner is known that is registered, has members, or stands in a workflow. */
+async function knownOwner({ query, form }: Call, name: string | null): Promise<void> {
+  if (name === null || form.text("unknown") === name) return;
+  const [found] = await query.rows(
+    `SELECT FROM oms.owner AS o WHERE o.name = $1 UNION ALL SELECT FROM oms.owner_member AS m WHERE m.owner = $1
+     UNION ALL SELECT FROM oms.workflow AS w WHERE w.current AND (w.definition ->> 'owner' = $1 OR
+       w.definition @> pg_catalog.jsonb_build_object('stages', pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('owner', $1::text)))) LIMIT 1`,
+    [name],
+  );
+  if (found === undefined) throw new UnknownName(name, `"${name}" is not a known owner: create its queue all the same?`, `Create the queue of "${name}"`);
+}
+
+/** A person is known that is a role, a member of an owner, or registered as one. */
+async function knownPerson({ query, form }: Call, name: string | null): Promise<void> {
+  if (name === null || form.text("unknown") === name) return;
+  const [found] = await query.rows(
+    `SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = $1 UNION ALL SELECT FROM oms.owner_member AS m WHERE m.member = $1
+     UNION ALL SELECT FROM oms.owner AS o WHERE o.name = $1 AND o.kind = 'person' LIMIT 1`,
+    [name],
+  );
+  if (found === undefined) throw new UnknownName(name, `"${name}" is not a known person: give it to that name all the same?`, `Give it to "${name}"`);
 }
 
 const text = (form: Form, input: Input): string | null => {
@@ -214,22 +250,42 @@ export const ACTIONS: readonly Action[] = [
   {
     name: "assign", right: "assign", title: "Assign", about: "stage", states: ["queued", "in_progress"], inputs: [worker, note], said: "was assigned",
     explained: "Somebody gets it, whoever has it now.",
-    run: ({ query, ticket, stage, form }) => query.rows("SELECT oms.assign($1, $2, $3, $4)", [ticket, stage, text(form, worker), text(form, note)]),
+    async run(call) {
+      const { query, ticket, stage, form } = call;
+      const person = text(form, worker);
+      await knownPerson(call, person);
+      await query.rows("SELECT oms.assign($1, $2, $3, $4)", [ticket, stage, person, text(form, note)]);
+    },
   },
   {
     name: "delegate", right: "delegate", title: "Delegate", about: "stage", states: ["in_progress"], inputs: [to, note], said: "was delegated",
     explained: "Somebody else works on it and hands it back.",
-    run: ({ query, ticket, stage, form }) => query.rows("SELECT oms.delegate($1, $2, $3, $4)", [ticket, stage, text(form, to), text(form, note)]),
+    async run(call) {
+      const { query, ticket, stage, form } = call;
+      const person = text(form, to);
+      await knownPerson(call, person);
+      await query.rows("SELECT oms.delegate($1, $2, $3, $4)", [ticket, stage, person, text(form, note)]);
+    },
   },
   {
     name: "reassign", right: "reassign", title: "Reassign", about: "stage", states: ["queued", "in_progress", "on_hold", "failed"], inputs: [owner, why],
     explained: "It goes into the queue of another owner. Who has it now loses it.", said: "has another owner",
-    run: ({ query, ticket, stage, form }) => query.rows("SELECT oms.reassign($1, $2, $3, $4)", [ticket, stage, text(form, owner), text(form, why)]),
+    async run(call) {
+      const { query, ticket, stage, form } = call;
+      const name = text(form, owner);
+      await knownOwner(call, name);
+      await query.rows("SELECT oms.reassign($1, $2, $3, $4)", [ticket, stage, name, text(form, why)]);
+    },
   },
   {
     name: "escalate", right: "escalate", title: "Escalate", about: "stage", states: ALL, ticketStates: ALL_TICKETS,
     inputs: [why, { name: "reassign_to", label: "Reassign to", kind: "line", from: owners, hint: "Empty: it stays with its owner, whose supervisor is told." }], said: "was escalated",
-    run: ({ query, ticket, stage, form }) => query.rows("SELECT oms.escalate($1, $2, $3, $4)", [ticket, stage, text(form, why), form.optional("reassign_to") ?? null]),
+    async run(call) {
+      const { query, ticket, stage, form } = call;
+      const name = form.optional("reassign_to") ?? null;
+      await knownOwner(call, name);
+      await query.rows("SELECT oms.escalate($1, $2, $3, $4)", [ticket, stage, text(form, why), name]);
+    },
   },
   {
     name: "send-back", right: "send_back", title: "Send back", about: "stage", states: [...UNFINISHED, "done", "skipped"],

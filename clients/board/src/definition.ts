@@ -48,7 +48,7 @@ const SYNTAX: Record<string, string> = {
   InvalidSymbol: "this is no JSON value", InvalidNumberFormat: "this is no JSON number", PropertyNameExpected: "a key in double quotes is missing here",
   ValueExpected: "a value is missing here", ColonExpected: "a colon is missing here", CommaExpected: "a comma is missing here",
   CloseBraceExpected: "a closing brace } is missing here", CloseBracketExpected: "a closing bracket ] is missing here",
-  EndOfFileExpected: "something stands after the end of the definition", InvalidCommentToken: "JSON has no comments",
+  EndOfFileExpected: "something stands after its end", InvalidCommentToken: "JSON has no comments",
   UnexpectedEndOfComment: "JSON has no comments", UnexpectedEndOfString: "this text is not closed by a double quote",
   UnexpectedEndOfNumber: "this number has no end", InvalidUnicode: "this \\u is not followed by four hexadecimal digits",
   InvalidEscapeCharacter: "JSON does not know this character after a backslash", InvalidCharacter: "this character has to be written as an escape, such as \\n",

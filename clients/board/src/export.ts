@@ -16,20 +16,24 @@ export interface Sheet {
 }
 
 /**
- * A field of CSV. Spreadsheets take text that begins like a formula for one, so it gets an apostrophe in front;
- * numbers are numbers, with a minus too.
+ * What begins like a formula, behind blanks that may not be seen: in front of all, and behind what ends a cell where the
+ * spreadsheet does not part at commas.
  */
+const FORMULA = /(^|[;|\t\r\n])(?=[\s\p{Cf}]*[=+\-@\uFF0B\uFF0D\uFF1D\uFF20])|^(?=\s*[\t\r])/gu;
+
+/** A field of CSV. A formula gets an apostrophe in front; numbers are numbers, with a minus too. */
 function field(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  let text = value instanceof Date ? (Number.isFinite(value.getTime()) ? value.toISOString() : "") : typeof value === "string" ? value : JSON.stringify(value);
-  if (/^\s*[=+\-@\t\r\uFF0B\uFF0D\uFF1D\uFF20]/.test(text)) text = `'${text}`;
-  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const raw = value instanceof Date ? (Number.isFinite(value.getTime()) ? value.toISOString() : "") : typeof value === "string" ? value : JSON.stringify(value);
+  const text = raw.replace(FORMULA, "$1'");
+  return /[",;\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 export function csv(columns: readonly string[], rows: readonly object[]): string {
   const lines = [columns, ...rows.map((row) => columns.map((name) => (row as Row)[name]))];
-  return lines.map((line) => line.map(field).join(",") + "\r\n").join("");
+  // The mark at the beginning tells spreadsheets that it is UTF-8.
+  return "\uFEFF" + lines.map((line) => line.map(field).join(",") + "\r\n").join("");
 }
 
 /** Which of the two the address asks for, by its ending. */

@@ -67,7 +67,7 @@ export function page(c: Web, options: PageOptions, content: Child, status: 200 |
           {session === undefined ? null : (
             <form method="post" action="/sign-out" class="who">
               <input type="hidden" name="csrf" value={session.csrf} />
-              <span class="person">{session.role}</span> <button class="quiet">Sign out</button>
+              <bdi class="person">{session.role}</bdi> <button class="quiet">Sign out</button>
             </form>
           )}
         </header>
@@ -88,6 +88,7 @@ export function page(c: Web, options: PageOptions, content: Child, status: 200 |
 
 /** An error as a page, or as JSON for who asked for that. */
 export function errorPage(c: Web, status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503, text: string, hint?: string) {
+  const from = c.req.method === "POST" ? formOf(c) : undefined;
   if (c.get("wantsJson")) return c.json({ error: text, ...(hint === undefined ? {} : { hint }) }, status);
   return page(
     c,
@@ -98,7 +99,21 @@ export function errorPage(c: Web, status: 400 | 401 | 403 | 404 | 409 | 413 | 42
         <p>{text}</p>
         {hint === undefined ? null : <p class="hint">{hint}</p>}
       </div>
+      {from === undefined ? null : (
+        <p>
+          {status === 401 ? <a href={`/sign-in?next=${encodeURIComponent(from)}`}>Sign in, and go on where you were</a> : <a href={from}>Back to the form</a>}
+        </p>
+      )}
     </>,
     status,
   );
+}
+
+/** The page of ours from which a form was sent. */
+function formOf(c: Web): string | undefined {
+  const from = c.req.header("referer");
+  const host = c.req.header("host");
+  if (from === undefined || !URL.canParse(from)) return undefined;
+  const { host: there, pathname, search } = new URL(from);
+  return there === host ? pathname + search : undefined;
 }

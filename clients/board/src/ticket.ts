@@ -108,6 +108,8 @@ export interface TimelineEvent {
   public: boolean;
   cycle: number;
   attempt: number;
+  /** Of an escalation: who is told of those of its owner. */
+  told: string | null;
   /** Of an event that brought an output. */
   output: string | null;
   attachment: string | null;
@@ -120,8 +122,11 @@ export async function timelineOf(query: Query, id: string, before: number | unde
   return query.rows<TimelineEvent>(
     `SELECT e.seq, e.at, e.stage, e.status, e.owner, e.actor, e.worker, CASE WHEN a.seq IS NULL THEN e.note END AS note, e.public, e.cycle, e.attempt,
        CASE WHEN e.status = 'done' AND e.payload <> '{}' THEN pg_catalog.left(pg_catalog.jsonb_pretty(e.payload), ${MOST_CHARS + 1}) END AS output,
-       a.name AS attachment, a.url, a.sha256
+       CASE WHEN e.status = 'escalated' THEN COALESCE(o.supervisor, w.definition ->> 'owner') END AS told, a.name AS attachment, a.url, a.sha256
      FROM oms.timeline AS e
+     JOIN oms.ticket AS t ON t.ticket_id = e.ticket_id
+     JOIN oms.workflow AS w ON w.name = t.workflow AND w.version = t.version
+     LEFT JOIN oms.owner AS o ON o.name = e.owner
      LEFT JOIN oms.attachment AS a ON a.ticket_id = e.ticket_id AND a.seq = e.seq
      WHERE e.ticket_id = $1::oms.ticket_id AND e.seq < COALESCE($2::int, 2147483647) ORDER BY e.seq DESC LIMIT $3`,
     [id, before ?? null, most],
@@ -164,7 +169,12 @@ export interface Choices {
 
 /** What forms offer to choose from. */
 export async function choicesOf(query: Query): Promise<Choices> {
-  const owners = await query.rows<{ name: string }>("SELECT o.name FROM oms.owner AS o ORDER BY o.name LIMIT 500");
+  const owners = await query.rows<{ name: string }>(
+    `SELECT o.name FROM oms.owner AS o
+     UNION SELECT s.def ->> 'owner' FROM oms.workflow AS w CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(w.definition -> 'stages') AS s (def)
+       WHERE w.current AND s.def ? 'owner'
+     ORDER BY 1 LIMIT 500`,
+  );
   const people = await query.rows<{ name: string }>(
     `SELECT m.member AS name FROM oms.owner_member AS m UNION SELECT o.name FROM oms.owner AS o WHERE o.kind = 'person' ORDER BY 1 LIMIT 500`,
   );

@@ -14,6 +14,12 @@ export const Status: FC<{ status: string }> = ({ status }) => (
   </span>
 );
 
+/**
+ * A name that somebody chose: it cannot turn the text around it, and is broken only where it is longer than any name
+ * should be.
+ */
+export const Name: FC<{ of: string }> = ({ of }) => <bdi class="name">{of}</bdi>;
+
 export interface ClockFacts {
   due_at: Date | null;
   /** NULL: it stands. */
@@ -57,9 +63,12 @@ export const Clock: FC<{ facts: ClockFacts; now: Date; times: Times }> = ({ fact
 export const Time: FC<{ at: Date | null; times: Times }> = ({ at, times }) =>
   at === null || !Number.isFinite(at.getTime()) ? <span>–</span> : <time datetime={at.toISOString()}>{times.full(at)}</time>;
 
-/** A form that changes something: always a POST, always with the token. */
-export const PostForm: FC<PropsWithChildren<{ session: Session; action: string; class?: string; label?: string }>> = (props) => (
-  <form method="post" action={props.action} class={props.class} aria-label={props.label}>
+/**
+ * A form that changes something: always a POST, always with the token. keep: page.js keeps what is typed until it has
+ * arrived, and fills it in again; "typed": the page has it already.
+ */
+export const PostForm: FC<PropsWithChildren<{ session: Session; action: string; class?: string; label?: string; keep?: "yes" | "typed" }>> = (props) => (
+  <form method="post" action={props.action} class={props.class} aria-label={props.label} data-keep={props.keep} data-role={props.keep === undefined ? undefined : props.session.role}>
     <input type="hidden" name="csrf" value={props.session.csrf} />
     {props.children}
   </form>
@@ -75,6 +84,18 @@ export const Field: FC<PropsWithChildren<{ label: string; for: string; hint?: st
       </small>
     )}
   </p>
+);
+
+/** What narrows a page down; on a phone it is folded. */
+export const Filters: FC<PropsWithChildren<{ action: string; label: string; used?: boolean; search?: boolean }>> = (props) => (
+  <>
+    <details class="fold">
+      <summary>{props.used === true ? "Filters (in use)" : "Filters"}</summary>
+    </details>
+    <form method="get" action={props.action} class="filters" role={props.search === true ? "search" : undefined} aria-label={props.label}>
+      {props.children}
+    </form>
+  </>
 );
 
 /** A table that is wider than a phone scrolls by itself, also by keyboard. */

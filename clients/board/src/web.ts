@@ -2,6 +2,7 @@
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 import type { Database } from "./db.js";
+import { errorWords, type Called } from "./format.js";
 import { networkOf, type Limit } from "./limit.js";
 import type { Live } from "./live.js";
 import type { Session } from "./session.js";
@@ -72,11 +73,13 @@ const AWAY = "The database cannot be reached just now.";
 const NO_CONNECTION = /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|Client was closed)/;
 
 /** What the database said, as an answer. Errors that nobody foresaw keep their text to themselves. */
-export function asRefused(error: unknown): Refused | undefined {
+export function asRefused(error: unknown, called?: Called): Refused | undefined {
   if (error instanceof Refused) return error;
   const { code, message, hint } = error as { code?: unknown; message?: string; hint?: string };
-  const text = message ?? "";
+  const text = errorWords(message ?? "", called);
   if (typeof code !== "string") return NO_CONNECTION.test(text) ? new Refused(503, AWAY, "Try again in a moment.") : undefined;
+  // The database has no word for it that says more.
+  if (code === "22021" || code === "22P05") return new Refused(422, "There is a character in it that no text can have.", "Remove it, and try again.");
   if (code === "OM001" || code === "OM002" || code === "OM003") return new Refused(404, text, hint);
   if (code === "OM006" || code === "OM007" || code === "OM008") return new Refused(409, text, hint);
   if (/^OM\d\d\d$/.test(code) || code.startsWith("22") || code === "55000" || code === "0A000") return new Refused(422, text, hint);

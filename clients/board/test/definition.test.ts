@@ -55,7 +55,7 @@ test("mistakes in the JSON are told in words, where they are", () => {
     ['{"a": "x\n"}', "this text is not closed by a double quote", "1:7"],
     ['{a: 1}', "this is no JSON value", "1:2"],
     ['{"a": 1} x', "this is no JSON value", "1:10"],
-    ['{"a": 1} 2', "something stands after the end of the definition", "1:10"],
+    ['{"a": 1} 2', "something stands after its end", "1:10"],
     ['{"a": 1 /* x */}', "JSON has no comments", "1:9"],
     ['{"a": "\\q"}', "JSON does not know this character after a backslash", "1:7"],
     ['{"a": True}', "this is no JSON value", "1:7"],

@@ -117,10 +117,10 @@ describe("the pages", () => {
   test("a period is chosen by days or by name, and stays from one report to the next", async () => {
     const page = await w.open("ann", "/reports");
     const today = await w.one("SELECT now()::date::text");
-    assert.equal(await page.getByLabel("To, with that day").inputValue(), today);
+    assert.equal(await page.getByLabel("To (inclusive)").inputValue(), today);
     assert.equal(await page.getByRole("link", { name: "Last 30 days" }).getAttribute("aria-current"), "true");
     await page.getByLabel("From").fill("2025-10-20");
-    await page.getByLabel("To, with that day").fill("2025-10-26");
+    await page.getByLabel("To (inclusive)").fill("2025-10-26");
     await page.getByLabel("Workflow", { exact: true }).selectOption("Permit");
     await page.getByRole("button", { name: "Show" }).click();
     await page.waitForURL("**/reports?from=2025-10-20&to=2025-10-26&workflow=Permit");

@@ -19,11 +19,11 @@ test("a person signs in with a role of the database, comes to the page that was 
   const page = await w.open(undefined, "/?status=queued");
   assert.equal(new URL(page.url()).pathname, "/sign-in");
   await accessible(page);
-  await page.getByLabel("Name").fill("ann");
+  await page.getByLabel("User name").fill("ann");
   await page.getByLabel("Password").fill("wrong");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("alert").filter({ hasText: "Name or password is not right" }).waitFor();
-  await page.getByLabel("Name").fill("ann");
+  await page.getByLabel("User name").fill("ann");
   await page.getByLabel("Password").fill("ann-demo");
   await page.keyboard.press("Enter");
   await page.waitForURL("**/?status=queued");

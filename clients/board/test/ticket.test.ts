@@ -81,7 +81,7 @@ test("facts, picture, stages, clocks, data and timeline stand there", async () =
   await row(page, "Identity check").getByText("Output").click();
   await page.getByText('"match": true').first().waitFor();
   assert.match(await row(page, "risk ai").innerText(), /queued[\s\S]*queued for RiskAI, which has no members/);
-  assert.match(await row(page, "Payment").innerText(), /waits for underwrite/);
+  assert.match(await row(page, "Payment").innerText(), /waits for Underwriting/);
   // Numbers that JavaScript would round.
   assert.match(await page.locator("[data-part=data] pre").innerText(), /12345678901234567890\.5/);
   const timeline = page.locator("table.timeline");

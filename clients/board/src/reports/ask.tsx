@@ -1,7 +1,7 @@
 /** What the pages of the reports ask, and where their figures lead. */
 import type { FC } from "hono/jsx";
 import type { Query } from "../db.js";
-import { count, type Times } from "../format.js";
+import { count, words, type Times } from "../format.js";
 import { clockOf } from "../routes/board.js";
 import { can, needs, param, person, Refused, type Web } from "../web.js";
 import { AHEAD, WAYS, type Ahead, type Way } from "./data.js";
@@ -13,6 +13,9 @@ export const MOST_BARS = 16;
 export const MOST_LINES = 200;
 export const CHARTS = ["/assets/vendor/chart.js", "/assets/charts.js"];
 
+/** The name of a stage for people: its label in the current version of the workflow, or else its id in words. */
+export type StageName = (workflow: string | null, stage: string) => string;
+
 export interface Asked {
   query: Query;
   now: Date;
@@ -22,7 +25,13 @@ export interface Asked {
   drills: boolean;
   /** Names to choose from; undefined for who may not read them. */
   names: readonly string[] | undefined;
+  stageName: StageName;
 }
+
+const keyOf = (workflow: string | null, stage: string) => JSON.stringify([workflow, stage]);
+const LABELS = `SELECT w.name AS workflow, s.def ->> 'id' AS stage, s.def ->> 'label' AS label
+  FROM oms.workflow AS w CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(w.definition -> 'stages') AS s (def)
+  WHERE w.current AND s.def ? 'label'`;
 
 /** Runs a page's queries as the person, with what all reports need. */
 export async function ask<T>(c: Web, work: (asked: Asked) => Promise<T>): Promise<T & Omit<Asked, "query">> {
@@ -34,7 +43,10 @@ export async function ask<T>(c: Web, work: (asked: Asked) => Promise<T>): Promis
     const names = drills
       ? (await query.rows<{ name: string }>("SELECT w.name FROM oms.workflow AS w WHERE w.current ORDER BY w.name")).map((w) => w.name)
       : undefined;
-    const asked = { now, times, scope, drills, names };
+    // Those who may not read workflows know ids only.
+    const labels = new Map(drills ? (await query.rows<{ workflow: string; stage: string; label: string }>(LABELS)).map((l) => [keyOf(l.workflow, l.stage), l.label]) : []);
+    const stageName: StageName = (workflow, stage) => words(labels.get(keyOf(workflow, stage)) ?? stage);
+    const asked = { now, times, scope, drills, names, stageName };
     return { ...(await work({ query, ...asked })), ...asked };
   });
 }

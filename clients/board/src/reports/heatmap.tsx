@@ -1,6 +1,8 @@
 /** The heat-map as a table: shades repeat what the figures and signs in the cells say. */
 import type { Child, FC } from "hono/jsx";
-import { count, percent, words } from "../format.js";
+import { count, percent } from "../format.js";
+import { Name } from "../ui.js";
+import type { StageName } from "./ask.js";
 import type { HeatCell, Way } from "./data.js";
 import { addDays, address, scopeParams, type Scope } from "./scope.js";
 import { sign } from "./ui.js";
@@ -78,7 +80,7 @@ interface Line {
 }
 
 /** by: which heat-map; drills: may the person see the tickets? */
-export const HeatMap: FC<{ cells: readonly HeatCell[]; by: Way; scope: Scope; drills: boolean; caption: string }> = (props) => {
+export const HeatMap: FC<{ cells: readonly HeatCell[]; by: Way; scope: Scope; drills: boolean; stageName: StageName; caption: string }> = (props) => {
   const { cells, by, scope, drills } = props;
   const columns = by === "weekday" ? HOURS : weeksBetween([...new Set(cells.map((cell) => cell.x))]);
   const groups = new Map<string | null, Map<string, Map<string, HeatCell>>>();
@@ -98,7 +100,7 @@ export const HeatMap: FC<{ cells: readonly HeatCell[]; by: Way; scope: Scope; dr
           period, from, to, verdict: "limited", workflow: cell.workflow ?? undefined,
           ...(by === "stage" ? { stage: cell.y, week: cell.x } : by === "owner" ? { owner: cell.y, utc_week: cell.x } : { weekday: cell.y, hour: cell.x }),
         });
-  const headOf = (y: string): Child => (by === "stage" ? words(y) : by === "owner" ? y : (DAYS.find(([day]) => day === y)?.[1] ?? y));
+  const headOf = (workflow: string | null, y: string): Child => (by === "stage" ? <Name of={props.stageName(workflow, y)} /> : by === "owner" ? <Name of={y} /> : (DAYS.find(([day]) => day === y)?.[1] ?? y));
   let left = MOST_HEAT_ROWS;
   return (
     <div class="table" role="region" aria-label={props.caption} tabindex={0}>
@@ -128,13 +130,15 @@ export const HeatMap: FC<{ cells: readonly HeatCell[]; by: Way; scope: Scope; dr
               {workflow === null ? null : (
                 <tr>
                   <th scope="rowgroup" colspan={columns.length + 1} class="heat-group">
-                    <span>{workflow}</span>
+                    <span>
+                      <Name of={workflow} />
+                    </span>
                   </th>
                 </tr>
               )}
               {lines.map((line) => (
                 <tr>
-                  <th scope="row">{headOf(line.head)}</th>
+                  <th scope="row">{headOf(workflow, line.head)}</th>
                   {columns.map((x) => {
                     const cell = line.cells.get(x);
                     return <Cell cell={cell} href={cell === undefined ? undefined : hrefOf(cell)} />;

@@ -2,6 +2,7 @@
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
 import { MOST_ROWS } from "../export.js";
 import { count, lengthOf, type Times } from "../format.js";
+import { Filters } from "../ui.js";
 import { address, presetOf, PRESETS, scopeParams, type Scope } from "./scope.js";
 
 /** A length of time; NULL, and no time at all, have no words. */
@@ -39,7 +40,7 @@ export const PeriodFields: FC<{ scope: Scope }> = ({ scope }) => (
       <input id="f-from" name="from" type="date" value={scope.from} />
     </p>
     <p class="field">
-      <label for="f-to">To, with that day</label>
+      <label for="f-to">To (inclusive)</label>
       <input id="f-to" name="to" type="date" value={scope.to} />
     </p>
   </>
@@ -71,7 +72,7 @@ export const PeriodForm: FC<
   const current = presetOf(scope, now, times);
   return (
     <>
-      <form method="get" action={path} class="filters" aria-label="Period and workflow">
+      <Filters action={path} label="Period and workflow">
         <PeriodFields scope={scope} />
         <WorkflowField value={scope.workflow} names={props.names} />
         {Object.entries(more).map(([name, value]) => (
@@ -80,7 +81,7 @@ export const PeriodForm: FC<
         <p class="buttons">
           <button class="main">Show</button>
         </p>
-      </form>
+      </Filters>
       <ul class="presets" aria-label="Periods">
         {Object.entries(PRESETS).map(([preset, name]) => (
           <li>

@@ -6,7 +6,7 @@ import { MOST_ROWS, send } from "../export.js";
 import { count, makeTimes, words, type Times } from "../format.js";
 import { page } from "../layout.js";
 import { address } from "../reports/scope.js";
-import { Clock, Field, Status, Table, TicketLink } from "../ui.js";
+import { Clock, Field, Filters, Name, Status, Table, TicketLink } from "../ui.js";
 import { can, needs, param, person, Refused, type Env, type Web } from "../web.js";
 
 export const boardRoutes = new Hono<Env>();
@@ -180,17 +180,28 @@ const BoardRow: FC<{ row: OpenStage; now: Date; times: Times }> = ({ row, now, t
     <th scope="row">
       <TicketLink id={row.ticket_id} />
     </th>
-    <td>{row.workflow}</td>
-    <td>{words(row.label ?? row.stage)}</td>
-    <td>
+    <td data-label="Workflow">
+      <Name of={row.workflow} />
+    </td>
+    <td data-label="Stage">
+      <Name of={words(row.label ?? row.stage)} />
+    </td>
+    <td data-label="Status">
       <Status status={row.status} />
     </td>
-    <td>
-      {row.owner}
-      {row.worker === null ? null : <span class="by"> · {row.worker}</span>}
+    <td data-label="Owner">
+      <span>
+        <Name of={row.owner} />
+        {row.worker === null ? null : (
+          <span class="by">
+            {" · "}
+            <Name of={row.worker} />
+          </span>
+        )}
+      </span>
     </td>
-    <td class="narrow-cell">{row.applicant ?? "–"}</td>
-    <td>
+    <td data-label="Applicant">{row.applicant === null ? "–" : <Name of={row.applicant} />}</td>
+    <td data-label="Clock">
       <Clock facts={row} now={now} times={times} />
     </td>
   </tr>
@@ -297,7 +308,7 @@ boardRoutes.get("/", async (c) => {
         <Count n={counts.on_hold} name="on hold" href="/?status=on_hold" sign="on_hold" />
         <Count n={counts.failed} name="failed" href="/?status=failed" sign="failed" />
       </ul>
-      <form method="get" action="/" class="filters" role="search" aria-label="Filter the board">
+      <Filters action="/" label="Filter the board" used={filtered} search>
         <Field label="Ticket number" for="f-q">
           <input id="f-q" name="q" value={filter.search} placeholder="DL-2026-00091" maxlength={40} autocomplete="off" />
         </Field>
@@ -322,7 +333,7 @@ boardRoutes.get("/", async (c) => {
         <p class="buttons">
           <button class="main">Show</button> {filtered ? <a href="/">Show all</a> : null}
         </p>
-      </form>
+      </Filters>
       {matches === undefined ? null : (
         <p class="matches">
           <strong>{matches > MOST_ROWS ? `More than ${count(MOST_ROWS)}` : count(matches)}</strong> open {matches === 1 ? "stage matches" : "stages match"}
@@ -340,7 +351,7 @@ boardRoutes.get("/", async (c) => {
       </p>
       <Table
         caption={filtered ? "Open stages that match, the most urgent first" : "Open stages, the most urgent first"}
-        class="board" id="board"
+        class="board cards" id="board"
         head={["Ticket", "Workflow", "Stage", "Status", "Owner", "Applicant", "Clock"]}
       >
         <tbody data-rows="/rows">

@@ -11,7 +11,7 @@ import { count, percent, words, type Times } from "../format.js";
 import { page } from "../layout.js";
 import { address, periodWords, readScope, scopeParams, type Scope } from "../reports/scope.js";
 import { Downloads, duration, PeriodFields } from "../reports/ui.js";
-import { Table, TicketLink, Time } from "../ui.js";
+import { Filters, Name, Table, TicketLink, Time } from "../ui.js";
 import { needs, param, person, Refused, type Env, type Web } from "../web.js";
 import { clockOf } from "./board.js";
 
@@ -169,9 +169,15 @@ const FinishedRow: FC<{ row: Finished; times: Times }> = ({ row, times }) => (
     <th scope="row">
       <TicketLink id={row.ticket_id} />
     </th>
-    <td>{row.workflow}</td>
-    <td>{words(row.label ?? row.stage)}</td>
-    <td>{row.owner}</td>
+    <td>
+      <Name of={row.workflow} />
+    </td>
+    <td>
+      <Name of={words(row.label ?? row.stage)} />
+    </td>
+    <td>
+      <Name of={row.owner} />
+    </td>
     <td>{row.cycle === 0 ? "open" : <Time at={row.finished_at} times={times} />}</td>
     <td>
       <Time at={row.due_at} times={times} />
@@ -232,7 +238,7 @@ for (const path of ["/finished", "/due"] as const) {
       { title: list.title, now, wide: true },
       <>
         <h1>{list.title}</h1>
-        <form method="get" action={path} class="filters" role="search" aria-label="Filter the list">
+        <Filters action={path} label="Filter the list" search>
           <PeriodFields scope={filter} />
           <p class="field">
             <label for="f-workflow">Workflow</label>
@@ -254,7 +260,7 @@ for (const path of ["/finished", "/due"] as const) {
           <p class="buttons">
             <button class="main">Show</button> <a href={path}>Show all</a>
           </p>
-        </form>
+        </Filters>
         <p class="matches">
           <strong>{total > MOST_ROWS ? `More than ${count(MOST_ROWS)}` : count(total)}</strong> {total === 1 ? "stage" : "stages"}, {askedFor(filter, times)}
           {path === "/due" ? ". Those that are late and still open are among them." : ""}

@@ -4,7 +4,7 @@ import type { FC } from "hono/jsx";
 import { words, type Times } from "../format.js";
 import { page } from "../layout.js";
 import type { Session } from "../session.js";
-import { Clock, PostForm, Status, Table, TicketLink } from "../ui.js";
+import { Clock, Name, PostForm, Status, Table, TicketLink } from "../ui.js";
 import { can, needs, person, type Env, type Web } from "../web.js";
 import { clockOf } from "./board.js";
 
@@ -61,20 +61,32 @@ const WorkRow: FC<{ c: Web; session: Session; work: Work; now: Date; times: Time
       <th scope="row">
         <TicketLink id={work.ticket} />
       </th>
-      <td>{words(work.label)}</td>
-      <td>{work.workflow}</td>
-      <td>
+      <td data-label="Stage">
+        <Name of={words(work.label)} />
+      </td>
+      <td data-label="Workflow">
+        <Name of={work.workflow} />
+      </td>
+      <td data-label="Status">
         <Status status={work.status} />
       </td>
-      <td>
-        {work.owner}
-        {work.delegated_by === null ? null : <span class="by line">delegated by {work.delegated_by}</span>}
+      <td data-label="Owner">
+        <span>
+          <Name of={work.owner} />
+          {work.delegated_by === null ? null : (
+            <span class="by line">
+              delegated by <Name of={work.delegated_by} />
+            </span>
+          )}
+        </span>
       </td>
-      <td class="right">{work.priority}</td>
-      <td>
+      <td data-label="Priority" class="right">
+        {work.priority}
+      </td>
+      <td data-label="Clock">
         <Clock facts={work} now={now} times={times} />
       </td>
-      <td>
+      <td data-label="Actions">
         <ul class="offers">
           {work.status === "queued" && can(c, "claim_stage") ? (
             <li>
@@ -112,7 +124,7 @@ const Part: FC<{ c: Web; inbox: Inbox; name: string; title: string; none: string
     <h2 id={`${name}-head`} tabindex={-1}>
       {title} ({work.length})
     </h2>
-    <Table caption={`${title}, the first to do on top`} class="inbox" head={["Ticket", "Stage", "Workflow", "Status", "Owner", "Priority", "Clock", "Actions"]}>
+    <Table caption={`${title}, the first to do on top`} class="inbox cards" head={["Ticket", "Stage", "Workflow", "Status", "Owner", "Priority", "Clock", "Actions"]}>
       <tbody>
         {work.length === 0 ? (
           <tr data-key="none">

@@ -1,12 +1,12 @@
 /** The reports about what is open now: queues, age, what is due soon. */
 import { Hono } from "hono";
-import { count, words } from "../format.js";
+import { count } from "../format.js";
 import { page } from "../layout.js";
 import { ask, CHARTS, More, MOST_BARS, MOST_LINES, readAhead } from "../reports/ask.js";
 import { AHEAD, aging, atRisk, queue, type AgeRow } from "../reports/data.js";
 import { address } from "../reports/scope.js";
 import { Chart, Downloads, duration, Figure, ReportNav, WorkflowField } from "../reports/ui.js";
-import { Status, Table, TicketLink } from "../ui.js";
+import { Filters, Name, Status, Table, TicketLink } from "../ui.js";
 import type { Env } from "../web.js";
 
 export const openReportRoutes = new Hono<Env>();
@@ -48,18 +48,20 @@ openReportRoutes.get("/reports/queue", async (c) => {
             <tr class="sum">
               <th scope="row">All owners</th>
               {FIGURES.map(([name, filter]) => (
-                <td><Figure href={drills ? address("/", filter) : undefined} n={sum((r) => r[name])} /></td>
+                <td class="right"><Figure href={drills ? address("/", filter) : undefined} n={sum((r) => r[name])} /></td>
               ))}
               <td>–</td>
             </tr>
           )}
           {rows.slice(0, MOST_LINES).map((r) => (
             <tr>
-              <th scope="row">{r.owner}</th>
+              <th scope="row">
+                <Name of={r.owner} />
+              </th>
               {FIGURES.map(([name, filter]) => (
-                <td><Figure href={drills ? address("/", { owner: r.owner, ...filter }) : undefined} n={r[name]} /></td>
+                <td class="right"><Figure href={drills ? address("/", { owner: r.owner, ...filter }) : undefined} n={r[name]} /></td>
               ))}
-              <td>
+              <td class="nowrap">
                 {r.oldest === null ? "–" : (
                   <>
                     {times.full(r.oldest)} <span class="by">({duration((now.getTime() - r.oldest.getTime()) / 1000)})</span>
@@ -80,7 +82,7 @@ const AGES = [[0, 1], [1, 3], [3, 7], [7, 14], [14, 30], [30, null]] as const;
 const ageWords = (from: number, to: number | null) => (to === null ? `${from} days and more` : to === 1 ? "under a day" : `${from} to ${to} days`);
 
 openReportRoutes.get("/reports/aging", async (c) => {
-  const { rows, scope, drills, names, now } = await ask(c, async ({ query, scope }) => ({ rows: await aging(query, scope.workflow) }));
+  const { rows, scope, drills, names, stageName, now } = await ask(c, async ({ query, scope }) => ({ rows: await aging(query, scope.workflow) }));
   const lines = new Map<string, AgeRow[]>();
   for (const row of rows) {
     const key = JSON.stringify([row.workflow, row.stage]);
@@ -115,12 +117,12 @@ openReportRoutes.get("/reports/aging", async (c) => {
     <>
       <h1>How long open stages have been open</h1>
       <ReportNav path="/reports/aging" scope={scope} />
-      <form method="get" action="/reports/aging" class="filters" aria-label="Workflow">
+      <Filters action="/reports/aging" label="Workflow">
         <WorkflowField value={scope.workflow} names={names} />
         <p class="buttons">
           <button class="main">Show</button>
         </p>
-      </form>
+      </Filters>
       {rows.length === 0 ? null : (
         <Chart
           label="Stacked bars: how many open stages are how old, late ones and others." caption="Open stages by age" unit="stages"
@@ -151,8 +153,12 @@ openReportRoutes.get("/reports/aging", async (c) => {
             const { workflow = "", stage = "" } = line[0] ?? {};
             return (
               <tr>
-                <th scope="row">{workflow}</th>
-                <th scope="row">{words(stage)}</th>
+                <th scope="row">
+                  <Name of={workflow} />
+                </th>
+                <th scope="row">
+                  <Name of={stageName(workflow, stage)} />
+                </th>
                 {ageCells(line, workflow, stage)}
               </tr>
             );
@@ -167,7 +173,7 @@ openReportRoutes.get("/reports/aging", async (c) => {
 
 openReportRoutes.get("/reports/at-risk", async (c) => {
   const within = readAhead(c);
-  const { rows, total, scope, drills, now, times } = await ask(c, ({ query }) => atRisk(query, within, MOST_LINES));
+  const { rows, total, scope, drills, stageName, now, times } = await ask(c, ({ query }) => atRisk(query, within, MOST_LINES));
   return page(
     c,
     { title: "At risk", now, wide: true },
@@ -196,14 +202,20 @@ openReportRoutes.get("/reports/at-risk", async (c) => {
             rows.map((r) => (
               <tr>
                 <th scope="row">{drills ? <TicketLink id={r.ticket} /> : <span class="number">{r.ticket}</span>}</th>
-                <td>{r.workflow}</td>
-                <td>{words(r.stage)}</td>
-                <td>{r.owner}</td>
+                <td>
+                  <Name of={r.workflow} />
+                </td>
+                <td>
+                  <Name of={stageName(r.workflow, r.stage)} />
+                </td>
+                <td>
+                  <Name of={r.owner} />
+                </td>
                 <td>
                   <Status status={r.status} />
                 </td>
-                <td>{duration(r.remaining_seconds)} left</td>
-                <td>{times.full(r.due_at)}</td>
+                <td class="nowrap">{duration(r.remaining_seconds)} left</td>
+                <td class="nowrap">{times.full(r.due_at)}</td>
               </tr>
             ))
           )}

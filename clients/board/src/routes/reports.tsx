@@ -1,14 +1,14 @@
 /** The reports about a period, and their first page: figures for the level monitor and up; the way to the tickets for staff. */
 import { Hono } from "hono";
 import type { Child, FC } from "hono/jsx";
-import { count, percent, words } from "../format.js";
+import { count, percent } from "../format.js";
 import { page } from "../layout.js";
-import { ask, CHARTS, More, MOST_BARS, MOST_LINES, readWay, ways } from "../reports/ask.js";
+import { ask, CHARTS, More, MOST_BARS, MOST_LINES, readWay, ways, type StageName } from "../reports/ask.js";
 import { bottlenecks, heatMap, slaReport, WAYS, type SlaRow } from "../reports/data.js";
 import { HeatLegend, HeatMap, MOST_HEAT_ROWS } from "../reports/heatmap.js";
 import { address, periodWords, scopeParams, type Scope } from "../reports/scope.js";
 import { Chart, Downloads, duration, Figure, GroupTable, PeriodForm, ReportNav, sign } from "../reports/ui.js";
-import { Table } from "../ui.js";
+import { Name, Table } from "../ui.js";
 import type { Env } from "../web.js";
 
 export const reportRoutes = new Hono<Env>();
@@ -41,16 +41,19 @@ const Used: FC<{ share: number | null }> = ({ share }) => {
   );
 };
 
-const nameOf = (row: { workflow: string | null; stage: string | null }, several: boolean) =>
-  row.stage === null ? (row.workflow ?? "Everything") : several ? `${row.workflow ?? ""}: ${words(row.stage)}` : words(row.stage);
+function nameOf(row: { workflow: string | null; stage: string | null }, several: boolean, stageName: StageName): string {
+  if (row.stage === null) return row.workflow ?? "Everything";
+  const name = stageName(row.workflow, row.stage);
+  return several ? `${row.workflow ?? ""}: ${name}` : name;
+}
 
-function slaChart(rows: readonly SlaRow[], several: boolean): Child {
+function slaChart(rows: readonly SlaRow[], several: boolean, stageName: StageName): Child {
   const bars = [...rows].filter((r) => r.met + r.breached + r.open > 0).slice(0, MOST_BARS);
   return (
     <Chart
       label={`Stacked bars: how many were in time, late, and are open, for ${bars.length} ${bars[0]?.stage === null ? "workflows" : "stages"}.`}
       caption="In time, late and open"
-      unit="stages" labels={bars.map((r) => nameOf(r, several))}
+      unit="stages" labels={bars.map((r) => nameOf(r, several, stageName))}
       series={[
         { name: "in time (met)", colour: "fine", pattern: "plain", values: bars.map((r) => r.met) },
         { name: "late (breached)", colour: "late", pattern: "lines", values: bars.map((r) => r.breached) },
@@ -62,7 +65,7 @@ function slaChart(rows: readonly SlaRow[], several: boolean): Child {
 }
 
 /** Met, breached and open side by side, for each line of the report. */
-const SlaTable: FC<{ rows: readonly SlaRow[]; scope: Scope; drills: boolean; caption: string }> = ({ rows, scope, drills, caption }) => (
+const SlaTable: FC<{ rows: readonly SlaRow[]; scope: Scope; drills: boolean; stageName: StageName; caption: string }> = ({ rows, scope, drills, stageName, caption }) => (
   <GroupTable
     caption={caption} class="sla"
     groups={[
@@ -80,8 +83,8 @@ const SlaTable: FC<{ rows: readonly SlaRow[]; scope: Scope; drills: boolean; cap
         const late = { verdict: "breached" };
         return (
           <tr class={r.stage === null ? "sum" : undefined}>
-            <th scope="row">{r.workflow ?? "Everything"}</th>
-            <th scope="row">{r.stage === null ? "all" : words(r.stage)}</th>
+            <th scope="row">{r.workflow === null ? "Everything" : <Name of={r.workflow} />}</th>
+            <th scope="row">{r.stage === null ? "all" : <Name of={stageName(r.workflow, r.stage)} />}</th>
             <td class="right"><Figure href={finished()} n={r.finished} /></td>
             <td class="right"><Figure href={finished({ verdict: "met" })} n={r.met} /></td>
             <td class="right"><Figure href={finished(late)} n={r.breached} /></td>
@@ -122,7 +125,7 @@ const Big: FC<{ name: string; n: number; href: string | undefined; late: string;
 );
 
 reportRoutes.get("/reports", async (c) => {
-  const { rows, scope, drills, names, now, times } = await ask(c, async ({ query, scope }) => ({ rows: await slaReport(query, scope) }));
+  const { rows, scope, drills, names, stageName, now, times } = await ask(c, async ({ query, scope }) => ({ rows: await slaReport(query, scope) }));
   const total = rows.find((r) => r.workflow === null);
   const workflows = rows.filter((r) => r.workflow !== null && r.stage === null);
   const { finished, due, open } = ways(scope, drills, {});
@@ -142,8 +145,8 @@ reportRoutes.get("/reports", async (c) => {
           <Big name="Open now" sign="open" n={total.open} href={open({ clock: "limit" })} late={`${count(total.open_overdue)} late, ${percent(total.open_rate)}`} />
         </ul>
       )}
-      {slaChart(workflows, true)}
-      <SlaTable rows={workflows.slice(0, MOST_LINES)} scope={scope} drills={drills} caption={`Time limits by workflow, ${periodWords(scope)}`} />
+      {slaChart(workflows, true, stageName)}
+      <SlaTable rows={workflows.slice(0, MOST_LINES)} scope={scope} drills={drills} stageName={stageName} caption={`Time limits by workflow, ${periodWords(scope)}`} />
       <More shown={MOST_LINES} all={workflows.length} what="workflows" />
       <Downloads path="/reports/sla" params={scopeParams(scope)} />
       <h2>The reports</h2>
@@ -164,7 +167,7 @@ reportRoutes.get("/reports", async (c) => {
 });
 
 reportRoutes.get("/reports/sla", async (c) => {
-  const { rows, scope, drills, names, now, times } = await ask(c, async ({ query, scope }) => ({ rows: await slaReport(query, scope) }));
+  const { rows, scope, drills, names, stageName, now, times } = await ask(c, async ({ query, scope }) => ({ rows: await slaReport(query, scope) }));
   const stages = rows.filter((r) => r.stage !== null);
   const several = new Set(stages.map((r) => r.workflow)).size > 1;
   const shown = rows.slice(0, MOST_LINES);
@@ -175,8 +178,8 @@ reportRoutes.get("/reports/sla", async (c) => {
       <h1>How time limits were kept</h1>
       <ReportNav path="/reports/sla" scope={scope} />
       <PeriodForm path="/reports/sla" scope={scope} names={names} now={now} times={times} />
-      {slaChart(stages, several)}
-      <SlaTable rows={shown} scope={scope} drills={drills} caption={`Time limits, ${periodWords(scope)}`} />
+      {slaChart(stages, several, stageName)}
+      <SlaTable rows={shown} scope={scope} drills={drills} stageName={stageName} caption={`Time limits, ${periodWords(scope)}`} />
       <p class="hint">
         The share of what was finished looks better the longer late work lies around; the share of what was due has it as soon as it is due. Stages without a
         time limit count in All of what was finished only. {"!"} stands beside what is over the limit, or late by half or more.
@@ -189,13 +192,13 @@ reportRoutes.get("/reports/sla", async (c) => {
             const first = { cycle: "first" };
             return (
               <tr class={r.stage === null ? "sum" : undefined}>
-                <th scope="row">{r.workflow ?? "Everything"}</th>
-                <th scope="row">{r.stage === null ? "all" : words(r.stage)}</th>
+                <th scope="row">{r.workflow === null ? "Everything" : <Name of={r.workflow} />}</th>
+                <th scope="row">{r.stage === null ? "all" : <Name of={stageName(r.workflow, r.stage)} />}</th>
                 {([r.wait_seconds, r.work_seconds, r.hold_seconds] as const).map((s) => (
-                  <td><Figure href={s === 0 ? undefined : finished(first)} n={r.finished - r.reworked}>{duration(s)}</Figure></td>
+                  <td class="right"><Figure href={s === 0 ? undefined : finished(first)} n={r.finished - r.reworked}>{duration(s)}</Figure></td>
                 ))}
-                <td><Figure href={finished({ cycle: "later" })} n={r.reworked}>{duration(r.rework_seconds)}</Figure></td>
-                <td><Figure href={finished({ cycle: "later" })} n={r.reworked} /></td>
+                <td class="right"><Figure href={finished({ cycle: "later" })} n={r.reworked}>{duration(r.rework_seconds)}</Figure></td>
+                <td class="right"><Figure href={finished({ cycle: "later" })} n={r.reworked} /></td>
               </tr>
             );
           })}
@@ -209,7 +212,7 @@ reportRoutes.get("/reports/sla", async (c) => {
 
 reportRoutes.get("/reports/heat-map", async (c) => {
   const by = readWay(c);
-  const { cells, scope, drills, names, now, times } = await ask(c, async ({ query, scope }) => ({ cells: await heatMap(query, scope, by) }));
+  const { cells, scope, drills, names, stageName, now, times } = await ask(c, async ({ query, scope }) => ({ cells: await heatMap(query, scope, by) }));
   const lines = new Set(cells.map((cell) => JSON.stringify([cell.workflow, cell.y]))).size;
   return page(
     c,
@@ -237,7 +240,7 @@ reportRoutes.get("/reports/heat-map", async (c) => {
         <p>Nothing with a time limit was finished {periodWords(scope)}.</p>
       ) : (
         <HeatMap
-          cells={cells} by={by} scope={scope} drills={drills}
+          cells={cells} by={by} scope={scope} drills={drills} stageName={stageName}
           caption={`${WAYS[by]} of finishing, ${periodWords(scope)}; ${by === "owner" ? "weeks in UTC" : times.zone}`}
         />
       )}
@@ -248,7 +251,7 @@ reportRoutes.get("/reports/heat-map", async (c) => {
 });
 
 reportRoutes.get("/reports/bottlenecks", async (c) => {
-  const { rows, scope, drills, names, now, times } = await ask(c, async ({ query, scope }) => ({ rows: await bottlenecks(query, scope) }));
+  const { rows, scope, drills, names, stageName, now, times } = await ask(c, async ({ query, scope }) => ({ rows: await bottlenecks(query, scope) }));
   const several = new Set(rows.map((r) => r.workflow)).size > 1;
   const bars = rows.filter((r) => r.total_seconds > 0).slice(0, MOST_BARS);
   const hours = (of: (r: (typeof rows)[number]) => number) => bars.map((r) => Math.round(of(r) / 36) / 100);
@@ -262,7 +265,7 @@ reportRoutes.get("/reports/bottlenecks", async (c) => {
       <Chart
         label={`Stacked bars: hours of waiting, work, holds and rework, for the ${bars.length} stages with the most time.`}
         caption="Hours by stage, the one with the most first"
-        unit="hours" labels={bars.map((r) => nameOf(r, several))}
+        unit="hours" labels={bars.map((r) => nameOf(r, several, stageName))}
         series={[
           { name: "waiting", colour: "soon", pattern: "lines", values: hours((r) => r.wait_seconds) },
           { name: "work", colour: "fine", pattern: "plain", values: hours((r) => r.work_seconds) },
@@ -291,8 +294,12 @@ reportRoutes.get("/reports/bottlenecks", async (c) => {
             );
             return (
               <tr>
-                <th scope="row">{r.workflow}</th>
-                <th scope="row">{words(r.stage)}</th>
+                <th scope="row">
+                  <Name of={r.workflow} />
+                </th>
+                <th scope="row">
+                  <Name of={stageName(r.workflow, r.stage)} />
+                </th>
                 <td class="right"><Figure href={finished()} n={r.finished} /></td>
                 <td class="right">{all(duration(r.total_seconds))}</td>
                 <td class="right">{all(percent(r.share))}</td>

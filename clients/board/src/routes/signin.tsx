@@ -26,7 +26,7 @@ function signInPage(c: Web, next: string, problem?: string, status: 200 | 401 | 
       )}
       <form method="post" action="/sign-in" class="stacked">
         <input type="hidden" name="next" value={next} />
-        <Field label="Name" for="role" hint="Your role in the database">
+        <Field label="User name" for="role" hint="Your role in the database">
           <input id="role" name="role" autocomplete="username" required autofocus aria-describedby="role-hint" maxlength={63} />
         </Field>
         <Field label="Password" for="password">

@@ -2,14 +2,14 @@
 import { Hono } from "hono";
 import { raw } from "hono/html";
 import type { Child, FC } from "hono/jsx";
-import { findAction, offersForStage, offersForTicket, seenOf, type Action, type Input } from "../actions.js";
+import { findAction, offersForStage, offersForTicket, seenOf, UnknownName, type Action, type Input } from "../actions.js";
 import { drawing } from "../diagram.js";
-import { lengthOf, words, type Times } from "../format.js";
+import { labelled, lengthOf, pictureWords, words, type Times } from "../format.js";
 import { page } from "../layout.js";
 import { giveBackOnce, newOnce, takeOnce } from "../once.js";
 import type { Session } from "../session.js";
 import { choicesOf, clockOfStage, cut, factsOf, ticketNumber, timelineOf, whyOf, type Choices, type Facts, type Segment, type Stage, type TimelineEvent, type Why } from "../ticket.js";
-import { Clock, Field, PostForm, Status, Table, Time } from "../ui.js";
+import { Clock, Field, Name, PostForm, Status, Table, Time } from "../ui.js";
 import { asRefused, can, form, needs, param, person, Refused, type Env, type Form, type Web } from "../web.js";
 import { clockOf } from "./board.js";
 
@@ -68,7 +68,7 @@ async function load(c: Web, id: string): Promise<View> {
     };
   });
   const late = new Promise<undefined>((resolve) => setTimeout(resolve, PICTURE_MS, undefined).unref());
-  return { ...view, picture: await Promise.race([drawing(dot, `The stages of ${id} and which of them wait for which; the table of stages says the same`), late]) };
+  return { ...view, picture: await Promise.race([drawing(pictureWords(dot, view.times), `The stages of ${id} and which of them wait for which; the table of stages says the same`), late]) };
 }
 
 // ---- pieces ----
@@ -76,10 +76,29 @@ async function load(c: Web, id: string): Promise<View> {
 /** The name for people, and the id if it is another. */
 const StageName: FC<{ stage: Stage }> = ({ stage }) => (
   <>
-    {words(stage.label)}
-    {stage.label === stage.stage ? null : <span class="by"> {stage.stage}</span>}
+    <Name of={words(stage.label)} />
+    {stage.label === stage.stage ? null : (
+      <span class="by">
+        {" "}
+        <Name of={stage.stage} />
+      </span>
+    )}
   </>
 );
+
+/** Who has a stage, or had it in the end. */
+const Holder: FC<{ stage: Stage; me: string }> = ({ stage: { worker, finished_at }, me }) =>
+  worker === null ? null : finished_at !== null ? (
+    <>
+      by <Name of={worker} />
+    </>
+  ) : worker === me ? (
+    <>you have it</>
+  ) : (
+    <>
+      <Name of={worker} /> has it
+    </>
+  );
 
 const Fact: FC<{ name: string; children?: Child }> = ({ name, children }) => (
   <div>
@@ -98,12 +117,16 @@ const FactsPart: FC<{ view: View }> = ({ view: { facts, tracking, times } }) => 
           <Status status={ticket.status} />
         </Fact>
         <Fact name="Workflow">
-          {ticket.workflow} <span class="by">version {ticket.version}</span>
+          <Name of={ticket.workflow} /> <span class="by">version {ticket.version}</span>
         </Fact>
-        <Fact name="Applicant">{ticket.applicant ?? "–"}</Fact>
+        <Fact name="Applicant">{ticket.applicant === null ? "–" : <Name of={ticket.applicant} />}</Fact>
         <Fact name="Priority">{ticket.priority}</Fact>
         <Fact name="Opened">
-          <Time at={ticket.opened_at} times={times} /> {ticket.opened_by === null ? null : <span class="by">by {ticket.opened_by}</span>}
+          <Time at={ticket.opened_at} times={times} /> {ticket.opened_by === null ? null : (
+            <span class="by">
+              by <Name of={ticket.opened_by} />
+            </span>
+          )}
         </Fact>
         <Fact name={ticket.closed_at === null ? "Due" : "Closed"}>
           <Time at={ticket.closed_at ?? ticket.due_at} times={times} />
@@ -113,7 +136,7 @@ const FactsPart: FC<{ view: View }> = ({ view: { facts, tracking, times } }) => 
           <Fact name="On hold">
             {whole.map((h) => (
               <span class="line">
-                {h.reason}
+                <bdi>{words(h.reason)}</bdi>
                 {h.until === null ? null : (
                   <>
                     {" "}
@@ -180,6 +203,12 @@ const Offers: FC<{ session: Session; id: string; stage?: Stage; offers: Action[]
   );
 };
 
+/** Who is meant by ids is known here; what somebody wrote, of a hold or a failure, stays as it is. */
+function whyWords({ facts, times }: View, stage: Stage, why: string): string {
+  const text = times.within(why);
+  return stage.status === "waiting" || stage.status === "queued" ? labelled(text, (id) => facts.stages.find((s) => s.stage === id)?.label) : text;
+}
+
 /** These stand in the row; the others are a click away. */
 const FIRST = new Set(["claim", "start", "done", "resume", "retry"]);
 
@@ -196,7 +225,7 @@ const StageRow: FC<{ c: Web; view: View; stage: Stage }> = ({ c, view, stage }) 
         <StageName stage={stage} />
         {stage.manual ? <span class="by"> manual</span> : null}
       </th>
-      <td>
+      <td data-label="Status">
         <Status status={stage.status} />
         {stage.cycle > 1 || stage.attempt > 1 ? (
           <small class="line">
@@ -207,11 +236,15 @@ const StageRow: FC<{ c: Web; view: View; stage: Stage }> = ({ c, view, stage }) 
         ) : null}
         {stage.level > 0 ? <small class="line">escalated, level {stage.level}</small> : null}
       </td>
-      <td>
-        {stage.owner}
-        {stage.worker === null ? null : <span class="by line">{stage.finished_at !== null ? `by ${stage.worker}` : stage.worker === session.role ? "you have it" : `${stage.worker} has it`}</span>}
+      <td data-label="Owner">
+        <Name of={stage.owner} />
+        {stage.worker === null ? null : (
+          <span class="by line">
+            <Holder stage={stage} me={session.role} />
+          </span>
+        )}
       </td>
-      <td>
+      <td data-label="Clock">
         {stage.status === "waiting" ? "–" : <Clock facts={stage} now={now} times={times} />}
         {stage.queued_at === null ? null : (
           <a class="line small" href={`/tickets/${encodeURIComponent(id)}?clock=${encodeURIComponent(stage.stage)}#clock-head`} aria-label={`Explain the clock of ${stage.label}`}>
@@ -219,8 +252,8 @@ const StageRow: FC<{ c: Web; view: View; stage: Stage }> = ({ c, view, stage }) 
           </a>
         )}
       </td>
-      <td class="why">
-        {why?.why ?? (stage.finished_at === null ? "–" : "")}
+      <td class="why" data-label="Why">
+        {why?.why == null ? (stage.finished_at === null ? "–" : "") : <bdi>{whyWords(view, stage, why.why)}</bdi>}
         {why?.since == null ? null : (
           <small class="line">
             since <Time at={why.since} times={times} />
@@ -243,7 +276,7 @@ const StageRow: FC<{ c: Web; view: View; stage: Stage }> = ({ c, view, stage }) 
           </details>
         )}
       </td>
-      <td>
+      <td data-label="Actions">
         <Offers session={session} id={id} stage={stage} offers={offers.filter((a) => FIRST.has(a.name))} />
         {rest.length === 0 ? null : (
           <details class="more" data-key={`more-${stage.stage_no}`}>
@@ -264,7 +297,7 @@ const StagesPart: FC<{ c: Web; view: View }> = ({ c, view }) => {
       <h2 id="stages-head" tabindex={-1}>
         Stages
       </h2>
-      <Table caption="Every stage, who is responsible, and why it is where it is" class="stages" head={["Stage", "Status", "Owner", "Clock", "Why", "Actions"]}>
+      <Table caption="Every stage, who is responsible, and why it is where it is" class="stages cards" head={["Stage", "Status", "Owner", "Clock", "Why", "Actions"]}>
         <tbody>
           {stages.map((s) => (
             <StageRow c={c} view={view} stage={s} />
@@ -282,25 +315,55 @@ const StagesPart: FC<{ c: Web; view: View }> = ({ c, view }) => {
 
 const safeUrl = (url: string) => /^https?:\/\//i.test(url);
 
-const EventRow: FC<{ event: TimelineEvent; times: Times; labels: Map<string, string> }> = ({ event, times, labels }) => (
+const NOTE_TO = /^to (\S+): /;
+
+/** A note with its times in the zone of the page; one of a stage that was sent back begins with where to. */
+function noteWords({ status, note }: TimelineEvent, times: Times, labels: Map<string, string>): string {
+  const text = times.within(note ?? "");
+  return status === "sent_back" ? text.replace(NOTE_TO, (all, id: string) => (labels.has(id) ? `to ${words(labels.get(id) ?? id)}: ` : all)) : text;
+}
+
+/** Who has it from then on, or was told. */
+function toWhom({ status, owner, worker, told, note }: TimelineEvent): string | null {
+  if (status === "reassigned") return owner;
+  if (status === "assigned" || status === "delegated" || status === "resolved") return worker;
+  // Of a step of its time limit the note says whom it told.
+  return status === "escalated" && !/^step (at )?\d/.test(note ?? "") ? told : null;
+}
+
+const EventRow: FC<{ event: TimelineEvent; times: Times; labels: Map<string, string>; to: string | null; by: string }> = ({ event, times, labels, to, by }) => (
   <tr data-key={String(event.seq)}>
-    <td class="nowrap">
+    <td class="nowrap" data-label="When">
       <Time at={event.at} times={times} />
     </td>
     <th scope="row">
       {words(event.status)}
+      {to === null ? null : (
+        <span class="by">
+          {" to "}
+          <Name of={to} />
+        </span>
+      )}
       {event.public ? <span class="public">public</span> : null}
     </th>
-    <td>
-      {event.stage === null ? "" : words(labels.get(event.stage) ?? event.stage)}
+    <td data-label="Stage">
+      {event.stage === null ? "" : <Name of={words(labels.get(event.stage) ?? event.stage)} />}
       {event.cycle > 1 ? <span class="by"> cycle {event.cycle}</span> : null}
     </td>
-    <td>
-      {event.actor}
-      {event.worker === null || event.worker === event.actor ? null : <span class="by"> for {event.worker}</span>}
+    <td data-label="Who">
+      {by === event.actor ? (
+        <Name of={event.actor} />
+      ) : (
+        <>
+          <Name of={by} />
+          <span class="by line">
+            entered by <Name of={event.actor} />
+          </span>
+        </>
+      )}
     </td>
-    <td class="note">
-      {event.note === null ? null : <span class="said">{event.note}</span>}
+    <td class="note" data-label="Note">
+      {event.note === null ? null : <span class="said">{noteWords(event, times, labels)}</span>}
       {event.attachment === null ? null : (
         <span class="line">
           {event.url !== null && safeUrl(event.url) ? (
@@ -331,10 +394,10 @@ const TimelinePart: FC<{ view: View }> = ({ view: { facts, events, older, newest
       <h2 id="timeline-head" tabindex={-1}>
         Timeline
       </h2>
-      <Table caption="What happened, the newest first; what is marked public the applicant sees as well" class="timeline" head={["When", "What", "Stage", "Who", "Note"]}>
+      <Table caption="What happened, the newest first; what is marked public the applicant sees as well" class="timeline cards" head={["When", "What", "Stage", "Who", "Note"]}>
         <tbody>
           {events.map((e) => (
-            <EventRow event={e} times={times} labels={labels} />
+            <EventRow event={e} times={times} labels={labels} to={toWhom(e)} by={toWhom(e) === null ? (e.worker ?? e.actor) : e.actor} />
           ))}
         </tbody>
       </Table>
@@ -355,19 +418,21 @@ const ClockPart: FC<{ view: View }> = ({ view: { facts, clocks, asked, times } }
     {clocks.every((x) => x.segments.length === 0) ? <p>No clock has run here.</p> : null}
     {clocks.map(({ stage, segments }) =>
       segments.length === 0 ? null : (
-        <Table caption={stage === null ? "The clock of the whole ticket" : `The clock of ${words(stage.label)}`} class="segments" head={["From", "To", "Open time", "So far", "Why"]}>
+        <Table caption={stage === null ? "The clock of the whole ticket" : `The clock of ${words(stage.label)}`} class="segments cards" head={["From", "To", "Elapsed time", "So far", "Why"]}>
           <tbody>
             {segments.map((s) => (
               <tr>
-                <td>
+                <td data-label="From">
                   <Time at={s.from} times={times} />
                 </td>
-                <td>
+                <td data-label="To">
                   <Time at={s.to} times={times} />
                 </td>
-                <td class="right">{lengthOf(s.open_time)}</td>
-                <td class="right">{lengthOf(s.consumed)}</td>
-                <td>{s.reason}</td>
+                <td class="right" data-label="Elapsed time">{lengthOf(s.open_time)}</td>
+                <td class="right" data-label="So far">{lengthOf(s.consumed)}</td>
+                <td data-label="Why">
+                  <bdi>{times.within(s.reason)}</bdi>
+                </td>
               </tr>
             ))}
           </tbody>
@@ -395,7 +460,7 @@ const Parts: FC<{ c: Web; view: View }> = ({ c, view }) => (
 const LastParts: FC<{ view: View }> = ({ view }) => (
   <>
     <ClockPart view={view} />
-    <section data-part="data" aria-labelledby="data-head">
+    <section data-part="data">
       <h2 id="data-head">Data</h2>
       <pre tabindex={0} role="region" aria-labelledby="data-head">
         {cut(view.facts.ticket.data)}
@@ -432,7 +497,7 @@ ticketRoutes.get("/tickets/:id", async (c) => {
       {comment === undefined || !can(c, comment.right) ? null : (
         <section aria-labelledby="comment-head" class="no-print">
           <h2 id="comment-head">Comment</h2>
-          <PostForm session={session} action={`/tickets/${id}/comment`} class="stacked card">
+          <PostForm session={session} action={`/tickets/${id}/comment`} class="stacked card" keep="yes">
             <input type="hidden" name="once" value={newOnce()} />
             <Inputs inputs={comment.inputs} stage={undefined} facts={view.facts} choices={undefined} typed={undefined} zone={view.times.zone} />
             <p class="buttons">
@@ -571,8 +636,13 @@ async function actionPage(c: Web, { id, action, stage: stageId, back }: Asked, f
       </p>
       {stage === undefined ? null : (
         <p>
-          <Status status={stage.status} /> {stage.owner}
-          {stage.worker === null ? null : <span class="by"> · {stage.worker === session.role ? "you have it" : `${stage.worker} has it`}</span>}{" "}
+          <Status status={stage.status} /> <Name of={stage.owner} />
+          {stage.worker === null ? null : (
+            <span class="by">
+              {" · "}
+              <Holder stage={stage} me={session.role} />
+            </span>
+          )}{" "}
           <Clock facts={stage} now={now} times={times} />
         </p>
       )}
@@ -583,22 +653,36 @@ async function actionPage(c: Web, { id, action, stage: stageId, back }: Asked, f
           {failed.refused.hint === undefined ? null : <p class="hint">{failed.refused.hint}</p>}
         </div>
       )}
-      <PostForm session={session} action={`/tickets/${id}/${action.name}`} class="stacked card">
+      <PostForm session={session} action={`/tickets/${id}/${action.name}`} class="stacked card" keep={failed === undefined ? "yes" : "typed"}>
         <input type="hidden" name="once" value={newOnce()} />
         {stage === undefined ? null : <input type="hidden" name="stage" value={stage.stage} />}
         {stage === undefined ? null : <input type="hidden" name="seen" value={fields?.optional("seen") ?? seenOf(stage)} />}
         <input type="hidden" name="back" value={back} />
         <Inputs inputs={action.inputs} stage={stage} facts={facts} choices={choices} typed={fields === undefined ? undefined : (name) => fields.text(name)} zone={times.zone} />
+        {failed?.refused instanceof UnknownName ? (
+          <p class="check">
+            <input type="checkbox" id="i-unknown" name="unknown" value={failed.refused.given} />
+            <label for="i-unknown">{failed.refused.answer}</label>
+          </p>
+        ) : null}
         <p class="buttons">
           <button class={action.ask === undefined ? "main" : "danger"} data-ask={action.ask}>
             {action.title}
           </button>{" "}
-          <a href={back}>Do not</a>
+          <a href={back}>Cancel</a>
         </p>
       </PostForm>
     </div>,
     failed?.refused.status ?? 200,
   );
+}
+
+/** The label of a stage, for what is said when something did not work. */
+async function labelOf(c: Web, id: string, stage: string | undefined): Promise<string | undefined> {
+  const [row] = await c.get("board").db.as(person(c).role, (query) =>
+    query.rows<{ label: string }>("SELECT s.label FROM oms.stage AS s WHERE s.ticket_id = $1::oms.ticket_id AND s.stage = $2", [id, stage]),
+  );
+  return row?.label;
 }
 
 /** Somebody was faster: who? */
@@ -641,7 +725,7 @@ ticketRoutes.post("/tickets/:id/:action", async (c) => {
     return c.redirect(back, 303);
   } catch (error) {
     if (once !== undefined) giveBackOnce(session, once);
-    const refused = (error as { code?: unknown }).code === "OM007" ? await taken(c, id, stage) : asRefused(error);
+    const refused = (error as { code?: unknown }).code === "OM007" ? await taken(c, id, stage) : asRefused(error, { title: action.title, label: await labelOf(c, id, stage).catch(() => undefined) });
     if (refused === undefined) throw error;
     if (action.atOnce === true) {
       session.message = { kind: "error", text: refused.message, ...(refused.hint === undefined ? {} : { hint: refused.hint }) };

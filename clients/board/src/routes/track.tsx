@@ -116,9 +116,9 @@ trackRoutes.get("/track", (c) => {
   needsCitizens(c);
   return trackPage(
     c,
-    "Track your request",
+    "Track your application",
     <>
-      <h1>Track your request</h1>
+      <h1>Track your application</h1>
       <p>See how far your request is. You need no account, only your tracking number.</p>
       <NumberForm c={c} />
     </>,

@@ -114,7 +114,9 @@ workflowRoutes.get("/workflows", async (c) => {
                 <td>
                   <Time at={w.created_at} times={times} />
                 </td>
-                <td>{w.created_by}</td>
+                <td>
+                  <bdi>{w.created_by}</bdi>
+                </td>
                 <td>
                   <a href={`${workflowPath(w.name)}#diagram`} aria-label={`Diagram of ${w.name}`}>
                     Diagram
@@ -261,7 +263,9 @@ workflowRoutes.get("/workflows/:name", async (c) => {
               <td>
                 <Time at={v.created_at} times={times} />
               </td>
-              <td>{v.created_by}</td>
+              <td>
+                <bdi>{v.created_by}</bdi>
+              </td>
             </tr>
           ))}
         </tbody>
@@ -478,7 +482,7 @@ async function previewPage(c: Web, draft: Omit<Draft, "problems">, { parsed, dot
     warning = (
       <>
         <p>
-          Somebody else published version {newest} meanwhile ({current.created_by}, <Time at={current.created_at} times={times} />
+          Somebody else published version {newest} meanwhile (<bdi>{current.created_by}</bdi>, <Time at={current.created_at} times={times} />
           ); your draft began with version {base}.
         </p>
         <p class="hint">What follows is compared with version {newest}. If you publish, what it changed and your draft does not have is undone.</p>

@@ -1,0 +1,121 @@
+/** How pages look: on a phone, on a wide screen, on paper; no word is broken, and nothing is cut off. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Page } from "playwright-core";
+import { accessible, LOAN, picture, world, type World } from "./_harness.js";
+
+let w: World;
+let ticket: string;
+
+before(async () => {
+  w = await world("look");
+  await w.sql("SELECT oms.set_owner('SBA_Team', 'group', members => '{ann,bob}'), oms.set_owner('Treasury_Bot', 'group', members => '{ann}'), oms.set_owner('Inspection_Department', 'group', members => '{ann}')");
+  await w.sql("SELECT oms.create_workflow($1)", [LOAN]);
+  await w.sql("SELECT oms.create_workflow($1)", [{
+    name: "FoodInspection", prefix: "FI", owner: "Health_Desk",
+    stages: [
+      { id: "decision", owner: "SBA_Team", label: "Decision by a loan officer", slaMins: 10 },
+      { id: "pay", owner: "Treasury_Bot", label: "Payment", slaMins: 20 }, { id: "visit", owner: "Inspection_Department", slaMins: 5000 },
+    ],
+  }]);
+  for (let i = 0; i < 8; i++) await w.sql("SELECT oms.open_ticket('DisasterLoan', $1, applicant => 'Maximilian Featherstonehaugh')", [{ amount: 60000 + i }]);
+  // Long ago, so that lengths of time have two units.
+  await w.sql("SET oms.now = '2026-10-01 08:00+00'");
+  ticket = await w.one("SELECT oms.open_ticket('FoodInspection', $1, applicant => 'Maximilian Featherstonehaugh')::text", [{ amount: 5 }]);
+  await w.sql("SELECT oms.claim_stage($1, 'decision', 'ann')", [ticket]);
+  await w.sql("SET oms.now = '2026-10-08 20:59+00'");
+  await w.sql("SELECT oms.stage_done($1, 'pay', '{\"amount\": 123456789}')", [ticket]);
+  await w.sql("SELECT oms.comment($1, 'Waits for Inspection_Department')", [ticket]);
+  await w.sql("RESET oms.now");
+});
+after(() => w.end());
+
+const PAGES = () => ["/", "/inbox", `/tickets/${ticket}`, "/reports", "/reports/sla", "/reports/bottlenecks", "/reports/queue", "/reports/aging", "/reports/at-risk?within=week", "/finished?period=all", "/workflows"];
+
+/** Words that stand on two lines, and numbers with their units that do. */
+const broken = (page: Page) =>
+  page.evaluate<string[]>(`(() => {
+    const found = [];
+    const walk = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+    for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+      if (node.parentElement.closest("svg, pre, code, option, .only-read")) continue;
+      for (const { 0: word, index } of node.nodeValue.matchAll(/\\d[\\d,.]* (%|min|h|days?)(?= |$)|\\S+/g)) {
+        const range = document.createRange();
+        range.setStart(node, index);
+        range.setEnd(node, index + word.length);
+        if (new Set([...range.getClientRects()].filter((r) => r.width > 0).map((r) => Math.round(r.top))).size > 1) found.push(word);
+      }
+    }
+    return found;
+  })()`);
+
+/** Tables that are wider than their place, and cells that show less than they say. */
+const cutOff = (page: Page) =>
+  page.evaluate<string[]>(`[...document.querySelectorAll(".table")].filter((t) => t.scrollWidth > t.clientWidth).map((t) => t.getAttribute("aria-label"))
+    .concat([...document.querySelectorAll("main td, main th")].filter((c) => getComputedStyle(c).overflow !== "visible" && (c.scrollWidth > c.clientWidth + 1 || c.scrollHeight > c.clientHeight + 1)).map((c) => c.textContent))`);
+
+test("on a wide screen no word is broken, no number is parted from its unit, and nothing is cut off", async () => {
+  const page = await w.open("ann", "/", { viewport: { width: 1440, height: 900 } });
+  const wrong: string[] = [];
+  for (const path of PAGES()) {
+    await page.goto(path);
+    wrong.push(...(await broken(page)).map((word) => `${path}: "${word}" is broken`), ...(await cutOff(page)).map((what) => `${path}: "${what}" is cut off`));
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test("on a phone the board, the inbox and a ticket are cards, and filters are folded", async () => {
+  const page = await w.open("ann", "/", { viewport: { width: 390, height: 800 }, hasTouch: true });
+  const wrong: string[] = [];
+  for (const path of ["/", "/inbox", `/tickets/${ticket}`]) {
+    await page.goto(path);
+    wrong.push(...(await broken(page)).map((word) => `${path}: "${word}" is broken`), ...(await cutOff(page)).map((what) => `${path}: "${what}" is cut off`));
+    assert.equal(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true, path);
+    await accessible(page);
+  }
+  assert.deepEqual(wrong, []);
+  await page.goto("/inbox");
+  const card = page.locator(`tr[data-ticket='${ticket}']`).first();
+  for (const part of [card.locator(".status"), card.locator(".clock"), card.locator(".offers").first()]) {
+    const box = await part.boundingBox();
+    assert.ok(box !== null && box.x >= 0 && box.x + box.width <= 390, "status, clock and actions are on the screen");
+  }
+  assert.match(await page.evaluate("getComputedStyle(document.querySelector('tbody td:nth-of-type(4)'), '::before').content"), /Owner/);
+  await picture(page, "inbox-phone");
+  await page.goto("/");
+  await picture(page, "board-phone");
+  const filters = page.getByLabel("Workflow");
+  assert.equal(await filters.isVisible(), false);
+  await page.locator("summary").filter({ hasText: "Filters" }).click();
+  await filters.selectOption("FoodInspection");
+  await page.getByRole("button", { name: "Show" }).click();
+  await page.waitForURL("**/?*");
+  await page.getByText("Filters (in use)").waitFor();
+  assert.equal(await page.locator("tr[data-ticket]").count(), 2);
+  for (const path of ["/reports/sla", "/finished"]) {
+    await page.goto(path);
+    assert.equal(await page.getByLabel("Workflow").isVisible(), false, path);
+  }
+});
+
+test("on paper nothing is wider than the page", async () => {
+  const page = await w.open("ann", "/", { viewport: { width: 718, height: 1000 } });
+  await page.emulateMedia({ media: "print" });
+  for (const path of [...PAGES(), "/reports/heat-map?by=weekday", "/reports/heat-map?by=stage"]) {
+    await page.goto(path);
+    assert.equal(await page.evaluate("Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll('main *')].map((e) => e.getBoundingClientRect().right - (e.closest('.only-read, svg') ? 1e6 : 0)))<= 719"), true, path);
+  }
+});
+
+test("what is said on pages are the usual words", async () => {
+  const page = await w.open(undefined, "/sign-in");
+  await page.getByLabel("User name", { exact: true }).waitFor();
+  await page.goto("/track");
+  await page.getByRole("heading", { name: "Track your application" }).waitFor();
+  const staff = await w.open("ann", `/tickets/${ticket}/comment`);
+  await staff.getByRole("link", { name: "Cancel", exact: true }).waitFor();
+  await staff.goto("/reports/sla");
+  await staff.getByLabel("To (inclusive)").waitFor();
+  await staff.goto(`/tickets/${ticket}`);
+  await staff.getByRole("columnheader", { name: "Elapsed time" }).first().waitFor();
+});
