@@ -27,7 +27,7 @@ function parseCsv(text: string): string[][] {
 
 test("CSV is quoted as RFC 4180 says, and text that begins like a formula is none", () => {
   const text = csv(["a", "b"], [{ a: 'x,"y"\r\nz', b: -1.5 }, { a: "=1+1", b: null }, { a: "+1", b: "-1" }, { a: "@x", b: "\tx" }, { a: " =1", b: new Date(0) }]);
-  assert.equal(text, `a,b\r\n"x,""y""\r\nz",-1.5\r\n'=1+1,\r\n'+1,'-1\r\n'@x,'\tx\r\n"' =1",1970-01-01T00:00:00.000Z\r\n`.replace(`"' =1"`, "' =1"));
+  assert.equal(text, `\uFEFFa,b\r\n"x,""y""\r\nz",-1.5\r\n'=1+1,\r\n'+1,'-1\r\n'@x,'\tx\r\n"' =1",1970-01-01T00:00:00.000Z\r\n`.replace(`"' =1"`, "' =1"));
   assert.deepEqual(parseCsv(text)[1], ['x,"y"\r\nz', "-1.5"]);
 });
 
