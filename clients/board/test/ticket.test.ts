@@ -541,7 +541,7 @@ test("what the page offers is not more than the database allows", async () => {
   page.once("dialog", (dialog) => void dialog.accept());
   await send("Skip");
   const alert = page.getByRole("alert");
-  await alert.getByText("skip_stage").waitFor();
+  await alert.getByText(`"Skip" is not possible now: First check of ${ticket} is cancelled.`).waitFor();
   assert.equal(await page.getByLabel("Reason").inputValue(), "too late");
 });
 
