@@ -519,7 +519,7 @@ SELECT is(t.limited(g, '1kB', r, s), a, 'size: ' || g) FROM (VALUES
 	('oms.max_data_size', 'tr_portal', format('SELECT oms.open_tickets(''Loan'', ARRAY[%L]::jsonb[])', jsonb_build_object('x', repeat('x', 1025))), '22023 data of a ticket is too large'),
 	('oms.max_data_size', 'tr_portal', format('SELECT oms.open_ticket(''Loan'', %L)', jsonb_build_object('x', repeat('x', 900))), 'ZZ001 fine'),
 	('oms.max_output_size', 'tr_agent', format('SELECT oms.stage_done(%L, ''a'', %L)', :'mine', jsonb_build_object('x', repeat('x', 1025))), '22023 output of a stage is too large'),
-	('oms.max_output_size', 'tr_agent', format('SELECT oms.stages_done(jsonb_build_array(jsonb_build_object(''ticket'', %L, ''stage'', ''a'', ''output'', %L)))', :'mine', repeat('x', 1025)), '22023 output of a stage is too large'),
+	('oms.max_output_size', 'tr_agent', format('SELECT oms.stages_done(jsonb_build_array(jsonb_build_object(''ticket'', %L, ''stage'', ''a'', ''output'', %L)))', :'mine', repeat('x', 1025)), '22023 item 1 of 1: output of a stage is too large'),
 	('oms.max_output_size', 'tr_agent', format('SELECT oms.stage_done(%L, ''a'', %L)', :'mine', jsonb_build_object('x', repeat('x', 900))), 'ZZ001 fine'),
 	('oms.max_note_size', 'tr_portal', format('SELECT oms.comment(%L, %L, public => true)', :'mine', repeat('x', 1025)), '22023 body is too long'),
 	('oms.max_note_size', 'tr_agent', format('SELECT oms.stage_failed(%L, ''a'', %L)', :'mine', repeat('x', 1025)), '22023 error is too long'),
