@@ -86,7 +86,7 @@ after() {
   {
     files | comm -13 /fresh/files.before - |
       comm -23 - <(sed -E 'p; s,^/(bin|sbin|lib|lib64)/,/usr&,' /var/lib/dpkg/info/*.list | sort -u) |
-      grep -vE '^/etc/(alternatives|rc.\.d|ssl|systemd|group-|gshadow-|passwd-|shadow-|subuid-|subgid-|default/locale|locale.gen|ld.so.cache|hosts$|inputrc$|networks$|python3)|^/usr/local/lib/python3|^/etc/(apt/apt.conf.d/02autoremove-postgresql|postgresql-common/(createcluster.conf|root.crt))'
+      grep -vE '^/etc/(alternatives|rc.\.d|ssl|systemd|group-|gshadow-|passwd-|shadow-|subuid-|subgid-|default/locale|locale.conf|locale.gen|ld.so.cache|hosts$|inputrc$|networks$|python3)|^/usr/local/lib/python3|^/etc/(apt/apt.conf.d/02autoremove-postgresql|postgresql-common/(createcluster.conf|root.crt))'
     dpkg --verify
     diff /usr/share/postgresql-common/createcluster.conf /etc/postgresql-common/
     sort /fresh/processes.after | comm -13 /fresh/processes.before -
@@ -117,7 +117,7 @@ case $1 in
     packages git make "postgresql-$v"
     clone
     pg_conftool "$v" main set autovacuum off
-    pg_ctlcluster "$v" main start
+    pg_ctlcluster "$v" main restart
     cluster() {
       runuser -u postgres -- psql -XqAt -c CHECKPOINT -c "SELECT pg_postmaster_start_time()" \
         -c "SELECT extname FROM pg_extension" -c "SELECT datname FROM pg_database" -c "SELECT rolname FROM pg_roles"
