@@ -32,7 +32,7 @@ test("a ticket stands there with stage, owner and clock, what somebody wrote as 
   const line = row(page, ticket);
   await line.getByText("Identity check").waitFor();
   assert.match(await line.innerText(), /queued[\s\S]*IRS_Bot[\s\S]*min left/);
-  assert.equal(await line.locator("td.narrow-cell").textContent(), HOSTILE);
+  assert.equal(await line.locator('td[data-label="Applicant"]').textContent(), HOSTILE);
   assert.equal(await line.locator("meter").count(), 1);
   await harmless(page);
   await accessible(page);
