@@ -41,8 +41,9 @@ ok($node->becomes(statuses($ticket), 'opened, a queued, breached'), 'the clock o
 # ---- holds ----
 
 $ticket = $node->sql(q{SELECT oms.open_ticket('slow')});
-$node->sql("SELECT oms.hold('$ticket', 'a', 'tea', clock_timestamp() + '300 milliseconds')");
-$node->sql("SELECT oms.hold('$ticket', NULL, 'court', clock_timestamp() + '600 milliseconds')");
+# in one transaction, so that neither ends before the other has begun
+$node->sql("SELECT oms.hold('$ticket', 'a', 'tea', clock_timestamp() + '300 milliseconds'),
+	oms.hold('$ticket', NULL, 'court', clock_timestamp() + '600 milliseconds')");
 ok($node->becomes("SELECT status FROM oms.ticket WHERE ticket_id = '$ticket'", 'open'), 'a hold of a ticket ends by itself');
 ok($node->becomes(statuses($ticket), 'opened, a queued, b queued, a on_hold, ticket_held, a on_hold, b on_hold, '
 	. 'a hold_lifted, ticket_resumed, a resumed, b resumed'), '… after that of the stage, which changed nothing yet')
