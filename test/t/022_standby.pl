@@ -42,6 +42,7 @@ my %reads = (
 	'breached(timestamp with time zone, timestamp with time zone, integer)' => [ q{oms.breached('2026-01-01', '2026-01-02', 60)}, 't' ],
 	'business_add(text, timestamp with time zone, integer)' => [ q{oms.business_add('office', '2026-03-02 12:00+00', 60)} ],
 	'business_time(text, timestamp with time zone, timestamp with time zone)' => [ q{oms.business_time('office', '2026-03-02 00:00+00', '2026-03-03 00:00+00')} ],
+	'calendar_problem(text)' => [ q{oms.calendar_problem('office')} ],
 	'changes_of(oms.ticket_id)' => ["oms.changes_of('$ticket')"],
 	'changes_since(text, integer)' => [ q{(SELECT string_agg(format('%s %s', c.ticket, c.seq), ',') FROM oms.changes_since(max => 1000000) AS c)} ],
 	'check(oms.ticket_id)' => ["oms.check('$ticket')"],
