@@ -410,9 +410,9 @@ put_health(Sink *sink, const OmsHealth *health)
 		Family		snapshot = {"oms_oldest_snapshot_transactions", "gauge",
 		"For how many transactions dead rows are kept, and by whom."};
 		Label		holder = {"holder", health->oldest.holder};
-		Label		name = {"name", health->oldest.name};
+		Label		who = {"holder_name", health->oldest.name};
 
-		put_sample(sink, &snapshot, "", holder, name, health->oldest.transactions);
+		put_sample(sink, &snapshot, "", holder, who, health->oldest.transactions);
 		put_gauge(sink, "oms_horizon_lag_transactions",
 				  "For how many transactions a running one holds events back.",
 				  health->horizon_lag);

@@ -7,6 +7,7 @@
 #	$node->becomes($sql, $expected, $seconds, $db)		wait until a query returns that
 #	$node->in_time($seconds, $limit, $name)				a test: it took no longer, on a machine as busy as it is
 #	$node->worker_up($db, other than this pid)			wait for a worker; its pid
+#	$node->caught_up($db)								wait until it has announced what was there before it
 #	my $session = $node->session($db)					see OmsSession below
 #
 # Nothing here sleeps to give something time: everything waits for a condition, up to a deadline.
@@ -169,6 +170,15 @@ sub worker_up
 			return $out =~ /^\d+$/;
 		}, $seconds) // diag("no worker for $db: " . $self->workers);
 	return $pid;
+}
+
+# Wait until the first worker since the extension was made has announced what it found in the tables: what commits
+# then is said once.
+sub caught_up
+{
+	my ($self, $db) = @_;
+	return $self->becomes(q{SELECT horizon > (SELECT xmin::text::bigint FROM pg_extension WHERE extname = 'oms')
+		FROM oms.worker_state}, 't', undef, $db);
 }
 
 # All there is to know about the workers, for a failed test

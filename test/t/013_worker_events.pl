@@ -10,6 +10,7 @@ use Time::HiRes qw(time usleep);
 my $node = OmsNode->make('events');
 my $log = $node->log_position;
 my $worker = $node->worker_up;
+$node->caught_up;
 
 sub dispatches { return grep { $_->{channel} =~ /^oms_dispatch/ } @_ }
 

@@ -8,6 +8,7 @@ use Test::More;
 
 my $node = OmsNode->make('late', conf => "oms.seal_interval = 0\n");
 my $worker = $node->worker_up;
+$node->caught_up;
 my $log = $node->log_position;
 
 sub hears_nothing_but

@@ -170,9 +170,17 @@ my $depth = q{SELECT sum(value) FROM oms.metrics WHERE name = 'oms_queue_depth'}
 my $truth = q{SELECT sum(queued) FROM oms.queue};
 ok($node->becomes("SELECT ($age) < 1"), 'open work is counted anew when the figures are old');
 is($node->sql($depth), $node->sql($truth), '… and right');
-my $stale = $node->sql($depth);
-$node->sql($open);
-is($node->sql($depth), $stale, 'figures are not counted at every look');
+# On a busy machine they may be due again between the two looks; their age tells.
+my ($stale, $start, $shown, $counted);
+do
+{
+	$node->becomes("SELECT ($age) < 1");
+	$start = time;
+	$stale = $node->sql($depth);
+	$node->sql($open);
+	($shown, $counted) = split /\|/, $node->sql("SELECT ($depth), ($age)");
+} while ($counted < time - $start);
+is($shown, $stale, 'figures are not counted at every look');
 ok($node->becomes("SELECT ($depth) = ($truth)"), '… but soon');
 
 # A transaction's own changes are not for others, nor is what stands in an old snapshot, or a clock of one's own.
@@ -281,7 +289,7 @@ health_becomes(qr/\Agood\z/, 'mended');
 	my $numbers = q{DO $$ BEGIN FOR i IN 1 .. 100000 LOOP BEGIN INSERT INTO numbers VALUES (i); EXCEPTION WHEN division_by_zero THEN NULL; END; END LOOP; END $$};
 	$node->sql("CREATE TABLE numbers (n int); $numbers");
 	health_becomes(qr/\Adegraded\nsnapshot: session "old report" \(PID $pid\) keeps dead rows of \d{6} transactions\z/, 'health names who holds an old snapshot');
-	is($node->sql(q{SELECT labels->>'holder', labels->>'name', value >= 100000 FROM oms.metrics WHERE name = 'oms_oldest_snapshot_transactions'}),
+	is($node->sql(q{SELECT labels->>'holder', labels->>'holder_name', value >= 100000 FROM oms.metrics WHERE name = 'oms_oldest_snapshot_transactions'}),
 		'session|old report|t', '… and a metric');
 	is(metric('oms_horizon_lag_transactions') < 1000, 1, '… it holds back no events');
 	$old->query('COMMIT');
