@@ -5,6 +5,7 @@ use warnings FATAL => 'all';
 
 use OmsNode;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $node = OmsNode->make('metrics', streaming => 1, conf => "max_prepared_transactions = 5\n");
 my $worker = $node->worker_up;
