@@ -1,0 +1,60 @@
+/*
+ * lifecycle.c
+ *		What may happen to a stage in which state: every verb in every state.
+ *
+ * with: src/engine/lifecycle.c
+ *
+ * The table is that of docs/reference, by verb: the states in which it is allowed.
+ */
+#include "postgres.h"
+
+#include "engine/lifecycle.h"
+#include "unit.h"
+
+static const struct
+{
+	OmsVerb		verb;
+	const char *name;
+	const char *states;			/* as they are stored */
+}			expected[] =
+{
+	{OMS_CLAIM, "claim", "q"},
+	{OMS_CLAIM_STAGE, "claim_stage", "q"},
+	{OMS_HEARTBEAT, "heartbeat", "p"},
+	{OMS_RELEASE, "release", "p"},
+	{OMS_FINISH, "stage_done", "qp"},
+	{OMS_FAIL, "stage_failed", "qp"},
+	{OMS_SKIP, "skip_stage", "wqphf"},
+	{OMS_RETRY, "retry_stage", "f"},
+	{OMS_START, "start_stage", "w"},
+	{OMS_ASSIGN, "assign", "qp"},
+	{OMS_DELEGATE, "delegate", "p"},
+	{OMS_RESOLVE, "resolve", "p"},
+	{OMS_HOLD, "hold", "qph"},
+	{OMS_RESUME, "resume", "h"},
+	{OMS_SEND_BACK, "send_back", "wqphdsf"},
+	{OMS_SEND_BACK_TO, "send_back to it", "ds"},
+	{OMS_REOPEN, "reopen", "dsx"},
+	{OMS_REASSIGN, "reassign", "qphf"},
+	{OMS_ESCALATE, "escalate", "wqphdsfx"},
+	{OMS_ESCALATE_TO, "escalate with reassign_to", "qphf"},
+	{OMS_EXPIRE, "lease expiry", "p"},
+	{OMS_CANCEL, "cancel_ticket", "wqphf"},
+	{OMS_COMMENT, "comment", "wqphdsfx"},
+};
+
+int
+main(void)
+{
+	for (int i = 0; i < (int) lengthof(expected); i++)
+	{
+		int			wrong = 0;
+
+		for (const char *state = "wqphdsfxt?"; *state != '\0'; state++)
+			wrong += oms_verb_allowed(expected[i].verb, *state) != (strchr(expected[i].states, *state) != NULL);
+		ok(wrong == 0, "%s is allowed in %s and nowhere else", expected[i].name, expected[i].states);
+		ok(strcmp(oms_verb_name(expected[i].verb), expected[i].name) == 0, "... and is called so");
+	}
+	ok(lengthof(expected) == OMS_COMMENT + 1, "every verb is here");
+	return finish();
+}
