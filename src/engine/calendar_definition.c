@@ -11,282 +11,33 @@
 
 #include <ctype.h>
 
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/datetime.h"
-#include "utils/json.h"
 
 #include "engine/calendar.h"
-#include "engine/definition.h"
+#include "engine/json_check.h"
 
 #define MAX_PROBLEMS	100		/* that are listed */
-#define MAX_EXCERPT		63		/* bytes of the user's text in a message */
 #define USECS_PER_MIN	(USECS_PER_SEC * SECS_PER_MINUTE)
 #define MINS_PER_DAY	(HOURS_PER_DAY * MINS_PER_HOUR)
 
-/* The state of one check */
-typedef struct Check
+/* What the checks know beside the value they look at */
+typedef struct Target
 {
 	OmsCalendar *calendar;
-	List	   *problems;
-	StringInfoData path;		/* of the value that is looked at */
 	int			maxspecial;		/* places in calendar->special */
-} Check;
+} Target;
 
-/* Checks a value: reports what is wrong with it, or stores it where target points to */
-typedef void (*KeyCheck) (Check *check, JsonbValue *value, void *target);
-
-typedef struct KeyRule
+static Target *
+target_of(const OmsJsonCheck *check)
 {
-	const char *key;
-	KeyCheck	check;
-	size_t		offset;			/* of the field in the calendar */
-} KeyRule;
-
-/* ---- problems ---- */
-
-/*
- * Report a problem at the current path.  Both texts must outlive the check; the hint may be NULL.
- */
-static void
-add_problem(Check *check, const char *hint, const char *text)
-{
-	OmsProblem *problem;
-
-	if (list_length(check->problems) >= MAX_PROBLEMS)
-		return;
-	problem = (OmsProblem *) palloc(sizeof(OmsProblem));
-	problem->path = pstrdup(check->path.data);
-	problem->problem = text;
-	problem->hint = hint;
-	check->problems = lappend(check->problems, problem);
-}
-
-/*
- * The user's text as it may stand in a message: not too long, on one line.
- */
-static const char *
-excerpt(const char *text, int len)
-{
-	int			clipped = pg_mbcliplen(text, len, MAX_EXCERPT);
-	char	   *result = psprintf("%.*s%s", clipped, text, clipped < len ? "..." : "");
-
-	for (char *p = result; *p != '\0'; p++)
-	{
-		if ((unsigned char) *p < 0x20 || *p == 0x7f)
-			*p = '?';
-	}
-	return result;
-}
-
-/* ---- where we are ---- */
-
-static int
-enter_key(Check *check, const char *key, int len)
-{
-	const char *shown = excerpt(key, len);
-	int			mark = check->path.len;
-	bool		plain = len > 0;
-
-	for (int i = 0; i < len; i++)
-		plain = plain && isascii((unsigned char) key[i]) && isalpha((unsigned char) key[i]);
-	appendStringInfoChar(&check->path, '.');
-	if (plain)
-		appendStringInfoString(&check->path, shown);
-	else
-		escape_json(&check->path, shown);
-	return mark;
-}
-
-static int
-enter_element(Check *check, int index)
-{
-	int			mark = check->path.len;
-
-	appendStringInfo(&check->path, "[%d]", index);
-	return mark;
-}
-
-static void
-leave(Check *check, int mark)
-{
-	check->path.len = mark;
-	check->path.data[mark] = '\0';
-}
-
-/*
- * What the current path points to, in words: `hours.mon of the calendar`.
- */
-static const char *
-thing(const Check *check)
-{
-	return check->path.len <= 1 ? "the calendar"
-		: psprintf("%s of the calendar", check->path.data + 2);
-}
-
-/* ---- types of values ---- */
-
-static const char *
-type_name(const JsonbValue *value)
-{
-	switch (value->type)
-	{
-		case jbvNull:
-			return "null";
-		case jbvString:
-			return "text";
-		case jbvNumeric:
-			return "a number";
-		case jbvBool:
-			return "a boolean";
-		case jbvBinary:
-			return JsonContainerIsObject(value->val.binary.data) ? "an object" : "an array";
-		default:
-			return "something else";
-	}
-}
-
-static void
-wrong_type(Check *check, const JsonbValue *value, const char *wanted, const char *hint)
-{
-	add_problem(check, hint,
-				psprintf("%s must be %s, not %s", thing(check), wanted, type_name(value)));
+	return (Target *) check->context;
 }
 
 static bool
-is_text(Check *check, const JsonbValue *value)
+is_text(OmsJsonCheck *check, const JsonbValue *value)
 {
-	if (value->type == jbvString)
-		return true;
-	wrong_type(check, value, "text", NULL);
-	return false;
-}
-
-/*
- * The container of an array or object, or NULL if the value is something else: a problem, with a hint
- * to what would be right.
- */
-static JsonbContainer *
-array_of(Check *check, const JsonbValue *value, const char *hint)
-{
-	if (value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data))
-		return value->val.binary.data;
-	wrong_type(check, value, "an array", hint);
-	return NULL;
-}
-
-static JsonbContainer *
-object_of(Check *check, const JsonbValue *value)
-{
-	if (value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data))
-		return value->val.binary.data;
-	wrong_type(check, value, "an object", NULL);
-	return NULL;
-}
-
-/*
- * Step to the next element of an array; false at its end.
- */
-static bool
-next_element(JsonbIterator **it, JsonbValue *element)
-{
-	JsonbIteratorToken token;
-
-	CHECK_FOR_INTERRUPTS();
-	while ((token = JsonbIteratorNext(it, element, true)) != WJB_DONE)
-	{
-		if (token == WJB_ELEM)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Step to the next key of an object and its value; false at its end.
- */
-static bool
-next_pair(JsonbIterator **it, JsonbValue *key, JsonbValue *value)
-{
-	JsonbIteratorToken token;
-
-	CHECK_FOR_INTERRUPTS();
-	while ((token = JsonbIteratorNext(it, key, true)) != WJB_DONE)
-	{
-		if (token != WJB_KEY)
-			continue;
-		(void) JsonbIteratorNext(it, value, true);
-		return true;
-	}
-	return false;
-}
-
-/* ---- objects ---- */
-
-static const char *
-known_keys(const KeyRule *rules, int nrules)
-{
-	StringInfoData all;
-
-	initStringInfo(&all);
-	appendStringInfoString(&all, "Known keys are");
-	for (int i = 0; i < nrules; i++)
-		appendStringInfo(&all, "%s %s", i == 0 ? "" : ",", rules[i].key);
-	appendStringInfoChar(&all, '.');
-	return all.data;
-}
-
-static bool
-has_row(const JsonbValue *key, const KeyRule *rules, int nrules)
-{
-	for (int i = 0; i < nrules; i++)
-	{
-		if (strlen(rules[i].key) == key->val.string.len &&
-			memcmp(rules[i].key, key->val.string.val, key->val.string.len) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void
-report_unknown_keys(Check *check, JsonbContainer *object, const KeyRule *rules, int nrules)
-{
-	JsonbIterator *it = JsonbIteratorInit(object);
-	JsonbValue	key;
-	JsonbValue	value;
-
-	while (next_pair(&it, &key, &value))
-	{
-		const char *place = thing(check);
-		int			mark;
-
-		if (has_row(&key, rules, nrules))
-			continue;
-		mark = enter_key(check, key.val.string.val, key.val.string.len);
-		add_problem(check, known_keys(rules, nrules),
-					psprintf("unknown key \"%s\" in %s",
-							 excerpt(key.val.string.val, key.val.string.len), place));
-		leave(check, mark);
-	}
-}
-
-/*
- * Check an object against its table, in the order of the table.  No key is required.
- */
-static void
-check_object(Check *check, JsonbContainer *object, const KeyRule *rules, int nrules)
-{
-	report_unknown_keys(check, object, rules, nrules);
-	for (int i = 0; i < nrules; i++)
-	{
-		JsonbValue	value;
-		int			mark;
-
-		if (getKeyJsonValueFromContainer(object, rules[i].key, strlen(rules[i].key), &value) == NULL)
-			continue;
-		mark = enter_key(check, rules[i].key, strlen(rules[i].key));
-		rules[i].check(check, &value, (char *) check->calendar + rules[i].offset);
-		leave(check, mark);
-	}
+	return oms_json_type(check, value, jbvString, "text");
 }
 
 /* ---- the time zone ---- */
@@ -321,12 +72,13 @@ is_in_database(pg_tz *zone)
 }
 
 static void
-check_timezone(Check *check, JsonbValue *value, void *target)
+check_timezone(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
 {
-	OmsCalendar *calendar = check->calendar;
+	OmsCalendar *calendar = target_of(check)->calendar;
 	pg_tz	   *zone = NULL;
 	char	   *name;
 
+	check->optional = false;
 	if (!is_text(check, value))
 		return;
 	name = pnstrdup(value->val.string.val, value->val.string.len);
@@ -334,8 +86,8 @@ check_timezone(Check *check, JsonbValue *value, void *target)
 		zone = pg_tzset(name);
 	if (zone == NULL || !pg_tz_acceptable(zone) || !is_in_database(zone))
 	{
-		add_problem(check, "Names are those of pg_timezone_names, such as America/New_York.",
-					psprintf("unknown time zone \"%s\"", excerpt(name, strlen(name))));
+		oms_json_problem(check, "Names are those of pg_timezone_names, such as America/New_York.",
+						 "unknown time zone \"%s\"", oms_json_excerpt(check, name, strlen(name)));
 		return;
 	}
 	calendar->zone = zone;
@@ -368,7 +120,7 @@ minutes_of(const char *text)
 }
 
 static bool
-check_range(Check *check, const JsonbValue *value, OmsRange *range)
+check_range(OmsJsonCheck *check, const JsonbValue *value, OmsRange *range)
 {
 	const char *text = value->val.string.val;
 	int			from = -1;
@@ -382,13 +134,13 @@ check_range(Check *check, const JsonbValue *value, OmsRange *range)
 		to = minutes_of(text + 6);
 	}
 	if (from < 0 || to < 0)
-		add_problem(check, "Write hours as \"09:00-17:00\"; the day ends at 24:00.",
-					psprintf("\"%s\" are no hours", excerpt(text, value->val.string.len)));
+		oms_json_problem(check, "Write hours as \"09:00-17:00\"; the day ends at 24:00.",
+						 "\"%s\" are no hours", oms_json_excerpt(check, text, value->val.string.len));
 	else if (from >= to)
-		add_problem(check, "A shift over midnight is \"22:00-24:00\" on one date and \"00:00-06:00\" "
-					"on the next.",
-					psprintf("\"%s\" does not end later than it begins",
-							 excerpt(text, value->val.string.len)));
+		oms_json_problem(check, "A shift over midnight is \"22:00-24:00\" on one date and \"00:00-06:00\" "
+						 "on the next.",
+						 "\"%s\" does not end later than it begins",
+						 oms_json_excerpt(check, text, value->val.string.len));
 	range->from = from * USECS_PER_MIN;
 	range->to = to * USECS_PER_MIN;
 	return from >= 0 && from < to;
@@ -431,11 +183,11 @@ settle_hours(OmsDayHours *hours)
  * The hours of a weekday or of an exception.
  */
 static void
-check_hours(Check *check, JsonbValue *value, void *target)
+check_hours(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
 {
 	OmsDayHours *hours = (OmsDayHours *) target;
-	JsonbContainer *array = array_of(check, value,
-									 "Write [\"09:00-17:00\"], or [] for a day that is closed.");
+	JsonbContainer *array = oms_json_array(check, value,
+										   "Write [\"09:00-17:00\"], or [] for a day that is closed.");
 	JsonbIterator *it;
 	JsonbValue	element;
 
@@ -443,34 +195,34 @@ check_hours(Check *check, JsonbValue *value, void *target)
 		return;
 	hours->ranges = (OmsRange *) palloc(sizeof(OmsRange) * Max(JsonContainerSize(array), 1));
 	it = JsonbIteratorInit(array);
-	for (int i = 0; next_element(&it, &element); i++)
+	for (int i = 0; oms_json_next_element(&it, &element); i++)
 	{
-		int			mark = enter_element(check, i);
+		int			mark = oms_json_enter_element(check, i);
 
 		if (check_range(check, &element, &hours->ranges[hours->nranges]))
 			hours->nranges++;
-		leave(check, mark);
+		oms_json_leave(check, mark);
 	}
 	settle_hours(hours);
 }
 
-static const KeyRule weekday_keys[] = {
-	{"mon", check_hours, offsetof(OmsCalendar, week[0])},
-	{"tue", check_hours, offsetof(OmsCalendar, week[1])},
-	{"wed", check_hours, offsetof(OmsCalendar, week[2])},
-	{"thu", check_hours, offsetof(OmsCalendar, week[3])},
-	{"fri", check_hours, offsetof(OmsCalendar, week[4])},
-	{"sat", check_hours, offsetof(OmsCalendar, week[5])},
-	{"sun", check_hours, offsetof(OmsCalendar, week[6])},
+static const OmsKeyRule weekday_keys[] = {
+	{"mon", check_hours, offsetof(OmsCalendar, week[0]), 0, 0, false},
+	{"tue", check_hours, offsetof(OmsCalendar, week[1]), 0, 0, false},
+	{"wed", check_hours, offsetof(OmsCalendar, week[2]), 0, 0, false},
+	{"thu", check_hours, offsetof(OmsCalendar, week[3]), 0, 0, false},
+	{"fri", check_hours, offsetof(OmsCalendar, week[4]), 0, 0, false},
+	{"sat", check_hours, offsetof(OmsCalendar, week[5]), 0, 0, false},
+	{"sun", check_hours, offsetof(OmsCalendar, week[6]), 0, 0, false},
 };
 
 static void
-check_week(Check *check, JsonbValue *value, void *target)
+check_week(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
 {
-	JsonbContainer *object = object_of(check, value);
+	JsonbContainer *object = oms_json_object(check, value);
 
 	if (object != NULL)
-		check_object(check, object, weekday_keys, lengthof(weekday_keys));
+		oms_json_keys(check, object, weekday_keys, lengthof(weekday_keys), target_of(check)->calendar);
 }
 
 /* ---- dates ---- */
@@ -502,26 +254,26 @@ date_of_text(const char *text, int len, int *date)
  * A new special date of the calendar, closed so far; NULL if the text is no date.
  */
 static OmsSpecialDate *
-add_special(Check *check, const JsonbValue *text)
+add_special(OmsJsonCheck *check, const JsonbValue *text)
 {
-	OmsCalendar *calendar = check->calendar;
+	OmsCalendar *calendar = target_of(check)->calendar;
 	OmsSpecialDate *special;
 	int			date;
 
 	if (!date_of_text(text->val.string.val, text->val.string.len, &date))
 	{
-		add_problem(check, "Write dates as \"2024-12-24\": year, month, day.",
-					psprintf("there is no date \"%s\"",
-							 excerpt(text->val.string.val, text->val.string.len)));
+		oms_json_problem(check, "Write dates as \"2024-12-24\": year, month, day.",
+						 "there is no date \"%s\"",
+						 oms_json_excerpt(check, text->val.string.val, text->val.string.len));
 		return NULL;
 	}
-	if (calendar->nspecial == check->maxspecial)
+	if (calendar->nspecial == target_of(check)->maxspecial)
 	{
-		check->maxspecial = Max(16, check->maxspecial * 2);
+		target_of(check)->maxspecial = Max(16, target_of(check)->maxspecial * 2);
 		calendar->special = calendar->special == NULL
-			? (OmsSpecialDate *) palloc(sizeof(OmsSpecialDate) * check->maxspecial)
+			? (OmsSpecialDate *) palloc(sizeof(OmsSpecialDate) * target_of(check)->maxspecial)
 			: (OmsSpecialDate *) repalloc(calendar->special,
-										  sizeof(OmsSpecialDate) * check->maxspecial);
+										  sizeof(OmsSpecialDate) * target_of(check)->maxspecial);
 	}
 	special = &calendar->special[calendar->nspecial++];
 	memset(special, 0, sizeof(OmsSpecialDate));
@@ -530,29 +282,29 @@ add_special(Check *check, const JsonbValue *text)
 }
 
 static void
-check_holidays(Check *check, JsonbValue *value, void *target)
+check_holidays(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
 {
-	JsonbContainer *array = array_of(check, value, "Write [\"2024-12-25\"].");
+	JsonbContainer *array = oms_json_array(check, value, "Write [\"2024-12-25\"].");
 	JsonbIterator *it;
 	JsonbValue	element;
 
 	if (array == NULL)
 		return;
 	it = JsonbIteratorInit(array);
-	for (int i = 0; next_element(&it, &element); i++)
+	for (int i = 0; oms_json_next_element(&it, &element); i++)
 	{
-		int			mark = enter_element(check, i);
+		int			mark = oms_json_enter_element(check, i);
 
 		if (is_text(check, &element))
 			(void) add_special(check, &element);
-		leave(check, mark);
+		oms_json_leave(check, mark);
 	}
 }
 
 static void
-check_exceptions(Check *check, JsonbValue *value, void *target)
+check_exceptions(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
 {
-	JsonbContainer *object = object_of(check, value);
+	JsonbContainer *object = oms_json_object(check, value);
 	JsonbIterator *it;
 	JsonbValue	key;
 	JsonbValue	hours;
@@ -560,50 +312,37 @@ check_exceptions(Check *check, JsonbValue *value, void *target)
 	if (object == NULL)
 		return;
 	it = JsonbIteratorInit(object);
-	while (next_pair(&it, &key, &hours))
+	while (oms_json_next_pair(&it, &key, &hours))
 	{
-		int			mark = enter_key(check, key.val.string.val, key.val.string.len);
+		int			mark = oms_json_enter_key(check, key.val.string.val, key.val.string.len);
 		OmsSpecialDate *special = add_special(check, &key);
 
 		if (special != NULL)
-			check_hours(check, &hours, &special->hours);
-		leave(check, mark);
+			check_hours(check, &hours, NULL, &special->hours);
+		oms_json_leave(check, mark);
 	}
 }
 
 /* ---- the calendar ---- */
 
-static const KeyRule calendar_keys[] = {
-	{"timezone", check_timezone, 0},
-	{"hours", check_week, 0},
-	{"holidays", check_holidays, 0},
-	{"exceptions", check_exceptions, 0},
+static const OmsKeyRule calendar_keys[] = {
+	{"timezone", check_timezone, 0, 0, 0, false},
+	{"hours", check_week, 0, 0, 0, false},
+	{"holidays", check_holidays, 0, 0, 0, false},
+	{"exceptions", check_exceptions, 0, 0, 0, false},
 };
 
-/*
- * What the definition is, as a value: jsonb wraps a lone scalar into an array.
- */
 static void
-check_calendar(Check *check, Jsonb *definition)
+check_calendar(OmsJsonCheck *check, Jsonb *definition)
 {
-	JsonbValue	value;
-	JsonbContainer *object;
+	JsonbContainer *object = oms_json_root(check, definition);
 
-	if (!JsonContainerIsScalar(&definition->root))
-	{
-		value.type = jbvBinary;
-		value.val.binary.data = &definition->root;
-		value.val.binary.len = VARSIZE(definition) - VARHDRSZ;
-	}
-	else if (!JsonbExtractScalar(&definition->root, &value))
-		value.type = jbvNull;
-	object = object_of(check, &value);
 	if (object == NULL)
 		return;
-	check_object(check, object, calendar_keys, lengthof(calendar_keys));
-	if (getKeyJsonValueFromContainer(object, "timezone", strlen("timezone"), &value) == NULL)
-		add_problem(check, "Name one of pg_timezone_names, such as America/New_York.",
-					"the calendar has no \"timezone\"");
+	oms_json_keys(check, object, calendar_keys, lengthof(calendar_keys), target_of(check)->calendar);
+	if (!oms_json_has_key(object, "timezone"))
+		oms_json_problem(check, "Name one of pg_timezone_names, such as America/New_York.",
+						 "the calendar has no \"timezone\"");
 }
 
 /* ---- what follows from a good definition ---- */
@@ -675,17 +414,16 @@ static OmsCalendar *
 compile(Jsonb *definition, List **problems)
 {
 	OmsCalendar *calendar = (OmsCalendar *) palloc0(sizeof(OmsCalendar));
-	Check		check = {0};
+	Target		target = {.calendar = calendar};
+	OmsJsonCheck	check;
 
-	check.calendar = calendar;
-	initStringInfo(&check.path);
-	appendStringInfoChar(&check.path, '$');
+	oms_json_begin(&check, "the calendar", MAX_PROBLEMS, &target);
 	check_calendar(&check, definition);
 	settle_specials(calendar);
 	if (!sum_up(calendar) && check.problems == NIL)
-		add_problem(&check, "Give a weekday or an exception hours, as in \"mon\": "
-					"[\"09:00-17:00\"].", "the calendar is never open");
-	*problems = check.problems;
+		oms_json_problem(&check, "Give a weekday or an exception hours, as in \"mon\": "
+						 "[\"09:00-17:00\"].", "the calendar is never open");
+	*problems = oms_json_end(&check);
 	return calendar;
 }
 

@@ -7,19 +7,29 @@
 
 #include "nodes/pg_list.h"
 
+#include "engine/json_check.h"
 #include "oms.h"
-
-typedef struct OmsProblem
-{
-	const char *path;			/* $.stages[2].slaMins */
-	const char *problem;
-	const char *hint;			/* NULL: none */
-} OmsProblem;
 
 /*
  * Check and compile a definition in the current memory context.  Returns the graph, or NULL with
  * at least one OmsProblem in *problems, in the order of the definition.
  */
 extern OmsGraph *oms_definition_compile(Jsonb *definition, List **problems);
+
+/* Problems of the workflow itself come before those of its first stage, which is part 0 */
+#define OMS_BEFORE_STAGES	(-1)
+
+/* ---- cycles.c ---- */
+
+/*
+ * Report the stages that depend on each other in a circle, each with the stage that stands first.
+ */
+extern void oms_report_cycles(OmsJsonCheck *check, const OmsGraph *graph);
+
+/* ---- definition_limits.c: checks for the table of a stage's keys; the target is an OmsStageDef ---- */
+
+extern void oms_definition_retry(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
+extern void oms_definition_warn_at(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
+extern void oms_definition_escalation(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
 
 #endif							/* OMS_DEFINITION_H */

@@ -38,6 +38,12 @@ oms_set_remove(OmsStageSet *set, int no)
 	set->bytes[(no - 1) >> 3] &= ~(1 << ((no - 1) & 7));
 }
 
+/* ---- compile.c ---- */
+
+extern void oms_graph_complete(OmsGraph *graph);
+
+/* ---- graph.c ---- */
+
 extern bool oms_graph_met(const OmsStageDef *stage, const OmsStageSet *finished);
 
 #endif							/* OMS_GRAPH_H */

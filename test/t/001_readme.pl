@@ -382,7 +382,7 @@ foreach my $level (qw(citizen portal agent monitor staff admin))
 my $source = slurp_file("$top/src/engine/definition.c");
 foreach my $what (qw(workflow stage))
 {
-	my ($rules) = $source =~ /KeyRule ${what}_keys\[\] = \{(.*?)\n\};/s;
+	my ($rules) = $source =~ /OmsKeyRule ${what}_keys\[\] = \{(.*?)\n\};/s;
 	my ($table) = page('reference/definition') =~ /^\| key of [a-z]+ $what \|.*?\n(.*?)\n\n/ms;
 	is_deeply([ sort $table =~ /^\| `(\w+)`/mg ], [ sort $rules =~ /\{"(\w+)"/g ], "keys of a $what");
 }
