@@ -183,9 +183,8 @@ settle_hours(OmsDayHours *hours)
  * The hours of a weekday or of an exception.
  */
 static void
-check_hours(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
+read_hours(OmsJsonCheck *check, JsonbValue *value, OmsDayHours *hours)
 {
-	OmsDayHours *hours = (OmsDayHours *) target;
 	JsonbContainer *array = oms_json_array(check, value,
 										   "Write [\"09:00-17:00\"], or [] for a day that is closed.");
 	JsonbIterator *it;
@@ -204,6 +203,12 @@ check_hours(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void
 		oms_json_leave(check, mark);
 	}
 	settle_hours(hours);
+}
+
+static void
+check_hours(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
+{
+	read_hours(check, value, oms_rule_field(OmsDayHours, target, rule));
 }
 
 static const OmsKeyRule weekday_keys[] = {
@@ -318,7 +323,7 @@ check_exceptions(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule,
 		OmsSpecialDate *special = add_special(check, &key);
 
 		if (special != NULL)
-			check_hours(check, &hours, NULL, &special->hours);
+			read_hours(check, &hours, &special->hours);
 		oms_json_leave(check, mark);
 	}
 }

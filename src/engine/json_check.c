@@ -245,7 +245,7 @@ looks_like_number(const JsonbValue *value)
 static void
 wrong_type(OmsJsonCheck *check, const JsonbValue *value, const char *wanted, const char *hint)
 {
-	if (value->type == jbvNull && check->optional)
+	if (hint == NULL && value->type == jbvNull && check->optional)
 		hint = "Leave the key out if it has no value.";
 	oms_json_problem(check, hint, "%s must be %s, not %s", oms_json_thing(check), wanted, oms_json_type_name(value));
 }
