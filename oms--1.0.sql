@@ -737,9 +737,9 @@ CREATE FUNCTION oms.open_tickets(workflow text, data jsonb[]) RETURNS SETOF oms.
 	AS 'MODULE_PATHNAME', 'oms_open_tickets' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.open_tickets(text, jsonb[]) IS 'opens a ticket for each element, all or none, and returns them in the order given. Errors as open_ticket';
 
-CREATE FUNCTION oms.cancel_ticket(ticket oms.ticket_id, reason text) RETURNS void
+CREATE FUNCTION oms.cancel_ticket(ticket oms.ticket_id, reason text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_cancel_ticket' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.cancel_ticket(oms.ticket_id, text) IS 'ends a ticket with all its unfinished stages. OM002 unknown ticket, OM005 already closed';
+COMMENT ON FUNCTION oms.cancel_ticket(oms.ticket_id, text) IS 'ends a ticket with all its unfinished stages; returns the new status of the ticket. OM002 unknown ticket, OM005 already closed';
 
 CREATE FUNCTION oms.comment(ticket oms.ticket_id, body text, stage text DEFAULT NULL, public bool DEFAULT false)
 	RETURNS void
@@ -799,9 +799,9 @@ CREATE FUNCTION oms.heartbeat(ticket oms.ticket_id, stage text, token bigint, le
 COMMENT ON FUNCTION oms.heartbeat(oms.ticket_id, text, bigint, interval) IS 'the worker is alive: the lease now ends after the given length (a day is 24 hours), which is returned. OM005, OM006: the stage is gone, stop working on it';
 
 CREATE FUNCTION oms.release(ticket oms.ticket_id, stage text, note text DEFAULT NULL, token bigint DEFAULT NULL)
-	RETURNS void
+	RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_release' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.release(oms.ticket_id, text, text, bigint) IS 'gives a stage back to the queue, at its old place; the clock runs on. token: of the worker who gives it back, so that one who comes late cannot give back the work of another (NULL: not checked). OM002, OM003, OM005, OM006';
+COMMENT ON FUNCTION oms.release(oms.ticket_id, text, text, bigint) IS 'gives a stage back to the queue, at its old place; the clock runs on. token: of the worker who gives it back, so that one who comes late cannot give back the work of another (NULL: not checked). Returns the new status. OM002, OM003, OM005, OM006';
 
 CREATE FUNCTION oms.stage_done(ticket oms.ticket_id, stage text, output jsonb DEFAULT '{}', token bigint DEFAULT NULL)
 	RETURNS text[]
@@ -824,17 +824,17 @@ CREATE FUNCTION oms.stage_failed(ticket oms.ticket_id, stage text, error text, t
 	AS 'MODULE_PATHNAME', 'oms_stage_failed' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.stage_failed(oms.ticket_id, text, text, bigint, bool) IS 'an attempt went wrong: queued again after the back-off of the definition while attempts are left and it is retryable, else failed; returns the new status. OM002, OM003, OM005, OM006';
 
-CREATE FUNCTION oms.skip_stage(ticket oms.ticket_id, stage text, reason text) RETURNS void
+CREATE FUNCTION oms.skip_stage(ticket oms.ticket_id, stage text, reason text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_skip_stage' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.skip_stage(oms.ticket_id, text, text) IS 'staff finish a stage without doing it; its dependants go on. OM002, OM003, OM005';
+COMMENT ON FUNCTION oms.skip_stage(oms.ticket_id, text, text) IS 'staff finish a stage without doing it; its dependants go on; returns the new status. OM002, OM003, OM005';
 
-CREATE FUNCTION oms.retry_stage(ticket oms.ticket_id, stage text, reason text) RETURNS void
+CREATE FUNCTION oms.retry_stage(ticket oms.ticket_id, stage text, reason text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_retry_stage' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.retry_stage(oms.ticket_id, text, text) IS 'queues a failed stage again; attempts count from 1 again. OM002, OM003, OM005';
+COMMENT ON FUNCTION oms.retry_stage(oms.ticket_id, text, text) IS 'queues a failed stage again; attempts count from 1 again; returns the new status. OM002, OM003, OM005';
 
-CREATE FUNCTION oms.reassign(ticket oms.ticket_id, stage text, owner text, reason text) RETURNS void
+CREATE FUNCTION oms.reassign(ticket oms.ticket_id, stage text, owner text, reason text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_reassign' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.reassign(oms.ticket_id, text, text, text) IS 'gives a stage to another owner and queues it there; the clock runs on, attempts of a failed stage count from 1 again. OM002, OM003, OM005';
+COMMENT ON FUNCTION oms.reassign(oms.ticket_id, text, text, text) IS 'gives a stage to another owner and queues it there; the clock runs on, attempts of a failed stage count from 1 again; returns the new status. OM002, OM003, OM005';
 
 CREATE FUNCTION oms.escalate(ticket oms.ticket_id, stage text, reason text, reassign_to text DEFAULT NULL) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_escalate' LANGUAGE C VOLATILE;
@@ -844,37 +844,37 @@ COMMENT ON FUNCTION oms.escalate(oms.ticket_id, text, text, text) IS 'records an
 -- api: people
 --------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION oms.start_stage(ticket oms.ticket_id, stage text) RETURNS void
+CREATE FUNCTION oms.start_stage(ticket oms.ticket_id, stage text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_start_stage' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.start_stage(oms.ticket_id, text) IS 'queues a manual stage whose dependencies are finished; its conditions are not asked. OM002, OM003, OM005';
+COMMENT ON FUNCTION oms.start_stage(oms.ticket_id, text) IS 'queues a manual stage whose dependencies are finished; its conditions are not asked; returns the new status. OM002, OM003, OM005';
 
-CREATE FUNCTION oms.assign(ticket oms.ticket_id, stage text, worker text, note text DEFAULT NULL) RETURNS void
+CREATE FUNCTION oms.assign(ticket oms.ticket_id, stage text, worker text, note text DEFAULT NULL) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_assign' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.assign(oms.ticket_id, text, text, text) IS 'gives a queued stage, or one that somebody else has, to a worker, without a lease; the old token is void. OM002, OM003, OM005, 22023 the worker is away, 42501 the workflow wants another person (notSameAs)';
+COMMENT ON FUNCTION oms.assign(oms.ticket_id, text, text, text) IS 'gives a queued stage, or one that somebody else has, to a worker, without a lease; the old token is void; returns the new status. OM002, OM003, OM005, 22023 the worker is away, 42501 the workflow wants another person (notSameAs)';
 
-CREATE FUNCTION oms.delegate(ticket oms.ticket_id, stage text, "to" text, note text DEFAULT NULL) RETURNS void
+CREATE FUNCTION oms.delegate(ticket oms.ticket_id, stage text, "to" text, note text DEFAULT NULL) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_delegate' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.delegate(oms.ticket_id, text, text, text) IS 'lets another worker do a stage that somebody has, until resolve() gives it back; if delegated again, it still comes back to the first. Errors as assign()';
+COMMENT ON FUNCTION oms.delegate(oms.ticket_id, text, text, text) IS 'lets another worker do a stage that somebody has, until resolve() gives it back; if delegated again, it still comes back to the first. Returns the new status. Errors as assign()';
 
-CREATE FUNCTION oms.resolve(ticket oms.ticket_id, stage text, note text DEFAULT NULL) RETURNS void
+CREATE FUNCTION oms.resolve(ticket oms.ticket_id, stage text, note text DEFAULT NULL) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_resolve_delegation' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.resolve(oms.ticket_id, text, text) IS 'gives a delegated stage back to the one who delegated it, or to who stands in; with nobody there it is queued again. OM002, OM003, OM005, 42501 the workflow wants another person (notSameAs)';
+COMMENT ON FUNCTION oms.resolve(oms.ticket_id, text, text) IS 'gives a delegated stage back to the one who delegated it, or to who stands in; with nobody there it is queued again. Returns the new status. OM002, OM003, OM005, 42501 the workflow wants another person (notSameAs)';
 
-CREATE FUNCTION oms.hold(ticket oms.ticket_id, stage text, reason text, until timestamptz DEFAULT NULL) RETURNS void
+CREATE FUNCTION oms.hold(ticket oms.ticket_id, stage text, reason text, until timestamptz DEFAULT NULL) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_hold' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.hold(oms.ticket_id, text, text, timestamptz) IS 'puts a stage on hold, or with stage NULL the whole ticket; several holds add up. reason: a code of set_hold_reason(), or free text, which stops the clock; until: ends by itself then. OM002, OM003, OM005 (also more often than the reason allows), 22023 until is not in the future';
+COMMENT ON FUNCTION oms.hold(oms.ticket_id, text, text, timestamptz) IS 'puts a stage on hold, or with stage NULL the whole ticket; several holds add up. reason: a code of set_hold_reason(), or free text, which stops the clock; until: ends by itself then. Returns the new status of the stage, or of the ticket. OM002, OM003, OM005 (also more often than the reason allows), 22023 until is not in the future';
 
-CREATE FUNCTION oms.resume(ticket oms.ticket_id, stage text, reason text DEFAULT NULL) RETURNS void
+CREATE FUNCTION oms.resume(ticket oms.ticket_id, stage text, reason text DEFAULT NULL) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_resume' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.resume(oms.ticket_id, text, text) IS 'lifts the holds of a stage, or with stage NULL those of the whole ticket; with a reason only those for it. Goes on when the last one is gone. OM002, OM003, OM005';
+COMMENT ON FUNCTION oms.resume(oms.ticket_id, text, text) IS 'lifts the holds of a stage, or with stage NULL those of the whole ticket; with a reason only those for it. Goes on when the last one is gone. Returns the new status of the stage, or of the ticket. OM002, OM003, OM005';
 
-CREATE FUNCTION oms.send_back(ticket oms.ticket_id, stage text, to_stage text, reason text) RETURNS void
+CREATE FUNCTION oms.send_back(ticket oms.ticket_id, stage text, to_stage text, reason text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_send_back' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.send_back(oms.ticket_id, text, text, text) IS 'rework: to_stage (done or skipped) is queued again as the next cycle; it, stage and everything after to_stage lose their state and wait. Other branches keep what they have. OM002, OM003, OM005';
+COMMENT ON FUNCTION oms.send_back(oms.ticket_id, text, text, text) IS 'rework: to_stage (done or skipped) is queued again as the next cycle; it, stage and everything after to_stage lose their state and wait. Other branches keep what they have. Returns the new status of stage. OM002, OM003, OM005';
 
-CREATE FUNCTION oms.reopen(ticket oms.ticket_id, stage text, reason text) RETURNS void
+CREATE FUNCTION oms.reopen(ticket oms.ticket_id, stage text, reason text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_reopen' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.reopen(oms.ticket_id, text, text) IS 'queues a done, skipped or cancelled stage again as the next cycle, also of a closed ticket; everything after it waits again, and what was cancelled with the ticket goes on. OM002, OM003, OM005';
+COMMENT ON FUNCTION oms.reopen(oms.ticket_id, text, text) IS 'queues a done, skipped or cancelled stage again as the next cycle, also of a closed ticket; everything after it waits again, and what was cancelled with the ticket goes on. Returns the new status of the ticket. OM002, OM003, OM005';
 
 CREATE FUNCTION oms.attach(ticket oms.ticket_id, name text, url text, sha256 text, stage text DEFAULT NULL,
 		public bool DEFAULT false) RETURNS void

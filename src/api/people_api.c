@@ -57,7 +57,7 @@ require_open(const OmsTicket *ticket, const char *what)
 /* ---- by hand ---- */
 
 /*
- * start_stage(ticket, stage text)
+ * start_stage(ticket, stage text) → text, the new status.
  */
 Datum
 oms_start_stage(PG_FUNCTION_ARGS)
@@ -79,9 +79,7 @@ oms_start_stage(PG_FUNCTION_ARGS)
 	if (oms_waits_for_rework(ticket, stage->no))
 		wrong_state(ticket, "start_stage", psprintf("stage \"%s\" waits for rework", def->id));
 	oms_decide_start(ticket, stage);
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return oms_call_end_stage(&call, ticket, stage);
 }
 
 /* ---- who does it ---- */
@@ -103,7 +101,7 @@ require_there(const char *worker, TimestampTz now)
 }
 
 /*
- * assign(ticket, stage text, worker text, note text)
+ * assign(ticket, stage text, worker text, note text) → text, the new status.
  */
 Datum
 oms_assign(PG_FUNCTION_ARGS)
@@ -120,13 +118,11 @@ oms_assign(PG_FUNCTION_ARGS)
 	require_there(worker, ticket->now);
 	oms_require_other_hands(ticket, stage, worker, NULL);
 	oms_decide_assign(ticket, stage, worker, note);
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return oms_call_end_stage(&call, ticket, stage);
 }
 
 /*
- * delegate(ticket, stage text, "to" text, note text)
+ * delegate(ticket, stage text, "to" text, note text) → text, the new status.
  */
 Datum
 oms_delegate(PG_FUNCTION_ARGS)
@@ -143,13 +139,11 @@ oms_delegate(PG_FUNCTION_ARGS)
 	require_there(to, ticket->now);
 	oms_require_other_hands(ticket, stage, to, NULL);
 	oms_decide_delegate(ticket, stage, to, note);
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return oms_call_end_stage(&call, ticket, stage);
 }
 
 /*
- * resolve(ticket, stage text, note text)
+ * resolve(ticket, stage text, note text) → text, the new status.
  */
 Datum
 oms_resolve_delegation(PG_FUNCTION_ARGS)
@@ -167,9 +161,7 @@ oms_resolve_delegation(PG_FUNCTION_ARGS)
 					psprintf("stage \"%s\" is not delegated", oms_graph_stage(ticket->graph, stage->no)->id));
 	oms_require_other_hands(ticket, stage, stage->delegated_by, NULL);
 	oms_decide_resolve(ticket, stage, note);
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return oms_call_end_stage(&call, ticket, stage);
 }
 
 /* ---- hold and resume ---- */
@@ -209,13 +201,14 @@ check_terms(OmsTicket *ticket, const OmsHold *terms, const OmsHoldReason *reason
 }
 
 /*
- * hold(ticket, stage text, reason text, until timestamptz); stage NULL: the whole ticket.
+ * hold(ticket, stage text, reason text, until timestamptz) → text, the new status; stage NULL: the whole ticket.
  */
 Datum
 oms_hold(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
 	OmsTicket  *ticket;
+	OmsStage   *stage = NULL;
 	OmsHold		terms;
 	OmsHoldReason reason;
 
@@ -232,16 +225,13 @@ oms_hold(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		OmsStage   *stage = oms_arg_lock_stage(fcinfo, &ticket);
-
+		stage = oms_arg_lock_stage(fcinfo, &ticket);
 		read_terms(fcinfo, &terms, &reason);
 		oms_require(ticket, stage, OMS_HOLD, NULL);
 		check_terms(ticket, &terms, &reason);
 		oms_decide_hold(ticket, stage, &terms);
 	}
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return stage == NULL ? oms_call_end_ticket(&call, ticket) : oms_call_end_stage(&call, ticket, stage);
 }
 
 static void
@@ -255,13 +245,14 @@ nothing_lifted(const OmsTicket *ticket, const char *what, const char *reason)
 }
 
 /*
- * resume(ticket, stage text, reason text)
+ * resume(ticket, stage text, reason text) → text, the new status; stage NULL: the whole ticket.
  */
 Datum
 oms_resume(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
 	OmsTicket  *ticket;
+	OmsStage   *stage = NULL;
 	char	   *reason = oms_arg_note_or_null(fcinfo, 2, "reason");
 
 	oms_call_begin(&call, "oms.resume()");
@@ -277,21 +268,18 @@ oms_resume(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		OmsStage   *stage = oms_arg_lock_stage(fcinfo, &ticket);
-
+		stage = oms_arg_lock_stage(fcinfo, &ticket);
 		oms_require(ticket, stage, OMS_RESUME, NULL);
 		if (oms_decide_resume(ticket, stage, reason) == 0)
 			nothing_lifted(ticket, psprintf("stage \"%s\"", oms_graph_stage(ticket->graph, stage->no)->id), reason);
 	}
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return stage == NULL ? oms_call_end_ticket(&call, ticket) : oms_call_end_stage(&call, ticket, stage);
 }
 
 /* ---- going back ---- */
 
 /*
- * send_back(ticket, stage text, to_stage text, reason text)
+ * send_back(ticket, stage text, to_stage text, reason text) → text, the new status of stage.
  */
 Datum
 oms_send_back(PG_FUNCTION_ARGS)
@@ -315,13 +303,11 @@ oms_send_back(PG_FUNCTION_ARGS)
 							 oms_graph_stage(ticket->graph, stage->no)->id));
 	oms_store_stages(ticket);
 	oms_decide_send_back(ticket, stage, to_stage, reason);
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return oms_call_end_stage(&call, ticket, stage);
 }
 
 /*
- * reopen(ticket, stage text, reason text)
+ * reopen(ticket, stage text, reason text) → text, the new status of the ticket.
  */
 Datum
 oms_reopen(PG_FUNCTION_ARGS)
@@ -336,9 +322,7 @@ oms_reopen(PG_FUNCTION_ARGS)
 	oms_require(ticket, stage, OMS_REOPEN, NULL);
 	oms_store_stages(ticket);
 	oms_decide_reopen(ticket, stage, reason);
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return oms_call_end_ticket(&call, ticket);
 }
 
 /* ---- documents ---- */

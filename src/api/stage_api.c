@@ -202,7 +202,7 @@ oms_heartbeat(PG_FUNCTION_ARGS)
 }
 
 /*
- * release(ticket, stage text, note text, token bigint)
+ * release(ticket, stage text, note text, token bigint) → text, the new status.
  */
 Datum
 oms_release(PG_FUNCTION_ARGS)
@@ -217,9 +217,7 @@ oms_release(PG_FUNCTION_ARGS)
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_RELEASE, PG_ARGISNULL(3) ? NULL : &token);
 	oms_decide_release(ticket, stage, note);
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return oms_call_end_stage(&call, ticket, stage);
 }
 
 /* ---- finishing ---- */
@@ -681,15 +679,13 @@ oms_stage_failed(PG_FUNCTION_ARGS)
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_FAIL, PG_ARGISNULL(3) ? NULL : &token);
 	oms_decide_fail(ticket, stage, error, PG_GETARG_BOOL(4));
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_TEXT_P(cstring_to_text(oms_stage_status_name(stage->status)));
+	return oms_call_end_stage(&call, ticket, stage);
 }
 
 /* ---- staff ---- */
 
 /*
- * skip_stage(ticket, stage text, reason text)
+ * skip_stage(ticket, stage text, reason text) → text, the new status.
  */
 Datum
 oms_skip_stage(PG_FUNCTION_ARGS)
@@ -703,13 +699,11 @@ oms_skip_stage(PG_FUNCTION_ARGS)
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_SKIP, NULL);
 	oms_decide_skip(ticket, stage, reason);
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return oms_call_end_stage(&call, ticket, stage);
 }
 
 /*
- * retry_stage(ticket, stage text, reason text)
+ * retry_stage(ticket, stage text, reason text) → text, the new status.
  */
 Datum
 oms_retry_stage(PG_FUNCTION_ARGS)
@@ -723,13 +717,11 @@ oms_retry_stage(PG_FUNCTION_ARGS)
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_RETRY, NULL);
 	oms_decide_retry(ticket, stage, reason);
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return oms_call_end_stage(&call, ticket, stage);
 }
 
 /*
- * reassign(ticket, stage text, owner text, reason text)
+ * reassign(ticket, stage text, owner text, reason text) → text, the new status.
  */
 Datum
 oms_reassign(PG_FUNCTION_ARGS)
@@ -744,9 +736,7 @@ oms_reassign(PG_FUNCTION_ARGS)
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_REASSIGN, NULL);
 	oms_decide_reassign(ticket, stage, owner, reason);
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return oms_call_end_stage(&call, ticket, stage);
 }
 
 /*

@@ -275,7 +275,7 @@ oms_open_tickets(PG_FUNCTION_ARGS)
 /* ---- the whole ticket ---- */
 
 /*
- * cancel_ticket(ticket, reason text)
+ * cancel_ticket(ticket, reason text) → text, the new status of the ticket.
  */
 Datum
 oms_cancel_ticket(PG_FUNCTION_ARGS)
@@ -296,9 +296,7 @@ oms_cancel_ticket(PG_FUNCTION_ARGS)
 				 errmsg("cancel_ticket is not possible for ticket %s: the ticket is %s",
 						oms_ticket_id_to_text(id, number), oms_ticket_status_name(ticket->status))));
 	oms_decide_cancel(ticket, reason);
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
+	return oms_call_end_ticket(&call, ticket);
 }
 
 /*

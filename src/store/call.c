@@ -7,11 +7,14 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
+#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 
+#include "engine/lifecycle.h"
 #include "store/call.h"
+#include "store/store.h"
 
 /*
  * Address of the client as the server sees it; does not change while the backend lives.
@@ -74,6 +77,28 @@ oms_call_end(OmsCall *call)
 {
 	PopActiveSnapshot();
 	CommandCounterIncrement();
+}
+
+/*
+ * Apply what was decided and end the call; returns the new status of the ticket, as text for the caller.
+ */
+Datum
+oms_call_end_ticket(OmsCall *call, OmsTicket *ticket)
+{
+	oms_store_apply(ticket, &call->actor);
+	oms_call_end(call);
+	return CStringGetTextDatum(oms_ticket_status_name(ticket->status));
+}
+
+/*
+ * The same for a change of one stage: its new status.
+ */
+Datum
+oms_call_end_stage(OmsCall *call, OmsTicket *ticket, const OmsStage *stage)
+{
+	oms_store_apply(ticket, &call->actor);
+	oms_call_end(call);
+	return CStringGetTextDatum(oms_stage_status_name(stage->status));
 }
 
 /*

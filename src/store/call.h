@@ -15,6 +15,8 @@ typedef struct OmsCall
 
 extern void oms_call_begin(OmsCall *call, const char *function);
 extern void oms_call_end(OmsCall *call);
+extern Datum oms_call_end_ticket(OmsCall *call, OmsTicket *ticket);
+extern Datum oms_call_end_stage(OmsCall *call, OmsTicket *ticket, const OmsStage *stage);
 extern OmsDoer oms_call_doer(const OmsCall *call, bool in_person);
 
 extern void oms_look_begin(void);

@@ -1,6 +1,6 @@
-import { arg, callRows, callValue, callVoid, instant, opt, shape, ticketArg } from "./call.js";
+import { arg, callRows, callValue, instant, opt, shape, ticketArg } from "./call.js";
 import type { CallOptions } from "./connection.js";
-import type { StageStatus, TicketId } from "./types.js";
+import type { StageStatus, TicketId, TicketStatus } from "./types.js";
 import type { NotedOptions } from "./work.js";
 
 /** What {@link escalate} may be told. */
@@ -56,9 +56,14 @@ export async function escalate(ticket: TicketId, stage: string, reason: string, 
  * @param stage - which
  * @param reason - why
  * @param options - client
+ * @returns its new status
  */
-export async function skipStage(ticket: TicketId, stage: string, reason: string, options: CallOptions = {}): Promise<void> {
-  await callVoid("skip_stage", [ticketArg(ticket), arg("stage", "text", stage), arg("reason", "text", reason)], options);
+export async function skipStage(ticket: TicketId, stage: string, reason: string, options: CallOptions = {}): Promise<StageStatus> {
+  return (await callValue(
+    "skip_stage",
+    [ticketArg(ticket), arg("stage", "text", stage), arg("reason", "text", reason)],
+    options,
+  )) as StageStatus;
 }
 
 /**
@@ -68,9 +73,14 @@ export async function skipStage(ticket: TicketId, stage: string, reason: string,
  * @param stage - which
  * @param reason - why
  * @param options - client
+ * @returns its new status
  */
-export async function retryStage(ticket: TicketId, stage: string, reason: string, options: CallOptions = {}): Promise<void> {
-  await callVoid("retry_stage", [ticketArg(ticket), arg("stage", "text", stage), arg("reason", "text", reason)], options);
+export async function retryStage(ticket: TicketId, stage: string, reason: string, options: CallOptions = {}): Promise<StageStatus> {
+  return (await callValue(
+    "retry_stage",
+    [ticketArg(ticket), arg("stage", "text", stage), arg("reason", "text", reason)],
+    options,
+  )) as StageStatus;
 }
 
 /**
@@ -81,6 +91,7 @@ export async function retryStage(ticket: TicketId, stage: string, reason: string
  * @param toStage - where to do it again
  * @param reason - why
  * @param options - client
+ * @returns the new status of `stage`
  */
 export async function sendBack(
   ticket: TicketId,
@@ -88,12 +99,12 @@ export async function sendBack(
   toStage: string,
   reason: string,
   options: CallOptions = {},
-): Promise<void> {
-  await callVoid(
+): Promise<StageStatus> {
+  return (await callValue(
     "send_back",
     [ticketArg(ticket), arg("stage", "text", stage), arg("to_stage", "text", toStage), arg("reason", "text", reason)],
     options,
-  );
+  )) as StageStatus;
 }
 
 /**
@@ -103,13 +114,14 @@ export async function sendBack(
  * @param stage - which
  * @param worker - who is to do it
  * @param options - note, client
+ * @returns its new status
  */
-export async function assign(ticket: TicketId, stage: string, worker: string, options: NotedOptions = {}): Promise<void> {
-  await callVoid(
+export async function assign(ticket: TicketId, stage: string, worker: string, options: NotedOptions = {}): Promise<StageStatus> {
+  return (await callValue(
     "assign",
     [ticketArg(ticket), arg("stage", "text", stage), arg("worker", "text", worker), opt("note", "text", options.note)],
     options,
-  );
+  )) as StageStatus;
 }
 
 /**
@@ -120,6 +132,7 @@ export async function assign(ticket: TicketId, stage: string, worker: string, op
  * @param owner - who is responsible from now on
  * @param reason - why
  * @param options - client
+ * @returns its new status
  */
 export async function reassign(
   ticket: TicketId,
@@ -127,12 +140,12 @@ export async function reassign(
   owner: string,
   reason: string,
   options: CallOptions = {},
-): Promise<void> {
-  await callVoid(
+): Promise<StageStatus> {
+  return (await callValue(
     "reassign",
     [ticketArg(ticket), arg("stage", "text", stage), arg("owner", "text", owner), arg("reason", "text", reason)],
     options,
-  );
+  )) as StageStatus;
 }
 
 /**
@@ -142,13 +155,14 @@ export async function reassign(
  * @param stage - which
  * @param to - who is to do it
  * @param options - note, client
+ * @returns its new status
  */
-export async function delegate(ticket: TicketId, stage: string, to: string, options: NotedOptions = {}): Promise<void> {
-  await callVoid(
+export async function delegate(ticket: TicketId, stage: string, to: string, options: NotedOptions = {}): Promise<StageStatus> {
+  return (await callValue(
     "delegate",
     [ticketArg(ticket), arg("stage", "text", stage), arg("to", "text", to), opt("note", "text", options.note)],
     options,
-  );
+  )) as StageStatus;
 }
 
 /**
@@ -157,13 +171,14 @@ export async function delegate(ticket: TicketId, stage: string, to: string, opti
  * @param ticket - its number
  * @param stage - which
  * @param options - note, client
+ * @returns its new status
  */
-export async function resolve(ticket: TicketId, stage: string, options: NotedOptions = {}): Promise<void> {
-  await callVoid(
+export async function resolve(ticket: TicketId, stage: string, options: NotedOptions = {}): Promise<StageStatus> {
+  return (await callValue(
     "resolve",
     [ticketArg(ticket), arg("stage", "text", stage), opt("note", "text", options.note)],
     options,
-  );
+  )) as StageStatus;
 }
 
 /** What {@link hold} may be told. */
@@ -179,9 +194,15 @@ export interface HoldOptions extends CallOptions {
  * @param stage - which; null: the whole ticket
  * @param reason - a code of {@link setHoldReason}, or free text
  * @param options - until, client
+ * @returns the new status of the stage, or of the ticket
  */
-export async function hold(ticket: TicketId, stage: string | null, reason: string, options: HoldOptions = {}): Promise<void> {
-  await callVoid(
+export async function hold(
+  ticket: TicketId,
+  stage: string | null,
+  reason: string,
+  options: HoldOptions = {},
+): Promise<StageStatus | TicketStatus> {
+  return (await callValue(
     "hold",
     [
       ticketArg(ticket),
@@ -190,7 +211,7 @@ export async function hold(ticket: TicketId, stage: string | null, reason: strin
       opt("until", "timestamptz", instant(options.until)),
     ],
     options,
-  );
+  )) as StageStatus | TicketStatus;
 }
 
 /** What {@link resume} may be told. */
@@ -205,13 +226,18 @@ export interface ResumeOptions extends CallOptions {
  * @param ticket - its number
  * @param stage - which; null: the whole ticket
  * @param options - reason, client
+ * @returns the new status of the stage, or of the ticket
  */
-export async function resume(ticket: TicketId, stage: string | null, options: ResumeOptions = {}): Promise<void> {
-  await callVoid(
+export async function resume(
+  ticket: TicketId,
+  stage: string | null,
+  options: ResumeOptions = {},
+): Promise<StageStatus | TicketStatus> {
+  return (await callValue(
     "resume",
     [ticketArg(ticket), arg("stage", "text", stage), opt("reason", "text", options.reason)],
     options,
-  );
+  )) as StageStatus | TicketStatus;
 }
 
 /** Why a stage is where it is. */

@@ -232,9 +232,10 @@ export async function rotateTrackingNumber(ticket: TicketId, options: CallOption
  * @param ticket - its number
  * @param reason - why
  * @param options - client
+ * @returns the new status of the ticket
  */
-export async function cancelTicket(ticket: TicketId, reason: string, options: CallOptions = {}): Promise<void> {
-  await callVoid("cancel_ticket", [ticketArg(ticket), arg("reason", "text", reason)], options);
+export async function cancelTicket(ticket: TicketId, reason: string, options: CallOptions = {}): Promise<TicketStatus> {
+  return (await callValue("cancel_ticket", [ticketArg(ticket), arg("reason", "text", reason)], options)) as TicketStatus;
 }
 
 /**
@@ -244,9 +245,14 @@ export async function cancelTicket(ticket: TicketId, reason: string, options: Ca
  * @param stage - where to begin
  * @param reason - why
  * @param options - client
+ * @returns the new status of the ticket
  */
-export async function reopen(ticket: TicketId, stage: string, reason: string, options: CallOptions = {}): Promise<void> {
-  await callVoid("reopen", [ticketArg(ticket), arg("stage", "text", stage), arg("reason", "text", reason)], options);
+export async function reopen(ticket: TicketId, stage: string, reason: string, options: CallOptions = {}): Promise<TicketStatus> {
+  return (await callValue(
+    "reopen",
+    [ticketArg(ticket), arg("stage", "text", stage), arg("reason", "text", reason)],
+    options,
+  )) as TicketStatus;
 }
 
 /** What {@link comment} and {@link attach} may be told. */

@@ -1,4 +1,4 @@
-import { arg, callRows, callValue, callVoid, date, json, opt, seconds, shape, ticketArg } from "./call.js";
+import { arg, callRows, callValue, date, json, opt, seconds, shape, ticketArg } from "./call.js";
 import { type CallOptions, newClient } from "./connection.js";
 import { BadArgument, asOmsError } from "./errors.js";
 import type { JsonObject, StageStatus, TicketId, Token, TokenLike } from "./types.js";
@@ -98,9 +98,10 @@ export async function claimStage(ticket: TicketId, stage: string, options: Claim
  * @param ticket - its number
  * @param stage - which
  * @param options - client
+ * @returns its new status
  */
-export async function startStage(ticket: TicketId, stage: string, options: CallOptions = {}): Promise<void> {
-  await callVoid("start_stage", [ticketArg(ticket), arg("stage", "text", stage)], options);
+export async function startStage(ticket: TicketId, stage: string, options: CallOptions = {}): Promise<StageStatus> {
+  return (await callValue("start_stage", [ticketArg(ticket), arg("stage", "text", stage)], options)) as StageStatus;
 }
 
 /** What {@link heartbeat} may be told. */
@@ -157,9 +158,10 @@ export interface ReleaseOptions extends NotedOptions {
  * @param ticket - its number
  * @param stage - which
  * @param options - note, token, client
+ * @returns its new status
  */
-export async function release(ticket: TicketId, stage: string, options: ReleaseOptions = {}): Promise<void> {
-  await callVoid(
+export async function release(ticket: TicketId, stage: string, options: ReleaseOptions = {}): Promise<StageStatus> {
+  return (await callValue(
     "release",
     [
       ticketArg(ticket),
@@ -168,7 +170,7 @@ export async function release(ticket: TicketId, stage: string, options: ReleaseO
       opt("token", "bigint", tokenText(options.token)),
     ],
     options,
-  );
+  )) as StageStatus;
 }
 
 /** What {@link stageDone} may be told. */

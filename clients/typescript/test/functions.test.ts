@@ -77,16 +77,16 @@ test("a ticket from opening to its end", async () => {
   assert.deepEqual(await oms.stageDone(ticket, "check", { ok: true }, { token: claimed.token }), []);
 
   assert.deepEqual((await oms.claim("Scorer"))[0]?.inputs, { check: { ok: true } });
-  await oms.release(ticket, "score", { note: "later" });
+  assert.equal(await oms.release(ticket, "score", { note: "later" }), "queued");
   assert.equal(await oms.stageFailed(ticket, "score", "no answer", { retryable: false }), "failed");
-  await oms.retryStage(ticket, "score", "again");
+  assert.equal(await oms.retryStage(ticket, "score", "again"), "queued");
   assert.deepEqual(await oms.stageDone(ticket, "score", { score: 0.2 }), ["review"]);
 
   const token = await oms.claimStage(ticket, "review", { worker: "kim" });
   await assert.rejects(oms.claimStage(ticket, "review", { worker: "lee" }), oms.AlreadyClaimed);
   assert.deepEqual(await oms.stageDone(ticket, "review", {}, { token }), ["pay"]);
-  await oms.startStage(ticket, "visit");
-  await oms.skipStage(ticket, "visit", "not needed");
+  assert.equal(await oms.startStage(ticket, "visit"), "queued");
+  assert.equal(await oms.skipStage(ticket, "visit", "not needed"), "skipped");
   await oms.stageDone(ticket, "pay");
 
   const whole = await oms.getTicket(ticket);
@@ -101,12 +101,12 @@ test("a ticket from opening to its end", async () => {
   assert.ok(whole.stages[1].finishedAt instanceof Date && whole.history[0]?.ts instanceof Date);
   assert.equal(whole.history.at(-1)?.status, "ticket_done");
 
-  await oms.reopen(ticket, "pay", "wrong account");
+  assert.equal(await oms.reopen(ticket, "pay", "wrong account"), "open");
   assert.equal(await statusOf(ticket, "pay"), "queued");
-  await oms.sendBack(ticket, "pay", "review", "look again");
+  assert.equal(await oms.sendBack(ticket, "pay", "review", "look again"), "waiting");
   assert.equal(await statusOf(ticket, "review"), "queued");
   assert.equal(await statusOf(ticket, "pay"), "waiting");
-  await oms.cancelTicket(ticket, "withdrawn");
+  assert.equal(await oms.cancelTicket(ticket, "withdrawn"), "cancelled");
   assert.equal((await oms.getTicket(ticket)).status, "cancelled");
 });
 
@@ -142,30 +142,30 @@ test("staff: escalate, assign, reassign, delegate, hold, comment, attach", async
   assert.deepEqual(await oms.escalate(ticket, "check", "slow"), { level: 1, told: null });
   await oms.setOwner("Checker", { supervisor: "Chief" });
   assert.deepEqual(await oms.escalate(ticket, "check", "slower", { reassignTo: "Backup" }), { level: 2, told: "Chief" });
-  await oms.reassign(ticket, "check", "Team", "they know more");
-  await oms.assign(ticket, "check", "kim", { note: "please" });
-  await oms.delegate(ticket, "check", "lee", { note: "on leave" });
+  assert.equal(await oms.reassign(ticket, "check", "Team", "they know more"), "queued");
+  assert.equal(await oms.assign(ticket, "check", "kim", { note: "please" }), "in_progress");
+  assert.equal(await oms.delegate(ticket, "check", "lee", { note: "on leave" }), "in_progress");
   assert.equal((await oms.getTicket(ticket)).stages[0]?.worker, "lee");
   const [mine] = await oms.myWork("lee", { qty: 5 });
   assert.equal(mine?.ticket, ticket);
   assert.equal(mine.delegatedBy, "kim");
   assert.ok(mine.queuedAt instanceof Date);
-  await oms.resolve(ticket, "check", { note: "done with my part" });
+  assert.equal(await oms.resolve(ticket, "check", { note: "done with my part" }), "in_progress");
   assert.equal((await oms.getTicket(ticket)).stages[0]?.worker, "kim");
 
   await oms.setHoldReason("papers", { stopsClock: true, waitingOn: "applicant", maxPerTicket: 3, publicLabel: "Papers are missing" });
   await oms.hold(ticket, "check", "papers", { until: new Date(Date.now() + 3_600_000) });
-  await oms.hold(ticket, "check", "asked the lawyers");
+  assert.equal(await oms.hold(ticket, "check", "asked the lawyers"), "on_hold");
   const [why] = await oms.explain(ticket);
   assert.equal(why?.status, "on_hold");
   assert.match(why.why, /papers/);
   assert.ok(why.since instanceof Date);
-  await oms.resume(ticket, "check", { reason: "papers" });
-  await oms.resume(ticket, "check");
+  assert.equal(await oms.resume(ticket, "check", { reason: "papers" }), "on_hold");
+  assert.equal(await oms.resume(ticket, "check"), "in_progress");
   assert.equal(await statusOf(ticket, "check"), "in_progress");
-  await oms.hold(ticket, null, "audit");
+  assert.equal(await oms.hold(ticket, null, "audit"), "on_hold");
   assert.equal((await oms.getTicket(ticket)).status, "on_hold");
-  await oms.resume(ticket, null);
+  assert.equal(await oms.resume(ticket, null), "open");
 
   const segments = await oms.explainClock(ticket, "check");
   assert.ok(segments.length > 1 && segments[0]?.from instanceof Date);
