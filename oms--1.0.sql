@@ -852,7 +852,7 @@ CREATE FUNCTION oms.assign(ticket oms.ticket_id, stage text, worker text, note t
 	AS 'MODULE_PATHNAME', 'oms_assign' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.assign(oms.ticket_id, text, text, text) IS 'gives a queued stage, or one that somebody else has, to a worker, without a lease; the old token is void; returns the new status. OM002, OM003, OM005, 22023 the worker is away, 42501 the workflow wants another person (notSameAs)';
 
-CREATE FUNCTION oms.delegate(ticket oms.ticket_id, stage text, "to" text, note text DEFAULT NULL) RETURNS text
+CREATE FUNCTION oms.delegate(ticket oms.ticket_id, stage text, worker text, note text DEFAULT NULL) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_delegate' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.delegate(oms.ticket_id, text, text, text) IS 'lets another worker do a stage that somebody has, until resolve() gives it back; if delegated again, it still comes back to the first. Returns the new status. Errors as assign()';
 
@@ -886,9 +886,9 @@ CREATE FUNCTION oms.clock() RETURNS timestamptz
 COMMENT ON FUNCTION oms.clock() IS 'the time by which everything here goes: that of the server, or oms.now where a superuser has set it';
 
 CREATE FUNCTION oms.explain_clock(ticket oms.ticket_id, stage text DEFAULT NULL)
-	RETURNS TABLE ("from" timestamptz, "to" timestamptz, open_time interval, consumed interval, reason text)
+	RETURNS TABLE (starts timestamptz, ends timestamptz, open_time interval, consumed interval, reason text)
 	AS 'MODULE_PATHNAME', 'oms_explain_clock' LANGUAGE C VOLATILE ROWS 5;
-COMMENT ON FUNCTION oms.explain_clock(oms.ticket_id, text) IS 'the pieces that the clock of a stage in its current cycle (stage NULL: of the ticket) is made of, up to now: from, to, the open time in it, the sum so far, and why it ran or stood. No rows without a clock. OM002, OM003';
+COMMENT ON FUNCTION oms.explain_clock(oms.ticket_id, text) IS 'the pieces that the clock of a stage in its current cycle (stage NULL: of the ticket) is made of, up to now: starts, ends, the open time in it, the sum so far, and why it ran or stood. No rows without a clock. OM002, OM003';
 
 -- One row per stage that is not finished.
 CREATE FUNCTION oms.explain(ticket oms.ticket_id)
@@ -997,9 +997,9 @@ CREATE FUNCTION oms.set_hold_reason(code text, stops_clock bool DEFAULT true, wa
 	AS 'MODULE_PATHNAME', 'oms_set_hold_reason' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.set_hold_reason(text, bool, text, int, text) IS 'registers or changes a reason for hold(). waiting_on: applicant (who is told "action needed") or anybody else; max_per_ticket: NULL any number; public_label: what the applicant is told. Holds keep what was registered when they began. 22023';
 
-CREATE FUNCTION oms.set_absence(person text, "from" timestamptz, "to" timestamptz, delegate text DEFAULT NULL) RETURNS void
+CREATE FUNCTION oms.set_absence(person text, starts timestamptz, ends timestamptz, delegate text DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_set_absence' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a person (an owner or a member of one) is away in [from, to) and gets no new work; delegate stands in. Takes the place of the one that begins then, and of the parts of others that it overlaps. 22023';
+COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a person (an owner or a member of one) is away in [starts, ends) and gets no new work; delegate stands in. Takes the place of the one that begins then, and of the parts of others that it overlaps. 22023';
 
 CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;
@@ -1265,9 +1265,9 @@ CREATE FUNCTION oms.calendar_problem(calendar text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_calendar_problem' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION oms.calendar_problem(text) IS 'why this server cannot read the current version of a calendar, such as an unknown time zone; NULL: it can. 22023 for an unknown calendar or NULL';
 
-CREATE FUNCTION oms.business_time(calendar text, "from" timestamptz, "to" timestamptz) RETURNS interval
+CREATE FUNCTION oms.business_time(calendar text, starts timestamptz, ends timestamptz) RETURNS interval
 	AS 'MODULE_PATHNAME', 'oms_business_time' LANGUAGE C STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION oms.business_time(text, timestamptz, timestamptz) IS 'open time of a calendar between two instants, as it really passes, in hours and smaller; 0 if to is not later. 22023 for an unknown calendar, infinity or NULL; 55000 for one that this server cannot read';
+COMMENT ON FUNCTION oms.business_time(text, timestamptz, timestamptz) IS 'open time of a calendar between two instants, as it really passes, in hours and smaller; 0 if ends is not later. 22023 for an unknown calendar, infinity or NULL; 55000 for one that this server cannot read';
 
 CREATE FUNCTION oms.business_add(calendar text, start timestamptz, mins int) RETURNS timestamptz
 	AS 'MODULE_PATHNAME', 'oms_business_add' LANGUAGE C STABLE PARALLEL SAFE;
@@ -1720,23 +1720,23 @@ CREATE FUNCTION oms.report_pack(since bigint, before bigint, after oms.ticket_id
 COMMENT ON FUNCTION oms.report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id) IS 'for roll-ups: cells of the cycles finished by transactions in [since, before), or of the tickets in (after, upto]; both NULL: of all';
 
 -- A period as full units, which the roll-up has, and two ends.  Without a roll-up all of it is the middle.
-CREATE FUNCTION oms.report_period("from" timestamptz, "to" timestamptz, unit interval)
-	RETURNS TABLE (rolled bool, begins timestamptz, low timestamptz, high timestamptz, ends timestamptz)
+CREATE FUNCTION oms.report_period(starts timestamptz, ends timestamptz, unit interval)
+	RETURNS TABLE (rolled bool, bottom timestamptz, low timestamptz, high timestamptz, top timestamptz)
 	LANGUAGE sql STABLE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-		SELECT p.rolled, p.begins, m.low,
-			CASE WHEN p.rolled THEN GREATEST(oms.report_unit(report_period.unit, p.ends), m.low) ELSE p.ends END, p.ends
+		SELECT p.rolled, p.bottom, m.low,
+			CASE WHEN p.rolled THEN GREATEST(oms.report_unit(report_period.unit, p.top), m.low) ELSE p.top END, p.top
 		FROM (
 			SELECT EXISTS (SELECT FROM oms.rollup_state AS r WHERE r.horizon IS NOT NULL) AS rolled,
-				COALESCE(report_period."from", '-infinity') AS begins, COALESCE(report_period."to", 'infinity') AS ends
+				COALESCE(report_period.starts, '-infinity') AS bottom, COALESCE(report_period.ends, 'infinity') AS top
 		) AS p
 		CROSS JOIN LATERAL (
-			SELECT CASE WHEN p.rolled THEN LEAST(oms.report_unit(report_period.unit, p.begins
-				+ report_period.unit - '1 microsecond'::interval), p.ends) ELSE p.begins END AS low
+			SELECT CASE WHEN p.rolled THEN LEAST(oms.report_unit(report_period.unit, p.bottom
+				+ report_period.unit - '1 microsecond'::interval), p.top) ELSE p.bottom END AS low
 		) AS m;
 	$$;
-COMMENT ON FUNCTION oms.report_period(timestamptz, timestamptz, interval) IS 'for the reports: [begins, low) and [high, ends) are looked up, [low, high) is rolled up';
+COMMENT ON FUNCTION oms.report_period(timestamptz, timestamptz, interval) IS 'for the reports: [bottom, low) and [high, top) are looked up, [low, high) is rolled up';
 
 -- What was finished since the last roll-up; without one, everything.
 CREATE FUNCTION oms.report_new() RETURNS SETOF oms.report_done
@@ -1751,26 +1751,26 @@ CREATE FUNCTION oms.report_new() RETURNS SETOF oms.report_done
 	$$;
 COMMENT ON FUNCTION oms.report_new() IS 'for the reports: finished cycles that are not rolled up';
 
-CREATE FUNCTION oms.report_between("from" timestamptz, "to" timestamptz) RETURNS SETOF oms.report_done
+CREATE FUNCTION oms.report_between(starts timestamptz, ends timestamptz) RETURNS SETOF oms.report_done
 	LANGUAGE sql STABLE ROWS 1000
 	SET search_path = pg_catalog, pg_temp SET jit = off
 	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 	AS $$
 		SELECT d.* FROM oms.report_done AS d
-		WHERE d.finished_at >= report_between."from" AND d.finished_at < report_between."to";
+		WHERE d.finished_at >= report_between.starts AND d.finished_at < report_between.ends;
 	$$;
 COMMENT ON FUNCTION oms.report_between(timestamptz, timestamptz) IS 'for the reports: cycles finished in a short time, by the index';
 
 -- What was finished in a period and is not to be had from the roll-up.
-CREATE FUNCTION oms.report_looked_up("from" timestamptz, "to" timestamptz, unit interval) RETURNS SETOF oms.report_done
+CREATE FUNCTION oms.report_looked_up(starts timestamptz, ends timestamptz, unit interval) RETURNS SETOF oms.report_done
 	LANGUAGE sql STABLE ROWS 1000
 	SET search_path = pg_catalog, pg_temp SET jit = off
 	AS $$
-		SELECT d.* FROM oms.report_period(report_looked_up."from", report_looked_up."to", report_looked_up.unit) AS p
+		SELECT d.* FROM oms.report_period(report_looked_up.starts, report_looked_up.ends, report_looked_up.unit) AS p
 		JOIN oms.report_new() AS d ON d.finished_at >= p.low AND d.finished_at < p.high
 		UNION ALL
-		SELECT d.* FROM oms.report_period(report_looked_up."from", report_looked_up."to", report_looked_up.unit) AS p
-		CROSS JOIN LATERAL (VALUES (p.begins, p.low), (p.high, p.ends)) AS e (begins, ends)
+		SELECT d.* FROM oms.report_period(report_looked_up.starts, report_looked_up.ends, report_looked_up.unit) AS p
+		CROSS JOIN LATERAL (VALUES (p.bottom, p.low), (p.high, p.top)) AS e (begins, ends)
 		CROSS JOIN LATERAL oms.report_between(e.begins, e.ends) AS d
 		WHERE e.begins < e.ends;
 	$$;
@@ -1778,7 +1778,7 @@ COMMENT ON FUNCTION oms.report_looked_up(timestamptz, timestamptz, interval) IS 
 
 -- These two have no settings of their own, so that they become part of the report that asks.
 
-CREATE FUNCTION oms.report_finished("from" timestamptz, "to" timestamptz, kind "char", unit interval)
+CREATE FUNCTION oms.report_finished(starts timestamptz, ends timestamptz, kind "char", unit interval)
 	RETURNS TABLE (at timestamptz, workflow_id int, stage_no smallint, owner text, finished int, again int, met int, breached int,
 		wait_us bigint, work_us bigint, hold_us bigint, rework_us bigint, ratios int[])
 	LANGUAGE sql STABLE
@@ -1787,9 +1787,9 @@ CREATE FUNCTION oms.report_finished("from" timestamptz, "to" timestamptz, kind "
 			r.wait_us, r.work_us, r.hold_us, r.rework_us, r.ratios
 		FROM oms.rollup AS r
 		WHERE r.kind = report_finished.kind
-			AND r.at >= (SELECT p.low FROM oms.report_period(report_finished."from", report_finished."to", report_finished.unit) AS p)
+			AND r.at >= (SELECT p.low FROM oms.report_period(report_finished.starts, report_finished.ends, report_finished.unit) AS p)
 			AND r.at < (SELECT CASE WHEN p.rolled THEN p.high ELSE '-infinity' END
-				FROM oms.report_period(report_finished."from", report_finished."to", report_finished.unit) AS p)
+				FROM oms.report_period(report_finished.starts, report_finished.ends, report_finished.unit) AS p)
 		UNION ALL
 		SELECT oms.report_unit(report_finished.unit, d.finished_at), d.workflow_id, d.stage_no, d.owner, count(*)::int,
 			(count(*) FILTER (WHERE d.cycle > 1))::int,
@@ -1799,35 +1799,35 @@ CREATE FUNCTION oms.report_finished("from" timestamptz, "to" timestamptz, kind "
 			COALESCE(sum(d.hold_us) FILTER (WHERE d.cycle = 1), 0)::bigint,
 			COALESCE(sum(d.wait_us + d.work_us + d.hold_us) FILTER (WHERE d.cycle > 1), 0)::bigint,
 			oms.report_ratios(d.ratio)
-		FROM oms.report_looked_up(report_finished."from", report_finished."to", report_finished.unit) AS d
+		FROM oms.report_looked_up(report_finished.starts, report_finished.ends, report_finished.unit) AS d
 		GROUP BY 1, d.workflow_id, d.stage_no, d.owner;
 	END;
 COMMENT ON FUNCTION oms.report_finished(timestamptz, timestamptz, "char", interval) IS 'for the reports: all cells of what was finished in a period';
 
-CREATE FUNCTION oms.report_due("from" timestamptz, "to" timestamptz)
+CREATE FUNCTION oms.report_due(starts timestamptz, ends timestamptz)
 	RETURNS TABLE (workflow_id int, stage_no smallint, met bigint, breached bigint)
 	LANGUAGE sql STABLE
 	BEGIN ATOMIC
 		SELECT r.workflow_id, r.stage_no, r.met::bigint, r.breached::bigint
 		FROM oms.rollup AS r
 		WHERE r.kind = 'd'
-			AND r.at >= (SELECT p.low FROM oms.report_period(report_due."from", report_due."to", '6 hours') AS p)
+			AND r.at >= (SELECT p.low FROM oms.report_period(report_due.starts, report_due.ends, '6 hours') AS p)
 			AND r.at < (SELECT CASE WHEN p.rolled THEN p.high ELSE '-infinity' END
-				FROM oms.report_period(report_due."from", report_due."to", '6 hours') AS p)
+				FROM oms.report_period(report_due.starts, report_due.ends, '6 hours') AS p)
 		UNION ALL
 		SELECT r.workflow_id, r.stage_no,
 			(SELECT count(*) FROM unnest(r.met_due) AS u (due)
-				WHERE (u.due >= p.begins AND u.due < p.low) OR (u.due >= p.high AND u.due < p.ends)),
+				WHERE (u.due >= p.bottom AND u.due < p.low) OR (u.due >= p.high AND u.due < p.top)),
 			(SELECT count(*) FROM unnest(r.breached_due) AS u (due)
-				WHERE (u.due >= p.begins AND u.due < p.low) OR (u.due >= p.high AND u.due < p.ends))
-		FROM oms.report_period(report_due."from", report_due."to", '6 hours') AS p
-		CROSS JOIN LATERAL (VALUES (p.begins, p.low), (p.high, p.ends)) AS h (begins, ends)
+				WHERE (u.due >= p.bottom AND u.due < p.low) OR (u.due >= p.high AND u.due < p.top))
+		FROM oms.report_period(report_due.starts, report_due.ends, '6 hours') AS p
+		CROSS JOIN LATERAL (VALUES (p.bottom, p.low), (p.high, p.top)) AS h (begins, ends)
 		JOIN oms.rollup AS r ON r.kind = 'd' AND r.at = oms.report_unit('6 hours', h.begins)
-		WHERE h.begins < h.ends AND (h.begins = p.begins OR oms.report_unit('6 hours', p.begins) <> r.at)
+		WHERE h.begins < h.ends AND (h.begins = p.bottom OR oms.report_unit('6 hours', p.bottom) <> r.at)
 		UNION ALL
 		SELECT d.workflow_id, d.stage_no, d.met::int::bigint, d.breached::int::bigint
 		FROM oms.report_new() AS d
-		WHERE d.due_at >= COALESCE(report_due."from", '-infinity') AND d.due_at < COALESCE(report_due."to", 'infinity');
+		WHERE d.due_at >= COALESCE(report_due.starts, '-infinity') AND d.due_at < COALESCE(report_due.ends, 'infinity');
 	END;
 COMMENT ON FUNCTION oms.report_due(timestamptz, timestamptz) IS 'for the reports: finished cycles that were due in a period';
 
@@ -1999,7 +1999,7 @@ COMMENT ON FUNCTION oms.at_risk(interval) IS 'running clocks that are due from n
 
 -- ---- periods ----
 
-CREATE FUNCTION oms.sla_report("from" timestamptz, "to" timestamptz, workflow text DEFAULT NULL)
+CREATE FUNCTION oms.sla_report(starts timestamptz, ends timestamptz, workflow text DEFAULT NULL)
 	RETURNS TABLE (workflow text, stage text, finished bigint, met bigint, breached bigint, completed_rate float8,
 		due bigint, due_breached bigint, due_rate float8, open bigint, open_overdue bigint, open_rate float8,
 		p50 float8, p90 float8, p99 float8, wait interval, work interval, hold interval, rework interval, reworked bigint)
@@ -2011,18 +2011,18 @@ CREATE FUNCTION oms.sla_report("from" timestamptz, "to" timestamptz, workflow te
 				sum(f.breached) AS breached, sum(f.wait_us) AS wait_us, sum(f.work_us) AS work_us, sum(f.hold_us) AS hold_us,
 				sum(f.rework_us) AS rework_us, 0 AS due, 0 AS due_breached, 0 AS open, 0 AS open_overdue,
 				oms.report_ratios(f.ratios) AS ratios
-			FROM oms.report_finished(sla_report."from", sla_report."to", 'f', '1 hour') AS f
+			FROM oms.report_finished(sla_report.starts, sla_report.ends, 'f', '1 hour') AS f
 			GROUP BY f.workflow_id, f.stage_no
 			UNION ALL
 			SELECT d.workflow_id, d.stage_no, 0, 0, 0, 0, 0, 0, 0, 0, sum(d.met) + sum(d.breached), sum(d.breached), 0, 0, NULL
-			FROM oms.report_due(sla_report."from", sla_report."to") AS d
+			FROM oms.report_due(sla_report.starts, sla_report.ends) AS d
 			GROUP BY d.workflow_id, d.stage_no
 			UNION ALL
 			SELECT o.workflow_id, o.stage_no, 0, 0, 0, 0, 0, 0, 0, 0,
-				count(*) FILTER (WHERE o.overdue AND o.due_at >= COALESCE(sla_report."from", '-infinity')
-					AND o.due_at < COALESCE(sla_report."to", 'infinity')),
-				count(*) FILTER (WHERE o.overdue AND o.due_at >= COALESCE(sla_report."from", '-infinity')
-					AND o.due_at < COALESCE(sla_report."to", 'infinity')),
+				count(*) FILTER (WHERE o.overdue AND o.due_at >= COALESCE(sla_report.starts, '-infinity')
+					AND o.due_at < COALESCE(sla_report.ends, 'infinity')),
+				count(*) FILTER (WHERE o.overdue AND o.due_at >= COALESCE(sla_report.starts, '-infinity')
+					AND o.due_at < COALESCE(sla_report.ends, 'infinity')),
 				count(*), count(*) FILTER (WHERE o.overdue), NULL
 			FROM oms.report_open AS o
 			WHERE o.clocked
@@ -2053,13 +2053,13 @@ CREATE FUNCTION oms.sla_report("from" timestamptz, "to" timestamptz, workflow te
 		FROM total AS t
 		ORDER BY t.workflow NULLS FIRST, t.depth DESC, t.stage_no, t.stage;
 	$$;
-COMMENT ON FUNCTION oms.sla_report(timestamptz, timestamptz, text) IS 'how time limits were kept, by what was finished in [from, to), by what was due then, and of what is open now; a row for everything (workflow and stage NULL), for each workflow (stage NULL) and each stage. NULL: without that end; workflow NULL: all. docs/guides/reports.md has the columns';
+COMMENT ON FUNCTION oms.sla_report(timestamptz, timestamptz, text) IS 'how time limits were kept, by what was finished in [starts, ends), by what was due then, and of what is open now; a row for everything (workflow and stage NULL), for each workflow (stage NULL) and each stage. NULL: without that end; workflow NULL: all. docs/guides/reports.md has the columns';
 
 CREATE FUNCTION oms.report_way(by text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_report_way' LANGUAGE C IMMUTABLE;
 COMMENT ON FUNCTION oms.report_way(text) IS 'for oms.heat_map(): by itself; 22023 if there is no such heat-map';
 
-CREATE FUNCTION oms.heat_map("from" timestamptz, "to" timestamptz, by text DEFAULT 'stage')
+CREATE FUNCTION oms.heat_map(starts timestamptz, ends timestamptz, by text DEFAULT 'stage')
 	RETURNS TABLE (workflow text, y text, x text, n bigint, value float8, p50 float8, breach_rate float8)
 	LANGUAGE sql STABLE SECURITY DEFINER ROWS 100
 	SET search_path = pg_catalog, pg_temp SET jit = off
@@ -2067,19 +2067,19 @@ CREATE FUNCTION oms.heat_map("from" timestamptz, "to" timestamptz, by text DEFAU
 		WITH part AS MATERIALIZED (
 			SELECT f.workflow_id, f.stage_no, '' COLLATE "C" AS owner, date_trunc('week', f.at) AS week, 0 AS weekday, 0 AS hour,
 				sum(f.met) AS met, sum(f.breached) AS breached, oms.report_ratios(f.ratios) AS ratios
-			FROM oms.report_finished(heat_map."from", heat_map."to", 'f', '1 hour') AS f
+			FROM oms.report_finished(heat_map.starts, heat_map.ends, 'f', '1 hour') AS f
 			WHERE oms.report_way(heat_map.by) = 'stage'
 			GROUP BY f.workflow_id, f.stage_no, date_trunc('week', f.at)
 			UNION ALL
 			SELECT NULL, 0, '', NULL, EXTRACT(isodow FROM f.at)::int, EXTRACT(hour FROM f.at)::int,
 				sum(f.met), sum(f.breached), oms.report_ratios(f.ratios)
-			FROM oms.report_finished(heat_map."from", heat_map."to", 'f', '1 hour') AS f
+			FROM oms.report_finished(heat_map.starts, heat_map.ends, 'f', '1 hour') AS f
 			WHERE heat_map.by = 'weekday'
 			GROUP BY EXTRACT(isodow FROM f.at), EXTRACT(hour FROM f.at)
 			UNION ALL
 			SELECT NULL, 0, f.owner, date_trunc('week', f.at, 'UTC') AT TIME ZONE 'UTC' AT TIME ZONE current_setting('TimeZone'), 0, 0,
 				sum(f.met), sum(f.breached), oms.report_ratios(f.ratios)
-			FROM oms.report_finished(heat_map."from", heat_map."to", 'o', '6 hours') AS f
+			FROM oms.report_finished(heat_map.starts, heat_map.ends, 'o', '6 hours') AS f
 			WHERE heat_map.by = 'owner'
 			GROUP BY f.owner, date_trunc('week', f.at, 'UTC')
 		), cell AS (
@@ -2100,9 +2100,9 @@ CREATE FUNCTION oms.heat_map("from" timestamptz, "to" timestamptz, by text DEFAU
 		WHERE c.n > 0
 		ORDER BY c.workflow, c.weekday, c.stage_no, c.y, c.x;
 	$$;
-COMMENT ON FUNCTION oms.heat_map(timestamptz, timestamptz, text) IS 'where limits get tight, of what was finished in [from, to): value is p90 of consumed time / limit. by stage: y stage, x ISO week; weekday: y day of the week, x hour, when it was finished; owner: y owner, x ISO week. In the time zone of the session, owner in UTC. Cells with n under 5 show no figures. 22023 for another by';
+COMMENT ON FUNCTION oms.heat_map(timestamptz, timestamptz, text) IS 'where limits get tight, of what was finished in [starts, ends): value is p90 of consumed time / limit. by stage: y stage, x ISO week; weekday: y day of the week, x hour, when it was finished; owner: y owner, x ISO week. In the time zone of the session, owner in UTC. Cells with n under 5 show no figures. 22023 for another by';
 
-CREATE FUNCTION oms.bottlenecks("from" timestamptz, "to" timestamptz, workflow text DEFAULT NULL)
+CREATE FUNCTION oms.bottlenecks(starts timestamptz, ends timestamptz, workflow text DEFAULT NULL)
 	RETURNS TABLE (workflow text, stage text, finished bigint, total interval, share float8, mean interval,
 		wait interval, work interval, hold interval, rework interval, breached bigint, breach_share float8,
 		open bigint, days_to_clear float8)
@@ -2113,7 +2113,7 @@ CREATE FUNCTION oms.bottlenecks("from" timestamptz, "to" timestamptz, workflow t
 			SELECT f.workflow_id, f.stage_no, sum(f.finished) AS finished, sum(f.breached) AS breached, sum(f.wait_us) AS wait_us,
 				sum(f.work_us) AS work_us, sum(f.hold_us) AS hold_us, sum(f.rework_us) AS rework_us, 0 AS open,
 				min(f.at) AS first_at
-			FROM oms.report_finished(bottlenecks."from", bottlenecks."to", 'f', '1 hour') AS f
+			FROM oms.report_finished(bottlenecks.starts, bottlenecks.ends, 'f', '1 hour') AS f
 			GROUP BY f.workflow_id, f.stage_no
 			UNION ALL
 			SELECT o.workflow_id, o.stage_no, 0, 0, 0, 0, 0, 0, count(*), NULL
@@ -2130,8 +2130,8 @@ CREATE FUNCTION oms.bottlenecks("from" timestamptz, "to" timestamptz, workflow t
 			GROUP BY w.name, g.stage
 		), days AS (
 			SELECT CASE WHEN b.begins < b.ends THEN EXTRACT(epoch FROM b.ends - b.begins) / 86400 END AS days
-			FROM (SELECT LEAST(COALESCE(bottlenecks."to", 'infinity'), oms.clock()) AS ends,
-				COALESCE(NULLIF(bottlenecks."from", '-infinity'), (SELECT min(p.first_at) FROM part AS p)) AS begins) AS b
+			FROM (SELECT LEAST(COALESCE(bottlenecks.ends, 'infinity'), oms.clock()) AS ends,
+				COALESCE(NULLIF(bottlenecks.starts, '-infinity'), (SELECT min(p.first_at) FROM part AS p)) AS begins) AS b
 		)
 		SELECT s.workflow, s.stage, s.finished::bigint, s.total_us::float8 * '1 microsecond'::interval,
 			round(s.total_us / NULLIF(sum(s.total_us) OVER (), 0), 4)::float8,
@@ -2144,7 +2144,7 @@ CREATE FUNCTION oms.bottlenecks("from" timestamptz, "to" timestamptz, workflow t
 		CROSS JOIN days AS d
 		ORDER BY s.total_us DESC, s.workflow, s.stage;
 	$$;
-COMMENT ON FUNCTION oms.bottlenecks(timestamptz, timestamptz, text) IS 'where the time of what was finished in [from, to) went, the stage with the most first, and how much is open there now. Time on the wall; NULL: without that end; workflow NULL: all. docs/guides/reports.md has the columns';
+COMMENT ON FUNCTION oms.bottlenecks(timestamptz, timestamptz, text) IS 'where the time of what was finished in [starts, ends) went, the stage with the most first, and how much is open there now. Time on the wall; NULL: without that end; workflow NULL: all. docs/guides/reports.md has the columns';
 
 CREATE FUNCTION oms.roll_up(everything bool DEFAULT false) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'oms_roll_up' LANGUAGE C VOLATILE;

@@ -8,13 +8,13 @@ SET intervalstyle = 'postgres';
 \pset null -
 
 -- What a report says of each workflow and stage, worked out from the rows: no roll-up, no histogram.
-CREATE FUNCTION pg_temp.direct("from" timestamptz, "to" timestamptz) RETURNS TABLE (workflow text, stage text, finished bigint,
+CREATE FUNCTION pg_temp.direct(starts timestamptz, ends timestamptz) RETURNS TABLE (workflow text, stage text, finished bigint,
   met bigint, breached bigint, due bigint, due_breached bigint, open bigint, open_overdue bigint, p float8[], total interval,
   rework interval, reworked bigint) LANGUAGE sql AS $$
   WITH cycle AS (
     SELECT * FROM oms.stage_state UNION ALL SELECT * FROM oms.stage_past
   ), c AS (
-    SELECT w.name, g.stage, c.*, c.finished_at >= "from" AND c.finished_at < "to" AS inside,
+    SELECT w.name, g.stage, c.*, c.finished_at >= starts AND c.finished_at < ends AS inside,
       c.status IN ('q', 'p', 'h', 'f') AND now_row AS is_open,
       c.breached_at IS NOT NULL OR (c.running_since IS NOT NULL AND c.due_at < oms.clock()) AS late
     FROM (SELECT true AS now_row, s.* FROM oms.stage_state AS s UNION ALL SELECT false, s.* FROM oms.stage_past AS s) AS c
@@ -25,9 +25,9 @@ CREATE FUNCTION pg_temp.direct("from" timestamptz, "to" timestamptz) RETURNS TAB
   SELECT name, stage, count(*) FILTER (WHERE status = 'd' AND inside),
     count(*) FILTER (WHERE status = 'd' AND inside AND limit_us >= 0 AND breached_at IS NULL),
     count(*) FILTER (WHERE status = 'd' AND inside AND limit_us >= 0 AND breached_at IS NOT NULL),
-    count(*) FILTER (WHERE (status = 'd' OR is_open AND late) AND limit_us >= 0 AND due_at >= "from" AND due_at < "to"),
+    count(*) FILTER (WHERE (status = 'd' OR is_open AND late) AND limit_us >= 0 AND due_at >= starts AND due_at < ends),
     count(*) FILTER (WHERE (status = 'd' AND breached_at IS NOT NULL OR is_open AND late) AND limit_us >= 0
-      AND due_at >= "from" AND due_at < "to"),
+      AND due_at >= starts AND due_at < ends),
     count(*) FILTER (WHERE is_open AND limit_us >= 0), count(*) FILTER (WHERE is_open AND late AND limit_us >= 0),
     percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY (consumed_us::float8 / limit_us))
       FILTER (WHERE status = 'd' AND inside),
@@ -37,10 +37,10 @@ CREATE FUNCTION pg_temp.direct("from" timestamptz, "to" timestamptz) RETURNS TAB
   FROM c GROUP BY GROUPING SETS ((), (name), (name, stage))
 $$;
 -- What of it a report says otherwise. A percentile may be off by half a percent, and has four digits.
-CREATE FUNCTION pg_temp.differs("from" timestamptz, "to" timestamptz) RETURNS TABLE (workflow text, stage text, report text, direct text)
+CREATE FUNCTION pg_temp.differs(starts timestamptz, ends timestamptz) RETURNS TABLE (workflow text, stage text, report text, direct text)
 LANGUAGE sql AS $$
   SELECT coalesce(r.workflow, d.workflow), coalesce(r.stage, d.stage), r::text, d::text
-  FROM oms.sla_report("from", "to") AS r FULL JOIN pg_temp.direct("from", "to") AS d
+  FROM oms.sla_report(starts, ends) AS r FULL JOIN pg_temp.direct(starts, ends) AS d
     ON coalesce(r.workflow, '') = coalesce(d.workflow, '') AND coalesce(r.stage, '') = coalesce(d.stage, '')
   WHERE coalesce(greatest(r.finished, r.due, r.open, d.finished, d.due, d.open), 0) > 0
     AND ((r.finished, r.met, r.breached, r.due, r.due_breached, r.open, r.open_overdue, r.rework, r.reworked, r.wait + r.work + r.hold + r.rework)

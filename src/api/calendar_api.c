@@ -136,14 +136,14 @@ arg_instant(FunctionCallInfo fcinfo, int n, const char *what)
 }
 
 /*
- * business_time(calendar text, "from" timestamptz, "to" timestamptz) → interval without days.
+ * business_time(calendar text, starts timestamptz, ends timestamptz) → interval without days.
  */
 Datum
 oms_business_time(PG_FUNCTION_ARGS)
 {
 	const OmsCalendar *calendar = arg_good_calendar(fcinfo, 0);
-	TimestampTz from = arg_instant(fcinfo, 1, "from");
-	TimestampTz to = arg_instant(fcinfo, 2, "to");
+	TimestampTz from = arg_instant(fcinfo, 1, "starts");
+	TimestampTz to = arg_instant(fcinfo, 2, "ends");
 	Interval   *result = (Interval *) palloc0(sizeof(Interval));
 
 	result->time = oms_calendar_measure(calendar, from, to);

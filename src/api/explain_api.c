@@ -133,7 +133,7 @@ put_last_segment(Explanation *e, TimestampTz now)
 }
 
 /*
- * explain_clock(ticket, stage text) → TABLE("from", "to", open_time, consumed, reason); stage NULL:
+ * explain_clock(ticket, stage text) → TABLE(starts, ends, open_time, consumed, reason); stage NULL:
  * the ticket's own clock.
  */
 Datum

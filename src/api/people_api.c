@@ -122,7 +122,7 @@ oms_assign(PG_FUNCTION_ARGS)
 }
 
 /*
- * delegate(ticket, stage text, "to" text, note text) → text, the new status.
+ * delegate(ticket, stage text, worker text, note text) → text, the new status.
  */
 Datum
 oms_delegate(PG_FUNCTION_ARGS)
@@ -130,15 +130,15 @@ oms_delegate(PG_FUNCTION_ARGS)
 	OmsCall		call;
 	OmsTicket  *ticket;
 	OmsStage   *stage;
-	char	   *to = oms_arg_name(fcinfo, 2, "to");
+	char	   *worker = oms_arg_name(fcinfo, 2, "worker");
 	char	   *note = oms_arg_note_or_null(fcinfo, 3, "note");
 
 	oms_call_begin(&call, "oms.delegate()");
 	stage = oms_arg_lock_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_DELEGATE, NULL);
-	require_there(to, ticket->now);
-	oms_require_other_hands(ticket, stage, to, NULL);
-	oms_decide_delegate(ticket, stage, to, note);
+	require_there(worker, ticket->now);
+	oms_require_other_hands(ticket, stage, worker, NULL);
+	oms_decide_delegate(ticket, stage, worker, note);
 	return oms_call_end_stage(&call, ticket, stage);
 }
 
@@ -446,7 +446,7 @@ oms_set_hold_reason(PG_FUNCTION_ARGS)
 }
 
 /*
- * set_absence(person text, "from" timestamptz, "to" timestamptz, delegate text)
+ * set_absence(person text, starts timestamptz, ends timestamptz, delegate text)
  */
 Datum
 oms_set_absence(PG_FUNCTION_ARGS)
@@ -455,12 +455,12 @@ oms_set_absence(PG_FUNCTION_ARGS)
 	char	   *person = oms_arg_name(fcinfo, 0, "person");
 	char	   *delegate = oms_arg_name_or_null(fcinfo, 3, "delegate");
 
-	oms_arg_required(fcinfo, 1, "from");
-	oms_arg_required(fcinfo, 2, "to");
+	oms_arg_required(fcinfo, 1, "starts");
+	oms_arg_required(fcinfo, 2, "ends");
 	if (PG_GETARG_TIMESTAMPTZ(2) < PG_GETARG_TIMESTAMPTZ(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"to\" must not be earlier than \"from\"")));
+				 errmsg("ends must not be earlier than starts")));
 	if (delegate != NULL && strcmp(delegate, person) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -308,13 +308,13 @@ CREATE TABLE year.explained AS
 	SELECT e.n, e.stage, e.consumed * '1 microsecond'::interval AS expected, c.*
 	FROM year.expect AS e JOIN oms.ticket_state AS t ON t.applicant = e.n::text
 	LEFT JOIN oms.stage AS s ON s.ticket_id = t.ticket_id AND s.stage = e.stage
-	LEFT JOIN LATERAL oms.explain_clock(t.ticket_id, NULLIF(e.stage, '')) WITH ORDINALITY AS c ("from", "to", open_time, consumed, reason, i) ON true
+	LEFT JOIN LATERAL oms.explain_clock(t.ticket_id, NULLIF(e.stage, '')) WITH ORDINALITY AS c (starts, ends, open_time, consumed, reason, i) ON true
 	WHERE (e.n % 40 = 0 OR e.status NOT IN ('done', 'cancelled'))
 		AND (e.stage = '' OR s.cycle = e.cycle AND s.status <> 'waiting')
 SQL
 is($node->safe_psql($db, <<'SQL'), '', 'the pieces of explain_clock() follow each other and add up');
 SELECT n, stage, bool_and(follows), array_agg(open_time), array_agg(consumed), expected
-FROM (SELECT *, COALESCE("from" = lag("to") OVER w, i = 1) AS follows, lead(i) OVER w IS NULL AS last
+FROM (SELECT *, COALESCE(starts = lag(ends) OVER w, i = 1) AS follows, lead(i) OVER w IS NULL AS last
 	FROM year.explained WINDOW w AS (PARTITION BY n, stage ORDER BY i)) AS p
 GROUP BY n, stage, expected
 HAVING NOT bool_and(follows) OR sum(open_time) IS DISTINCT FROM expected OR max(consumed) FILTER (WHERE last) IS DISTINCT FROM expected

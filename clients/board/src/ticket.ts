@@ -144,8 +144,8 @@ export const whyOf = (query: Query, id: string) =>
   query.rows<Why>("SELECT e.stage, e.since, e.until, e.why FROM oms.explain($1::oms.ticket_id) AS e", [id]);
 
 export interface Segment {
-  from: Date;
-  to: Date;
+  starts: Date;
+  ends: Date;
   /** Seconds. */
   open_time: number;
   consumed: number;
@@ -155,7 +155,7 @@ export interface Segment {
 /** The pieces of a stage's clock; null: of the ticket's. */
 export const clockOfStage = (query: Query, id: string, stage: string | null) =>
   query.rows<Segment>(
-    `SELECT c."from", c."to", EXTRACT(epoch FROM c.open_time)::pg_catalog.float8 AS open_time,
+    `SELECT c.starts, c.ends, EXTRACT(epoch FROM c.open_time)::pg_catalog.float8 AS open_time,
        EXTRACT(epoch FROM c.consumed)::pg_catalog.float8 AS consumed, c.reason
      FROM oms.explain_clock($1::oms.ticket_id, $2) AS c`,
     [id, stage],

@@ -80,8 +80,8 @@ export async function setAbsence(person: string, from: Date, to: Date, options: 
     "set_absence",
     [
       arg("person", "text", person),
-      arg("from", "timestamptz", instant(from)),
-      arg("to", "timestamptz", instant(to)),
+      arg("starts", "timestamptz", instant(from)),
+      arg("ends", "timestamptz", instant(to)),
       opt("delegate", "text", options.delegate),
     ],
     options,
@@ -165,8 +165,8 @@ export async function businessTime(calendar: string, from: Date, to: Date, optio
     "business_time",
     [
       arg("calendar", "text", calendar),
-      arg("from", "timestamptz", instant(from)),
-      arg("to", "timestamptz", instant(to)),
+      arg("starts", "timestamptz", instant(from)),
+      arg("ends", "timestamptz", instant(to)),
     ],
     options,
     "EXTRACT(epoch FROM *) * 1000",

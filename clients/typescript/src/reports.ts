@@ -9,7 +9,7 @@ function columns(plain: string, intervals: readonly string[]): string {
 
 /** A period of a report, for what takes one: `from` belongs to it, `to` does not; null: without that end. */
 function period(from: Date | null, to: Date | null) {
-  return [arg("from", "timestamptz", instant(from)), arg("to", "timestamptz", instant(to))] as const;
+  return [arg("starts", "timestamptz", instant(from)), arg("ends", "timestamptz", instant(to))] as const;
 }
 
 /** What {@link slaReport} and {@link bottlenecks} may be told. */

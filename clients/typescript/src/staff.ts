@@ -153,14 +153,14 @@ export async function reassign(
  *
  * @param ticket - its number
  * @param stage - which
- * @param to - who is to do it
+ * @param worker - who is to do it
  * @param options - note, client
  * @returns its new status
  */
-export async function delegate(ticket: TicketId, stage: string, to: string, options: NotedOptions = {}): Promise<StageStatus> {
+export async function delegate(ticket: TicketId, stage: string, worker: string, options: NotedOptions = {}): Promise<StageStatus> {
   return (await callValue(
     "delegate",
-    [ticketArg(ticket), arg("stage", "text", stage), arg("to", "text", to), opt("note", "text", options.note)],
+    [ticketArg(ticket), arg("stage", "text", stage), arg("worker", "text", worker), opt("note", "text", options.note)],
     options,
   )) as StageStatus;
 }
@@ -269,9 +269,9 @@ export async function explain(ticket: TicketId, options: CallOptions = {}): Prom
 /** A piece of a clock. */
 export interface ClockSegment {
   /** Its begin. */
-  from: Date;
+  starts: Date;
   /** Its end; null while it lasts. */
-  to: Date | null;
+  ends: Date | null;
   /** Open time in it, in milliseconds. */
   openMs: number | null;
   /** Open time up to its end, in milliseconds. */
@@ -292,9 +292,9 @@ export async function explainClock(ticket: TicketId, stage?: string | null, opti
     "explain_clock",
     [ticketArg(ticket), opt("stage", "text", stage)],
     options,
-    '"from", "to", EXTRACT(epoch FROM open_time) * 1000 AS open_ms, EXTRACT(epoch FROM consumed) * 1000 AS consumed_ms, reason',
+    "starts, ends, EXTRACT(epoch FROM open_time) * 1000 AS open_ms, EXTRACT(epoch FROM consumed) * 1000 AS consumed_ms, reason",
   );
-  return rows.map((row) => shape<ClockSegment>(row, ["from", "to"]));
+  return rows.map((row) => shape<ClockSegment>(row, ["starts", "ends"]));
 }
 
 /** A stage in somebody's inbox. */

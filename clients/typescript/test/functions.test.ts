@@ -168,7 +168,7 @@ test("staff: escalate, assign, reassign, delegate, hold, comment, attach", async
   assert.equal(await oms.resume(ticket, null), "open");
 
   const segments = await oms.explainClock(ticket, "check");
-  assert.ok(segments.length > 1 && segments[0]?.from instanceof Date);
+  assert.ok(segments.length > 1 && segments[0]?.starts instanceof Date);
   assert.ok(typeof segments[0].openMs === "number");
   assert.ok(Array.isArray(await oms.explainClock(ticket)));
 

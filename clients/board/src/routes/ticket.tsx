@@ -423,10 +423,10 @@ const ClockPart: FC<{ view: View }> = ({ view: { facts, clocks, asked, times } }
             {segments.map((s) => (
               <tr>
                 <td data-label="From">
-                  <Time at={s.from} times={times} />
+                  <Time at={s.starts} times={times} />
                 </td>
                 <td data-label="To">
-                  <Time at={s.to} times={times} />
+                  <Time at={s.ends} times={times} />
                 </td>
                 <td class="right" data-label="Elapsed time">{lengthOf(s.open_time)}</td>
                 <td class="right" data-label="So far">{lengthOf(s.consumed)}</td>
