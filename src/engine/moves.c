@@ -648,10 +648,8 @@ oms_offer(OmsTicket *ticket, OmsStage *stage)
  * Queue a stage whose dependencies are met, for the first time in this cycle: its clock starts.
  */
 void
-oms_queue_first(OmsTicket *ticket, int no, const char *note)
+oms_queue_first(OmsTicket *ticket, OmsStage *stage, const char *note)
 {
-	OmsStage   *stage = unstarted_stage(ticket, no);
-
 	stage->queued_at = ticket->now;
 	stage->ready_at = ticket->real_now;
 	oms_move(ticket, stage, OMS_QUEUED);
@@ -711,18 +709,18 @@ is_left_out(OmsTicket *ticket, const OmsStageDef *def)
 static bool
 start_or_skip(OmsTicket *ticket, int no, List **queued)
 {
-	OmsStage   *stage;
+	bool		left_out = is_left_out(ticket, oms_graph_stage(ticket->graph, no));
+	OmsStage   *stage = unstarted_stage(ticket, no);
 
-	if (!is_left_out(ticket, oms_graph_stage(ticket->graph, no)))
+	if (left_out)
 	{
-		oms_queue_first(ticket, no, NULL);
-		*queued = lappend_int(*queued, no);
-		return false;
+		oms_move(ticket, stage, OMS_SKIPPED);
+		oms_event_add(ticket, OMS_EV_SKIPPED, stage, "condition is false");
+		return true;
 	}
-	stage = unstarted_stage(ticket, no);
-	oms_move(ticket, stage, OMS_SKIPPED);
-	oms_event_add(ticket, OMS_EV_SKIPPED, stage, "condition is false");
-	return true;
+	oms_queue_first(ticket, stage, NULL);
+	*queued = lappend_int(*queued, no);
+	return false;
 }
 
 /*

@@ -11,7 +11,7 @@
 
 extern void oms_touch(OmsTicket *ticket, OmsStage *stage);
 extern void oms_move(OmsTicket *ticket, OmsStage *stage, OmsStageStatus status);
-extern void oms_queue_first(OmsTicket *ticket, int no, const char *note);
+extern void oms_queue_first(OmsTicket *ticket, OmsStage *stage, const char *note);
 extern void oms_queue_again(OmsTicket *ticket, OmsStage *stage, int64 pause);
 extern void oms_put_back(OmsTicket *ticket, OmsStage *stage);
 extern void oms_give_back(OmsTicket *ticket, OmsStage *stage, const char *note);

@@ -249,7 +249,7 @@ oms_decide_send_back(OmsTicket *ticket, OmsStage *stage, OmsStage *to_stage, con
 	for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
 		if (other != stage)
 			take_back(ticket, other, after, to_stage->no, OMS_EV_SENT_BACK, note);
-	oms_queue_first(ticket, to_stage->no, NULL);
+	oms_queue_first(ticket, to_stage, NULL);
 	untangle(ticket);
 	oms_start_all(ticket);
 	oms_settle(ticket);
@@ -297,7 +297,7 @@ oms_decide_reopen(OmsTicket *ticket, OmsStage *stage, const char *reason)
 		take_back(ticket, other, after, stage->no, OMS_EV_REOPENED, reason);
 	}
 	if (!cancelled || oms_graph_met(def, ticket->finished))
-		oms_queue_first(ticket, stage->no, NULL);
+		oms_queue_first(ticket, stage, NULL);
 	untangle(ticket);
 	oms_start_all(ticket);
 	oms_settle(ticket);
@@ -309,6 +309,6 @@ oms_decide_reopen(OmsTicket *ticket, OmsStage *stage, const char *reason)
 void
 oms_decide_start(OmsTicket *ticket, OmsStage *stage)
 {
-	oms_queue_first(ticket, stage->no, "started by hand");
+	oms_queue_first(ticket, stage, "started by hand");
 	oms_settle(ticket);
 }
