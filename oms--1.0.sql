@@ -898,7 +898,9 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 	AS $$
 		SELECT oms.known_ticket("explain".ticket);
 		WITH own AS MATERIALIZED (
-			SELECT s.*, oms.clock() AS now FROM oms.stage AS s WHERE s.ticket_id = "explain".ticket
+			-- what was queued before the clock was set back does not pause
+			SELECT s.*, s.ready_at > GREATEST(s.queued_at, oms.clock()) AS pauses
+			FROM oms.stage AS s WHERE s.ticket_id = "explain".ticket
 		), defined AS MATERIALIZED (
 			SELECT d.no, d.def
 			FROM oms.ticket AS t
@@ -937,11 +939,16 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 			SELECT DISTINCT ON (e.stage) e.stage, e.at, e.note
 			FROM oms.timeline AS e WHERE e.ticket_id = "explain".ticket AND e.status = 'failed'
 			ORDER BY e.stage, e.seq DESC
+		), given AS (
+			SELECT e.stage, max(e.at) AS at
+			FROM oms.timeline AS e WHERE e.ticket_id = "explain".ticket
+				AND e.status IN ('in_progress', 'assigned', 'delegated', 'resolved')
+			GROUP BY e.stage
 		)
 		SELECT s.stage, s.status, s.owner,
-			CASE s.status WHEN 'queued' THEN s.queued_at WHEN 'in_progress' THEN s.started_at
+			CASE s.status WHEN 'queued' THEN s.queued_at WHEN 'in_progress' THEN COALESCE(v.at, s.started_at)
 				WHEN 'on_hold' THEN s.held_at WHEN 'failed' THEN f.at END,
-			CASE s.status WHEN 'queued' THEN CASE WHEN s.ready_at > s.now THEN s.ready_at END
+			CASE s.status WHEN 'queued' THEN CASE WHEN s.pauses THEN s.ready_at END
 				WHEN 'in_progress' THEN s.lease_until WHEN 'on_hold' THEN h.until END,
 			CASE s.status
 				WHEN 'waiting' THEN CASE
@@ -949,7 +956,7 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 					WHEN x.stage IS NOT NULL THEN 'waits for somebody to start it'
 					ELSE 'waits for ' || CASE COALESCE(d.def ->> 'join', 'all')
 						WHEN 'all' THEN '' WHEN 'any' THEN 'one of ' ELSE (d.def ->> 'join') || ' of ' END || g.names END
-				WHEN 'queued' THEN CASE WHEN s.ready_at > s.now THEN 'pauses before attempt ' || s.attempt || ', then queued for '
+				WHEN 'queued' THEN CASE WHEN s.pauses THEN 'pauses before attempt ' || s.attempt || ', then queued for '
 					ELSE 'queued for ' END || s.owner || ', ' || CASE WHEN b.members = m.members
 						THEN CASE m.members WHEN 1 THEN 'and the only member ' ELSE 'and all ' || m.members || ' members ' END
 							|| CASE WHEN b.done THEN 'did ' ELSE 'have to do with ' END || b.stages
@@ -968,6 +975,7 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 		LEFT JOIN member AS m ON m.owner = s.owner
 		LEFT JOIN barred AS b ON b.stage_no = s.stage_no
 		LEFT JOIN failure AS f ON f.stage = s.stage AND s.status = 'failed'
+		LEFT JOIN given AS v ON v.stage = s.stage
 		LEFT JOIN LATERAL (
 			SELECT string_agg(y.reason, ', ' ORDER BY y.seq) AS reasons,
 				CASE WHEN count(*) = count(y.until) THEN max(y.until) END AS until
@@ -1062,7 +1070,7 @@ CREATE FUNCTION oms.worker_errors(
 		OUT step text, OUT ticket_id oms.ticket_id, OUT stage_no int, OUT failures int, OUT retry_at timestamptz, OUT error text)
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'oms_worker_errors' LANGUAGE C VOLATILE ROWS 10;
-COMMENT ON FUNCTION oms.worker_errors() IS 'steps of the worker of this database that raised an error, with the ticket if it is that of one, and are left alone until retry_at; steps: home, timers, calendars, prepared, events, announce, horizon, roll-up, seal';
+COMMENT ON FUNCTION oms.worker_errors() IS 'steps of the worker of this database that raised an error, with the ticket if it is that of one, and are left alone until retry_at; steps: home, timers, calendars, prepared, events, announce, horizon, roll-up, seal; and tickets that others passed over: claims, archive';
 CREATE VIEW oms.worker_errors AS SELECT * FROM oms.worker_errors();
 COMMENT ON VIEW oms.worker_errors IS 'see the function of the same name';
 

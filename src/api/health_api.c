@@ -29,6 +29,7 @@
 #include "store/numbers.h"
 #include "store/owner.h"
 #include "store/outbox.h"
+#include "worker/failures.h"
 #include "worker/gauge.h"
 
 PG_FUNCTION_INFO_V1(oms_health);
@@ -151,12 +152,25 @@ read_place(OmsHealth *health)
 	SpinLockRelease(&place->mutex);
 	health->last_alive = place->stats.last_alive;
 	health->backlog = (int64) (pg_atomic_read_u64(&place->write_pos) - pg_atomic_read_u64(&place->read_pos));
-	for (int i = 0; i < OMS_BAD_TICKETS; i++)
-		if (place->bad[i].ticket != 0)
-		{
-			health->failing_timers += place->bad[i].step == OMS_STEP_TIMERS;
-			health->unsent_events += place->bad[i].step == OMS_STEP_EVENTS;
-		}
+}
+
+/*
+ * Tickets that are left alone for a while since they raised an error.
+ */
+static void
+look_at_failures(OmsHealth *health)
+{
+	OmsBadTicket bad[OMS_BAD_TICKETS];
+	int			count = oms_failures_list(bad);
+
+	for (int i = 0; i < count; i++)
+		health->failing[bad[i].step]++;
+	for (int i = 0; i < OMS_STEPS; i++)
+		if (health->failing[i] > 0)
+			add_reason(health, OMS_HEALTH_DEGRADED,
+					   psprintf("%s: %d %s, see oms.worker_errors", oms_shared_step_name(i), health->failing[i],
+								i == OMS_STEP_TIMERS ? "failed" : i == OMS_STEP_EVENTS ? "cannot be sent"
+								: health->failing[i] == 1 ? "ticket passed over" : "tickets passed over"));
 }
 
 /*
@@ -189,14 +203,9 @@ look_at_worker(OmsHealth *health)
 							oms_shared == NULL ? "oms is not in shared_preload_libraries"
 							: health->state == OMS_WORKER_UNWANTED ? "not wanted (oms.databases)"
 							: "off (oms.worker)"));
+	look_at_failures(health);
 	if (health->place == NULL)
 		return;
-	if (health->failing_timers > 0)
-		add_reason(health, OMS_HEALTH_DEGRADED,
-				   psprintf("timers: %d failed, see oms.worker_errors", health->failing_timers));
-	if (health->unsent_events > 0)
-		add_reason(health, OMS_HEALTH_DEGRADED,
-				   psprintf("events: %d cannot be sent, see oms.worker_errors", health->unsent_events));
 	look_at_steps(health);
 	if (health->backlog > BACKLOG_EVENTS)
 		add_reason(health, OMS_HEALTH_DEGRADED,
@@ -205,14 +214,21 @@ look_at_worker(OmsHealth *health)
 
 /* ---- the tables ---- */
 
-/* What has failed is told by itself, and left alone by the worker for a while */
-static bool
-has_failed(OmsTicketId ticket, int stage)
+typedef struct FailedTimers
 {
-	OmsDatabase *place = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, false);
+	int			count;
+	OmsBadTicket bad[OMS_BAD_TICKETS];
+} FailedTimers;
 
-	for (int i = 0; place != NULL && i < OMS_BAD_TICKETS; i++)
-		if (place->bad[i].ticket == ticket && place->bad[i].stage == stage && place->bad[i].step == OMS_STEP_TIMERS)
+/* What has failed is told by itself, and left alone for a while */
+static bool
+has_failed(void *context, OmsTicketId ticket, int stage)
+{
+	const FailedTimers *failed = context;
+
+	for (int i = 0; i < failed->count; i++)
+		if (failed->bad[i].ticket == ticket && failed->bad[i].stage == stage &&
+			failed->bad[i].step == OMS_STEP_TIMERS)
 			return true;
 	return false;
 }
@@ -220,11 +236,14 @@ has_failed(OmsTicketId ticket, int stage)
 static void
 look_at_timers(OmsHealth *health)
 {
-	TimestampTz first = oms_store_first_timer(has_failed);
+	FailedTimers failed;
+	TimestampTz first;
 	int			limit = health->worker_expected ? LATE_SECS : LATE_CRON_SECS;
 	int			most = health->worker_expected ? VERY_LATE_SECS : VERY_LATE_CRON_SECS;
 	int64		late;
 
+	failed.count = oms_failures_list(failed.bad);
+	first = oms_store_first_timer(has_failed, &failed);
 	if (first == DT_NOEND)
 		return;
 	health->late = Max(oms_clock_now() - first, 0);

@@ -273,7 +273,7 @@ put_worker(Sink *sink, const OmsHealth *health)
 				stats.batches_sent);
 	put_counter(sink, "oms_worker_errors_total", "Errors of timers and of sending since the worker started.",
 				stats.errors);
-	put_gauge(sink, "oms_failing_timers", "Timers in oms.worker_errors.", health->failing_timers);
+	put_gauge(sink, "oms_failing_timers", "Timers in oms.worker_errors.", health->failing[OMS_STEP_TIMERS]);
 	put_lateness(sink, &stats);
 }
 

@@ -49,16 +49,19 @@ typedef struct ClaimState
 	OmsDoer		doer;
 	const char *worker;
 	int64		lease;
+	int			wanted;
 	int			left;			/* how many are still wanted */
 	ReturnSetInfo *result;
+	const char *owner;
+	OmsIsolation isolation;
 } ClaimState;
 
+/*
+ * The columns of a stage that was taken.
+ */
 static void
-return_claimed(ReturnSetInfo *result, OmsTicket *ticket, const OmsStage *stage)
+fill_claimed(OmsTicket *ticket, const OmsStage *stage, Datum *values, bool *nulls)
 {
-	Datum		values[9];
-	bool		nulls[9] = {false};
-
 	values[0] = TicketIdGetDatum(ticket->id);
 	values[1] = CStringGetTextDatum(oms_graph_stage(ticket->graph, stage->no)->id);
 	values[2] = Int32GetDatum(stage->attempt);
@@ -69,26 +72,53 @@ return_claimed(ReturnSetInfo *result, OmsTicket *ticket, const OmsStage *stage)
 	values[7] = TimestampTzGetDatum(stage->due_at);
 	nulls[7] = stage->due_at == OMS_NEVER;
 	values[8] = TimestampTzGetDatum(stage->lease_until);
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/*
+ * Take one stage if it can be taken.  What is returned is added last: nothing of it fails then.
+ */
 static bool
 claim_one(void *context, OmsTicket *ticket, OmsStage *stage)
 {
 	ClaimState *state = context;
 	char	   *owner = pstrdup(stage->owner);
+	Datum		values[9];
+	bool		nulls[9] = {false};
+	bool		taken;
 
 	oms_catch_up(ticket, stage);
-	if (stage->status == OMS_QUEUED && strcmp(stage->owner, owner) == 0 &&
-		oms_same_hands(ticket, stage, state->worker, &state->doer) == 0)
+	taken = stage->status == OMS_QUEUED && strcmp(stage->owner, owner) == 0 &&
+		oms_same_hands(ticket, stage, state->worker, &state->doer) == 0;
+	if (taken)
 	{
 		oms_decide_claim(ticket, stage, state->worker, state->lease);
-		return_claimed(state->result, ticket, stage);
-		state->left--;
+		fill_claimed(ticket, stage, values, nulls);
 	}
 	if (ticket->events != NULL)
 		oms_store_apply(ticket, &state->call->actor);
+	if (taken)
+	{
+		tuplestore_putvalues(state->result->setResult, state->result->setDesc, values, nulls);
+		state->left--;
+	}
 	return state->left > 0;
+}
+
+static void
+claim_many(void *context)
+{
+	ClaimState *state = context;
+
+	oms_store_visit_queue(state->owner, oms_clock_now(), &state->isolation, claim_one, state);
+}
+
+static void
+forget_claimed(void *context)
+{
+	ClaimState *state = context;
+
+	tuplestore_clear(state->result->setResult);
+	state->left = state->wanted;
 }
 
 /*
@@ -116,14 +146,14 @@ begin_claim(FunctionCallInfo fcinfo, ClaimState *state, int worker, int qty, int
 static void
 take(const OmsCall *call, const char *owner, ClaimState *state, TimestampTz started)
 {
-	int			wanted = state->left;
-
 	state->call = call;
+	state->owner = owner;
+	state->wanted = state->left;
 	state->doer = oms_call_doer(call, state->worker == NULL);
 	if (state->worker == NULL)
 		state->worker = call->actor.role;
-	oms_store_visit_queue(owner, oms_clock_now(), claim_one, state);
-	oms_meter_call(state->left < wanted ? OMS_TIMED_CLAIM : OMS_TIMED_EMPTY_CLAIM, started);
+	oms_isolate(&state->isolation, OMS_STEP_CLAIMS, claim_many, forget_claimed, state);
+	oms_meter_call(state->left < state->wanted ? OMS_TIMED_CLAIM : OMS_TIMED_EMPTY_CLAIM, started);
 }
 
 /*

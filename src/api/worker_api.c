@@ -24,6 +24,7 @@
 #include "store/spi.h"
 #include "store/store.h"
 #include "worker/bell.h"
+#include "worker/failures.h"
 
 PG_FUNCTION_INFO_V1(oms_wait_for_work);
 PG_FUNCTION_INFO_V1(oms_dispatch_channel_name);
@@ -288,6 +289,7 @@ put_failure(ReturnSetInfo *result, OmsStep step, const OmsBadTicket *bad, OmsFai
 	{
 		values[1] = TicketIdGetDatum(bad->ticket);
 		values[2] = Int32GetDatum(bad->stage);
+		nulls[2] = bad->step == OMS_STEP_ARCHIVE;
 	}
 	values[3] = Int32GetDatum(failure.failures);
 	values[4] = TimestampTzGetDatum(failure.retry_at);
@@ -302,6 +304,8 @@ Datum
 oms_worker_errors(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	OmsBadTicket bad[OMS_BAD_TICKETS];
+	int			count = oms_failures_list(bad);
 	OmsDatabase *place;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -309,13 +313,8 @@ oms_worker_errors(PG_FUNCTION_ARGS)
 	for (int i = 0; place != NULL && i < OMS_STEPS; i++)
 		if (place->failed[i].failures > 0)
 			put_failure(result, i, NULL, place->failed[i]);
-	for (int i = 0; place != NULL && i < OMS_BAD_TICKETS; i++)
-	{
-		OmsBadTicket bad = place->bad[i];
-
-		if (bad.ticket != 0)
-			put_failure(result, bad.step, &bad, bad.failure);
-	}
+	for (int i = 0; i < count; i++)
+		put_failure(result, bad[i].step, &bad[i], bad[i].failure);
 	return (Datum) 0;
 }
 

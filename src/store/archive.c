@@ -33,6 +33,7 @@
 
 #include "clock.h"
 #include "store/archive.h"
+#include "store/isolate.h"
 #include "store/seal.h"
 #include "store/slot.h"
 #include "store/spi.h"
@@ -261,59 +262,81 @@ is_sealed(const OmsTicket *ticket)
 		memcmp(leaf.head, ticket->head, OMS_HASH_LEN) == 0;
 }
 
-/*
- * Lock those of the candidates that are still closed and that nobody else has; how many.
- */
-static int
-lock_candidates(const Candidate *candidates, int count, OmsTicket **tickets)
+/* A page of candidates, and what may go of it */
+typedef struct Departure
 {
-	int			locked = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		OmsTicket  *ticket = oms_store_try_lock(candidates[i].id);
-
-		if (ticket != NULL && ticket->closed_at != OMS_NEVER && ticket->closed_at < candidates[i].cutoff &&
-			(ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED))
-			tickets[locked++] = ticket;
-	}
-	return locked;
-}
+	OmsIsolation isolation;
+	const Candidate *candidates;
+	int			count;
+	int			current;
+	bool		sealed;			/* all that has been committed, in this call */
+	int			moved;
+	int			ngoing;
+	OmsTicketId going[TICKETS_PER_PAGE];
+} Departure;
 
 /*
- * Seal what changed if one of the tickets has not been sealed as it is.  That seals all that have been
- * committed, so it is done once in a call.
+ * Seal what changed if the ticket has not been sealed as it is.  That seals all that have been committed, so it
+ * is done once in a call.
  */
 static void
-seal_first(OmsTicket **tickets, int count, bool *sealed)
+seal_first(Departure *page, const OmsTicket *ticket)
 {
-	for (int i = 0; i < count && !*sealed; i++)
-		if (!is_sealed(tickets[i]))
-		{
-			(void) oms_store_seal(false);
-			oms_store_fresh_snapshot();
-			*sealed = true;
-		}
+	if (page->sealed || is_sealed(ticket))
+		return;
+	(void) oms_store_seal(false);
+	oms_store_fresh_snapshot();
+	page->sealed = true;
 }
 
 /*
- * Move those of the candidates that can go; how many.
+ * Let the current candidate go if it is still closed, nobody else has it, and it is sealed and whole: with the
+ * others of its page, or, where each is apart, at once.
  */
-static int
-archive_page(const Candidate *candidates, int count, bool *sealed)
+static void
+look_at_candidate(void *context)
 {
-	OmsTicket  *tickets[TICKETS_PER_PAGE];
-	OmsTicketId going[TICKETS_PER_PAGE];
-	int			locked = lock_candidates(candidates, count, tickets);
-	int			ready = 0;
+	Departure  *page = context;
+	const Candidate *candidate = &page->candidates[page->current];
+	OmsTicket  *ticket = oms_store_try_lock(candidate->id);
 
-	seal_first(tickets, locked, sealed);
-	for (int i = 0; i < locked; i++)
-		if (is_sealed(tickets[i]) && is_whole(tickets[i]))
-			going[ready++] = tickets[i]->id;
-	if (ready > 0)
-		move_tickets(going, ready, true);
-	return ready;
+	if (ticket == NULL || ticket->closed_at == OMS_NEVER || ticket->closed_at >= candidate->cutoff ||
+		(ticket->status != OMS_TICKET_DONE && ticket->status != OMS_TICKET_CANCELLED))
+		return;
+	seal_first(page, ticket);
+	if (!is_sealed(ticket) || !is_whole(ticket))
+		return;
+	if (page->isolation.apart)
+		move_tickets(&ticket->id, 1, true);
+	else
+		page->going[page->ngoing++] = ticket->id;
+	page->moved++;
+}
+
+static void
+archive_page(void *context)
+{
+	Departure  *page = context;
+
+	for (page->current = 0; page->current < page->count; page->current++)
+	{
+		bool		sealed = page->sealed;
+
+		/* what an error takes back was not sealed */
+		if (!oms_isolate_one(&page->isolation, page->candidates[page->current].id, OMS_NO_STAGE, look_at_candidate, page))
+			page->sealed = sealed;
+	}
+	if (page->ngoing > 0)
+		move_tickets(page->going, page->ngoing, true);
+}
+
+static void
+forget_page(void *context)
+{
+	Departure  *page = context;
+
+	page->moved = page->ngoing = 0;
+	page->sealed = false;
 }
 
 static int
@@ -346,7 +369,7 @@ oms_store_archive(const TimestampTz *before, int max)
 	MemoryContext page;
 	MemoryContext old;
 	Portal		portal;
-	bool		sealed = false;
+	Departure	at_hand = {.candidates = candidates};
 	int			moved = 0;
 
 	SPI_connect();
@@ -354,14 +377,14 @@ oms_store_archive(const TimestampTz *before, int max)
 	portal = oms_sql_open(&select_candidates, values, before == NULL ? "n " : NULL);
 	while (moved < max)
 	{
-		int			count;
-
 		SPI_cursor_fetch(portal, true, Min(TICKETS_PER_PAGE, max - moved));
-		count = read_page(candidates);
-		if (count == 0)
+		at_hand.count = read_page(candidates);
+		if (at_hand.count == 0)
 			break;
+		at_hand.moved = at_hand.ngoing = 0;
 		old = MemoryContextSwitchTo(page);
-		moved += archive_page(candidates, count, &sealed);
+		oms_isolate(&at_hand.isolation, OMS_STEP_ARCHIVE, archive_page, forget_page, &at_hand);
+		moved += at_hand.moved;
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(page);
 	}

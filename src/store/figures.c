@@ -194,7 +194,7 @@ oms_store_try_tables(void)
  * The first timer that "skip" does not say yes to; DT_NOEND if there is none.
  */
 TimestampTz
-oms_store_first_timer(bool (*skip) (OmsTicketId ticket, int stage))
+oms_store_first_timer(bool (*skip) (void *context, OmsTicketId ticket, int stage), void *context)
 {
 	OmsScan		scan;
 	TimestampTz first = DT_NOEND;
@@ -202,7 +202,7 @@ oms_store_first_timer(bool (*skip) (OmsTicketId ticket, int stage))
 	scan.nkeys = 0;
 	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, AccessShareLock);
 	while (first == DT_NOEND && oms_scan_next(&scan))
-		if (!skip(DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]),
+		if (!skip(context, DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]),
 				  DatumGetInt16(scan.slot->tts_values[STAGE_NO])))
 			first = DatumGetTimestampTz(scan.slot->tts_values[STAGE_TIMER_AT]);
 	oms_scan_end(&scan);

@@ -41,7 +41,7 @@ extern const char *const oms_figure_tables[OMS_FIGURE_TABLES];
 
 extern void oms_store_count_open(OmsOpenWork *work);
 extern bool oms_store_try_tables(void);
-extern TimestampTz oms_store_first_timer(bool (*skip) (OmsTicketId ticket, int stage));
+extern TimestampTz oms_store_first_timer(bool (*skip) (void *context, OmsTicketId ticket, int stage), void *context);
 extern bool oms_store_clock_runs_by(const struct OmsCalendar *calendar);
 extern const struct OmsCalendar *oms_store_endless_clock(OmsTicketId *ticket);
 extern int	oms_store_guard_problems(void);

@@ -14,22 +14,60 @@
 #include "utils/timestamp.h"
 
 #include "store/calendar.h"
+#include "store/isolate.h"
 #include "store/slot.h"
 #include "store/spi.h"
 #include "store/store.h"
 #include "store/tables.h"
 #include "worker/bell.h"
 
+/* One way through an index of live work, and the entry at hand */
+typedef struct Walk
+{
+	OmsIsolation *isolation;	/* NULL: an error ends it */
+	MemoryContext step;			/* of one entry, given back after each */
+	OmsVisitor	visit;
+	void	   *context;
+	OmsTicketId id;
+	int			no;
+	bool		more;
+	const char *owner;			/* of a queue */
+	OmsLook    *look;
+	bool		could;
+	int			calendar_id;	/* of a clock */
+	int			missed;			/* tickets that another has locked, or that were passed over */
+} Walk;
+
 /*
- * Lock the ticket of the current row of a scan and load the stage; NULL if another has the ticket.
+ * Visit the entry that the scan has come to.  False if it was passed over since it raised an error.
+ */
+static bool
+visit_entry(Walk *walk, const OmsScan *scan, OmsWork visit)
+{
+	MemoryContext old = MemoryContextSwitchTo(walk->step);
+	bool		visited = true;
+
+	walk->id = DatumGetTicketId(scan->slot->tts_values[STAGE_TICKET_ID]);
+	walk->no = DatumGetInt16(scan->slot->tts_values[STAGE_NO]);
+	if (walk->isolation == NULL)
+		visit(walk);
+	else
+		visited = oms_isolate_one(walk->isolation, walk->id, walk->no, visit, walk);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(walk->step);
+	return visited;
+}
+
+/*
+ * Lock the ticket of the entry at hand and load the stage; NULL if another has the ticket.
  */
 static OmsStage *
-lock_current(OmsScan *scan, OmsTicket **ticket)
+lock_entry(const Walk *walk, OmsTicket **ticket)
 {
-	*ticket = oms_store_try_lock(DatumGetTicketId(scan->slot->tts_values[STAGE_TICKET_ID]));
+	*ticket = oms_store_try_lock(walk->id);
 	if (*ticket == NULL)
 		return NULL;
-	return oms_store_stage(*ticket, DatumGetInt16(scan->slot->tts_values[STAGE_NO]));
+	return oms_store_stage(*ticket, walk->no);
 }
 
 /*
@@ -41,55 +79,58 @@ is_claimable(TimestampTz announce_at, TimestampTz now)
 	return announce_at == OMS_NEVER || announce_at <= now;
 }
 
+static void
+visit_queued(void *context)
+{
+	Walk	   *walk = context;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+
+	if (!oms_store_seems_queued(walk->id, walk->no))
+		return;
+	stage = lock_entry(walk, &ticket);
+	if (stage != NULL && stage->status == OMS_QUEUED && strcmp(stage->owner, walk->owner) == 0 &&
+		is_claimable(stage->announce_at, ticket->real_now))
+		walk->more = walk->visit(walk->context, ticket, stage);
+}
+
 /*
  * Visit what the owner can claim now, highest priority first, then oldest, until the visitor returns
  * false.  Tickets that another has locked are passed over.  Memory of each step is given back.
  */
 void
-oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor visit, void *context)
+oms_store_visit_queue(const char *owner, TimestampTz now, OmsIsolation *isolation, OmsVisitor visit, void *context)
 {
 	OmsScan		scan;
-	bool		more = true;
-	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms queue",
-											   ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old;
+	Walk		walk = {.isolation = isolation, .visit = visit, .context = context, .owner = owner, .more = true};
 
+	walk.step = AllocSetContextCreate(CurrentMemoryContext, "oms queue", ALLOCSET_DEFAULT_SIZES);
 	scan.nkeys = 0;
 	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(owner));
 	oms_scan_begin(&scan, "stage_state", "stage_state_queue", STAGE_COLUMNS, RowExclusiveLock);
-	while (more && oms_scan_next(&scan))
-	{
-		OmsTicket  *ticket;
-		OmsStage   *stage;
-
-		if (!is_claimable(oms_slot_time(scan.slot, STAGE_ANNOUNCE_AT), now) ||
-			!oms_store_seems_queued(DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]),
-									DatumGetInt16(scan.slot->tts_values[STAGE_NO])))
-			continue;
-		old = MemoryContextSwitchTo(step);
-		stage = lock_current(&scan, &ticket);
-		if (stage != NULL && stage->status == OMS_QUEUED && strcmp(stage->owner, owner) == 0 &&
-			is_claimable(stage->announce_at, ticket->real_now))
-			more = visit(context, ticket, stage);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(step);
-	}
+	while (walk.more && oms_scan_next(&scan))
+		if (is_claimable(oms_slot_time(scan.slot, STAGE_ANNOUNCE_AT), now))
+			visit_entry(&walk, &scan, visit_queued);
 	oms_scan_end(&scan);
-	MemoryContextDelete(step);
+	MemoryContextDelete(walk.step);
 }
 
-/* The ticket is not in the way, and the worker has no hand in what has to be done by another */
-static bool
-could_claim(OmsLook *look, OmsTicketId id, int no)
+/*
+ * Is the ticket not in the way, and has the worker no hand in what has to be done by another?
+ */
+static void
+look_at_entry(void *context)
 {
+	Walk	   *walk = context;
+	OmsLook    *look = walk->look;
 	bool		busy;
-	OmsTicket  *ticket = oms_store_peek(id, &busy);
+	OmsTicket  *ticket = oms_store_peek(walk->id, &busy);
 
 	busy &= !look->locked_too;
 	if (busy)
-		look->busy |= oms_bell_ticket_bit(id);
-	return ticket != NULL && !busy &&
-		oms_same_hands(ticket, oms_store_stage(ticket, no), look->worker, &look->doer) == 0;
+		look->busy |= oms_bell_ticket_bit(walk->id);
+	walk->could = ticket != NULL && !busy &&
+		oms_same_hands(ticket, oms_store_stage(ticket, walk->no), look->worker, &look->doer) == 0;
 }
 
 /*
@@ -100,36 +141,40 @@ void
 oms_store_look(OmsLook *look, OmsSeen seen, void *context)
 {
 	OmsScan		scan;
-	bool		more = true;
-	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms look", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old;
+	OmsIsolation isolation;
+	Walk		walk = {.isolation = &isolation, .look = look, .more = true};
 
+	walk.step = AllocSetContextCreate(CurrentMemoryContext, "oms look", ALLOCSET_DEFAULT_SIZES);
 	look->next = DT_NOEND;
 	look->busy = 0;
+	oms_isolate_apart(&isolation, OMS_STEP_CLAIMS);
 	scan.nkeys = 0;
 	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(look->owner));
 	oms_scan_begin(&scan, "stage_state", "stage_state_queue", STAGE_COLUMNS, AccessShareLock);
-	while (more && oms_scan_next(&scan))
+	while (walk.more && oms_scan_next(&scan))
 	{
-		OmsTicketId id = DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]);
-		int			no = DatumGetInt16(scan.slot->tts_values[STAGE_NO]);
 		TimestampTz announce_at = oms_slot_time(scan.slot, STAGE_ANNOUNCE_AT);
-		bool		could;
 
 		if (!is_claimable(announce_at, look->now))
-		{
 			look->next = Min(look->next, announce_at);
-			continue;
-		}
-		old = MemoryContextSwitchTo(step);
-		could = could_claim(look, id, no);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(step);
-		if (could)
-			more = seen(context, id, no);
+		else if (visit_entry(&walk, &scan, look_at_entry) && walk.could)
+			walk.more = seen(context, walk.id, walk.no);
 	}
 	oms_scan_end(&scan);
-	MemoryContextDelete(step);
+	MemoryContextDelete(walk.step);
+}
+
+static void
+visit_due(void *context)
+{
+	Walk	   *walk = context;
+	OmsTicket  *ticket;
+	OmsStage   *stage = lock_entry(walk, &ticket);
+
+	if (stage == NULL)
+		walk->missed++;
+	else if (stage->timer_at != OMS_NEVER && stage->timer_at <= ticket->now)
+		walk->more = walk->visit(walk->context, ticket, stage);
 }
 
 /*
@@ -138,38 +183,22 @@ oms_store_look(OmsLook *look, OmsSeen seen, void *context)
  * had them locked.
  */
 int
-oms_store_visit_due(TimestampTz now, OmsSkip skip, OmsVisitor visit, void *context)
+oms_store_visit_due(TimestampTz now, OmsIsolation *isolation, OmsSkip skip, OmsVisitor visit, void *context)
 {
 	OmsScan		scan;
-	bool		more = true;
-	int			locked = 0;
-	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms timers",
-											   ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old;
+	Walk		walk = {.isolation = isolation, .visit = visit, .context = context, .more = true};
 
+	walk.step = AllocSetContextCreate(CurrentMemoryContext, "oms timers", ALLOCSET_DEFAULT_SIZES);
 	scan.nkeys = 0;
 	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, RowExclusiveLock);
-	while (more && oms_scan_next(&scan) &&
+	while (walk.more && oms_scan_next(&scan) &&
 		   DatumGetTimestampTz(scan.slot->tts_values[STAGE_TIMER_AT]) <= now)
-	{
-		OmsTicketId id = DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]);
-		OmsTicket  *ticket;
-		OmsStage   *stage;
-
-		if (skip(context, id, DatumGetInt16(scan.slot->tts_values[STAGE_NO])))
-			continue;
-		old = MemoryContextSwitchTo(step);
-		stage = lock_current(&scan, &ticket);
-		if (stage == NULL)
-			locked++;
-		else if (stage->timer_at != OMS_NEVER && stage->timer_at <= ticket->now)
-			more = visit(context, ticket, stage);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(step);
-	}
+		if (!skip(context, DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]),
+				  DatumGetInt16(scan.slot->tts_values[STAGE_NO])))
+			visit_entry(&walk, &scan, visit_due);
 	oms_scan_end(&scan);
-	MemoryContextDelete(step);
-	return locked;
+	MemoryContextDelete(walk.step);
+	return walk.missed;
 }
 
 /* ---- calendars that were left ---- */
@@ -192,8 +221,11 @@ static OmsStatement forget_left = {
 	" AND left_by OPERATOR(pg_catalog.<>) pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8"
 };
 
-static bool
-calendars_left(void)
+/*
+ * Was a calendar left lately?
+ */
+bool
+oms_store_calendars_left(void)
 {
 	bool		found;
 
@@ -207,56 +239,53 @@ calendars_left(void)
  * Everything is over that was under way when they were left, and no clock runs by them.  Numbers from
  * the future came with a dump of another server.
  */
-static void
-forget_calendars(void)
+void
+oms_store_forget_calendars(void)
 {
 	SPI_connect();
 	oms_sql(&forget_left, NULL, NULL);
 	SPI_finish();
 }
 
-/*
- * Let every running clock go on by the current version of its calendar.  "visit" catches a stage up
- * and writes it.  Cheap if no calendar was left lately.
- */
-void
-oms_store_visit_left(OmsVisitor visit, void *context)
+static void
+visit_clock(void *context)
 {
-	OmsScan		scan;
-	int			missed = 0;
-	MemoryContext step;
-	MemoryContext old;
+	Walk	   *walk = context;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
 	TimestampTz since;
 
-	if (!calendars_left())
+	if (oms_store_next_calendar(oms_store_calendar_by_id(walk->calendar_id), &since) == NULL)
 		return;
+	stage = lock_entry(walk, &ticket);
+	walk->missed += stage == NULL;
+	if (stage != NULL)
+		walk->visit(walk->context, ticket, stage);
+}
+
+/*
+ * Let every running clock go on by the current version of its calendar.  "visit" catches a stage up
+ * and writes it.  True if none was missed.
+ */
+bool
+oms_store_visit_left(OmsIsolation *isolation, OmsVisitor visit, void *context)
+{
+	OmsScan		scan;
+	Walk		walk = {.isolation = isolation, .visit = visit, .context = context};
+
 	oms_store_fresh_snapshot();
-	step = AllocSetContextCreate(CurrentMemoryContext, "oms calendars left", ALLOCSET_DEFAULT_SIZES);
+	walk.step = AllocSetContextCreate(CurrentMemoryContext, "oms calendars left", ALLOCSET_DEFAULT_SIZES);
 	scan.nkeys = 0;
 	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, RowExclusiveLock);
 	while (oms_scan_next(&scan))
 	{
-		int			calendar_id = DatumGetInt32(scan.slot->tts_values[STAGE_CALENDAR_ID]);
-		OmsTicket  *ticket;
-		OmsStage   *stage;
-
-		if (calendar_id == 0)
-			continue;
-		old = MemoryContextSwitchTo(step);
-		if (oms_store_next_calendar(oms_store_calendar_by_id(calendar_id), &since) != NULL)
-		{
-			stage = lock_current(&scan, &ticket);
-			missed += stage == NULL;
-			if (stage != NULL)
-				visit(context, ticket, stage);
-		}
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(step);
+		walk.calendar_id = DatumGetInt32(scan.slot->tts_values[STAGE_CALENDAR_ID]);
+		if (walk.calendar_id != 0 && !visit_entry(&walk, &scan, visit_clock))
+			walk.missed++;
 	}
 	oms_scan_end(&scan);
-	MemoryContextDelete(step);
-	if (missed == 0)
-		forget_calendars();
+	MemoryContextDelete(walk.step);
+	return walk.missed == 0;
 }
 
 /*

@@ -7,6 +7,7 @@
 
 #include "engine/decide.h"
 #include "oms.h"
+#include "store/isolate.h"
 #include "store/timeline.h"
 
 /* ---- load.c ---- */
@@ -50,7 +51,8 @@ extern void oms_store_apply_many(OmsTicket **tickets, int ntickets, const OmsAct
 
 /* ---- queue.c ---- */
 typedef bool (*OmsVisitor) (void *context, OmsTicket *ticket, OmsStage *stage);
-extern void oms_store_visit_queue(const char *owner, TimestampTz now, OmsVisitor visit, void *context);
+extern void oms_store_visit_queue(const char *owner, TimestampTz now, OmsIsolation *isolation, OmsVisitor visit,
+								  void *context);
 /* What somebody could claim from a queue, as far as can be seen without a lock */
 typedef struct OmsLook
 {
@@ -66,8 +68,10 @@ typedef struct OmsLook
 typedef bool (*OmsSeen) (void *context, OmsTicketId ticket, int stage_no);
 extern void oms_store_look(OmsLook *look, OmsSeen seen, void *context);
 typedef bool (*OmsSkip) (void *context, OmsTicketId ticket, int stage_no);
-extern int	oms_store_visit_due(TimestampTz now, OmsSkip skip, OmsVisitor visit, void *context);
-extern void oms_store_visit_left(OmsVisitor visit, void *context);
+extern int	oms_store_visit_due(TimestampTz now, OmsIsolation *isolation, OmsSkip skip, OmsVisitor visit, void *context);
+extern bool oms_store_calendars_left(void);
+extern bool oms_store_visit_left(OmsIsolation *isolation, OmsVisitor visit, void *context);
+extern void oms_store_forget_calendars(void);
 extern TimestampTz oms_store_next_timer(TimestampTz after);
 
 /* ---- verify.c ---- */

@@ -256,7 +256,9 @@ oms_shared_step_name(OmsStep step)
 		[OMS_STEP_ANNOUNCE] = "announce",
 		[OMS_STEP_HORIZON] = "horizon",
 		[OMS_STEP_ROLL_UP] = "roll-up",
-		[OMS_STEP_SEAL] = "seal"
+		[OMS_STEP_SEAL] = "seal",
+		[OMS_STEP_CLAIMS] = "claims",
+		[OMS_STEP_ARCHIVE] = "archive"
 	};
 
 	return names[step];

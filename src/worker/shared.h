@@ -21,7 +21,7 @@
 #define OMS_WAIT_BUCKETS	64
 /* Locked tickets that a session waits for are told apart by so many bits of a hash */
 #define OMS_TICKET_BITS		64
-/* Tickets at which the worker met an error and that are left alone for a while, shown per database */
+/* Tickets at which an error was met and that are left alone for a while, shown per database */
 #define OMS_BAD_TICKETS		32
 /* Powers of two of milliseconds by which timers were late, 0.25 ms and up */
 #define OMS_LATE_BUCKETS	32
@@ -62,7 +62,7 @@ typedef struct OmsRingEntry
 #define OMS_RING_VOID		2
 #define OMS_RING_TAG(pos, mark) (((pos) << 2) | (mark))
 
-/* What the worker does, one transaction at a time; each fails by itself */
+/* What the worker does, one transaction at a time, and others that go through many tickets; each fails by itself */
 typedef enum OmsStep
 {
 	OMS_STEP_HOME,
@@ -73,10 +73,13 @@ typedef enum OmsStep
 	OMS_STEP_ANNOUNCE,			/* from the tables */
 	OMS_STEP_HORIZON,
 	OMS_STEP_ROLL_UP,
-	OMS_STEP_SEAL
+	OMS_STEP_SEAL,
+	/* what sessions do */
+	OMS_STEP_CLAIMS,
+	OMS_STEP_ARCHIVE
 } OmsStep;
 
-#define OMS_STEPS	(OMS_STEP_SEAL + 1)
+#define OMS_STEPS	(OMS_STEP_ARCHIVE + 1)
 
 /* How often a step, or a ticket in it, has failed in a row */
 typedef struct OmsFailure
@@ -89,7 +92,7 @@ typedef struct OmsFailure
 typedef struct OmsBadTicket
 {
 	OmsTicketId ticket;			/* 0: free */
-	int			stage;
+	int			stage;			/* 0: none of them */
 	OmsStep		step;
 	OmsFailure	failure;
 } OmsBadTicket;
@@ -130,7 +133,7 @@ typedef struct OmsCheckResult
 typedef struct OmsDatabase
 {
 	Oid			dboid;			/* InvalidOid: free; changed under OmsShared.lock */
-	slock_t		mutex;			/* state, pid, latch, away_until, write_pos */
+	slock_t		mutex;			/* state, pid, latch, away_until, write_pos, bad */
 	OmsWorkerState state;
 	pid_t		pid;
 	Latch	   *latch;			/* of the worker, while it runs */

@@ -69,23 +69,72 @@ follow(void *context, OmsTicket *ticket, OmsStage *stage)
 	return true;
 }
 
+/* Clocks that go on by the current versions of their calendars */
+typedef struct Sweep
+{
+	OmsIsolation isolation;
+	const OmsActor *actor;
+	bool		complete;
+} Sweep;
+
+static void
+sweep(void *context)
+{
+	Sweep	   *sweep = context;
+
+	sweep->complete = oms_store_visit_left(&sweep->isolation, follow, unconstify(OmsActor *, sweep->actor));
+}
+
+/* The next sweep says anew whether it is complete */
+static void
+forget_sweep(void *context)
+{
+}
+
 /*
- * Let clocks go on by the current versions of their calendars.
+ * Let clocks go on by the current versions of their calendars.  Cheap if none was left lately.
  */
 void
 oms_tick_calendars(const OmsActor *actor)
 {
-	oms_store_visit_left(follow, unconstify(OmsActor *, actor));
+	Sweep		all = {.actor = actor};
+
+	if (!oms_store_calendars_left())
+		return;
+	oms_isolate(&all.isolation, OMS_STEP_CALENDARS, sweep, forget_sweep, &all);
+	if (all.complete)
+		oms_store_forget_calendars();
 }
 
 /*
  * Fire what is due now, oldest first, in the current transaction.  The caller has set database, skip,
- * actor and limit and everything else to zero.
+ * actor and limit and everything else to zero.  "isolation": of the walk; NULL: an error ends it.
  */
 void
-oms_tick_run(OmsTick *tick, TimestampTz now)
+oms_tick_run(OmsTick *tick, OmsIsolation *isolation, TimestampTz now)
 {
-	tick->locked = oms_store_visit_due(now, pass_over, fire, tick);
+	tick->locked = oms_store_visit_due(now, isolation, pass_over, fire, tick);
+}
+
+/* One call of tick() */
+typedef struct Round
+{
+	OmsIsolation isolation;
+	OmsTick		tick;
+} Round;
+
+static void
+fire_all(void *context)
+{
+	Round	   *round = context;
+
+	oms_tick_run(&round->tick, &round->isolation, oms_clock_now());
+}
+
+static void
+forget_fired(void *context)
+{
+	((Round *) context)->tick.fired = 0;
 }
 
 /*
@@ -96,14 +145,14 @@ Datum
 oms_tick(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
-	OmsTick		tick = {0};
+	Round		round = {0};
 
 	oms_call_begin(&call, "oms.tick()");
-	tick.actor = call.actor;
+	round.tick.actor = call.actor;
 	if (oms_store_at_home())
 	{
 		oms_tick_calendars(&call.actor);
-		oms_tick_run(&tick, oms_clock_now());
+		oms_isolate(&round.isolation, OMS_STEP_TIMERS, fire_all, forget_fired, &round);
 	}
 	else
 		ereport(WARNING,
@@ -112,5 +161,5 @@ oms_tick(PG_FUNCTION_ARGS)
 				 errdetail("Its data was copied or restored from another database or server."),
 				 errhint("SELECT oms.activate() if this is where work goes on.")));
 	oms_call_end(&call);
-	PG_RETURN_INT32(tick.fired);
+	PG_RETURN_INT32(round.tick.fired);
 }

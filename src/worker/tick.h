@@ -6,6 +6,7 @@
 #define OMS_TICK_H
 
 #include "store/call.h"
+#include "store/isolate.h"
 #include "worker/shared.h"
 
 /* What one round over the due timers found */
@@ -23,6 +24,6 @@ typedef struct OmsTick
 } OmsTick;
 
 extern void oms_tick_calendars(const OmsActor *actor);
-extern void oms_tick_run(OmsTick *tick, TimestampTz now);
+extern void oms_tick_run(OmsTick *tick, OmsIsolation *isolation, TimestampTz now);
 
 #endif							/* OMS_TICK_H */

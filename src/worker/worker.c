@@ -57,6 +57,7 @@
 #include "store/store.h"
 #include "worker/announce.h"
 #include "worker/bell.h"
+#include "worker/failures.h"
 #include "worker/launcher.h"
 #include "worker/tick.h"
 
@@ -374,46 +375,22 @@ is_bad(OmsTicketId ticket, int stage)
 	return bad != NULL && bad->retry_at > oms_clock_steady();
 }
 
-static bool
-is_shown(const OmsBadTicket *shown, const BadKey *key)
-{
-	return shown->ticket == key->ticket && shown->stage == key->stage && shown->step == key->step;
-}
-
-/*
- * Show the first of those that fail to oms.worker_errors.
- */
 static void
 show_bad(const BadTicket *bad, const char *error)
 {
-	OmsBadTicket *shown = NULL;
+	OmsBadTicket shown = {.ticket = bad->key.ticket, .stage = bad->key.stage, .step = bad->key.step};
 
-	for (int i = 0; i < OMS_BAD_TICKETS; i++)
-	{
-		OmsBadTicket *candidate = &place->bad[i];
-
-		if (is_shown(candidate, &bad->key))
-			shown = candidate;
-		else if (shown == NULL && candidate->ticket == 0)
-			shown = candidate;
-	}
-	if (shown == NULL)
-		return;
-	shown->ticket = bad->key.ticket;
-	shown->stage = bad->key.stage;
-	shown->step = bad->key.step;
-	shown->failure.failures = bad->failures;
-	shown->failure.retry_at = after(oms_clock_wall(),
-									TimestampDifferenceMilliseconds(oms_clock_steady(), bad->retry_at));
-	strlcpy(shown->failure.error, error, sizeof(shown->failure.error));
+	shown.failure.failures = bad->failures;
+	shown.failure.retry_at = after(oms_clock_wall(),
+								   TimestampDifferenceMilliseconds(oms_clock_steady(), bad->retry_at));
+	strlcpy(shown.failure.error, error, sizeof(shown.failure.error));
+	oms_failures_show(&shown);
 }
 
 static void
 forget_bad(const BadKey *key)
 {
-	for (int i = 0; i < OMS_BAD_TICKETS; i++)
-		if (is_shown(&place->bad[i], key))
-			place->bad[i].ticket = 0;
+	oms_failures_hide(key->step, key->ticket, key->stage);
 	hash_search(bad_tickets, key, HASH_REMOVE, NULL);
 }
 
@@ -519,7 +496,7 @@ fire_timers(void)
 	tick.actor.role = GetUserNameFromId(GetUserId(), false);
 	PG_TRY();
 	{
-		oms_tick_run(&tick, now);
+		oms_tick_run(&tick, NULL, now);
 		more = tick.visited >= tick.limit;
 		if (!more)
 		{
@@ -1128,7 +1105,7 @@ static void
 start(void)
 {
 	memset(&place->stats, 0, sizeof(place->stats));
-	memset(place->bad, 0, sizeof(place->bad));
+	oms_failures_clear();
 	memset(place->failed, 0, sizeof(place->failed));
 	place->stats.started_at = place->stats.last_alive = oms_clock_wall();
 	oms_shared_set_state(place, OMS_WORKER_RUNNING);

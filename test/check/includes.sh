@@ -9,7 +9,7 @@ may_include() {
   case $1 in
     engine) echo "engine $vocabulary" ;;
     types) echo "types $vocabulary" ;;
-    store) echo "store engine types guc.h clock.h worker/bell.h worker/meter.h $vocabulary" ;;
+    store) echo "store engine types guc.h clock.h worker/bell.h worker/failures.h worker/meter.h $vocabulary" ;;
     api) echo "api store engine types guc.h clock.h worker $vocabulary" ;;
     worker) echo "worker store engine types guc.h clock.h $vocabulary" ;;
     *) echo "types guc.h clock.h worker/bell.h $vocabulary${2:+ $2}" ;;

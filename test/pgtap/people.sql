@@ -524,6 +524,34 @@ SELECT is(t.play('Person', $$
 	('people_ann', '> t.as(''ann'', format(''oms.stage_done(%L, ''''b'''')'', TK))', 'queued for people_ann, and the only member did b'),
 	('people_ann,people_bob', '> t.as(''ann'', format(''oms.stage_done(%L, ''''b'''')'', TK))', 'queued for people_ann, and all 2 members did b')) v(members, finish, why);
 
+SELECT is(t.play('Plain', $$
+	2026-03-02 10:00+00 > oms.set_owner('Desk', members => '{people_bob}')
+	2026-03-02 10:00+00 > open
+	$$ || play || $$
+	$$, $$(SELECT concat_ws(', ', x.why, to_char(x.until AT TIME ZONE 'UTC', 'HH24:MI'),
+			CASE (SELECT count(*) FROM oms.claim('Desk', 'people_bob')) WHEN 0 THEN 'nothing to claim' ELSE 'to be claimed' END)
+		FROM oms.explain(TK) x WHERE x.stage = 'a')$$), why, 'explain: ' || what) FROM (VALUES
+	('2026-03-02 09:30+00 > oms.tick()', 'queued for Desk, which has 1 member, to be claimed', 'no pause after the clock was set back'),
+	('> oms.claim_stage(TK, ''a'', ''x'')
+	2026-03-02 09:30+00 > oms.release(TK, ''a'')', 'queued for Desk, which has 1 member, to be claimed', '… nor when it was given back meanwhile'),
+	('> oms.stage_failed(TK, ''a'', ''e'')
+	> oms.hold(TK, ''a'', ''wait'')
+	> oms.resume(TK, ''a'')', 'pauses before attempt 2, then queued for Desk, which has 1 member, 10:00, nothing to claim', 'a pause goes on after a hold'),
+	('> oms.stage_failed(TK, ''a'', ''e'')
+	> oms.hold(TK, ''a'', ''wait'')
+	2026-03-02 11:00+00 > oms.resume(TK, ''a'')', 'queued for Desk, which has 1 member, to be claimed', '… and is over after a longer one')) v(play, why, what);
+SELECT is(t.play('Plain', $$
+	2026-03-02 10:00+00 > open
+	> oms.assign(TK, 'a', 'ann')
+	2026-03-02 10:10+00 > oms.tick()
+	$$ || play, $$(SELECT to_char(x.since AT TIME ZONE 'UTC', 'HH24:MI ') || x.why FROM oms.explain(TK) x WHERE x.stage = 'a')$$), why,
+	'explain: since when somebody has it') FROM (VALUES
+	('', '10:00 ann has it'),
+	('> oms.assign(TK, ''a'', ''bob'')', '10:10 bob has it'),
+	('> oms.delegate(TK, ''a'', ''cid'')', '10:10 cid has it, by delegation of ann'),
+	(E'> oms.delegate(TK, ''a'', ''cid'')\n2026-03-02 10:20+00 > oms.resolve(TK, ''a'')', '10:20 ann has it'),
+	(E'> oms.hold(TK, ''a'', ''wait'')\n2026-03-02 10:20+00 > oms.resume(TK, ''a'')', '10:00 ann has it')) v(play, why);
+
 -- ---------------------------------------------------------------------------
 -- Manual stages
 -- ---------------------------------------------------------------------------
