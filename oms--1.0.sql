@@ -1041,7 +1041,7 @@ COMMENT ON FUNCTION oms.set_retention(interval, text) IS 'how long closed ticket
 
 CREATE FUNCTION oms.archive(before timestamptz DEFAULT NULL, max int DEFAULT 1000) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_archive' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.archive(timestamptz, int) IS 'moves up to max (1 to 1000000) done and cancelled tickets into the archive, sealed and whole, and returns how many. before: only those closed before then, NULL: those that their rule of set_retention() lets go; a rule is never overridden, and without any only before counts. Tickets that another session has are left for the next call, and those whose chain is not whole stay (WARNING). 22023 bad max';
+COMMENT ON FUNCTION oms.archive(timestamptz, int) IS 'moves up to max (1 to 1000000) done and cancelled tickets into the archive, sealed and whole, and returns how many. before: only those closed before then, NULL: those that their rule of set_retention() lets go; a rule is never overridden, and without any only before counts. Tickets that another session has are left for the next call, and those whose chain is not whole stay (WARNING), as do damaged ones (see oms.worker_errors). 22023 bad max';
 
 --------------------------------------------------------------------------------------------------
 -- worker
