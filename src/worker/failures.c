@@ -24,13 +24,14 @@ static OmsBadTicket mine[OMS_BAD_TICKETS];
 static OmsDatabase *place = NULL;
 
 /*
- * The list of this database, locked.  Nothing may fail until it is unlocked.
+ * The list of this database, locked.  Nothing may fail until it is unlocked.  "make": take a place for the
+ * database if it has none; a mere look takes none.
  */
 static OmsBadTicket *
-lock_list(void)
+lock_list(bool make)
 {
 	if (oms_shared != NULL && (place == NULL || place->dboid != MyDatabaseId))
-		place = oms_shared_database(MyDatabaseId, true);
+		place = oms_shared_database(MyDatabaseId, make);
 	if (place == NULL)
 		return mine;
 	SpinLockAcquire(&place->mutex);
@@ -73,7 +74,7 @@ oms_failures_show(const OmsBadTicket *bad)
 {
 	TimestampTz now = oms_clock_wall();
 	OmsBadTicket *room;
-	OmsBadTicket *shown = find(lock_list(), bad->step, bad->ticket, bad->stage, now, &room);
+	OmsBadTicket *shown = find(lock_list(true), bad->step, bad->ticket, bad->stage, now, &room);
 
 	if (shown == NULL)
 		shown = room;
@@ -90,7 +91,7 @@ oms_failures_hide(OmsStep step, OmsTicketId ticket, int stage)
 {
 	TimestampTz now = oms_clock_wall();
 	OmsBadTicket *room;
-	OmsBadTicket *shown = find(lock_list(), step, ticket, stage, now, &room);
+	OmsBadTicket *shown = find(lock_list(false), step, ticket, stage, now, &room);
 
 	if (shown != NULL)
 		shown->ticket = 0;
@@ -103,7 +104,7 @@ oms_failures_hide(OmsStep step, OmsTicketId ticket, int stage)
 void
 oms_failures_clear(void)
 {
-	memset(lock_list(), 0, sizeof(mine));
+	memset(lock_list(true), 0, sizeof(mine));
 	unlock_list();
 }
 
@@ -114,7 +115,7 @@ int
 oms_failures_list(OmsBadTicket *copy)
 {
 	TimestampTz now = oms_clock_wall();
-	OmsBadTicket *list = lock_list();
+	OmsBadTicket *list = lock_list(false);
 	OmsBadTicket *room;
 	int			count = 0;
 
@@ -139,7 +140,7 @@ oms_failures_note(OmsStep step, OmsTicketId ticket, int stage, const char *error
 	OmsBadTicket *known;
 	OmsBadTicket *room;
 
-	known = find(lock_list(), step, ticket, stage, now, &room);
+	known = find(lock_list(true), step, ticket, stage, now, &room);
 	if (known != NULL)
 		bad.failure.failures = known->failure.failures;
 	unlock_list();
