@@ -2,10 +2,10 @@
 # A worker that comes late: bench/late.sh [EVENTS] [STAGES]
 #
 # On a throw-away server. While the worker stands still, tickets are opened until there are EVENTS old events (default
-# 10,000,000), most of tickets that are over, and STAGES (default 100,000) wait to be claimed, whose dispatches the
-# ring could not hold. Then the worker goes on. A listener hears all dispatches; meanwhile ten tickets a second are
-# opened beside them. Prints how long it took until every stage was dispatched, how long after their commits the
-# live ones were heard, and the memory of the worker before and at its largest.
+# 10,000,000), most of tickets that are over, and STAGES (default 100,000) wait to be claimed. Then the server
+# crashes, and its new worker has all of it to make up for. A listener hears all dispatches; meanwhile ten tickets a second
+# are opened beside them. Prints, from the first of the dispatches on, how long it took until every stage was dispatched,
+# how long after their commits the live ones were heard, and the memory of the worker before and at its largest.
 set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
@@ -21,7 +21,7 @@ fi
 enter_run
 trap stop_servers EXIT
 trap 'exit 130' INT TERM HUP
-start_server late "synchronous_commit = off" "shared_buffers = 256MB" "max_wal_size = 4GB" "oms.worker = on"
+start_server late "synchronous_commit = off" "restart_after_crash = on" "shared_buffers = 256MB" "max_wal_size = 4GB" "oms.worker = on"
 
 events=${1:-10000000}
 stages=${2:-100000}
@@ -33,7 +33,6 @@ memory() { awk '/^RssAnon/ { print $2 }' "/proc/$1/status"; }
 sql -c 'CREATE EXTENSION oms' -c "SELECT FROM oms.create_workflow('{\"name\": \"Old\", \"stages\": [{\"id\": \"a\", \"owner\": \"Nobody\"}]}')" \
   -c "SELECT FROM oms.create_workflow('{\"name\": \"Live\", \"stages\": [{\"id\": \"a\", \"owner\": \"A\"}]}')"
 until pid=$(worker) && [ -n "$pid" ]; do sleep 0.1; done
-before=$(memory "$pid")
 kill -STOP "$pid"
 
 # Open and cancel: four events a ticket.
@@ -52,8 +51,7 @@ printf '%s old events, %s stages to be claimed\n' "$(sql -c 'SELECT count(*) FRO
 cat >"$oms_run/listen.pl" <<'PERL'
 use strict; use warnings; use Time::HiRes qw(time);
 my $stages = shift;
-my ($old, %heard, %opened) = (0);
-my $start = time;
+my ($old, %heard, %opened, $begun) = (0);
 $| = 1;
 open(my $in, '-|', "psql -XAtq -f $ENV{OMS_LISTEN} 2>&1") or die;
 while (<$in>)
@@ -61,23 +59,29 @@ while (<$in>)
 	if (/^opened (\S+) ([\d.]+)/) { $opened{$1} = $2; next }
 	next unless /"oms_dispatch" with payload ".*?"ticket":"(\S+?)".*?"owner":"(\w+)"/;
 	if ($2 eq 'A') { $heard{$1} //= time }
-	elsif (!$heard{$1}) { $heard{$1} = time; last if ++$old == $stages }
+	elsif (!$heard{$1}) { $begun //= time; $heard{$1} = time; last if ++$old == $stages }
 }
-my @late = sort { $a <=> $b } map { ($heard{$_} - $opened{$_}) * 1000 } grep { $heard{$_} } keys %opened;
-printf "%d dispatches in %.1f s; %d live: p50 %.0f ms, p99 %.0f ms, max %.0f ms\n", $old, time - $start, scalar @late,
+my @late = sort { $a <=> $b } map { ($heard{$_} - $opened{$_}) * 1000 } grep { $heard{$_} && $opened{$_} > $begun } keys %opened;
+printf "%d dispatches in %.1f s; %d live: p50 %.0f ms, p99 %.0f ms, max %.0f ms\n", $old, time - $begun, scalar @late,
 	$late[@late / 2] // 0, $late[@late * 0.99] // 0, $late[-1] // 0;
 PERL
+# The new worker waits until somebody listens.
+sql -c "ALTER SYSTEM SET oms.databases = 'nowhere'" -c 'SELECT pg_reload_conf()' >/dev/null
+kill -KILL "$pid"
+until sql -c 'SELECT 1' >/dev/null 2>&1; do sleep 0.2; done
 {
   echo 'LISTEN oms_dispatch;'
   for ((i = 0; i < 3000; i++)); do
-    ((i % 5)) || printf '%s\n' "SELECT 'opened', oms.open_ticket('Live'), extract(epoch FROM clock_timestamp()) \\g (fieldsep=' ')"
+    ((i % 5)) || printf '%s\n' "SELECT concat_ws(' ', 'opened', oms.open_ticket('Live'), extract(epoch FROM clock_timestamp()));"
     echo 'SELECT FROM pg_sleep(0.02);'
   done
 } >"$oms_run/listen.sql"
 OMS_LISTEN=$oms_run/listen.sql perl "$oms_run/listen.pl" "$stages" &
 listener=$!
 sleep 1
-kill -CONT "$pid"
+sql -c 'ALTER SYSTEM RESET oms.databases' -c 'SELECT pg_reload_conf()' >/dev/null
+until pid=$(worker) && [ -n "$pid" ]; do sleep 0.02; done
+before=$(memory "$pid")
 most=0
 while kill -0 "$listener" 2>/dev/null; do
   now=$(memory "$pid")

@@ -27,7 +27,7 @@
 #include "worker/bell.h"
 
 /* Stages and events looked at with one transaction */
-#define PAGE			1000
+#define PAGE			250
 /* The public is not told late what happened longer ago */
 #define STATUS_MINUTES	5
 

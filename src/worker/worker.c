@@ -71,6 +71,7 @@
 #define ERROR_MAX_MS	60000
 #define SEND_ERROR_MAX_MS	4000	/* events are waited for */
 #define HORIZON_MS		1000	/* between two savings of the horizon */
+#define ANNOUNCE_MS		50		/* between two pages that were announced: listeners have to keep up */
 #define STUCK_MS		1000	/* patience with a commit that is not published */
 #define PREPARED_MS		5000	/* between two looks for prepared transactions that ended */
 #define FIRST_SEAL_MS	60000	/* from the start of the worker, when there is more urgent work */
@@ -107,6 +108,7 @@ static bool sent_since_horizon = false;
 static uint64 coming_horizon = 0;	/* to be saved when read_pos has reached horizon_pos */
 static uint64 horizon_pos = 0;
 static OmsAnnouncement announcement = {.part = OMS_ANNOUNCE_NOTHING};
+static TimestampTz next_page = 0;
 static bool told_late = false;	/* some event is lost to this worker: the horizon stays */
 
 static void leave(OmsWorkerState state) __attribute__((noreturn));
@@ -724,6 +726,8 @@ step_end_announcement(void)
 static bool
 announce_some(TimestampTz now)
 {
+	if (next_page > now)
+		return false;
 	if (announcement.part == OMS_ANNOUNCE_NOTHING)
 	{
 		if (pg_atomic_read_u32(&place->resync) == 0)
@@ -748,6 +752,8 @@ announce_some(TimestampTz now)
 		if (outcome != STEP_DONE)
 			return false;
 		place->stats.events_sent += next_announcement.sent;
+		if (next_announcement.sent > 0)
+			next_page = after(now, ANNOUNCE_MS);
 	}
 	announcement = next_announcement;
 	if (announcement.part != OMS_ANNOUNCE_NOTHING)
@@ -1162,7 +1168,7 @@ sleep_until(long sleep)
 	TimestampTz nearest = (TimestampTz) pg_atomic_read_u64(&place->nearest);
 	TimestampTz at[] = {next_sweep, Max(next_roll_up, retry_step[OMS_STEP_ROLL_UP]),
 		oms_seal_interval == 0 ? next_sweep : Max(next_seal, retry_step[OMS_STEP_SEAL]), retry_tick,
-	retry_unsent};
+		retry_unsent, next_page > now ? next_page : 0};
 
 	if (nearest != DT_NOEND)
 		sleep = Min(Min(sleep, CLOCK_MS), TimestampDifferenceMilliseconds(oms_clock_now(), nearest));
