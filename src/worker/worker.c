@@ -90,6 +90,8 @@ static OmsDatabase *place;
 
 /* What is to be done when, by the clock that nobody can set */
 static TimestampTz retry_step[OMS_STEPS];	/* after an error, or while tables are locked; 0: at any time */
+static bool reported[OMS_STEPS];	/* the log has it that the step fails */
+static bool batch_built;		/* of events: what fails then is the commit, and no event's fault */
 static TimestampTz retry_tick = 0;	/* locked tickets, or an error */
 static TimestampTz retry_unsent = 0;
 static TimestampTz next_sweep = 0;
@@ -221,8 +223,12 @@ step_failed(OmsStep step)
 	long		pause = Min((long) ERROR_MS << Min(failure->failures, 10), sends ? SEND_ERROR_MAX_MS : ERROR_MAX_MS);
 
 	note_error();
-	if (failure->failures == 0)
+	/* a batch that fails over one of its events is made anew at once, and that event is told then */
+	if (!reported[step] && (batch_built || !sends || failure->failures > 0))
+	{
 		EmitErrorReport();
+		reported[step] = true;
+	}
 	retry_step[step] = after(oms_clock_steady(), pause);
 	failure->retry_at = after(oms_clock_wall(), pause);
 	strlcpy(failure->error, place->stats.last_error, sizeof(failure->error));
@@ -233,6 +239,7 @@ static void
 step_worked(OmsStep step)
 {
 	retry_step[step] = 0;
+	reported[step] = false;
 	place->failed[step].failures = 0;
 }
 
@@ -650,15 +657,14 @@ send_unsent(TimestampTz now)
 }
 
 static int	ring_sent;			/* places that the batch goes forward */
-static bool ring_built;			/* what fails then is the commit, and no event's fault */
 
 static void
 step_ring(void)
 {
-	ring_built = false;
+	batch_built = false;
 	ring_sent = oms_announce_ring(place, SEND_BATCH,
 								  place->failed[OMS_STEP_EVENTS].failures > 0 ? keep_unsent : NULL);
-	ring_built = true;
+	batch_built = true;
 }
 
 /*
@@ -671,7 +677,7 @@ send_ring(void)
 	int64		before = oms_clock_cpu();
 	Outcome		outcome = run_step(OMS_STEP_EVENTS, false, step_ring);
 
-	if (outcome == STEP_FAILED && !ring_built && place->failed[OMS_STEP_EVENTS].failures == 1)
+	if (outcome == STEP_FAILED && !batch_built && place->failed[OMS_STEP_EVENTS].failures == 1)
 	{
 		retry_step[OMS_STEP_EVENTS] = 0;
 		outcome = run_step(OMS_STEP_EVENTS, false, step_ring);
@@ -698,6 +704,7 @@ static OmsAnnouncement next_announcement;
 static void
 step_begin_announcement(void)
 {
+	batch_built = true;
 	pg_atomic_write_u32(&place->resync, 0);
 	place->unsaid = true;
 	oms_announce_begin(&next_announcement);
@@ -709,7 +716,9 @@ static void
 step_announce(void)
 {
 	next_announcement = announcement;
+	batch_built = false;
 	oms_announce_page(&next_announcement, place->failed[OMS_STEP_ANNOUNCE].failures > 0 ? keep_unsent : NULL);
+	batch_built = true;
 }
 
 /* All of it has been said: what was over when it began need not be announced any more */
@@ -744,7 +753,7 @@ announce_some(TimestampTz now)
 		Outcome		outcome = run_step(OMS_STEP_ANNOUNCE, true, step_announce);
 
 		/* a page that fails over one of its events is made anew at once, without that */
-		if (outcome == STEP_FAILED && place->failed[OMS_STEP_ANNOUNCE].failures == 1)
+		if (outcome == STEP_FAILED && !batch_built && place->failed[OMS_STEP_ANNOUNCE].failures == 1)
 		{
 			retry_step[OMS_STEP_ANNOUNCE] = 0;
 			return true;
