@@ -47,27 +47,31 @@ sql -c 'VACUUM ANALYZE'
 printf '%s old events, %s stages to be claimed\n' "$(sql -c 'SELECT count(*) FROM oms.timeline')" \
   "$(sql -c "SELECT count(*) FROM oms.stage_state WHERE status = 'q'")"
 
-# A line per event, "seconds <TAB> payload": psql tells of what has come after each command.
+# psql tells of what has come after each command.
 cat >"$oms_run/listen.pl" <<'PERL'
 use strict; use warnings; use Time::HiRes qw(time);
 my $stages = shift;
-my ($old, %heard, %opened, $begun) = (0);
+my ($old, %heard, %opened, $begun, $ended) = (0);
 $| = 1;
 open(my $in, '-|', "psql -XAtq -f $ENV{OMS_LISTEN} 2>&1") or die;
 while (<$in>)
 {
+	# the live ones that were opened meanwhile are waited for, however late
+	last if $ended && /^opened/ && !grep { !$heard{$_} && $opened{$_} < $ended } keys %opened;
 	if (/^opened (\S+) ([\d.]+)/) { $opened{$1} = $2; next }
 	next unless /"oms_dispatch" with payload ".*?"ticket":"(\S+?)".*?"owner":"(\w+)"/;
 	if ($2 eq 'A') { $heard{$1} //= time }
-	elsif (!$heard{$1}) { $begun //= time; $heard{$1} = time; last if ++$old == $stages }
+	elsif (!$heard{$1}) { $begun //= time; $heard{$1} = time; $ended = time if ++$old == $stages }
 }
-my @late = sort { $a <=> $b } map { ($heard{$_} - $opened{$_}) * 1000 } grep { $heard{$_} && $opened{$_} > $begun } keys %opened;
-printf "%d dispatches in %.1f s; %d live: p50 %.0f ms, p99 %.0f ms, max %.0f ms\n", $old, time - $begun, scalar @late,
+die "$old of $stages dispatches were heard\n" unless $ended;
+my @late = sort { $a <=> $b } map { ($heard{$_} - $opened{$_}) * 1000 } grep { $opened{$_} > $begun && $opened{$_} < $ended } keys %opened;
+printf "%d dispatches in %.1f s; %d live: p50 %.0f ms, p99 %.0f ms, max %.0f ms\n", $old, $ended - $begun, scalar @late,
 	$late[@late / 2] // 0, $late[@late * 0.99] // 0, $late[-1] // 0;
 PERL
 # The new worker waits until somebody listens.
 sql -c "ALTER SYSTEM SET oms.databases = 'nowhere'" -c 'SELECT pg_reload_conf()' >/dev/null
 kill -KILL "$pid"
+while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 until sql -c 'SELECT 1' >/dev/null 2>&1; do sleep 0.2; done
 {
   echo 'LISTEN oms_dispatch;'

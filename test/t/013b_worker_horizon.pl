@@ -18,6 +18,7 @@ sub tamper_workflow
 
 # Not told yet, and lost from shared memory in a crash
 my $worker = $node->worker_up;
+my $log = $node->log_position;
 kill 'STOP', $worker;
 my $unsent = $node->sql(q{SELECT oms.open_ticket('chain')});
 tamper_workflow(q{CREATE TABLE kept AS SELECT definition FROM oms.workflow WHERE name = 'chain';
@@ -38,6 +39,7 @@ foreach (1 .. 3)
 is($node->sql('SELECT horizon FROM oms.worker_state'), $horizon, '… but the worker does not take it that all was sent');
 like($node->sql('SELECT status, reasons FROM oms.health()'), qr/^degraded\|\{"events: \d cannot be sent, see oms.worker_errors"\}$/, '… and health tells of it');
 is($node->sql("SELECT DISTINCT step, ticket_id FROM oms.worker_errors"), "events|$unsent", '… and worker_errors of the ticket');
+is(scalar($node->log_lines($log, qr/ERROR:/)), 1, '… and the log, once');
 tamper_workflow(q{UPDATE oms.workflow SET definition = (TABLE kept) WHERE name = 'chain'});
 ok($listener->hears($unsent, undef, 30), '… and what was to be announced is, when that is possible');
 ok($node->becomes('SELECT status FROM oms.health()', 'good'), '… and all is well');
