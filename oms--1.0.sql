@@ -459,6 +459,15 @@ CREATE TABLE oms.seal_state (
 INSERT INTO oms.seal_state (seal_hash, horizon) VALUES ('', 0);
 COMMENT ON TABLE oms.seal_state IS 'how far tickets have been looked through for sealing; not dumped';
 
+-- A row while the jobs of enable_cron() are in another database.  A copy of this one has none, so it is
+-- not dumped, and says whose it is.
+CREATE TABLE oms.cron_state (
+	one			bool PRIMARY KEY DEFAULT true CHECK (one),
+	of_database	oid NOT NULL,
+	cron_database oid NOT NULL
+);
+COMMENT ON TABLE oms.cron_state IS 'in which other database pg_cron has the jobs of this one; not dumped';
+
 SELECT pg_catalog.pg_extension_config_dump('oms.workflow_number', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.workflow', '');
 SELECT pg_catalog.pg_extension_config_dump('oms.workflow_stage', '');
@@ -1092,11 +1101,11 @@ COMMENT ON FUNCTION oms.metrics_text() IS 'the same in the text format of Promet
 
 CREATE FUNCTION oms.enable_cron(schedule text DEFAULT '* * * * *') RETURNS bigint
 	AS 'MODULE_PATHNAME', 'oms_enable_cron' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.enable_cron(text) IS 'lets pg_cron call oms.tick() on a schedule, oms.seal() once an hour, and oms.roll_up() and oms.archive() every five minutes; returns the number of the first job. 55000 if pg_cron is not installed in this database';
+COMMENT ON FUNCTION oms.enable_cron(text) IS 'lets pg_cron call oms.tick() on a schedule, oms.seal() once an hour, and oms.roll_up() and oms.archive() every five minutes; returns the number of the first job. If pg_cron is in another database, the jobs are made there at once, whatever becomes of the transaction, by cron.schedule_in_database(), which the caller must be allowed to call. 22023 if schedule is NULL or over 255 bytes, 55000 if pg_cron is not installed, or the caller cannot connect to its database, 42501 if the caller may not schedule there';
 
 CREATE FUNCTION oms.disable_cron() RETURNS bool
 	AS 'MODULE_PATHNAME', 'oms_disable_cron' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.disable_cron() IS 'removes the jobs of enable_cron; false if there were none';
+COMMENT ON FUNCTION oms.disable_cron() IS 'removes the jobs of enable_cron, in the database that pg_cron is in; false if there were none. 55000 as for enable_cron';
 
 --------------------------------------------------------------------------------------------------
 -- api: guards
@@ -1164,6 +1173,9 @@ ALTER TABLE oms.worker_state ENABLE REPLICA TRIGGER local;
 CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.seal_state
 	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
 ALTER TABLE oms.seal_state ENABLE REPLICA TRIGGER local;
+CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.cron_state
+	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
+ALTER TABLE oms.cron_state ENABLE REPLICA TRIGGER local;
 
 CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.stage_past
 	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Finished cycles never change.');
@@ -2511,6 +2523,7 @@ CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, column
 	('rollup', 'local', 31, 'R', 'stay_local', NULL),
 	('rollup_ahead', 'local', 31, 'R', 'stay_local', NULL),
 	('rollup_state', 'local', 31, 'R', 'stay_local', NULL),
+	('cron_state', 'local', 31, 'R', 'stay_local', NULL),
 	('seal_state', 'local', 31, 'R', 'stay_local', NULL),
 	('worker_state', 'local', 31, 'R', 'stay_local', NULL);
 COMMENT ON VIEW oms.check_guard IS 'for oms.check(): every table that oms has, and every trigger, and no other';
@@ -3718,7 +3731,7 @@ REVOKE ALL ON TYPE oms.archived_stage, oms.archived_ticket, oms.check_archive, o
 	oms.check_counters, oms.check_cycle, oms.check_dispatch, oms.check_edge, oms.check_fold,
 	oms.check_graph, oms.check_guard, oms.check_guards, oms.check_move, oms.check_moves, oms.check_numbers,
 	oms.check_orphans, oms.check_row, oms.check_step, oms.check_stuck, oms.check_ticket_move,
-	oms.check_timers, oms.help_task, oms.home, oms.idempotency, oms.metrics, oms.owner, oms.owner_member, oms.seal_leaf,
+	oms.check_timers, oms.cron_state, oms.help_task, oms.home, oms.idempotency, oms.metrics, oms.owner, oms.owner_member, oms.seal_leaf,
 	oms.seal_state, oms.seals, oms.secret, oms.stage, oms.stage_state, oms.ticket, oms.ticket_state,
 	oms.timeline, oms.tracking, oms.tracking_miss, oms.worker_errors, oms.worker_state,
 	oms.worker_status, oms.workflow, oms.workflow_stage FROM PUBLIC;

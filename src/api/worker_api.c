@@ -24,6 +24,7 @@
 #include "store/spi.h"
 #include "store/store.h"
 #include "worker/bell.h"
+#include "worker/errand.h"
 #include "worker/failures.h"
 
 PG_FUNCTION_INFO_V1(oms_wait_for_work);
@@ -320,10 +321,23 @@ oms_worker_errors(PG_FUNCTION_ARGS)
 
 /* ---- pg_cron ---- */
 
-#define TICK_JOB	"oms tick"
-#define SEAL_JOB	"oms seal"
-#define ROLL_UP_JOB	"oms roll up"
-#define ARCHIVE_JOB	"oms archive"
+/*
+ * Order jobs where pg_cron is, which may be in another database.
+ */
+static void
+order_cron(OmsCronOrder *order)
+{
+	Oid			elsewhere = oms_store_cron_database();
+
+	if (OidIsValid(elsewhere))
+	{
+		strlcpy(order->database, get_database_name(MyDatabaseId), NAMEDATALEN);
+		oms_errand_run(elsewhere, order);
+	}
+	else
+		oms_store_order_cron(order);
+	oms_store_note_cron(order->enable ? elsewhere : InvalidOid);
+}
 
 /*
  * enable_cron(schedule text) → bigint, the number of the job that fires timers.  Seals are made once
@@ -333,12 +347,15 @@ oms_worker_errors(PG_FUNCTION_ARGS)
 Datum
 oms_enable_cron(PG_FUNCTION_ARGS)
 {
+	OmsCronOrder order = {.enable = true};
+
 	oms_arg_required(fcinfo, 0, "schedule");
-	(void) oms_store_schedule(SEAL_JOB, "7 * * * *", "SELECT oms.seal()");
-	(void) oms_store_schedule(ROLL_UP_JOB, "*/5 * * * *", "SELECT oms.roll_up()");
-	(void) oms_store_schedule(ARCHIVE_JOB, "2-59/5 * * * *", "SELECT oms.archive()");
-	PG_RETURN_INT64(oms_store_schedule(TICK_JOB, text_to_cstring(PG_GETARG_TEXT_PP(0)),
-									   "SELECT oms.tick()"));
+	if (strlcpy(order.schedule, text_to_cstring(PG_GETARG_TEXT_PP(0)), OMS_SCHEDULE_SIZE) >= OMS_SCHEDULE_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("schedule is longer than %d bytes", OMS_SCHEDULE_SIZE - 1)));
+	order_cron(&order);
+	PG_RETURN_INT64(order.number);
 }
 
 /*
@@ -347,8 +364,8 @@ oms_enable_cron(PG_FUNCTION_ARGS)
 Datum
 oms_disable_cron(PG_FUNCTION_ARGS)
 {
-	(void) oms_store_unschedule(SEAL_JOB);
-	(void) oms_store_unschedule(ROLL_UP_JOB);
-	(void) oms_store_unschedule(ARCHIVE_JOB);
-	PG_RETURN_BOOL(oms_store_unschedule(TICK_JOB));
+	OmsCronOrder order = {.enable = false};
+
+	order_cron(&order);
+	PG_RETURN_BOOL(order.found);
 }

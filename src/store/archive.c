@@ -13,8 +13,9 @@
  * back first; then it is one like any other, and its chain goes on.
  *
  * Locks: the ticket's row, as for any change; those that somebody else has are left for the next time,
- * so nobody is waited for but a sealer, who waits for nobody.  One call is one transaction: interrupted,
- * it has moved nothing.
+ * so nobody is waited for but a sealer, who waits for nobody.  The worker does not seal here but moves what is
+ * sealed, so it waits for nobody at all.  One call, and one slice of the worker, is one transaction:
+ * interrupted, it has moved nothing.
  *
  * The one place besides erase.c that is rid of rows of the timeline.  It deletes as the store writes,
  * through the table access method, past the guards; there is no setting that lets anybody else.
@@ -269,6 +270,7 @@ typedef struct Departure
 	const Candidate *candidates;
 	int			count;
 	int			current;
+	bool		seals;			/* what is not sealed is sealed first */
 	bool		sealed;			/* all that has been committed, in this call */
 	int			moved;
 	int			ngoing;
@@ -282,7 +284,7 @@ typedef struct Departure
 static void
 seal_first(Departure *page, const OmsTicket *ticket)
 {
-	if (page->sealed || is_sealed(ticket))
+	if (!page->seals || page->sealed || is_sealed(ticket))
 		return;
 	(void) oms_store_seal(false);
 	oms_store_fresh_snapshot();
@@ -369,7 +371,7 @@ oms_store_archive(const TimestampTz *before, int max)
 	MemoryContext page;
 	MemoryContext old;
 	Portal		portal;
-	Departure	at_hand = {.candidates = candidates};
+	Departure	at_hand = {.candidates = candidates, .seals = true};
 	int			moved = 0;
 
 	SPI_connect();
@@ -391,6 +393,30 @@ oms_store_archive(const TimestampTz *before, int max)
 	SPI_cursor_close(portal);
 	SPI_finish();
 	return moved;
+}
+
+/*
+ * The next page of what its rule lets go, as far as it is sealed; the caller keeps the walk when it has committed.
+ * True if there is more.
+ */
+bool
+oms_store_archive_slice(OmsArchiveWalk *walk)
+{
+	Datum		values[2] = {(Datum) 0, TimestampTzGetDatum(oms_clock_now())};
+	Candidate	candidates[TICKETS_PER_PAGE];
+	Departure	page = {.candidates = candidates};
+	Portal		portal;
+
+	SPI_connect();
+	portal = oms_sql_open(&select_candidates, values, "n ");
+	SPI_cursor_move(portal, true, walk->passed);
+	SPI_cursor_fetch(portal, true, TICKETS_PER_PAGE);
+	page.count = read_page(candidates);
+	oms_isolate(&page.isolation, OMS_STEP_ARCHIVE, archive_page, forget_page, &page);
+	walk->passed = page.count < TICKETS_PER_PAGE ? 0 : walk->passed + page.count - page.moved;
+	SPI_cursor_close(portal);
+	SPI_finish();
+	return page.count == TICKETS_PER_PAGE;
 }
 
 /* ---- rules ---- */

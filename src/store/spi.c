@@ -65,12 +65,13 @@ become_caller(int nest, Oid user, int context)
 
 /*
  * Run a statement between SPI_connect and SPI_finish; the rows are in SPI_tuptable.  Returns how many
- * were returned or changed.  Always with a fresh snapshot.
+ * were returned or changed.  Always with a fresh snapshot.  One that is run as the caller may run in a database
+ * without oms.
  */
 uint64
 oms_sql(OmsStatement *statement, Datum *values, const char *nulls)
 {
-	Oid			schema = get_namespace_oid("oms", false);
+	Oid			schema = get_namespace_oid("oms", statement->as_caller);
 	Oid			user;
 	int			context;
 	int			nest = 0;

@@ -74,12 +74,12 @@ typedef enum OmsStep
 	OMS_STEP_HORIZON,
 	OMS_STEP_ROLL_UP,
 	OMS_STEP_SEAL,
+	OMS_STEP_ARCHIVE,			/* in sessions, too */
 	/* what sessions do */
-	OMS_STEP_CLAIMS,
-	OMS_STEP_ARCHIVE
+	OMS_STEP_CLAIMS
 } OmsStep;
 
-#define OMS_STEPS	(OMS_STEP_ARCHIVE + 1)
+#define OMS_STEPS	(OMS_STEP_CLAIMS + 1)
 
 /* How often a step, or a ticket in it, has failed in a row */
 typedef struct OmsFailure

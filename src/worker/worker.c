@@ -50,6 +50,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "guc.h"
+#include "store/archive.h"
 #include "store/identity.h"
 #include "store/outbox.h"
 #include "store/rollup.h"
@@ -76,6 +77,7 @@
 #define PREPARED_MS		5000	/* between two looks for prepared transactions that ended */
 #define FIRST_SEAL_MS	60000	/* from the start of the worker, when there is more urgent work */
 #define ROLL_UP_MS		60000	/* between two roll-ups for the reports */
+#define ARCHIVE_MS		300000	/* between two looks for what may go into the archive, if nothing was sealed meanwhile */
 #define SWEEP_MS		60000	/* between two looks at the tables with nothing to do */
 #define HOME_MS			5000	/* between two looks whether the data is at home here, while it is not */
 #define CLOCK_MS		5000	/* between two looks at the clock while a timer is armed: it may be set */
@@ -97,6 +99,7 @@ static TimestampTz retry_unsent = 0;
 static TimestampTz next_sweep = 0;
 static TimestampTz next_seal = 0;
 static TimestampTz next_roll_up = 0;
+static TimestampTz next_archive = 0;
 static TimestampTz last_horizon = 0;
 static TimestampTz last_send = 0;
 static TimestampTz stuck_since = 0;
@@ -122,9 +125,9 @@ static const char *const tables[] = {"workflow", "workflow_stage", "ticket_state
 "stage_past", "hold", "clock_segment", "calendar", "owner", "owner_member", "absence", "timeline", "worker_state",
 "rollup", "rollup_ahead", "rollup_state"};
 
-/* What only steps need that look back: seals, roll-ups, and sending from the tables */
+/* What only steps need that look back: seals, roll-ups, the archive, and sending from the tables */
 static const char *const more_tables[] = {"ticket_state_archive", "stage_state_archive", "stage_past_archive",
-"hold_archive", "timeline_archive", "seals", "seal_leaf", "seal_state"};
+"hold_archive", "clock_segment_archive", "timeline_archive", "seals", "seal_leaf", "seal_state", "retention"};
 
 /*
  * Lock tables without waiting.  False if somebody has one locked now; *gone if one is not there any more.
@@ -877,8 +880,12 @@ seal_some(TimestampTz now)
 		return false;
 	seal_walk = next_seal_walk;
 	if (!more_to_seal)
+	{
 		next_seal = after(now, seal_walk.busy ? Min(FIRST_SEAL_MS, oms_seal_interval * 1000L)
 						  : oms_seal_interval * 1000L);
+		/* what is sealed may go */
+		next_archive = now;
+	}
 	return more_to_seal;
 }
 
@@ -914,6 +921,39 @@ roll_up_some(TimestampTz now)
 	return more_to_roll_up;
 }
 
+static OmsArchiveWalk archive_walk;
+static OmsArchiveWalk next_archive_walk;
+static bool more_to_archive;
+
+static void
+step_archive(void)
+{
+	next_archive_walk = archive_walk;
+	more_to_archive = oms_store_archive_slice(&next_archive_walk);
+}
+
+/*
+ * Move some of what the rules of retention let go into the archive, after each round of sealing and on a schedule:
+ * somebody else may seal.
+ */
+static bool
+archive_some(TimestampTz now)
+{
+	if (next_archive > now)
+		return false;
+	if (next_archive == 0)
+	{
+		next_archive = after(now, ARCHIVE_MS);
+		return false;
+	}
+	if (run_step(OMS_STEP_ARCHIVE, true, step_archive) != STEP_DONE)
+		return false;
+	archive_walk = next_archive_walk;
+	if (!more_to_archive)
+		next_archive = after(now, ARCHIVE_MS);
+	return more_to_archive;
+}
+
 /*
  * One slice of what takes long, in turn, so that none waits for the end of another.  True if there is more to
  * do at once.
@@ -921,7 +961,7 @@ roll_up_some(TimestampTz now)
 static bool
 do_a_slice(TimestampTz now)
 {
-	static bool (*const jobs[]) (TimestampTz now) = {announce_some, roll_up_some, seal_some};
+	static bool (*const jobs[]) (TimestampTz now) = {announce_some, roll_up_some, seal_some, archive_some};
 	static int	turn = 0;
 
 	for (int i = 0; i < (int) lengthof(jobs); i++)
@@ -1176,7 +1216,8 @@ sleep_until(long sleep)
 	TimestampTz now = oms_clock_steady();
 	TimestampTz nearest = (TimestampTz) pg_atomic_read_u64(&place->nearest);
 	TimestampTz at[] = {next_sweep, Max(next_roll_up, retry_step[OMS_STEP_ROLL_UP]),
-		oms_seal_interval == 0 ? next_sweep : Max(next_seal, retry_step[OMS_STEP_SEAL]), retry_tick,
+		oms_seal_interval == 0 ? next_sweep : Max(next_seal, retry_step[OMS_STEP_SEAL]),
+		Max(next_archive, retry_step[OMS_STEP_ARCHIVE]), retry_tick,
 		retry_unsent, next_page > now ? next_page : 0};
 
 	if (nearest != DT_NOEND)

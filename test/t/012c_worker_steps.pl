@@ -1,5 +1,5 @@
 # Each step of the worker fails by itself: the others go on, it is told by its own name, and is well again when
-# its cause is gone. First seals come in slices.
+# its cause is gone. What takes long goes in slices: first seals, and the archive.
 use strict;
 use warnings FATAL => 'all';
 
@@ -51,6 +51,37 @@ $listener->quit;
 	$node->sql(q{SELECT oms.open_ticket('plain')}, 'slices');
 	ok($node->becomes('SELECT tickets FROM oms.seals ORDER BY number DESC LIMIT 1', '1', 60, 'slices'), 'the next one has what came since');
 	is($node->sql('SELECT oms.seal() = max(number) FROM oms.seals', 'slices'), 't', '… and nothing is left');
+}
+
+# ---- retention ----
+
+{
+	$node->sql('CREATE DATABASE keeping');
+	$node->install('keeping', 'plain', 'chain');
+	$node->worker_up('keeping');
+	$node->sql(q{SELECT oms.set_retention('0', 'plain')}, 'keeping');
+	my $open = $node->sql(q{SELECT oms.open_ticket('plain')}, 'keeping');
+	my $kept = $node->sql(q{SELECT oms.open_ticket('chain') \gset
+		SELECT FROM oms.cancel_ticket(:'open_ticket', 'over')
+		\echo :open_ticket}, 'keeping');
+	my $locked = $node->sql(q{SELECT oms.open_ticket('plain') \gset
+		SELECT FROM oms.cancel_ticket(:'open_ticket', 'over')
+		\echo :open_ticket}, 'keeping');
+	my $session = $node->session('keeping');
+	$session->query('BEGIN');
+	$session->query("SELECT oms.comment('$locked', 'wait')");
+	$node->sql(q{SELECT count(oms.cancel_ticket(t, 'over')) FROM oms.open_tickets('plain', array_fill('{}'::jsonb, '{250}')) AS t}, 'keeping');
+	ok($node->becomes('SELECT count(*) FROM oms.archived_ticket', '250', 60, 'keeping'), 'the worker archives what its rule lets go');
+	is($node->sql('SELECT count(*) >= 3, max(count) <= 100 FROM (SELECT count(*) FROM oms.ticket_state_archive GROUP BY xmin::text) AS x', 'keeping'),
+		't|t', '… in slices');
+	$session->query('ROLLBACK');
+	$session->quit;
+	ok($node->becomes("SELECT count(*) FROM oms.archived_ticket WHERE ticket_id = '$locked'", '1', 60, 'keeping'),
+		'… and what was locked later');
+	is($node->sql('SELECT string_agg(ticket_id::text, $$ $$ ORDER BY opened_at) FROM oms.ticket', 'keeping'), "$open $kept",
+		'… but nothing that is open, or kept');
+	is($node->sql('SELECT (SELECT count(*) FROM oms.check()) + (SELECT count(*) FROM oms.verify_seals())', 'keeping'), '0', '… and all is whole');
+	is($node->sql('SELECT status, reasons FROM oms.health()', 'keeping'), 'good|{}', '… and well');
 }
 
 is($node->trouble($log, qr/lost its row|terminating/), '', 'no trouble in the log');

@@ -52,6 +52,56 @@ is($node->sql('SELECT oms.disable_cron()'), 'f', '… and there is none any more
 $node->sql('SELECT oms.enable_cron()');
 is($node->code('DROP EXTENSION pg_cron; SELECT oms.disable_cron()'), '55000', 'pg_cron is gone');
 
+# ---- pg_cron in another database ----
+
+{
+	my $jobs = q{SELECT count(*) FROM cron.job WHERE database = 'app'};
+	$node->sql('CREATE DATABASE app');
+	$node->install('app', 'lease', 'plain');
+	is($node->code('SELECT oms.enable_cron()', 'app'), '55000', 'elsewhere, and not there: a clear error');
+	$node->sql('CREATE EXTENSION pg_cron');
+	my $here = $node->sql('SELECT oms.enable_cron()');
+	$health = 'SELECT status, reasons FROM oms.health()';
+	is($node->sql('SELECT oms.disable_cron()', 'app'), 'f', 'elsewhere: there was no job');
+	like($node->sql($health, 'app'), qr/no job of pg_cron calls/, '… which is told by health');
+	$job = $node->sql('SELECT oms.enable_cron()', 'app');
+	is($node->sql("SELECT jobname, schedule, command, database, username FROM cron.job WHERE jobid = $job"),
+		'oms tick in app|* * * * *|SELECT oms.tick()|app|' . $node->sql('SELECT current_user'), 'enable_cron makes a job where pg_cron is');
+	is($node->sql($jobs), '4', '… with those for upkeep');
+	is($node->sql(q{SELECT oms.enable_cron('*/5 * * * *')}, 'app'), $job, 'again: the same job');
+	is($node->sql("SELECT schedule FROM cron.job WHERE jobid = $job"), '*/5 * * * *', '… with the other schedule');
+	is($node->sql("SELECT schedule FROM cron.job WHERE jobid = $here"), '* * * * *', '… and those of the other database stay as they are');
+	is($node->sql($health, 'app'), 'good|{}', 'health knows of it');
+	my $lease = $node->lease('1 millisecond', undef, 'app');
+	$node->sql('SELECT pg_sleep(0.01)');
+	$node->sql($node->sql("SELECT command FROM cron.job WHERE jobid = $job"), 'app');
+	ok($node->fired($lease, 0, 'app'), 'the command of the job fires timers');
+	isnt($node->code(q{SELECT oms.enable_cron('now and then')}, 'app'), '', 'what pg_cron refuses is an error here');
+	is($node->code(q{SELECT oms.enable_cron(repeat('1,', 200) || ' * * * *')}, 'app'), '22023', '… and what is too long');
+	is($node->code('BEGIN READ ONLY; SELECT oms.enable_cron()', 'app'), '25006', '… and to read only');
+	is($node->sql($jobs), '4', '… nothing has changed');
+
+	# a copy has no jobs
+	$node->sql('CREATE DATABASE twin TEMPLATE app');
+	like($node->sql($health, 'twin'), qr/no job of pg_cron calls/, 'a copy of the database has no jobs');
+
+	# who may, and as whom
+	$node->sql('CREATE ROLE keeper LOGIN; CREATE ROLE nobody');
+	$node->sql(q{SELECT oms.grant_access('keeper', 'admin'), oms.grant_access('nobody', 'admin')}, 'app');
+	is($node->code('SET ROLE keeper; SELECT oms.enable_cron()', 'app'), '42501', 'a role that may not schedule in other databases');
+	is($node->code('SET ROLE nobody; SELECT oms.enable_cron()', 'app'), '55000', 'a role that cannot log in');
+	$node->sql('GRANT USAGE ON SCHEMA cron TO keeper; GRANT EXECUTE ON FUNCTION cron.schedule_in_database TO keeper');
+	is($node->code('SET ROLE keeper; SELECT oms.enable_cron()', 'app'), '', 'a role that may');
+	is($node->sql(q{SELECT count(*) FROM cron.job WHERE database = 'app' AND username = 'keeper'}), '4', '… has the jobs run as itself');
+	is($node->sql('SET ROLE keeper; SELECT oms.disable_cron()', 'app'), "t", '… and removes its own');
+	is($node->sql($jobs), '4', '… and no others');
+
+	is($node->sql('SELECT oms.disable_cron()', 'app'), 't', 'disable_cron removes them');
+	is($node->sql('SELECT DISTINCT database FROM cron.job'), 'postgres', '… and no others');
+	is($node->sql('SELECT oms.disable_cron()', 'app'), 'f', '… and there are none any more');
+	like($node->sql($health, 'app'), qr/no job of pg_cron calls/, '… which is told by health');
+}
+
 # both libraries together, with the worker
 $node->append_conf('postgresql.conf', 'oms.worker = on');
 $node->reload;
