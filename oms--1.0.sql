@@ -421,7 +421,9 @@ COMMENT ON TABLE oms.tracking_miss IS 'guesses at tracking numbers, per ticket n
 -- server's transaction ids, so it is not dumped.
 CREATE TABLE oms.worker_state (
 	one			bool PRIMARY KEY DEFAULT true CHECK (one),
-	horizon		bigint NOT NULL
+	horizon		bigint NOT NULL,
+	told		bigint[],				-- by the last announcement: what transactions wrote below the first number, but for the others
+	telling		bigint[]				-- the same for one that is under way
 );
 INSERT INTO oms.worker_state (horizon) VALUES (pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8);
 COMMENT ON TABLE oms.worker_state IS 'how far the worker has sent events; not dumped';

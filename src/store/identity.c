@@ -75,7 +75,7 @@ static OmsStatement renew_secret = {
 };
 
 static OmsStatement reset_horizon = {
-	.sql = "UPDATE oms.worker_state SET horizon = $1",
+	.sql = "UPDATE oms.worker_state SET horizon = $1, told = NULL, telling = NULL",
 	.nargs = 1,
 	.types = {INT8OID}
 };

@@ -7,6 +7,12 @@
  * stand in the queue; alerts and stages that were handed to somebody, which the partial index
  * timeline_told finds among all other events; and what was just told to the public, at the end of
  * the timeline.  Each is read in pages by key, so a page costs the page, however much there is.
+ *
+ * A transaction that stays open holds the horizon back, and crash after crash the same alerts would be told.  So
+ * worker_state.told keeps what an announcement saw that came to its end: the next transaction at its beginning, and then
+ * those that were running, with their subtransactions.  What another one wrote has been told.  It is about xmin of the rows,
+ * not about timeline.xid, which may be higher than that of the transaction that wrote the row.  Rows since the
+ * horizon are not frozen while that is held back.
  */
 #include "postgres.h"
 
@@ -20,6 +26,7 @@
 #include "storage/itemptr.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -69,10 +76,14 @@ static OmsStatement select_queue = {
  * which a stage gets past the place up to which the queues were read.
  */
 #define TOLD(table) \
-	"(SELECT ticket_id, xid, seq, stage, status FROM " table \
+	"(SELECT ticket_id, xid, seq, stage, status FROM " table " AS y" \
+	" CROSS JOIN LATERAL (SELECT $5 OPERATOR(pg_catalog.-) (($5 OPERATOR(pg_catalog.-)" \
+	" y.xmin::pg_catalog.text::pg_catalog.int8) OPERATOR(pg_catalog.&) 4294967295) AS writer) AS x" \
 	" WHERE status OPERATOR(pg_catalog.=) ANY" \
 	" ('{breached,escalated,failed,warning,unrouted,unassigned,assigned,changed}'::pg_catalog.text[])" \
 	" AND ROW(xid, ticket_id, seq) OPERATOR(pg_catalog.>) ROW($1, $2, $3)" \
+	" AND NOT COALESCE(x.writer OPERATOR(pg_catalog.<) (SELECT told[1] FROM oms.worker_state)" \
+	" AND x.writer OPERATOR(pg_catalog.<>) ALL ((SELECT told FROM oms.worker_state)::pg_catalog.int8[]), false)" \
 	" ORDER BY xid USING OPERATOR(pg_catalog.<), ticket_id USING OPERATOR(pg_catalog.<)," \
 	" seq USING OPERATOR(pg_catalog.<) LIMIT $4)"
 
@@ -95,8 +106,8 @@ static OmsStatement select_told = {
 	" OR e.stage IS NULL AND e.status OPERATOR(pg_catalog.=) 'changed' AND s.status OPERATOR(pg_catalog.=) 'q')"
 	" ORDER BY e.xid USING OPERATOR(pg_catalog.<), e.ticket_id USING OPERATOR(pg_catalog.<),"
 	" e.seq USING OPERATOR(pg_catalog.<)",
-	.nargs = 4,
-	.types = {INT8OID, OMS_TICKET_TYPE, INT4OID, INT8OID}
+	.nargs = 5,
+	.types = {INT8OID, OMS_TICKET_TYPE, INT4OID, INT8OID, INT8OID}
 };
 
 /* A page of the latest events, from a block on, in the order of the tickets */
@@ -126,6 +137,16 @@ static OmsStatement update_horizon = {
 	.types = {INT8OID}
 };
 
+static OmsStatement update_telling = {
+	.sql = "UPDATE oms.worker_state SET telling = $1",
+	.nargs = 1,
+	.types = {INT8ARRAYOID}
+};
+
+static OmsStatement update_told = {
+	.sql = "UPDATE oms.worker_state SET told = COALESCE(telling, told), telling = NULL"
+};
+
 /*
  * Does a transaction belong to another database?  One that is over by now is taken for one of ours.
  */
@@ -149,6 +170,15 @@ is_elsewhere(TransactionId xid)
 	return elsewhere;
 }
 
+/* The number of a transaction that is not long over, with its epoch */
+static uint64
+full_number(TransactionId xid)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+
+	return U64FromFullTransactionId(next) - (uint32) (XidFromFullTransactionId(next) - xid);
+}
+
 /*
  * The oldest transaction that is still running by the active snapshot: below it everything is over.  Those of other databases
  * write nothing here, so they do not count; on a standby nobody knows whose they are.
@@ -157,7 +187,6 @@ uint64
 oms_store_oldest_transaction(void)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
-	FullTransactionId next = ReadNextFullTransactionId();
 	TransactionId own = GetTopTransactionIdIfAny();
 	TransactionId oldest = snapshot->xmax;
 
@@ -170,7 +199,7 @@ oms_store_oldest_transaction(void)
 		for (uint32 i = 0; i < snapshot->xcnt; i++)
 			if (TransactionIdPrecedes(snapshot->xip[i], oldest) && !is_elsewhere(snapshot->xip[i]))
 				oldest = snapshot->xip[i];
-	return U64FromFullTransactionId(next) - (uint32) (XidFromFullTransactionId(next) - oldest);
+	return full_number(oldest);
 }
 
 /*
@@ -211,6 +240,45 @@ oms_store_saved_horizon(void)
 													   1, &isnull));
 	SPI_finish();
 	return horizon;
+}
+
+static void
+add_numbers(Datum *values, int *count, const TransactionId *xids, int n)
+{
+	for (int i = 0; i < n; i++)
+		values[(*count)++] = Int64GetDatum((int64) full_number(xids[i]));
+}
+
+/*
+ * An announcement begins: note what is over by the active snapshot.  With so many subtransactions that the server
+ * does not know all of them nothing is noted.
+ */
+void
+oms_store_begin_telling(void)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	Datum	   *values = palloc(sizeof(Datum) * (1 + snapshot->xcnt + Max(snapshot->subxcnt, 0)));
+	int			count = 0;
+	Datum		array;
+
+	add_numbers(values, &count, &snapshot->xmax, 1);
+	add_numbers(values, &count, snapshot->xip, snapshot->xcnt);
+	add_numbers(values, &count, snapshot->subxip, Max(snapshot->subxcnt, 0));
+	array = PointerGetDatum(construct_array(values, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	SPI_connect();
+	oms_sql(&update_telling, &array, snapshot->suboverflowed ? "n" : NULL);
+	SPI_finish();
+}
+
+/*
+ * It has come to its end: what was noted then has been told.
+ */
+void
+oms_store_end_telling(void)
+{
+	SPI_connect();
+	oms_sql(&update_told, NULL, NULL);
+	SPI_finish();
 }
 
 static Datum
@@ -263,13 +331,15 @@ oms_store_visit_queued(uint64 horizon, OmsQueuePlace *place, int limit, OmsOutbo
 }
 
 /*
- * The same for events of which listeners have to hear even late, from the horizon on.
+ * The same for events of which listeners have to hear even late, from the horizon on, but for those that an earlier
+ * announcement told.
  */
 int
 oms_store_visit_told(OmsToldPlace *place, int limit, OmsOutboxVisit visit)
 {
-	Datum		values[4] = {Int64GetDatum((int64) place->xid), TicketIdGetDatum(place->ticket),
-	Int32GetDatum(place->seq), Int64GetDatum(limit)};
+	Datum		values[5] = {Int64GetDatum((int64) place->xid), TicketIdGetDatum(place->ticket),
+		Int32GetDatum(place->seq), Int64GetDatum(limit),
+	Int64GetDatum((int64) U64FromFullTransactionId(ReadNextFullTransactionId()))};
 	uint64		count;
 	bool		isnull;
 

@@ -47,6 +47,8 @@ extern uint64 oms_store_oldest_transaction(void);
 extern uint64 oms_store_horizon(void);
 extern uint64 oms_store_saved_horizon(void);
 extern void oms_store_save_horizon(uint64 horizon);
+extern void oms_store_begin_telling(void);
+extern void oms_store_end_telling(void);
 extern int	oms_store_visit_queued(uint64 horizon, OmsQueuePlace *place, int limit, OmsOutboxVisit visit);
 extern int	oms_store_visit_told(OmsToldPlace *place, int limit, OmsOutboxVisit visit);
 extern int	oms_store_visit_latest(uint64 horizon, TimestampTz since, OmsToldPlace *place, int limit,

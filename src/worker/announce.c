@@ -7,8 +7,8 @@
  * when a prepared transaction has ended, what listeners still need is announced from the tables: first what
  * the public was told within the last minutes, as far as it is found at once; then every stage of
  * the queues that can be claimed now; then the alerts, and who was handed something.  That goes page by
- * page, each with a transaction of its own, and the ring is sent beside it.  Some is said twice;
- * of dispatches and alerts none never.
+ * page, each with a transaction of its own, and the ring is sent beside it.  Some is said twice, alerts by one
+ * announcement each; of dispatches and alerts none never.
  *
  * All of these are called inside a transaction of the worker with an active snapshot.
  */
@@ -196,6 +196,7 @@ oms_announce_begin(OmsAnnouncement *announcement)
 	announcement->reached = oms_store_horizon();
 	announcement->statuses_since = TimestampTzPlusMilliseconds(oms_clock_now(), -STATUS_MINUTES * 60000L);
 	announcement->told.xid = announcement->horizon;
+	oms_store_begin_telling();
 }
 
 /*

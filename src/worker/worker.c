@@ -728,8 +728,10 @@ step_announce(void)
 static void
 step_end_announcement(void)
 {
-	if (retry_unsent == 0 && !told_late)
-		oms_store_save_horizon(next_announcement.reached);
+	if (retry_unsent != 0 || told_late)
+		return;
+	oms_store_save_horizon(next_announcement.reached);
+	oms_store_end_telling();
 }
 
 /*

@@ -35,6 +35,26 @@ ok($node->becomes('SELECT count(*) > 0 FROM oms.seals'), '… and a seal is made
 
 $listener->quit;
 
+# ---- sending that fails, as with a full disk ----
+
+{
+	my $queue = $node->data_dir . '/pg_notify';
+	my $health = 'SELECT status, reasons FROM oms.health()';
+	$listener = $node->listener('postgres', 'oms_dispatch');
+	# the queue of the server has a few pages in memory and writes the others
+	chmod 0000, $queue;
+	$node->sql(q{SELECT count(*) FROM oms.open_tickets('plain', array_fill('{}'::jsonb, '{5000}'))});
+	$ticket = $node->sql(q{SELECT oms.open_ticket('plain')});
+	ok($node->becomes(q{SELECT failures > 1 FROM oms.worker_errors WHERE step = 'events'}), 'sending fails');
+	is($node->sql($health), 'degraded|{"events: sending fails, see oms.worker_errors"}', '… health tells of it');
+	is(scalar($node->log_lines($log, qr/ERROR:/)) - 1, 1, '… the log has it once');
+	chmod 0700, $queue;
+	ok($listener->hears($ticket), 'when it works again all is sent');
+	ok($node->becomes($health, 'good|{}'), '… and health is good');
+	is($node->sql('SELECT count(*) FROM oms.worker_errors'), '0', '… and nothing fails');
+	$listener->quit;
+}
+
 # ---- slices ----
 
 {
@@ -84,6 +104,6 @@ $listener->quit;
 	is($node->sql('SELECT status, reasons FROM oms.health()', 'keeping'), 'good|{}', '… and well');
 }
 
-is($node->trouble($log, qr/lost its row|terminating/), '', 'no trouble in the log');
+is($node->trouble($log, qr/lost its row|could not access status|terminating/), '', 'no trouble in the log');
 $node->stop;
 done_testing();

@@ -90,6 +90,61 @@ sub hears_nothing_but
 	$listener->quit;
 }
 
+# ---- crash after crash, while a transaction is open ----
+
+# The server crashes, and somebody listens before the new worker is there; what is heard by then of these tickets.
+sub heard_after_crash
+{
+	my @tickets = @_;
+	my $old = $worker;
+	my $told = $node->sql('SELECT COALESCE(told[1], 0) FROM oms.worker_state');
+
+	$node->sql($_) foreach q{ALTER SYSTEM SET oms.databases = 'nowhere'}, 'SELECT pg_reload_conf()';
+	ok($node->no_worker('postgres'), 'no worker …');
+	my $victim = $node->session;
+	my $pid = $victim->query('SELECT pg_backend_pid()');
+	kill 'KILL', $pid;
+	$node->gone($pid);
+	$victim->quit;
+	$node->until(sub { $node->psql('postgres', 'SELECT 1', on_error_stop => 1) == 0 });
+	my $listener = $node->listener('postgres', qw(oms_alert));
+	$node->sql($_) foreach q{ALTER SYSTEM RESET oms.databases}, 'SELECT pg_reload_conf()';
+	$worker = $node->worker_up('postgres', $old);
+	ok($node->becomes("SELECT told[1] > $told FROM oms.worker_state"), '… after a crash another tells all there is');
+	my %count;
+	$count{ $_->{payload}{ticket} }++ foreach $listener->wait_events(1, 0.5), $listener->events;
+	$listener->quit;
+	return join ' ', map { $count{$_} // 0 } @tickets;
+}
+
+{
+	my $fail = q{SELECT oms.open_ticket('lease') \gset
+		SELECT oms.stage_failed(:'open_ticket', 'a', 'no', retryable => false);
+		\echo :open_ticket};
+	my $opened = $node->sql(q{SELECT oms.open_ticket('lease')});
+	my $later = $node->sql(q{SELECT oms.open_ticket('lease')});
+	my $listener = $node->listener('postgres', 'oms_alert');
+	# its number is older than that under which one of its events is filed, and another is a subtransaction's
+	my $open = $node->session;
+	$open->query('BEGIN; SELECT pg_current_xact_id()');
+	$node->sql("SELECT oms.comment('$later', 'first')");
+	$open->query("SAVEPOINT s; SELECT oms.stage_failed('$_', 'a', 'no', retryable => false); RELEASE s") foreach $opened, $later;
+	$open->query(q{PREPARE TRANSACTION 'open'});
+	$open->quit;
+	my ($said) = $node->sql($fail) =~ /(\S+)\z/;
+	ok($listener->hears($said, 'oms_alert'), 'an alert is heard');
+	$listener->quit;
+	like(heard_after_crash($said, $opened, $later), qr/\A[01] 0 0\z/, '… perhaps again after a crash');
+	is(heard_after_crash($said, $opened, $later), '0 0 0', '… but not after each');
+	my ($new) = $node->sql($fail) =~ /(\S+)\z/;
+	like(heard_after_crash($said, $new), qr/\A0 [01]\z/, '… a new one perhaps, and the old one not');
+	$listener = $node->listener('postgres', 'oms_alert');
+	$node->sql(q{COMMIT PREPARED 'open'});
+	ok($listener->hears($later, 'oms_alert'), 'what was open is heard of when it is committed');
+	$listener->quit;
+	is(heard_after_crash($said), '0', 'the horizon moves on');
+}
+
 # ---- a transaction of another database ----
 
 {
