@@ -1,5 +1,5 @@
 # Each step of the worker fails by itself: the others go on, it is told by its own name, and is well again when
-# its cause is gone. What takes long goes in slices: first seals, and the archive.
+# its cause is gone. What takes long goes in slices: first seals, first roll-ups, and the archive.
 use strict;
 use warnings FATAL => 'all';
 
@@ -9,6 +9,16 @@ use Test::More;
 my $node = OmsNode->make('steps', conf => "oms.seal_interval = 1\n");
 $node->worker_up;
 my $log = $node->log_position;
+
+# ---- to be rolled up: looked at last, since the first roll-up comes a minute after the start ----
+
+$node->sql('CREATE DATABASE figures');
+$node->sql('ALTER DATABASE figures SET oms.worker = off');
+$node->install('figures', 'plain');
+$node->sql(qq{SELECT oms.create_workflow('{"name": "$_", "stages": [{"id": "a", "owner": "A"}]}');
+	SELECT count(oms.stage_done(t, 'a')) FROM oms.open_tickets('$_', array_fill('{}'::jsonb, '{2500}')) AS t}, 'figures') foreach qw(one two three);
+$node->sql('ALTER DATABASE figures RESET oms.worker');
+$node->worker_up('figures');
 
 # ---- a seal that fails ----
 
@@ -43,7 +53,7 @@ $listener->quit;
 	$listener = $node->listener('postgres', 'oms_dispatch');
 	# the queue of the server has a few pages in memory and writes the others
 	chmod 0000, $queue;
-	$node->sql(q{SELECT count(*) FROM oms.open_tickets('plain', array_fill('{}'::jsonb, '{5000}'))});
+	$node->sql(q{SELECT count(*) FROM oms.open_tickets('plain', array_fill('{}'::jsonb, '{2000}'))});
 	$ticket = $node->sql(q{SELECT oms.open_ticket('plain')});
 	ok($node->becomes(q{SELECT failures > 1 FROM oms.worker_errors WHERE step = 'events'}), 'sending fails');
 	is($node->sql($health), 'degraded|{"events: sending fails, see oms.worker_errors"}', '… health tells of it');
@@ -79,7 +89,6 @@ $listener->quit;
 	$node->sql('CREATE DATABASE keeping');
 	$node->install('keeping', 'plain', 'chain');
 	$node->worker_up('keeping');
-	$node->sql(q{SELECT oms.set_retention('0', 'plain')}, 'keeping');
 	my $open = $node->sql(q{SELECT oms.open_ticket('plain')}, 'keeping');
 	my $kept = $node->sql(q{SELECT oms.open_ticket('chain') \gset
 		SELECT FROM oms.cancel_ticket(:'open_ticket', 'over')
@@ -90,7 +99,8 @@ $listener->quit;
 	my $session = $node->session('keeping');
 	$session->query('BEGIN');
 	$session->query("SELECT oms.comment('$locked', 'wait')");
-	$node->sql(q{SELECT count(oms.cancel_ticket(t, 'over')) FROM oms.open_tickets('plain', array_fill('{}'::jsonb, '{250}')) AS t}, 'keeping');
+	$node->sql(q{SELECT oms.set_retention('0', 'plain');
+		SELECT count(oms.cancel_ticket(t, 'over')) FROM oms.open_tickets('plain', array_fill('{}'::jsonb, '{250}')) AS t}, 'keeping');
 	ok($node->becomes('SELECT count(*) FROM oms.archived_ticket', '250', 60, 'keeping'), 'the worker archives what its rule lets go');
 	is($node->sql('SELECT count(*) >= 3, max(count) <= 100 FROM (SELECT count(*) FROM oms.ticket_state_archive GROUP BY xmin::text) AS x', 'keeping'),
 		't|t', '… in slices');
@@ -102,6 +112,19 @@ $listener->quit;
 		'… but nothing that is open, or kept');
 	is($node->sql('SELECT (SELECT count(*) FROM oms.check()) + (SELECT count(*) FROM oms.verify_seals())', 'keeping'), '0', '… and all is whole');
 	is($node->sql('SELECT status, reasons FROM oms.health()', 'keeping'), 'good|{}', '… and well');
+}
+
+# ---- the first roll-up ----
+
+{
+	my $cells = q{SELECT md5(string_agg(c::text, ' ' ORDER BY c::text)) FROM oms.rollup AS c};
+	ok($node->becomes('SELECT horizon > 0 FROM oms.rollup_state', 't', 90, 'figures'), 'the first roll-up comes');
+	my $transactions = $node->sql('SELECT count(DISTINCT xmin::text) FROM oms.rollup', 'figures');
+	cmp_ok($transactions, '>=', 3, '… in slices');
+	my $before = $node->sql($cells, 'figures');
+	$node->sql('SELECT oms.roll_up(everything => true)', 'figures');
+	is($node->sql($cells, 'figures'), $before, '… that come to the same as all at once');
+	is($node->sql('SELECT count(DISTINCT xmin::text) FROM oms.rollup', 'figures'), '1', '… which is one transaction');
 }
 
 is($node->trouble($log, qr/lost its row|could not access status|terminating/), '', 'no trouble in the log');
