@@ -220,7 +220,8 @@ sub oms_content
 		  ? "SELECT '$table', last_value::text, is_called::text FROM $table"
 		  : "SELECT '$table', count(*)::text, md5(string_agg(t::text, E'\\n' ORDER BY t::text COLLATE \"C\")) FROM $table AS t"
 	} grep { !$rows || !/\|S$/ } split /\n/, $tables;
-	return $node->safe_psql($db, "SET timezone = 'UTC'; $sql");
+	# the parts of a UNION come in any order, of parallel workers for instance
+	return $node->safe_psql($db, "SET timezone = 'UTC'; SELECT * FROM ($sql) AS x (name, rows, content) ORDER BY name COLLATE \"C\"");
 }
 
 # Every right that somebody has on the schema and its objects, other than its owner.

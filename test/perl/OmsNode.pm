@@ -72,6 +72,19 @@ sub install
 	return $self;
 }
 
+# psql that cannot connect may end before it has read what it is to do, which IPC::Run dies of: to us it is an
+# answer like the others.
+sub psql
+{
+	my ($self, $db, $sql, %how) = @_;
+	my $list = wantarray;
+	my @answer = eval { $list ? $self->SUPER::psql($db, $sql, %how) : scalar $self->SUPER::psql($db, $sql, %how) };
+
+	return $list ? @answer : $answer[0] unless $@;
+	die $@ if $how{on_error_die} || $@ !~ /Broken pipe/;
+	return $list ? (2, '', $@) : 2;
+}
+
 sub sql
 {
 	my ($self, $sql, $db) = @_;

@@ -67,7 +67,7 @@ work_goes_on($node, "by_$_", $_) foreach qw(plain directory);
 $node->command_checks_all([ 'pg_restore', '--exit-on-error', '--clean', '--if-exists', '-d', 'by_clean', "$dir/custom" ],
 	1, [], [qr/cannot drop extension oms because there are tickets/], 'clean over tickets: refused');
 $node->safe_psql('by_clean', 'DROP SCHEMA IF EXISTS app CASCADE; DROP VIEW IF EXISTS app.loans');
-is(oms_content($node, 'by_clean'), ($content =~ s/\napp\..*//gr), 'clean over tickets: they stay');
+is(oms_content($node, 'by_clean'), ($content =~ s/^app\..*\n//mgr), 'clean over tickets: they stay');
 
 # A second generation: the dump of the copy restores as well.
 new_database('grandchild');
