@@ -70,7 +70,7 @@ report_outcome(const Errand *errand)
 	if (!errand->done)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("role \"%s\" could not do it in database \"%s\"", GetUserNameFromId(errand->role, false),
+				 errmsg("role \"%s\" could not reach pg_cron in database \"%s\"", GetUserNameFromId(errand->role, false),
 						database == NULL ? "" : database),
 				 errhint("The role needs LOGIN, and the right to connect there; the log of the server says what was in the way.")));
 }
