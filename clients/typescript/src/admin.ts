@@ -152,6 +152,17 @@ export async function createCalendar(name: string, definition: CalendarDefinitio
 }
 
 /**
+ * Why the server cannot read a calendar, such as a time zone that it does not know.
+ *
+ * @param calendar - its name
+ * @param options - client
+ * @returns `null` if it can
+ */
+export async function calendarProblem(calendar: string, options: CallOptions = {}): Promise<string | null> {
+  return (await callValue("calendar_problem", [arg("calendar", "text", calendar)], options)) as string | null;
+}
+
+/**
  * Open time between two moments.
  *
  * @param calendar - its name

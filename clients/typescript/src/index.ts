@@ -14,10 +14,10 @@ export * from "./workflows.js";
 export * from "./tickets.js";
 export * from "./timeline.js";
 export {
-  claim, claimStage, heartbeat, release, stageDone, stageFailed, stagesDone, startStage, waitForWork,
+  claim, claimStage, exchange, heartbeat, release, stageDone, stageFailed, stagesDone, startStage, waitForWork,
 } from "./work.js";
 export type {
-  ClaimOptions, ClaimStageOptions, Claimed, DoneItem, HeartbeatOptions, NotedOptions, ReleaseOptions, StageDoneOptions, StageFailedOptions,
+  ClaimOptions, ClaimStageOptions, Claimed, DoneItem, ExchangeOptions, FailedItem, HeartbeatOptions, NotedOptions, ReleaseOptions, StageDoneOptions, StageFailedOptions,
   WaitOptions,
 } from "./work.js";
 export * from "./staff.js";

@@ -1,4 +1,4 @@
-import { arg, callRows, callValue, date, json, opt, seconds, shape, ticketArg } from "./call.js";
+import { type Arg, arg, callRows, callValue, date, json, opt, seconds, shape, ticketArg } from "./call.js";
 import { type CallOptions, newClient } from "./connection.js";
 import { BadArgument, asOmsError } from "./errors.js";
 import type { JsonObject, StageStatus, TicketId, Token, TokenLike } from "./types.js";
@@ -54,7 +54,7 @@ export interface ClaimOptions extends CallOptions {
  * @returns what you have now, maybe nothing
  */
 export async function claim(owner: string, options: ClaimOptions = {}): Promise<Claimed[]> {
-  const rows = await callRows(
+  return claimedBy(
     "claim",
     [
       arg("owner", "text", owner),
@@ -63,8 +63,11 @@ export async function claim(owner: string, options: ClaimOptions = {}): Promise<
       opt("lease", "interval", seconds(options.leaseSecs)),
     ],
     options,
-    "ticket, stage, attempt, token::text AS token, workflow, data, inputs, due_at, lease_until",
   );
+}
+
+async function claimedBy(fn: string, args: readonly Arg[], options: CallOptions): Promise<Claimed[]> {
+  const rows = await callRows(fn, args, options, "ticket, stage, attempt, token::text AS token, workflow, data, inputs, due_at, lease_until");
   return rows.map((row) => shape<Claimed>(row, ["due_at", "lease_until"]));
 }
 
@@ -227,16 +230,62 @@ export interface DoneItem {
  * @returns how many were finished now
  */
 export async function stagesDone(items: readonly DoneItem[], options: CallOptions = {}): Promise<number> {
-  const text = items.map((item) => {
-    const token = tokenText(item.token);
+  return (await callValue("stages_done", [arg("items", "jsonb", itemsText(items))], options)) as number;
+}
+
+function itemsText(items: readonly (DoneItem | FailedItem)[]): string {
+  const text = items.map(({ token: given, ...item }) => {
+    const token = tokenText(given);
     if (typeof token === "string" && !/^[0-9]+$/.test(token)) {
       throw new BadArgument({ message: `not a token: "${token}"`, code: "22P02" });
     }
-    const rest = JSON.stringify({ ticket: item.ticket, stage: item.stage, output: item.output });
+    const rest = JSON.stringify(item);
     // JSON.stringify knows no bigint, and as a number the token would lose digits.
     return token === undefined || token === null ? rest : `${rest.slice(0, -1)},"token":${token}}`;
   });
-  return (await callValue("stages_done", [arg("items", "jsonb", `[${text.join(",")}]`)], options)) as number;
+  return `[${text.join(",")}]`;
+}
+
+/** A stage for {@link exchange} that could not be done. */
+export interface FailedItem {
+  /** The ticket. */
+  ticket: TicketId;
+  /** The stage. */
+  stage: string;
+  /** What went wrong. */
+  error: string;
+  /** Whether another attempt may help; true by default. */
+  retryable?: boolean | undefined;
+  /** From the claim. */
+  token?: TokenLike | undefined;
+}
+
+/** What {@link exchange} may be told. */
+export interface ExchangeOptions extends ClaimOptions {
+  /** What you have done, or could not do; may be of other owners, too. */
+  finished?: readonly (DoneItem | FailedItem)[] | undefined;
+}
+
+/**
+ * Finishes stages and claims the next ones in one commit, all or nothing; what is finished here can be claimed here.
+ *
+ * @param owner - whose queue to claim from
+ * @param options - finished, worker, qty (0: only finish), leaseSecs, client
+ * @returns what you have now, maybe nothing
+ * @throws the errors of {@link stageDone}, {@link stageFailed} and {@link claim}, with the item that they are about
+ */
+export async function exchange(owner: string, options: ExchangeOptions = {}): Promise<Claimed[]> {
+  return claimedBy(
+    "exchange",
+    [
+      arg("owner", "text", owner),
+      opt("worker", "text", options.worker),
+      opt("finished", "jsonb", options.finished && itemsText(options.finished)),
+      opt("qty", "int", options.qty),
+      opt("lease", "interval", seconds(options.leaseSecs)),
+    ],
+    options,
+  );
 }
 
 /** What {@link stageFailed} may be told. */

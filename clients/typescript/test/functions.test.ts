@@ -124,6 +124,28 @@ test("many at once", async () => {
   assert.equal(await oms.stagesDone([]), 0);
 });
 
+test("finish and claim in one commit", async () => {
+  await oms.createWorkflow({ name: "Line", stages: [{ id: "a", owner: "Line" }, { id: "b", owner: "Line", dependsOn: ["a"] }] });
+  const [one = "", two = ""] = await oms.openTickets("Line", [{}, {}]);
+  const [first, second] = await oms.exchange("Line", { worker: "w-1", qty: 2, leaseSecs: 60 });
+  assert.deepEqual([first?.ticket, second?.ticket, first?.stage], [one, two, "a"]);
+  assert.ok(first && second && typeof first.token === "string" && first.leaseUntil instanceof Date);
+  const [next, ...none] = await oms.exchange("Line", {
+    worker: "w-1", qty: 5,
+    finished: [
+      { ticket: one, stage: "a", token: first.token, output: { n: 1 } },
+      { ticket: two, stage: "a", token: BigInt(second.token), error: "no answer", retryable: false },
+    ],
+  });
+  assert.deepEqual([next?.ticket, next?.stage, next?.inputs, none], [one, "b", { a: { n: 1 } }, []]);
+  assert.equal(await statusOf(two, "a"), "failed");
+  // All or nothing, and the error says which.
+  await assert.rejects(oms.exchange("Line", { qty: 0, finished: [{ ticket: one, stage: "b" }, { ticket: one, stage: "z" }] }), { name: "UnknownStage", message: /^item 2 of 2: / });
+  assert.equal(await statusOf(one, "b"), "in_progress");
+  assert.deepEqual(await oms.exchange("Line", { qty: 0, finished: [{ ticket: one, stage: "b" }] }), []);
+  assert.equal(await statusOf(one, "b"), "done");
+});
+
 test("tokens beyond 2^53 keep their digits", async () => {
   const ticket = await oms.openTicket("Loan");
   const odd = 9007199254740993n;
@@ -257,6 +279,8 @@ test("calendars and clocks", async () => {
     holidays: ["2024-11-11"],
     exceptions: { "2024-12-24": ["09:00-12:00"] },
   }), 1);
+  assert.equal(await oms.calendarProblem("Office"), null);
+  await assert.rejects(oms.calendarProblem("No such"), oms.BadArgument);
   const monday = new Date("2024-11-04T09:00:00-05:00");
   assert.equal(await oms.businessTime("Office", monday, new Date("2024-11-04T14:00:00-05:00")), 4 * 3_600_000);
   assert.deepEqual(await oms.businessAdd("Office", monday, 181), new Date("2024-11-04T13:01:00-05:00"));
@@ -272,7 +296,7 @@ test("owners and access", async () => {
   await oms.setOwner("Team", { kind: "group", supervisor: "boss", calendar: "Office", members: ["sdk_agent"], assignment: "round_robin" });
   await oms.setAbsence("sdk_agent", new Date(), new Date(Date.now() + 86_400_000), { delegate: "kim" });
   await oms.revokeAccess("sdk_agent");
-  await oms.setOwner("Team");
+  await oms.setOwner("Team", { members: [] });
   await sql("DROP ROLE sdk_agent");
 });
 
