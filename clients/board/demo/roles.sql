@@ -19,3 +19,8 @@ SELECT oms.grant_access('ann', 'staff');
 SELECT oms.grant_access('bob', 'staff');
 SELECT oms.grant_access('mia', 'monitor');
 GRANT ada, ann, bob, mia TO oms_board;
+
+-- What boards on a wall see: nobody can sign in as it.
+CREATE ROLE oms_wall;
+SELECT oms.grant_access('oms_wall', 'monitor');
+GRANT oms_wall TO oms_board;

@@ -93,7 +93,9 @@ async function refresh() {
   fetching = true;
   while (wanted) {
     wanted = false;
-    const html = await ask(url);
+    // What the page has need not come again.
+    const marks = [...root.querySelectorAll("[data-part]")].map(({ dataset: { part, mark } }) => `${part}=${mark}`);
+    const html = await ask(url, { "x-parts": marks.join(" ") });
     if (html !== undefined) show(html);
     // Many events at once are one look.
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

@@ -15,6 +15,7 @@ const AGAIN_MS = 5000;
 
 export function say(state, text) {
   live.dataset.state = state;
+  document.body.dataset.stale = state === "off" ? "yes" : "no";
   if (words.textContent !== text) words.textContent = text;
 }
 
@@ -48,10 +49,10 @@ function notAnswered() {
 }
 
 /** Asks the server for a piece of a page, without counting as somebody who is there; undefined if it gave none. */
-export async function ask(url) {
+export async function ask(url, headers = {}) {
   if (ended) return undefined;
   try {
-    const answer = await fetch(url, { headers: { "x-by-itself": "yes" }, redirect: "manual" });
+    const answer = await fetch(url, { headers: { ...headers, "x-by-itself": "yes" }, redirect: "manual" });
     if (answer.ok) {
       const text = await answer.text();
       const before = answered;

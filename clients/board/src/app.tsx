@@ -1,6 +1,7 @@
 /** The whole server: what every request passes, and where it goes then. */
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { compress } from "hono/compress";
 import { getCookie } from "hono/cookie";
 import { csrf } from "hono/csrf";
 import { HTTPException } from "hono/http-exception";
@@ -21,6 +22,7 @@ import { makeSignIn } from "./routes/signin.js";
 import { trackRoutes } from "./routes/track.js";
 import { workflowRoutes } from "./routes/workflows.js";
 import { ticketRoutes } from "./routes/ticket.js";
+import { makeTv } from "./routes/tv.js";
 import { COOKIE, endSession, findSession, isRoleLost, rightsOf, sameToken } from "./session.js";
 import { addressOf, asRefused, bodyOf, limited, Refused, type Board, type Env, type Web } from "./web.js";
 
@@ -79,6 +81,7 @@ export function makeApp(board: Board) {
       permissionsPolicy: { camera: [], microphone: [], geolocation: [] },
     }),
   );
+  app.use(compress());
   app.route("/assets", assets);
   // Asked for by browsers and programs that do not look into the page.
   app.get("/favicon.ico", (c) => c.redirect("/assets/icon.svg", 301));
@@ -91,6 +94,8 @@ export function makeApp(board: Board) {
   app.use(bodyLimit({ maxSize: 2 * 1024 * 1024, onError: (c) => errorPage(c as Web, 413, "That is too large.") }));
   // Two locks on one door: where a form was sent from, and a token that only our pages know.
   app.use(csrf({ origin: (origin, c) => origin === originOf(c as Web) }));
+  // In front of the sessions: a screen has none, and is nobody on all other pages.
+  app.route("/tv", makeTv(board.settings, signIns));
   app.use(async (c, next) => {
     // A page that looks again by itself says so.
     const id = getCookie(c, COOKIE);

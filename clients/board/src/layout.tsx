@@ -1,6 +1,7 @@
 /** The frame of all pages. */
 import { html } from "hono/html";
 import type { Child } from "hono/jsx";
+import { formToken } from "./session.js";
 import type { Web } from "./web.js";
 
 /** What a level may see, by a function that only it may call. */
@@ -20,6 +21,8 @@ export interface PageOptions {
   /** For people who are not signed in and do not have to. */
   open?: boolean;
   wide?: boolean;
+  /** Read from afar, without anything to click on. */
+  wall?: boolean;
 }
 
 export function page(c: Web, options: PageOptions, content: Child, status: 200 | 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503 = 200) {
@@ -29,7 +32,7 @@ export function page(c: Web, options: PageOptions, content: Child, status: 200 |
   const message = session?.message;
   if (session !== undefined) session.message = undefined;
   const path = c.req.path;
-  const scripts = ["/assets/page.js", ...(options.scripts ?? [])];
+  const scripts = options.wall === true ? (options.scripts ?? []) : ["/assets/page.js", ...(options.scripts ?? [])];
   const body = (
     <html lang="en">
       <head>
@@ -43,14 +46,16 @@ export function page(c: Web, options: PageOptions, content: Child, status: 200 |
           <script type="module" src={src}></script>
         ))}
       </head>
-      <body data-now={options.now?.toISOString()} class={options.wide === true ? "wide" : undefined}>
+      <body data-now={options.now?.toISOString()} class={options.wall === true ? "wide wall" : options.wide === true ? "wide" : undefined}>
         <a class="skip" href="#content">
           Skip to the content
         </a>
         <header class="top">
-          <a class="brand" href={session === undefined ? "/track" : "/"}>
-            {settings.title}
-          </a>
+          {options.wall === true ? <span class="brand">{settings.title}</span> : (
+            <a class="brand" href={session === undefined ? "/track" : "/"}>
+              {settings.title}
+            </a>
+          )}
           {session === undefined ? null : (
             <nav aria-label="Pages">
               <ul>
@@ -66,7 +71,7 @@ export function page(c: Web, options: PageOptions, content: Child, status: 200 |
           )}
           {session === undefined ? null : (
             <form method="post" action="/sign-out" class="who">
-              <input type="hidden" name="csrf" value={session.csrf} />
+              <input type="hidden" name="csrf" value={formToken(session)} />
               <bdi class="person">{session.role}</bdi> <button class="quiet">Sign out</button>
             </form>
           )}

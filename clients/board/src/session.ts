@@ -8,6 +8,7 @@ import type { Database } from "./db.js";
 export const COOKIE = "oms_board";
 const LONGEST_MS = 12 * 60 * 60_000;
 const MOST = 10_000;
+const TOKEN_BYTES = 32;
 /** How soon a right that was taken away is gone from the pages; the database refuses it at once. */
 const RIGHTS_MS = 30_000;
 
@@ -19,8 +20,8 @@ export interface Message {
 
 export interface Session {
   role: string;
-  /** Has to come back with every form. */
-  csrf: string;
+  /** Has to come back with every form, as formToken() writes it. */
+  csrf: Buffer;
   begun: number;
   seen: number;
   /** It ends when the person has done nothing for so long. */
@@ -39,7 +40,7 @@ export function beginSession(role: string, idleMinutes: number): string {
   const now = Date.now();
   for (const [k, s] of sessions) if (ended(s, now) || sessions.size >= MOST) sessions.delete(k);
   sessions.set(key(id), {
-    role, csrf: randomBytes(32).toString("base64url"), begun: now, seen: now, idleMs: idleMinutes * 60_000, message: undefined, rights: new Set(), rightsAt: 0,
+    role, csrf: randomBytes(TOKEN_BYTES), begun: now, seen: now, idleMs: idleMinutes * 60_000, message: undefined, rights: new Set(), rightsAt: 0,
   });
   return id;
 }
@@ -69,10 +70,21 @@ export function isLive(session: Session): boolean {
   return !ended(session, Date.now()) && [...sessions.values()].includes(session);
 }
 
+const mixed = (a: Buffer, b: Buffer) => Buffer.from(a.map((byte, i) => byte ^ (b[i] ?? 0)));
+
+/**
+ * The token for a form, written anew each time: so the length of a compressed page tells nothing about it to whoever
+ * chooses another part of the page.
+ */
+export function formToken(session: Session): string {
+  const mask = randomBytes(TOKEN_BYTES);
+  return Buffer.concat([mask, mixed(mask, session.csrf)]).toString("base64url");
+}
+
 export function sameToken(session: Session, token: unknown): boolean {
   if (typeof token !== "string") return false;
-  const [a, b] = [Buffer.from(session.csrf), Buffer.from(token)];
-  return a.length === b.length && timingSafeEqual(a, b);
+  const given = Buffer.from(token, "base64url");
+  return given.length === 2 * TOKEN_BYTES && timingSafeEqual(mixed(given.subarray(0, TOKEN_BYTES), given.subarray(TOKEN_BYTES)), session.csrf);
 }
 
 /** Does what rightsOf() threw say that the board may no longer act for the role? It was revoked, or dropped. */

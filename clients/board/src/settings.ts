@@ -18,6 +18,10 @@ export interface Settings {
   signInsPerMinute: number;
   /** Who does nothing for so long is signed out; what a page does by itself does not count. */
   idleMinutes: number;
+  /** Names screens and the hashes of their tokens; without it there is no /tv. */
+  tvFile: string | undefined;
+  /** The role of the level monitor that screens see the database as. */
+  tvRole: string | undefined;
 }
 
 function positive(name: string, value: string | undefined, otherwise: number): number {
@@ -30,6 +34,8 @@ function positive(name: string, value: string | undefined, otherwise: number): n
 const given = (value: string | undefined) => (value === "" ? undefined : value);
 
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  const [tvFile, tvRole] = [given(env["BOARD_TV_FILE"]), given(env["BOARD_TV_ROLE"])];
+  if ((tvFile === undefined) !== (tvRole === undefined)) throw new Error("BOARD_TV_FILE and BOARD_TV_ROLE belong together");
   return {
     host: env["BOARD_HOST"] ?? "127.0.0.1",
     port: positive("BOARD_PORT", env["BOARD_PORT"], 8080),
@@ -41,5 +47,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     attemptsPerMinute: positive("BOARD_ATTEMPTS_PER_MINUTE", env["BOARD_ATTEMPTS_PER_MINUTE"], 20),
     signInsPerMinute: positive("BOARD_SIGN_INS_PER_MINUTE", env["BOARD_SIGN_INS_PER_MINUTE"], 30),
     idleMinutes: positive("BOARD_IDLE_MINUTES", env["BOARD_IDLE_MINUTES"], 60),
+    tvFile,
+    tvRole,
   };
 }

@@ -4,6 +4,13 @@ import { Refused } from "./web.js";
 
 /** Outputs and data are shown up to here. */
 const MOST_CHARS = 20_000;
+/** Notes and reasons up to here; the rest of a note has a page of its own. */
+export const MOST_NOTE = 2000;
+
+/** What fits, of a text that the database may have cut one later. */
+export const folded = (text: string): string => (text.length > MOST_NOTE ? `${text.slice(0, MOST_NOTE)}…` : text);
+
+const cutInSql = (column: string) => `pg_catalog.left(${column}, ${MOST_NOTE + 1})`;
 
 export interface Ticket {
   ticket_id: string;
@@ -84,7 +91,7 @@ export async function factsOf(query: Query, id: string): Promise<Facts> {
     [id, ticket.workflow, ticket.version],
   );
   const holds = await query.rows<Hold>(
-    `SELECT s.stage, h.reason, h.until FROM oms.hold AS h LEFT JOIN oms.stage AS s ON s.ticket_id = h.ticket_id AND s.stage_no = h.stage_no
+    `SELECT s.stage, ${cutInSql("h.reason")} AS reason, h.until FROM oms.hold AS h LEFT JOIN oms.stage AS s ON s.ticket_id = h.ticket_id AND s.stage_no = h.stage_no
      WHERE h.ticket_id = $1::oms.ticket_id AND h.lifted_at IS NULL ORDER BY h.seq`,
     [id],
   );
@@ -120,7 +127,7 @@ export interface TimelineEvent {
 /** Events from the newest back, before a number; undefined: from the end. */
 export async function timelineOf(query: Query, id: string, before: number | undefined, most: number): Promise<TimelineEvent[]> {
   return query.rows<TimelineEvent>(
-    `SELECT e.seq, e.at, e.stage, e.status, e.owner, e.actor, e.worker, CASE WHEN a.seq IS NULL THEN e.note END AS note, e.public, e.cycle, e.attempt,
+    `SELECT e.seq, e.at, e.stage, e.status, e.owner, e.actor, e.worker, CASE WHEN a.seq IS NULL THEN ${cutInSql("e.note")} END AS note, e.public, e.cycle, e.attempt,
        CASE WHEN e.status = 'done' AND e.payload <> '{}' THEN pg_catalog.left(pg_catalog.jsonb_pretty(e.payload), ${MOST_CHARS + 1}) END AS output,
        CASE WHEN e.status = 'escalated' THEN COALESCE(o.supervisor, w.definition ->> 'owner') END AS told, a.name AS attachment, a.url, a.sha256
      FROM oms.timeline AS e
@@ -133,6 +140,12 @@ export async function timelineOf(query: Query, id: string, before: number | unde
   );
 }
 
+/** A note in full; undefined: there is none. */
+export async function noteOf(query: Query, id: string, seq: number): Promise<string | undefined> {
+  const [row] = await query.rows<{ note: string | null }>("SELECT e.note FROM oms.timeline AS e WHERE e.ticket_id = $1::oms.ticket_id AND e.seq = $2", [id, seq]);
+  return row?.note ?? undefined;
+}
+
 export interface Why {
   stage: string;
   since: Date | null;
@@ -141,7 +154,7 @@ export interface Why {
 }
 
 export const whyOf = (query: Query, id: string) =>
-  query.rows<Why>("SELECT e.stage, e.since, e.until, e.why FROM oms.explain($1::oms.ticket_id) AS e", [id]);
+  query.rows<Why>(`SELECT e.stage, e.since, e.until, ${cutInSql("e.why")} AS why FROM oms.explain($1::oms.ticket_id) AS e`, [id]);
 
 export interface Segment {
   starts: Date;
@@ -156,7 +169,7 @@ export interface Segment {
 export const clockOfStage = (query: Query, id: string, stage: string | null) =>
   query.rows<Segment>(
     `SELECT c.starts, c.ends, EXTRACT(epoch FROM c.open_time)::pg_catalog.float8 AS open_time,
-       EXTRACT(epoch FROM c.consumed)::pg_catalog.float8 AS consumed, c.reason
+       EXTRACT(epoch FROM c.consumed)::pg_catalog.float8 AS consumed, ${cutInSql("c.reason")} AS reason
      FROM oms.explain_clock($1::oms.ticket_id, $2) AS c`,
     [id, stage],
   );

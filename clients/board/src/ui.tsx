@@ -1,7 +1,7 @@
 /** Pieces of pages. Everything that comes from the database goes through JSX, which escapes it. */
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
 import { lengthOf, secondsBetween, type Times } from "./format.js";
-import type { Session } from "./session.js";
+import { formToken, type Session } from "./session.js";
 
 /** Signs beside the words, for whoever sees no colours. */
 const SIGNS: Record<string, string> = {
@@ -69,7 +69,7 @@ export const Time: FC<{ at: Date | null; times: Times }> = ({ at, times }) =>
  */
 export const PostForm: FC<PropsWithChildren<{ session: Session; action: string; class?: string; label?: string; keep?: "yes" | "typed" }>> = (props) => (
   <form method="post" action={props.action} class={props.class} aria-label={props.label} data-keep={props.keep} data-role={props.keep === undefined ? undefined : props.session.role}>
-    <input type="hidden" name="csrf" value={props.session.csrf} />
+    <input type="hidden" name="csrf" value={formToken(props.session)} />
     {props.children}
   </form>
 );

@@ -59,7 +59,7 @@ export async function world(name: string, env: Record<string, string> = {}): Pro
   let client = await connect();
   await client.query("SET client_min_messages = warning");
   await client.query("CREATE EXTENSION oms");
-  for (const [role, level] of [["oms_citizen", "citizen"], ["ada", "admin"], ["ann", "staff"], ["bob", "staff"], ["mia", "monitor"]])
+  for (const [role, level] of [["oms_citizen", "citizen"], ["ada", "admin"], ["ann", "staff"], ["bob", "staff"], ["mia", "monitor"], ["oms_wall", "monitor"]])
     await client.query("SELECT oms.grant_access($1, $2)", [role, level]);
 
   async function connect() {

@@ -1,7 +1,11 @@
 /** What a session and its stream outlive, without a server: the database answers what a test says. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { makeApp } from "../src/app.js";
 import type { Database } from "../src/db.js";
@@ -15,7 +19,7 @@ import { until } from "./_harness.js";
 const REVOKED = Object.assign(new Error('permission denied to set role "ann"'), { code: "42501" });
 
 /** A board on a database that knows rights only; undefined: the board may not act for the role. */
-function make(state: { rights: string[] | undefined; password?: string }) {
+function make(state: { rights: string[] | undefined; password?: string }, env: Record<string, string> = {}) {
   const listeners = new Set<Listener>();
   const db = {
     as: (_: string, work: (query: unknown) => Promise<unknown>) => {
@@ -35,7 +39,7 @@ function make(state: { rights: string[] | undefined; password?: string }) {
     state: () => ({ kind: "resync" as const }),
     end: () => Promise.resolve(),
   };
-  const app = makeApp({ settings: readSettings({ BOARD_BEHIND_PROXY: "1", BOARD_SIGN_INS_PER_MINUTE: "2" }), db, live });
+  const app = makeApp({ settings: readSettings({ BOARD_BEHIND_PROXY: "1", BOARD_SIGN_INS_PER_MINUTE: "2", ...env }), db, live });
   const cookie = `oms_board=${beginSession("ann", 60)}`;
   const ask = (path: string, init: RequestInit = {}) =>
     Promise.resolve(app.request(`http://board.test${path}`, { ...init, headers: { cookie, "x-forwarded-for": "192.0.2.1", "sec-fetch-site": "same-origin", ...(init.headers as Record<string, string> | undefined) } }));
@@ -100,6 +104,27 @@ test("a stream that nobody reads is none", async () => {
   await until("the end of the stream", () => listeners.size === 0);
 });
 
+test("a screen on a wall is let in for as long as its line stands there, a person for twelve hours", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "oms-tv-"));
+  const file = join(folder, "screens");
+  writeFileSync(file, `# the ground floor\nlobby ${createHash("sha256").update("a token").digest("hex")}\n`);
+  try {
+    const { ask } = make({ rights: ["get_ticket"] }, { BOARD_TV_FILE: file, BOARD_TV_ROLE: "oms_wall" });
+    const answer = await ask("/tv", { method: "POST", body: new URLSearchParams({ token: "a token" }) });
+    assert.equal(answer.status, 204);
+    const cookie = answer.headers.get("set-cookie")?.split(";")[0] ?? "";
+    const head = (path: string, headers: Record<string, string> = {}) => ask(path, { method: "HEAD", headers });
+    assert.deepEqual([(await head("/live")).status, (await head("/tv/live", { cookie })).status], [200, 200]);
+    const now = Date.now();
+    t.mock.method(Date, "now", () => now + 400 * 86_400_000);
+    assert.deepEqual([(await head("/live")).status, (await head("/tv/live", { cookie })).status], [401, 200]);
+    writeFileSync(file, "");
+    assert.equal((await head("/tv/live", { cookie })).status, 401);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("a body that is no form is refused, and is no fault of the board", async (t) => {
   const error = t.mock.method(console, "error", () => undefined);
   const { ask } = make({ rights: ["get_ticket"] });
@@ -147,7 +172,7 @@ test("a page that answers a form has an address, for the session that sent it an
   assert.equal((await ask("/sign-in", signIn)).status, 401);
 });
 
-test("scripts and styles are compressed and kept, the icon is where browsers look, pages with a token are left as they are", async () => {
+test("pages, scripts and styles are compressed, the icon is where browsers look", async () => {
   const { ask } = make({ rights: [] });
   const headers = { "accept-encoding": "gzip" };
   const answer = await ask("/assets/board.css", { headers });
@@ -156,7 +181,27 @@ test("scripts and styles are compressed and kept, the icon is where browsers loo
   assert.equal(again.status, 304);
   const icon = await ask("/favicon.ico");
   assert.equal((await ask(icon.headers.get("location") ?? "")).headers.get("content-type"), "image/svg+xml");
-  assert.equal((await ask("/welcome", { headers })).headers.get("content-encoding"), null);
+  const page = await ask("/welcome", { headers });
+  assert.equal(page.headers.get("content-encoding"), "gzip");
+  const stream = await ask("/live", { headers });
+  assert.deepEqual([stream.status, stream.headers.get("content-encoding")], [403, "gzip"]);
+});
+
+test("a stream is not compressed, which would hold it back", async () => {
+  const { ask } = make({ rights: ["get_ticket"] });
+  const stream = await ask("/live", { headers: { "accept-encoding": "gzip" } });
+  assert.deepEqual([stream.status, stream.headers.get("content-encoding")], [200, null]);
+  await stream.body?.cancel();
+});
+
+test("the token of the forms is written anew each time, so that the length of a page tells nothing about it", async () => {
+  const { ask } = make({ rights: [] });
+  const token = async () => /name="csrf" value="([^"]+)"/.exec(await (await ask("/welcome")).text())?.[1] ?? "";
+  const [one, two] = [await token(), await token()];
+  assert.ok(one.length > 80 && one !== two && one.slice(43) !== two.slice(43));
+  const leave = (csrf: string) => ask("/sign-out", { method: "POST", body: new URLSearchParams({ csrf }) });
+  for (const wrong of ["", "x", one.slice(1), one.slice(43), one.slice(0, 43) + two.slice(43), "A".repeat(86)]) assert.equal((await leave(wrong)).status, 403, wrong);
+  assert.equal((await leave(one)).status, 303);
 });
 
 test("make board says that its port is in use before anything else", async () => {
@@ -182,14 +227,24 @@ test("who does not send a request to its end is let go", async () => {
         resolve(Number(/:(\d+)\/$/m.exec(data.toString().trim())?.[1]));
       });
     });
-    const socket = connect(port, "127.0.0.1");
-    socket.write("POST /sign-in HTTP/1.1\r\nHost: board.test\r\n");
-    let heard = "";
-    socket.on("data", (data: Buffer) => (heard += data.toString()));
     const start = performance.now();
-    await new Promise((resolve) => socket.on("close", resolve));
-    assert.match(heard, /^HTTP\/1.1 408 /);
-    // Node's own limit is a minute.
+    // The head, or the body.
+    const heard = await Promise.all(
+      ["POST /sign-in HTTP/1.1\r\nHost: board.test\r\n", "POST /sign-in HTTP/1.1\r\nHost: board.test\r\nOrigin: http://board.test\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nrole=ann"].map(
+        (sent) =>
+          new Promise<string>((resolve) => {
+            const socket = connect(port, "127.0.0.1");
+            let text = "";
+            socket.on("data", (data: Buffer) => (text += data.toString()));
+            socket.on("close", () => {
+              resolve(text);
+            });
+            socket.write(sent);
+          }),
+      ),
+    );
+    for (const text of heard) assert.match(text, /^HTTP\/1.1 408 /);
+    // Node's own limits are one minute and five.
     assert.ok(performance.now() - start < 50_000);
   } finally {
     board.kill();

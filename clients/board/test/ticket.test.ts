@@ -553,3 +553,30 @@ test("on a phone nothing is wider than the page", async () => {
   await until("the phone is live", async () => (await phone.locator("#live").getAttribute("data-state")) === "on");
   await phone.context().close();
 });
+
+test("a note of a megabyte is folded, its whole text has a page of its own, and live updates carry what changed only", async () => {
+  const ticket = await w.one("SELECT oms.open_ticket('DisasterLoan', '{\"amount\": 1}')::text");
+  const long = `The beginning ${"x".repeat(1_000_000)} the end`;
+  await w.sql("SELECT oms.comment($1, $2)", [ticket, long]);
+  await w.sql("SELECT oms.hold($1, NULL, $2)", [ticket, `They wait ${"y".repeat(100_000)}`]);
+  const page = await w.open("ann", `/tickets/${ticket}`);
+  await page.locator('#live[data-state="on"]').waitFor();
+  assert.ok((await page.content()).length < 120_000, "the page is short");
+  const bodies: string[] = [];
+  page.on("response", (answer) => {
+    if (answer.url().includes("/parts")) void answer.text().then((text) => bodies.push(text));
+  });
+  await w.sql("SELECT oms.comment($1, 'And one more')", [ticket]);
+  await page.getByText("And one more").waitFor();
+  await until("the update was read", () => bodies.some((body) => body.includes("And one more")));
+  const update = bodies.find((body) => body.includes("And one more")) ?? "";
+  assert.deepEqual([...update.matchAll(/data-part="(\w+)"/g)].map((m) => m[1]), ["timeline"]);
+  // Nothing happened: nothing comes.
+  const marks = await page.locator("[data-part]").evaluateAll((parts) => parts.map((p) => `${p.getAttribute("data-part") ?? ""}=${p.getAttribute("data-mark") ?? ""}`).join(" "));
+  const again = await page.request.get(`/tickets/${ticket}/parts`, { headers: { "x-parts": marks } });
+  assert.equal(await again.text(), "<div></div>");
+  await page.getByRole("link", { name: /The whole note/ }).last().click();
+  await page.getByRole("heading", { name: `Note of ${ticket}` }).waitFor();
+  assert.equal(await page.locator("main .said").textContent(), long);
+  for (const path of [`/tickets/${ticket}/notes/99999`, `/tickets/${ticket}/notes/x`]) assert.equal((await page.request.get(path)).status(), 404, path);
+});

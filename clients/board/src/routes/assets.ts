@@ -8,7 +8,6 @@ import { dirname, extname, join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { Hono } from "hono";
-import { compress } from "hono/compress";
 import type { Env } from "../web.js";
 
 const here = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "public");
@@ -34,9 +33,6 @@ async function bundle(): Promise<{ tag: string; text: string }> {
 }
 
 export const assets = new Hono<Env>();
-
-/** Only these: the length of a compressed page would tell whoever chooses a part of it about the token in its forms. */
-assets.use(compress());
 
 assets.get("/editor.js", async (c) => {
   // With the first one who edits; what failed is tried again.

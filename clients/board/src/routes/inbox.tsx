@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import type { FC } from "hono/jsx";
 import { words, type Times } from "../format.js";
 import { page } from "../layout.js";
+import { newParts, partsOf } from "../parts.js";
 import type { Session } from "../session.js";
 import { Clock, Name, PostForm, Status, Table, TicketLink } from "../ui.js";
 import { can, needs, person, type Env, type Web } from "../web.js";
@@ -138,16 +139,14 @@ const Part: FC<{ c: Web; inbox: Inbox; name: string; title: string; none: string
   </section>
 );
 
-const Parts: FC<{ c: Web; inbox: Inbox }> = ({ c, inbox }) => {
+function parts(c: Web, inbox: Inbox) {
   const shown = inbox.work.slice(0, MOST);
-  return (
-    <>
-      <Part c={c} inbox={inbox} name="mine" title="What you have" none="You have nothing at hand." work={shown.filter((w) => w.status !== "queued")} />
-      <Part c={c} inbox={inbox} name="free" title="What you may claim" none="Nothing waits for you." work={shown.filter((w) => w.status === "queued")} />
-      <p data-part="more">{inbox.work.length > MOST ? `There is more; these are the first ${MOST}.` : ""}</p>
-    </>
-  );
-};
+  return [
+    <Part c={c} inbox={inbox} name="mine" title="What you have" none="You have nothing at hand." work={shown.filter((w) => w.status !== "queued")} />,
+    <Part c={c} inbox={inbox} name="free" title="What you may claim" none="Nothing waits for you." work={shown.filter((w) => w.status === "queued")} />,
+    <p data-part="more">{inbox.work.length > MOST ? `There is more; these are the first ${MOST}.` : ""}</p>,
+  ];
+}
 
 inboxRoutes.get("/inbox", async (c) => {
   needs(c, "my_work");
@@ -160,16 +159,12 @@ inboxRoutes.get("/inbox", async (c) => {
       <p class="live" id="live" role="status" aria-live="polite">
         <span class="live-dot" aria-hidden="true"></span> <span id="live-words">Live updates start</span>
       </p>
-      <Parts c={c} inbox={inbox} />
+      {await partsOf(parts(c, inbox))}
     </div>,
   );
 });
 
 inboxRoutes.get("/inbox/parts", async (c) => {
   needs(c, "my_work");
-  return c.html(
-    <div>
-      <Parts c={c} inbox={await load(c)} />
-    </div>,
-  );
+  return newParts(c, parts(c, await load(c)));
 });

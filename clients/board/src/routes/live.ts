@@ -1,10 +1,10 @@
 /** Server-sent events for the pages of people who are signed in: that something happened to a ticket. */
 import { Hono } from "hono";
-import { streamSSE } from "hono/streaming";
+import { streamSSE, type SSEMessage } from "hono/streaming";
 import type { Database } from "../db.js";
 import type { LiveEvent } from "../live.js";
 import { isLive, isRoleLost, rightsOf, type Session } from "../session.js";
-import { needs, person, Refused, type Env } from "../web.js";
+import { needs, person, Refused, type Env, type Web } from "../web.js";
 
 /** Proxies and phones drop a stream on which nothing is said. */
 const BEAT_MS = 15_000;
@@ -12,7 +12,7 @@ const BEAT_MS = 15_000;
 const MOST_WAITING = 1000;
 /** A browser needs one stream, old ones one for each tab; a person may have several. */
 const MOST_STREAMS = 20;
-const streams = new WeakMap<Session, number>();
+const streams = new WeakMap<object, number>();
 
 export const liveRoutes = new Hono<Env>();
 
@@ -26,16 +26,15 @@ async function mayHear(db: Database, session: Session): Promise<boolean> {
   }
 }
 
-liveRoutes.get("/live", (c) => {
-  needs(c, "get_ticket");
-  const session = person(c);
-  const { db, live } = c.get("board");
+/** Streams what is heard, in the words of say, to somebody (a session) as long as they may hear it. */
+export function streamEvents(c: Web, who: object, may: () => Promise<boolean>, say: (events: LiveEvent[]) => SSEMessage[]) {
+  const { live } = c.get("board");
   c.header("x-accel-buffering", "no");
   // Nobody reads what a HEAD is answered, so nobody would end it.
   if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
-  const others = streams.get(session) ?? 0;
+  const others = streams.get(who) ?? 0;
   if (others >= MOST_STREAMS) throw new Refused(429, "This session has too many pages open.", "Close some of them.");
-  streams.set(session, others + 1);
+  streams.set(who, others + 1);
   return streamSSE(c, async (stream) => {
     let waiting: LiveEvent[] = [live.state()];
     let wake: () => void = () => undefined;
@@ -49,10 +48,10 @@ liveRoutes.get("/live", (c) => {
     });
     try {
       // Signing out, and losing the right, end the stream at the next event or beat.
-      while (!stream.aborted && !stream.closed && (await mayHear(db, session))) {
+      while (!stream.aborted && !stream.closed && (await may())) {
         const now = waiting;
         waiting = [];
-        for (const { kind, data } of now) await stream.writeSSE({ event: kind, data: JSON.stringify(data ?? {}) });
+        for (const message of say(now)) await stream.writeSSE(message);
         if (now.length === 0) await stream.write(": beat\n\n");
         if (waiting.length > 0) continue;
         await new Promise<void>((resolve) => {
@@ -65,8 +64,15 @@ liveRoutes.get("/live", (c) => {
         });
       }
     } finally {
-      streams.set(session, (streams.get(session) ?? 1) - 1);
+      streams.set(who, (streams.get(who) ?? 1) - 1);
       unsubscribe();
     }
   });
+}
+
+liveRoutes.get("/live", (c) => {
+  needs(c, "get_ticket");
+  const session = person(c);
+  const { db } = c.get("board");
+  return streamEvents(c, session, () => mayHear(db, session), (events) => events.map(({ kind, data }) => ({ event: kind, data: JSON.stringify(data ?? {}) })));
 });

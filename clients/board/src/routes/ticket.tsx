@@ -6,9 +6,10 @@ import { findAction, offersForStage, offersForTicket, seenOf, UnknownName, type 
 import { drawing } from "../diagram.js";
 import { labelled, lengthOf, pictureWords, words, type Times } from "../format.js";
 import { page } from "../layout.js";
+import { newParts, partsOf } from "../parts.js";
 import { giveBackOnce, newOnce, takeOnce } from "../once.js";
 import type { Session } from "../session.js";
-import { choicesOf, clockOfStage, cut, factsOf, ticketNumber, timelineOf, whyOf, type Choices, type Facts, type Segment, type Stage, type TimelineEvent, type Why } from "../ticket.js";
+import { choicesOf, clockOfStage, cut, factsOf, folded, MOST_NOTE, noteOf, ticketNumber, timelineOf, whyOf, type Choices, type Facts, type Segment, type Stage, type TimelineEvent, type Why } from "../ticket.js";
 import { Clock, Field, Name, PostForm, Status, Table, Time } from "../ui.js";
 import { asRefused, can, form, needs, param, person, Refused, type Env, type Form, type Web } from "../web.js";
 import { clockOf } from "./board.js";
@@ -136,7 +137,7 @@ const FactsPart: FC<{ view: View }> = ({ view: { facts, tracking, times } }) => 
           <Fact name="On hold">
             {whole.map((h) => (
               <span class="line">
-                <bdi>{words(h.reason)}</bdi>
+                <bdi>{folded(words(h.reason))}</bdi>
                 {h.until === null ? null : (
                   <>
                     {" "}
@@ -253,7 +254,7 @@ const StageRow: FC<{ c: Web; view: View; stage: Stage }> = ({ c, view, stage }) 
         )}
       </td>
       <td class="why" data-label="Why">
-        {why?.why == null ? (stage.finished_at === null ? "–" : "") : <bdi>{whyWords(view, stage, why.why)}</bdi>}
+        {why?.why == null ? (stage.finished_at === null ? "–" : "") : <bdi>{folded(whyWords(view, stage, why.why))}</bdi>}
         {why?.since == null ? null : (
           <small class="line">
             since <Time at={why.since} times={times} />
@@ -331,7 +332,7 @@ function toWhom({ status, owner, worker, told, note }: TimelineEvent): string | 
   return status === "escalated" && !/^step (at )?\d/.test(note ?? "") ? told : null;
 }
 
-const EventRow: FC<{ event: TimelineEvent; times: Times; labels: Map<string, string>; to: string | null; by: string }> = ({ event, times, labels, to, by }) => (
+const EventRow: FC<{ id: string; event: TimelineEvent; times: Times; labels: Map<string, string>; to: string | null; by: string }> = ({ id, event, times, labels, to, by }) => (
   <tr data-key={String(event.seq)}>
     <td class="nowrap" data-label="When">
       <Time at={event.at} times={times} />
@@ -363,7 +364,12 @@ const EventRow: FC<{ event: TimelineEvent; times: Times; labels: Map<string, str
       )}
     </td>
     <td class="note" data-label="Note">
-      {event.note === null ? null : <span class="said">{noteWords(event, times, labels)}</span>}
+      {event.note === null ? null : <span class="said">{folded(noteWords(event, times, labels))}</span>}
+      {event.note === null || event.note.length <= MOST_NOTE ? null : (
+        <a class="line" href={`/tickets/${encodeURIComponent(id)}/notes/${event.seq}`} aria-label={`The whole note of ${times.full(event.at)}`}>
+          Read all of it
+        </a>
+      )}
       {event.attachment === null ? null : (
         <span class="line">
           {event.url !== null && safeUrl(event.url) ? (
@@ -397,7 +403,7 @@ const TimelinePart: FC<{ view: View }> = ({ view: { facts, events, older, newest
       <Table caption="What happened, the newest first; what is marked public the applicant sees as well" class="timeline cards" head={["When", "What", "Stage", "Who", "Note"]}>
         <tbody>
           {events.map((e) => (
-            <EventRow event={e} times={times} labels={labels} to={toWhom(e)} by={toWhom(e) === null ? (e.worker ?? e.actor) : e.actor} />
+            <EventRow id={facts.ticket.ticket_id} event={e} times={times} labels={labels} to={toWhom(e)} by={toWhom(e) === null ? (e.worker ?? e.actor) : e.actor} />
           ))}
         </tbody>
       </Table>
@@ -431,7 +437,7 @@ const ClockPart: FC<{ view: View }> = ({ view: { facts, clocks, asked, times } }
                 <td class="right" data-label="Elapsed time">{lengthOf(s.open_time)}</td>
                 <td class="right" data-label="So far">{lengthOf(s.consumed)}</td>
                 <td data-label="Why">
-                  <bdi>{times.within(s.reason)}</bdi>
+                  <bdi>{folded(times.within(s.reason))}</bdi>
                 </td>
               </tr>
             ))}
@@ -447,27 +453,19 @@ const ClockPart: FC<{ view: View }> = ({ view: { facts, clocks, asked, times } }
   </section>
 );
 
-const Parts: FC<{ c: Web; view: View }> = ({ c, view }) => (
-  <>
-    <FactsPart view={view} />
-    <OffersPart c={c} view={view} />
-    <PicturePart view={view} />
-    <StagesPart c={c} view={view} />
-  </>
-);
+const firstParts = (c: Web, view: View) => [<FactsPart view={view} />, <OffersPart c={c} view={view} />, <PicturePart view={view} />, <StagesPart c={c} view={view} />];
 
-/** What stands below the timeline. */
-const LastParts: FC<{ view: View }> = ({ view }) => (
-  <>
-    <ClockPart view={view} />
-    <section data-part="data">
-      <h2 id="data-head">Data</h2>
-      <pre tabindex={0} role="region" aria-labelledby="data-head">
-        {cut(view.facts.ticket.data)}
-      </pre>
-    </section>
-  </>
-);
+/** What stands below the form for comments. */
+const lastParts = (view: View) => [
+  <TimelinePart view={view} />,
+  <ClockPart view={view} />,
+  <section data-part="data">
+    <h2 id="data-head">Data</h2>
+    <pre tabindex={0} role="region" aria-labelledby="data-head">
+      {cut(view.facts.ticket.data)}
+    </pre>
+  </section>,
+];
 
 const OffersPart: FC<{ c: Web; view: View }> = ({ c, view }) => (
   <div data-part="offers" class="no-print">
@@ -493,7 +491,7 @@ ticketRoutes.get("/tickets/:id", async (c) => {
       <p class="live" id="live" role="status" aria-live="polite">
         <span class="live-dot" aria-hidden="true"></span> <span id="live-words">Live updates start</span>
       </p>
-      <Parts c={c} view={view} />
+      {await partsOf(firstParts(c, view))}
       {comment === undefined || !can(c, comment.right) ? null : (
         <section aria-labelledby="comment-head" class="no-print">
           <h2 id="comment-head">Comment</h2>
@@ -506,8 +504,7 @@ ticketRoutes.get("/tickets/:id", async (c) => {
           </PostForm>
         </section>
       )}
-      <TimelinePart view={view} />
-      <LastParts view={view} />
+      {await partsOf(lastParts(view))}
     </div>,
   );
 });
@@ -515,12 +512,26 @@ ticketRoutes.get("/tickets/:id", async (c) => {
 ticketRoutes.get("/tickets/:id/parts", async (c) => {
   needs(c, "get_ticket");
   const view = await load(c, ticketNumber(c.req.param("id")));
-  return c.html(
-    <div>
-      <Parts c={c} view={view} />
-      <TimelinePart view={view} />
-      <LastParts view={view} />
-    </div>,
+  return newParts(c, [...firstParts(c, view), ...lastParts(view)]);
+});
+
+/** A note that is too long for the timeline. */
+ticketRoutes.get("/tickets/:id/notes/:seq{[0-9]+}", async (c) => {
+  needs(c, "get_ticket");
+  const id = ticketNumber(c.req.param("id"));
+  const seq = Number(c.req.param("seq"));
+  const note = await c.get("board").db.as(person(c).role, (query) => noteOf(query, id, seq));
+  if (note === undefined) throw new Refused(404, `There is no such note of ${id}.`);
+  return page(
+    c,
+    { title: `Note of ${id}` },
+    <>
+      <h1>Note of {id}</h1>
+      <p>
+        <a href={`/tickets/${id}#timeline-head`}>Back to {id}</a>
+      </p>
+      <p class="card said">{note}</p>
+    </>,
   );
 });
 

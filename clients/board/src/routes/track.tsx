@@ -6,6 +6,7 @@ import { Hono } from "hono";
 import type { Child, FC } from "hono/jsx";
 import { knownZone, words } from "../format.js";
 import { page } from "../layout.js";
+import { formToken } from "../session.js";
 import { track, type PublicEvent, type PublicView } from "../tracking.js";
 import { Field } from "../ui.js";
 import { form, Refused, type Env, type Web } from "../web.js";
@@ -37,7 +38,7 @@ const NumberForm: FC<{ c: Web; again?: boolean }> = ({ c, again }) => {
   const session = c.get("session");
   return (
     <form method="post" action="/track" class="stacked no-print" id="track">
-      {session === undefined ? null : <input type="hidden" name="csrf" value={session.csrf} />}
+      {session === undefined ? null : <input type="hidden" name="csrf" value={formToken(session)} />}
       <Field label="Tracking number" for="number" hint={`It is in the message that you got when you applied, and looks like ${EXAMPLE}.`}>
         <input
           id="number" name="number" required maxlength={100} autocomplete="off" autocapitalize="characters" spellcheck={false}

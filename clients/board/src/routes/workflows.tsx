@@ -6,6 +6,7 @@ import { compare, layOut, layOutText, locate, nameOf, oneLineEnd, parse, type Di
 import { drawing } from "../diagram.js";
 import { count } from "../format.js";
 import { page } from "../layout.js";
+import { formToken } from "../session.js";
 import { PostForm, Table, Time } from "../ui.js";
 import { asRefused, can, form, needs, param, person, Refused, type Env, type Web } from "../web.js";
 import { clockOf } from "./board.js";
@@ -375,7 +376,7 @@ function editorPage(c: Web, draft: Draft, status: 200 | 403 | 404 | 409 | 422 | 
         </div>
       )}
       <form method="post" action={editPath(draft.name)} enctype="multipart/form-data" id="edit" class="edit" data-role={session.role} data-unsaved={draft.unsaved === true ? "yes" : undefined}>
-        <input type="hidden" name="csrf" value={session.csrf} />
+        <input type="hidden" name="csrf" value={formToken(session)} />
         <input type="hidden" name="base" value={String(draft.base)} />
         <div class="edit-text">
           <p class="field">
@@ -531,7 +532,7 @@ async function previewPage(c: Web, draft: Omit<Draft, "problems">, { parsed, dot
         </div>
       )}
       <form method="post" action={editPath(draft.name)} enctype="multipart/form-data" class="actions" id="publish">
-        <input type="hidden" name="csrf" value={session.csrf} />
+        <input type="hidden" name="csrf" value={formToken(session)} />
         <input type="hidden" name="base" value={String(draft.base)} />
         <input type="hidden" name="seen" value={String(newest)} />
         <input type="hidden" name="definition" value={parsed.text} />
