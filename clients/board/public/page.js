@@ -77,6 +77,15 @@ document.addEventListener("click", (event) => {
   if (link) remember(link);
 });
 
+// ---- tables ----
+
+/** On a phone a row is a card, in which each cell has the name of its column. */
+for (const table of document.querySelectorAll("table.cards")) {
+  const heads = table.tHead.rows[table.tHead.rows.length - 1].cells;
+  for (const { rows } of table.tBodies)
+    for (const { cells } of rows) for (const cell of cells) if (cell.nodeName === "TD" && cell.colSpan === 1) cell.dataset.label ??= heads[cell.cellIndex]?.textContent ?? "";
+}
+
 // ---- sending ----
 
 document.addEventListener("submit", (event) => {

@@ -20,6 +20,11 @@ export const Status: FC<{ status: string }> = ({ status }) => (
  */
 export const Name: FC<{ of: string }> = ({ of }) => <bdi class="name">{of}</bdi>;
 
+/** A text in which no time and no number of a ticket is parted. */
+export const Said: FC<{ of: string }> = ({ of }) => (
+  <>{of.split(/(\b\d{4}-\d\d-\d\d(?: \d\d:\d\d)?\b|\b[A-Z]{1,4}-\d{4}-\d{5,}\b)/).map((piece, i) => (i % 2 === 1 ? <span class="nowrap">{piece}</span> : piece))}</>
+);
+
 export interface ClockFacts {
   due_at: Date | null;
   /** NULL: it stands. */
@@ -102,7 +107,9 @@ export const Filters: FC<PropsWithChildren<{ action: string; label: string; used
 export const Table: FC<PropsWithChildren<{ caption: string; head: Child[]; class?: string; id?: string }>> = (props) => (
   <div class="table" role="region" aria-label={props.caption} tabindex={0}>
     <table class={props.class} id={props.id}>
-      <caption>{props.caption}</caption>
+      <caption>
+        <Said of={props.caption} />
+      </caption>
       <thead>
         <tr>
           {props.head.map((h) => (

@@ -57,34 +57,61 @@ const cutOff = (page: Page) =>
 test("on a wide screen no word is broken, no number is parted from its unit, and nothing is cut off", async () => {
   const page = await w.open("ann", "/", { viewport: { width: 1440, height: 900 } });
   const wrong: string[] = [];
-  for (const path of ["/", "/inbox", "/workflows", "/reports/queue", "/reports/aging", "/reports/at-risk?within=week"]) {
-    await page.goto(path);
-    wrong.push(...(await broken(page)).map((word) => `${path}: "${word}" is broken`));
-    // Tables of many figures may scroll.
-    if (!/^\/(finished|reports)/.test(path)) wrong.push(...(await cutOff(page)).map((what) => `${path}: "${what}" is cut off`));
-  }
-  assert.deepEqual(wrong, []);
-});
-
-test("on a phone the board is cards, and filters are folded", async () => {
-  const page = await w.open("ann", "/", { viewport: { width: 390, height: 800 }, hasTouch: true });
-  const wrong: string[] = [];
-  for (const path of ["/"]) {
+  for (const path of PAGES()) {
     await page.goto(path);
     wrong.push(...(await broken(page)).map((word) => `${path}: "${word}" is broken`), ...(await cutOff(page)).map((what) => `${path}: "${what}" is cut off`));
-    assert.equal(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true, path);
-    await accessible(page);
   }
   assert.deepEqual(wrong, []);
-  assert.equal(await page.getByLabel("Workflow").isVisible(), false);
 });
 
-test("on paper nothing is wider than the page", async () => {
-  const page = await w.open("ann", "/", { viewport: { width: 718, height: 1000 } });
-  await page.emulateMedia({ media: "print" });
-  for (const path of [...PAGES(), "/reports/heat-map?by=weekday", "/reports/heat-map?by=stage"]) {
+test("on a phone tables are cards, nothing is broken or cut off, and filters are folded", async () => {
+  const page = await w.open("ann", "/", { viewport: { width: 390, height: 800 }, hasTouch: true });
+  const wrong: string[] = [];
+  for (const path of [...PAGES(), `/tickets/${ticket}/comment`]) {
     await page.goto(path);
-    assert.equal(await page.evaluate("Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll('main *')].map((e) => e.getBoundingClientRect().right - (e.closest('.only-read, svg') ? 1e6 : 0)))<= 719"), true, path);
+    for (const width of [360, 390, 640]) {
+      await page.setViewportSize({ width, height: 800 });
+      wrong.push(...(await broken(page)).map((word) => `${path} at ${width}: "${word}" is broken`), ...(await cutOff(page)).map((what) => `${path} at ${width}: "${what}" is cut off`));
+      assert.equal(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true, `${path} at ${width}`);
+    }
+    if (["/", "/inbox", `/tickets/${ticket}`, "/reports/sla"].includes(path)) await accessible(page);
+  }
+  assert.deepEqual(wrong, []);
+  await page.setViewportSize({ width: 390, height: 800 });
+  await page.goto("/inbox");
+  const card = page.locator(`tr[data-ticket='${ticket}']`).first();
+  for (const part of [card.locator(".status"), card.locator(".clock"), card.locator(".offers").first()]) {
+    const box = await part.boundingBox();
+    assert.ok(box !== null && box.x >= 0 && box.x + box.width <= 390, "status, clock and actions are on the screen");
+  }
+  assert.match(await page.evaluate("getComputedStyle(document.querySelector('tbody td:nth-of-type(4)'), '::before').content"), /Owner/);
+  await page.goto("/reports/queue");
+  assert.match(await page.evaluate("getComputedStyle(document.querySelector('tbody td'), '::before').content"), /Queued/);
+  await page.goto("/");
+  const filters = page.getByLabel("Workflow");
+  assert.equal(await filters.isVisible(), false);
+  await page.locator("summary").filter({ hasText: "Filters" }).click();
+  await filters.selectOption("FoodInspection");
+  await page.getByRole("button", { name: "Show" }).click();
+  await page.waitForURL("**/?*");
+  await page.getByText("Filters (in use)").waitFor();
+  assert.equal(await page.locator("tr[data-ticket]").count(), 2);
+  for (const path of ["/reports/sla", "/finished"]) {
+    await page.goto(path);
+    assert.equal(await page.getByLabel("Workflow").isVisible(), false, path);
+  }
+});
+
+test("on paper nothing is wider than the page, upright or lying", async () => {
+  const page = await w.open("ann", "/");
+  await page.emulateMedia({ media: "print" });
+  for (const width of [718, 1047]) {
+    await page.setViewportSize({ width, height: 1000 });
+    for (const path of [...PAGES(), "/reports/heat-map?by=weekday", "/reports/heat-map?by=stage"]) {
+      await page.goto(path);
+      const over = await page.evaluate(`[...document.querySelectorAll("main *")].filter((e) => !e.closest(".only-read, svg") && e.getBoundingClientRect().right > ${width + 1}).map((e) => e.outerHTML.slice(0, 80))`);
+      assert.deepEqual([over, await page.evaluate(`document.documentElement.scrollWidth <= ${width + 1}`)], [[], true], `${path} at ${width}`);
+    }
   }
 });
 

@@ -2,7 +2,7 @@
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
 import { MOST_ROWS } from "../export.js";
 import { count, lengthOf, type Times } from "../format.js";
-import { Filters } from "../ui.js";
+import { Filters, Said } from "../ui.js";
 import { address, presetOf, PRESETS, scopeParams, type Scope } from "./scope.js";
 
 /** A length of time; NULL, and no time at all, have no words. */
@@ -146,8 +146,10 @@ export const Chart: FC<ChartFacts> = ({ label, caption, ...facts }) =>
 /** A table of which the head has two rows: groups, and what is in them. */
 export const GroupTable: FC<PropsWithChildren<{ caption: string; groups: readonly (readonly [string, readonly Child[]])[]; class?: string }>> = (props) => (
   <div class="table" role="region" aria-label={props.caption} tabindex={0}>
-    <table class={`figures ${props.class ?? ""}`}>
-      <caption>{props.caption}</caption>
+    <table class={`figures cards ${props.class ?? ""}`}>
+      <caption>
+        <Said of={props.caption} />
+      </caption>
       {props.groups.map(([, heads]) => (
         <colgroup span={heads.length}></colgroup>
       ))}

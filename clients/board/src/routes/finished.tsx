@@ -267,7 +267,7 @@ for (const path of ["/finished", "/due"] as const) {
         </p>
         <Table
           caption={`${list.title}, the newest first. A stage that a ticket passed again counts again.`}
-          class="finished"
+          class="finished cards"
           head={["Ticket", "Workflow", "Stage", "Owner", "Finished", "Due", "Time limit", "Used", "Waiting", "Work", "On hold", "Passage"]}
         >
           <tbody>

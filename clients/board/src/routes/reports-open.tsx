@@ -37,7 +37,7 @@ openReportRoutes.get("/reports/queue", async (c) => {
       />
       <Table
         caption="Open stages by owner, the most late ones first"
-        class="figures" head={["Owner", "Queued", "In progress", "On hold", "Failed", "Due within the hour", "Late", "Oldest queued since"]}
+        class="figures cards" head={["Owner", "Queued", "In progress", "On hold", "Failed", "Due within the hour", "Late", "Oldest queued since"]}
       >
         <tbody>
           {rows.length === 0 ? (
@@ -135,7 +135,7 @@ openReportRoutes.get("/reports/aging", async (c) => {
       )}
       <Table
         caption="Open stages by age: days of 24 hours since they were queued in their cycle"
-        head={["Workflow", "Stage", ...AGES.map(([from, to]) => ageWords(from, to))]} class="figures"
+        head={["Workflow", "Stage", ...AGES.map(([from, to]) => ageWords(from, to))]} class="figures cards"
       >
         <tbody>
           {rows.length === 0 ? (
@@ -192,7 +192,7 @@ openReportRoutes.get("/reports/at-risk", async (c) => {
       <p class="matches">
         <strong><Figure href={drills ? address("/", { clock: within }) : undefined} n={total} /></strong> {total === 1 ? "stage is" : "stages are"} due within {AHEAD[within]}.
       </p>
-      <Table caption="Running clocks, the first one first" head={["Ticket", "Workflow", "Stage", "Owner", "Status", "Clock", "Due"]}>
+      <Table caption="Running clocks, the first one first" class="list cards" head={["Ticket", "Workflow", "Stage", "Owner", "Status", "Clock", "Due"]}>
         <tbody>
           {rows.length === 0 ? (
             <tr>

@@ -8,7 +8,7 @@ import { bottlenecks, heatMap, slaReport, WAYS, type SlaRow } from "../reports/d
 import { HeatLegend, HeatMap, MOST_HEAT_ROWS } from "../reports/heatmap.js";
 import { address, periodWords, scopeParams, type Scope } from "../reports/scope.js";
 import { Chart, Downloads, duration, Figure, GroupTable, PeriodForm, ReportNav, sign } from "../reports/ui.js";
-import { Name, Table } from "../ui.js";
+import { Name, Said, Table } from "../ui.js";
 import type { Env } from "../web.js";
 
 export const reportRoutes = new Hono<Env>();
@@ -136,7 +136,7 @@ reportRoutes.get("/reports", async (c) => {
       <h1>Reports</h1>
       <ReportNav path="/reports" scope={scope} />
       <PeriodForm path="/reports" scope={scope} names={names} now={now} times={times} />
-      <h2>How time limits were kept, {periodWords(scope)}</h2>
+      <h2>How time limits were kept, <Said of={periodWords(scope)} /></h2>
       {total === undefined ? null : (
         <ul class="bigs">
           <Big name="Met" sign="met" n={total.met} href={finished({ verdict: "met" })} late={`of ${count(total.met + total.breached)} finished with a time limit`} />
@@ -185,7 +185,7 @@ reportRoutes.get("/reports/sla", async (c) => {
         time limit count in All of what was finished only. {"!"} stands beside what is over the limit, or late by half or more.
       </p>
       <h2>Where the time went</h2>
-      <Table caption={`Time on the wall of what was finished, ${periodWords(scope)}`} class="figures" head={["Workflow", "Stage", "Waiting", "Work", "On hold", "Rework", "Reworked"]}>
+      <Table caption={`Time on the wall of what was finished, ${periodWords(scope)}`} class="figures cards" head={["Workflow", "Stage", "Waiting", "Work", "On hold", "Rework", "Reworked"]}>
         <tbody>
           {shown.map((r) => {
             const { finished } = ways(scope, drills, r);
@@ -237,7 +237,7 @@ reportRoutes.get("/reports/heat-map", async (c) => {
       </p>
       <HeatLegend />
       {cells.length === 0 ? (
-        <p>Nothing with a time limit was finished {periodWords(scope)}.</p>
+        <p>Nothing with a time limit was finished <Said of={periodWords(scope)} />.</p>
       ) : (
         <HeatMap
           cells={cells} by={by} scope={scope} drills={drills} stageName={stageName}

@@ -10,7 +10,7 @@ import { newParts, partsOf } from "../parts.js";
 import { giveBackOnce, newOnce, takeOnce } from "../once.js";
 import type { Session } from "../session.js";
 import { choicesOf, clockOfStage, cut, factsOf, folded, MOST_NOTE, noteOf, ticketNumber, timelineOf, whyOf, type Choices, type Facts, type Segment, type Stage, type TimelineEvent, type Why } from "../ticket.js";
-import { Clock, Field, Name, PostForm, Status, Table, Time } from "../ui.js";
+import { Clock, Field, Name, PostForm, Said, Status, Table, Time } from "../ui.js";
 import { asRefused, can, form, needs, param, person, Refused, type Env, type Form, type Web } from "../web.js";
 import { clockOf } from "./board.js";
 
@@ -254,7 +254,7 @@ const StageRow: FC<{ c: Web; view: View; stage: Stage }> = ({ c, view, stage }) 
         )}
       </td>
       <td class="why" data-label="Why">
-        {why?.why == null ? (stage.finished_at === null ? "–" : "") : <bdi>{folded(whyWords(view, stage, why.why))}</bdi>}
+        {why?.why == null ? (stage.finished_at === null ? "–" : "") : <bdi><Said of={folded(whyWords(view, stage, why.why))} /></bdi>}
         {why?.since == null ? null : (
           <small class="line">
             since <Time at={why.since} times={times} />
@@ -364,7 +364,7 @@ const EventRow: FC<{ id: string; event: TimelineEvent; times: Times; labels: Map
       )}
     </td>
     <td class="note" data-label="Note">
-      {event.note === null ? null : <span class="said">{folded(noteWords(event, times, labels))}</span>}
+      {event.note === null ? null : <span class="said"><Said of={folded(noteWords(event, times, labels))} /></span>}
       {event.note === null || event.note.length <= MOST_NOTE ? null : (
         <a class="line" href={`/tickets/${encodeURIComponent(id)}/notes/${event.seq}`} aria-label={`The whole note of ${times.full(event.at)}`}>
           Read all of it
@@ -437,7 +437,7 @@ const ClockPart: FC<{ view: View }> = ({ view: { facts, clocks, asked, times } }
                 <td class="right" data-label="Elapsed time">{lengthOf(s.open_time)}</td>
                 <td class="right" data-label="So far">{lengthOf(s.consumed)}</td>
                 <td data-label="Why">
-                  <bdi>{folded(times.within(s.reason))}</bdi>
+                  <bdi><Said of={folded(times.within(s.reason))} /></bdi>
                 </td>
               </tr>
             ))}
@@ -526,7 +526,9 @@ ticketRoutes.get("/tickets/:id/notes/:seq{[0-9]+}", async (c) => {
     c,
     { title: `Note of ${id}` },
     <>
-      <h1>Note of {id}</h1>
+      <h1>
+        Note of <Said of={id} />
+      </h1>
       <p>
         <a href={`/tickets/${id}#timeline-head`}>Back to {id}</a>
       </p>
@@ -640,7 +642,7 @@ async function actionPage(c: Web, { id, action, stage: stageId, back }: Asked, f
     { title: `${action.title}: ${what}`, now },
     <div class="form-page">
       <h1>
-        {action.title}: {what}
+        {action.title}: <Said of={what} />
       </h1>
       <p>
         <a href={back}>{back === "/inbox" ? "Back to the inbox" : `Back to ${id}`}</a>

@@ -93,7 +93,7 @@ workflowRoutes.get("/workflows", async (c) => {
           </a>
         </p>
       ) : null}
-      <Table caption={`${count(rows.length)} ${rows.length === 1 ? "workflow" : "workflows"}`} head={["Workflow", "Version", "State", "Stages", "Published", "By", "Diagram"]}>
+      <Table caption={`${count(rows.length)} ${rows.length === 1 ? "workflow" : "workflows"}`} class="list cards" head={["Workflow", "Version", "State", "Stages", "Published", "By", "Diagram"]}>
         <tbody>
           {rows.length === 0 ? (
             <tr>
@@ -248,7 +248,7 @@ workflowRoutes.get("/workflows/:name", async (c) => {
         </>
       )}
       <h2>Versions</h2>
-      <Table caption="All versions, the newest first" head={["Version", "State", "Stages", "Published", "By"]}>
+      <Table caption="All versions, the newest first" class="list cards" head={["Version", "State", "Stages", "Published", "By"]}>
         <tbody>
           {versions.map((v) => (
             <tr>
