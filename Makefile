@@ -53,12 +53,16 @@ include $(PGXS)
 
 # On the running server, with settings of its own.
 installcheck:
-	@PG_CONFIG="$(PG_CONFIG)" tools/installcheck.sh
+	@PG_CONFIG="$(PG_CONFIG)" "$(OMS_SOURCES)"/tools/installcheck.sh
 
 # PGXS does not track headers.
 $(OBJS): $(OMS_HEADERS) $(firstword $(MAKEFILE_LIST))
 
 ifneq ($(OMS_SOURCES),.)
+# What stands there would be taken for ours.
+ifneq ($(and $(filter all install,$(or $(MAKECMDGOALS),all)),$(wildcard $(OMS_SOURCES)/oms.so $(OMS_SOURCES)/stamped)),)
+$(error $(OMS_SOURCES) was built in place: run "make clean" there first)
+endif
 $(shell mkdir -p $(sort $(dir $(OBJS))))
 endif
 
@@ -92,28 +96,28 @@ $(VERIFY_PROOF): $(VERIFY_PROOF_SOURCES) $(wildcard tools/verify-proof/*.h) $(wi
 
 .PHONY: setup test test-all test-fresh demo demo-act board sdk psql accept format lint bench
 setup:
-	@tools/setup.sh server tests
+	@"$(OMS_SOURCES)"/tools/setup.sh server tests
 test:
-	@SUITE="$(SUITE)" TESTS="$(TESTS)" tools/test.sh
+	@SUITE="$(SUITE)" TESTS="$(TESTS)" "$(OMS_SOURCES)"/tools/test.sh
 test-all:
-	@tools/test.sh --all
+	@"$(OMS_SOURCES)"/tools/test.sh --all
 test-fresh:
-	@test/fresh/run.sh $(FRESH)
+	@"$(OMS_SOURCES)"/test/fresh/run.sh $(FRESH)
 demo:
-	@tools/demo.sh
+	@"$(OMS_SOURCES)"/tools/demo.sh
 demo-act:
-	@tools/demo-act.sh
+	@"$(OMS_SOURCES)"/tools/demo-act.sh
 board:
-	@tools/board.sh
+	@"$(OMS_SOURCES)"/tools/board.sh
 sdk:
-	@tools/sdk.sh
+	@"$(OMS_SOURCES)"/tools/sdk.sh
 psql:
-	@tools/demo.sh --psql
+	@"$(OMS_SOURCES)"/tools/demo.sh --psql
 accept:
-	@tools/accept.sh
+	@"$(OMS_SOURCES)"/tools/accept.sh
 format:
-	@tools/format.sh
+	@"$(OMS_SOURCES)"/tools/format.sh
 lint:
-	@tools/lint.sh
+	@"$(OMS_SOURCES)"/tools/lint.sh
 bench:
-	@if [ -x bench/run.sh ]; then bench/run.sh; else echo "no bench/run.sh yet"; fi
+	@"$(OMS_SOURCES)"/bench/run.sh

@@ -91,4 +91,6 @@ if [ "$failed" -ne 0 ]; then
   trap - EXIT
   die "the differences are in $here"
 fi
-for name in regress_oms isolation_oms; do sql -c "DROP DATABASE $name"; done
+for name in regress_oms isolation_oms; do
+  sql -c "SET client_min_messages = warning" -c "DROP DATABASE IF EXISTS $name"
+done

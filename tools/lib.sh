@@ -232,8 +232,11 @@ use_npm_packages() {
 # What initdb makes, once for all servers of a run. The superuser is postgres, whoever we are.
 oms_initdb_copy=${OMS_RUN:-}/initdb
 init_data() {
-  [ -e "$oms_initdb_copy/global/pg_control" ] ||
-    initdb -D "$oms_initdb_copy" -U postgres -A trust -E UTF8 --locale=C --no-sync
+  (
+    flock 8
+    [ -e "$oms_initdb_copy/global/pg_control" ] ||
+      initdb -D "$oms_initdb_copy" -U postgres -A trust -E UTF8 --locale=C --no-sync
+  ) 8>"$oms_initdb_copy.lock"
 }
 
 # start_server NAME ["setting = value" ...]: a server with test/oms.conf that listens

@@ -17,7 +17,8 @@
 #   fresh      test/fresh/run.sh       with --all: the demo on a machine that has nothing
 #   user       with --all, as root: regress and a test of tap as an ordinary user of an odd name would run them
 #
-# Every suite runs, even after a failure. The last line is "N passed, N failed".
+# Every suite runs, even after a failure; tap, which waits more than it computes, beside the others of make test.
+# The last line is "N passed, N failed".
 set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -102,8 +103,6 @@ fi
 enter_run
 results=$oms_run/results
 mkdir -p "$results"
-passed=0
-failed=0
 running=
 
 quit() {
@@ -112,14 +111,33 @@ quit() {
   wait
   exit 130
 }
-trap stop_servers EXIT
-trap quit INT TERM HUP
+# Also in a subshell, which does not inherit them.
+set_traps() {
+  trap stop_servers EXIT
+  trap quit INT TERM HUP
+}
+set_traps
 
 # The command in the background, so that signals reach us at once. As a group of its
 # own, so that nothing of it outlives the limit.
 limited() {
   timeout -k 20 "$limit" "$@" &
   wait $!
+}
+
+# The longest files of tap, each a minute or two: they begin first, so that none is left alone at the end.
+longest="026_year 022_standby 023_logical 020_dump 033_changes 032_metrics 011_worker_databases 030_seal 024_install"
+
+# longest_first FILE...
+longest_first() {
+  local file name
+  for name in $longest; do
+    for file in "$@"; do case $file in */"$name".*) printf '%s\n' "$file" ;; esac done
+  done
+  for file in "$@"; do
+    name=${file##*/}
+    case " $longest " in *" ${name%.*} "*) ;; *) printf '%s\n' "$file" ;; esac
+  done
 }
 
 # Files of a suite, less those that TESTS does not name. Set-up files of regress always run.
@@ -157,8 +175,7 @@ finish() {
     echo "not ok - $running has files but ran no test"
     suite_failed=1
   fi
-  passed=$((passed + suite_passed))
-  failed=$((failed + suite_failed))
+  echo "$suite_passed $suite_failed" >"$results/$running/counts"
   printf '# %-10s %5d ok %5d not ok  %6.1f s\n' "$running" "$suite_passed" "$suite_failed" \
     "$(awk -v a="$suite_start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')"
 }
@@ -188,7 +205,9 @@ run_tap() {
   while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n || true; done
   (
     status=0
+    start=$SECONDS
     timeout -k 20 "$limit" prove --norc -v "$@" >"$results/$running/$name.log" 2>&1 || status=$?
+    echo "$((SECONDS - start)) s  $name" >>"$results/$running/seconds"
     echo "$status" >"$results/$running/$name.status"
   ) &
 }
@@ -294,6 +313,7 @@ suite_tap() {
   local file name
   mapfile -t files < <(select_files test/t/*.pl)
   [ ${#files[@]} -gt 0 ] || return 0
+  mapfile -t files < <(longest_first "${files[@]}")
   begin tap
   export PERL5LIB=$oms_pgxs/src/test/perl:$PWD/test/perl
   export PG_REGRESS=$oms_pgxs/src/test/regress/pg_regress
@@ -311,6 +331,7 @@ suite_tap() {
     [ ! -d "$name" ] || cp -R "$name" "$results/tap/$(basename "${name%/tmp_check/log}")"
   done
   finish
+  [ ${#files[@]} -eq 1 ] || note "the longest: $(sort -rn "$results/tap/seconds" | head -n 8 | sed 's/  / /; s/$/,/' | tr '\n' ' ' | sed 's/, $//')"
 }
 
 suite_pgtap() {
@@ -434,12 +455,35 @@ suite_user() {
   finish
 }
 
+# lane SUITE...: one after the other, in the background.
+lane() {
+  local suite
+  (
+    set_traps
+    for suite in "$@"; do "suite_$suite"; done
+  ) &
+}
+
+waits=() computes=() needs_all=() unknown=0
 for suite in $suites; do
   case $suite in
-    unit | regress | isolation | tap | pgtap | check | clients | ops | fresh | user) "suite_$suite" ;;
-    *) echo "not ok - there is no suite $suite"; failed=$((failed + 1)) ;;
+    tap) waits+=("$suite") ;;
+    unit | regress | isolation | pgtap | check) computes+=("$suite") ;;
+    clients | ops | fresh | user) needs_all+=("$suite") ;;
+    *) echo "not ok - there is no suite $suite"; unknown=$((unknown + 1)) ;;
   esac
 done
+lanes=()
+lane "${waits[@]}" >"$oms_run/waits.out" 2>&1
+lanes+=($!)
+lane "${computes[@]}"
+lanes+=($!)
+for id in "${lanes[@]}"; do wait "$id" || { echo "not ok - the suites did not come to their end"; unknown=$((unknown + 1)); }; done
+cat "$oms_run/waits.out"
+for suite in "${needs_all[@]}"; do "suite_$suite"; done
+
+read -r passed failed < <(cat "$results"/*/counts 2>/dev/null | awk '{ good += $1; bad += $2 } END { print good + 0, bad + 0 }')
+failed=$((failed + unknown))
 if [ $((passed + failed)) -eq 0 ]; then
   echo "not ok - no test ran"
   failed=1

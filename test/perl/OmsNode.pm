@@ -106,17 +106,17 @@ sub code
 	return $err =~ /(?:ERROR|FATAL):  (\w{5}):/ ? $1 : $err;
 }
 
-# Wait until a condition holds; seconds that took, or undef.
+# Wait until a condition holds; seconds that took, or undef.  Whatever starts a process each time looks less often.
 sub until
 {
-	my ($self, $condition, $seconds) = @_;
+	my ($self, $condition, $seconds, $pause) = @_;
 	my $start = time;
 
 	while (1)
 	{
 		return time - $start || 1e-6 if $condition->();
 		return undef if time - $start > ($seconds // $patience);
-		usleep(10_000);
+		usleep($pause // 10_000);
 	}
 }
 
@@ -132,7 +132,7 @@ sub becomes
 			($out, $err) = ('', '');
 			$self->psql($db // 'postgres', $sql, stdout => \$out, stderr => \$err);
 			return $out eq $expected;
-		}, $seconds);
+		}, $seconds, 50_000);
 	diag("waited in vain for \"$expected\" of: $sql\nlast answer: $out$err") unless defined $took;
 	return $took;
 }
@@ -181,7 +181,7 @@ sub worker_up
 				AND s.wait_event_type = 'Extension'", stdout => \$out, stderr => \$err);
 			$pid = $out;
 			return $out =~ /^\d+$/;
-		}, $seconds) // diag("no worker for $db: " . $self->workers);
+		}, $seconds, 50_000) // diag("no worker for $db: " . $self->workers);
 	return $pid;
 }
 
@@ -337,9 +337,11 @@ sub new
 	my $self = bless { in => '', out => '', number => 0, asked => 0, events => [] }, $class;
 	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, %env);
 
+	# The limit is that of a command: it begins anew with each.
+	$self->{limit} = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default);
 	$self->{run} = IPC::Run::start([ $node->installed_command('psql'), '-XAtq', '-d', $node->connstr($db),
 			'-v', 'VERBOSITY=verbose', '-f', '-' ],
-		'<', \$self->{in}, '>', \$self->{out}, '2>&1', IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+		'<', \$self->{in}, '>', \$self->{out}, '2>&1', $self->{limit});
 	$self->query('SELECT');
 	return $self;
 }
@@ -350,6 +352,7 @@ sub start
 	my ($self, $sql) = @_;
 	my $n = ++$self->{number};
 
+	$self->{limit}->start;
 	$self->{in} .= "$sql\n;\n\\echo <end $n>\n";
 	$self->{run}->pump_nb;
 	return $self;

@@ -65,4 +65,6 @@ foreach my $where ([ 'elsewhere', "$dir/elsewhere", "$sources/Makefile" ], [ 'in
 	is(carried_by($place), "@made", '… with which all are made again');
 	ok(!-e "$place/stamped/oms--1.0.sql.new", '… and nothing is left');
 }
+like(scalar(`make -C '$dir/elsewhere' -f '$sources/Makefile' 2>&1`), qr/was built in place: run "make clean" there first/,
+	'elsewhere after in place: it says what to do');
 done_testing();
