@@ -1597,6 +1597,38 @@ CREATE VIEW oms.report_ticket AS
 	SELECT a.ticket_id, a.workflow_id FROM oms.ticket_state_archive AS a;
 COMMENT ON VIEW oms.report_ticket IS 'for the reports: one row per ticket, archived or not';
 
+-- What people search.  No security barrier: it hides no rows, and with one a pattern could not go by an index.
+CREATE VIEW oms.any_ticket AS
+	SELECT u.ticket_id, w.name AS workflow, oms.ticket_status(u.status) AS status, u.priority, u.applicant, u.opened_at, u.closed_at, u.archived
+	FROM (
+		SELECT t.ticket_id, t.workflow_id, t.status, t.priority, t.applicant, t.opened_at, t.closed_at, false AS archived
+		FROM oms.ticket_state AS t
+		UNION ALL
+		SELECT a.ticket_id, a.workflow_id, a.status, a.priority, a.applicant, a.opened_at, a.closed_at, true
+		FROM oms.ticket_state_archive AS a
+	) AS u
+	JOIN oms.workflow AS w ON w.workflow_id = u.workflow_id;
+COMMENT ON VIEW oms.any_ticket IS 'one row per ticket, open or closed, archived or not: for searching, by number or by how the applicant begins';
+COMMENT ON COLUMN oms.any_ticket.ticket_id IS 'number of the ticket';
+COMMENT ON COLUMN oms.any_ticket.workflow IS 'name of the workflow, all versions';
+COMMENT ON COLUMN oms.any_ticket.status IS 'of the ticket: open, on_hold, done, failed or cancelled';
+COMMENT ON COLUMN oms.any_ticket.priority IS 'of the ticket';
+COMMENT ON COLUMN oms.any_ticket.applicant IS 'of the ticket; NULL: none was given, or it was erased';
+COMMENT ON COLUMN oms.any_ticket.opened_at IS 'of the ticket';
+COMMENT ON COLUMN oms.any_ticket.closed_at IS 'of the ticket; NULL: it is not closed';
+COMMENT ON COLUMN oms.any_ticket.archived IS 'it is in the archive, so oms.ticket does not have it';
+
+-- How stages are called, for whoever reads figures about them and not the definitions.
+CREATE VIEW oms.stage_label AS
+	SELECT w.name AS workflow, s.stage, s.label
+	FROM oms.workflow AS w
+	JOIN oms.workflow_stage AS s ON s.workflow_id = w.workflow_id
+	WHERE w.current;
+COMMENT ON VIEW oms.stage_label IS 'one row per stage of the current version of each workflow, with its name for the public';
+COMMENT ON COLUMN oms.stage_label.workflow IS 'name of the workflow';
+COMMENT ON COLUMN oms.stage_label.stage IS 'id of the stage';
+COMMENT ON COLUMN oms.stage_label.label IS 'its name for the public; the id if it was given none';
+
 CREATE VIEW oms.report_end AS
 	SELECT e.ticket_id, e.stage, e.cycle, e.xid FROM oms.timeline AS e WHERE e.status = 'done'
 	UNION ALL

@@ -392,6 +392,7 @@ static const struct
 {
 	{"absence", S | D},
 	{"aging", M | S | D},
+	{"any_ticket", S | D},
 	{"archived_stage", S | D},
 	{"archived_ticket", S | D},
 	{"attachment", S | D},
@@ -451,6 +452,7 @@ static const struct
 	{"rework", S | D},
 	{"seals", M | S | D},
 	{"stage", S | D},
+	{"stage_label", M | S | D},
 	{"stage_past", S | D},
 	{"stage_past_archive", S | D},
 	{"ticket", S | D},

@@ -550,7 +550,7 @@ SELECT oms.comment(:'e1', 'CANARY-note'), oms.comment(:'e1', 'CANARY-public', 'a
 SELECT oms.stage_failed(:'e1', 'a', 'CANARY-error') \g /dev/null
 SELECT oms.stage_done(:'e1', 'a', '{"result":"CANARY-output","ok":true}'), oms.stage_done(:'e2', 'a', '{"result":"CANARY-output"}') \g /dev/null
 SELECT set_eq($$SELECT * FROM t.where_is('CANARY-data')$$, ARRAY['ticket', 'timeline'], 'the data stands in two places');
-SELECT set_eq($$SELECT * FROM t.where_is('CANARY-applicant')$$, ARRAY['open_stage', 'report_open', 'ticket', 'ticket_state'], 'the applicant too');
+SELECT set_eq($$SELECT * FROM t.where_is('CANARY-applicant')$$, ARRAY['any_ticket', 'open_stage', 'report_open', 'ticket', 'ticket_state'], 'the applicant too');
 SELECT set_eq($$SELECT * FROM t.where_is('CANARY-output')$$, ARRAY['stage', 'timeline'], 'and the output');
 CREATE TEMP TABLE hashes AS SELECT ticket_id, seq, hash FROM oms.timeline;
 

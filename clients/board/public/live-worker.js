@@ -23,7 +23,7 @@ function open() {
   if (source !== undefined && source.readyState !== EventSource.CLOSED) return;
   state = [];
   source = new EventSource("/live");
-  for (const kind of ["status", "dispatch", "alert"]) source.addEventListener(kind, (event) => tellAll(kind, JSON.parse(event.data)));
+  for (const kind of ["status", "dispatch", "alert", "seen"]) source.addEventListener(kind, (event) => tellAll(kind, JSON.parse(event.data)));
   for (const kind of ["resync", "away"])
     source.addEventListener(kind, () => {
       state = [kind];

@@ -3,7 +3,7 @@
  * ticket. Rows stay where they are; what is new is counted, and shown when the reader wants it.
  */
 import { showClocks } from "./clocks.js";
-import { ask, follow, isOpen, say } from "./stream.js";
+import { ask, follow, isBehind, isOpen, say } from "./stream.js";
 
 const body = document.querySelector("[data-rows]");
 const alerts = document.getElementById("alerts");
@@ -29,20 +29,25 @@ async function refresh() {
   const tickets = [...wanted].slice(0, 50);
   for (const t of tickets) wanted.delete(t);
   const html = await ask(`${body.dataset.rows}?${tickets.map((t) => `ticket=${encodeURIComponent(t)}`).join("&")}`);
-  if (html !== undefined) show(tickets, html);
+  const rows = html === undefined ? [] : [...new DOMParser().parseFromString(html, "text/html").querySelectorAll("tr")];
+  if (html !== undefined) show(tickets, rows);
+  for (const alert of unsaid.splice(0)) if (tickets.includes(alert.ticket)) alertLine(alert, rows); else unsaid.push(alert);
   fetching = false;
   if (wanted.size > 0) void refresh();
 }
 
-function show(tickets, html) {
+function show(tickets, rows) {
   const fresh = new Map();
-  for (const row of new DOMParser().parseFromString(html, "text/html").querySelectorAll("tr")) fresh.set(row.dataset.key, row);
+  for (const row of rows) fresh.set(row.dataset.key, row);
   for (const old of body.querySelectorAll("tr[data-key]")) {
     if (!tickets.includes(old.dataset.ticket)) continue;
     const row = fresh.get(old.dataset.key);
     fresh.delete(old.dataset.key);
     if (row === undefined) gone(old);
-    else if (changed(old, row)) replace(old, row);
+    else {
+      if (changed(old, row)) replace(old, row);
+      old.dataset.seq = row.dataset.seq;
+    }
   }
   for (const key of fresh.keys()) if (elsewhere.size < MOST_ELSEWHERE) elsewhere.add(key);
   showClocks();
@@ -77,18 +82,21 @@ function gone(row) {
 
 const KINDS = { warning: "is close to its time limit", breached: "is late", breach: "is late", escalation: "was escalated", escalated: "was escalated", failure: "failed", failed: "failed", unrouted: "has nobody to tell" };
 
-function alertLine({ kind, ticket, stage, level }) {
+/** Alerts wait for the rows of their tickets, which have the names of stages for people. */
+const unsaid = [];
+
+function alertLine({ kind, ticket, stage, level }, rows) {
   const line = document.createElement("li");
   const link = document.createElement("a");
   link.href = `/tickets/${encodeURIComponent(ticket)}`;
   link.textContent = ticket;
-  const text = stage ? ` ${String(stage).replaceAll("_", " ")} ${KINDS[kind] ?? kind}` : ` ${KINDS[kind] ?? kind}`;
+  const label = rows.find((row) => row.dataset.ticket === ticket && row.dataset.stage === stage)?.cells[2].textContent;
+  const text = stage ? ` ${label ?? String(stage).replaceAll("_", " ")} ${KINDS[kind] ?? kind}` : ` ${KINDS[kind] ?? kind}`;
   line.append(link, text + (level > 1 ? ` (level ${level})` : ""));
   alerts.prepend(line);
   while (alerts.children.length > 50) alerts.lastElementChild.remove();
 }
 
-/** Small changes, who has a stage for instance, are not announced. */
 function refreshAll() {
   for (const row of body.querySelectorAll("tr[data-ticket]")) wanted.add(row.dataset.ticket);
   void refresh();
@@ -97,13 +105,15 @@ function refreshAll() {
 follow({
   url: body.dataset.rows,
   heard(kind, data) {
+    if (kind === "seen" && !isBehind(body, data)) return;
     wanted.add(data.ticket);
+    if (kind === "alert") unsaid.push(data);
     void refresh();
-    if (kind === "alert") alertLine(data);
   },
   again: refreshAll,
   opened: showState,
   // What was alerted while nobody looked is told when somebody does.
   always: true,
 });
+// Whatever was not heard.
 setInterval(refreshAll, 60000);

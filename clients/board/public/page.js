@@ -1,5 +1,5 @@
 /**
- * On every page: a form is sent once, what is dangerous is asked once more, what was typed is kept until it has arrived,
+ * On every page: the server learns the time zone, a form is sent once, what is dangerous is asked once more, what was typed is kept until it has arrived,
  * and after an action the focus is at the next row.
  */
 const read = (name) => {
@@ -16,6 +16,11 @@ function write(name, value) {
     // No room: then it is not kept.
   }
 }
+
+// ---- where the browser is ----
+
+// For times on the pages; the first page has none.
+document.cookie = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=strict`;
 
 // ---- what was typed ----
 

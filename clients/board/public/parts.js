@@ -3,7 +3,7 @@
  * what differs, node by node. So what has the focus, is opened, scrolled or typed stays as it is.
  */
 import { showClocks } from "./clocks.js";
-import { ask, follow, say } from "./stream.js";
+import { ask, follow, isBehind, say } from "./stream.js";
 
 const root = document.querySelector("[data-parts]");
 const url = root.dataset.parts;
@@ -109,12 +109,12 @@ const concerns = ({ ticket, owner }) =>
 follow({
   url,
   heard(kind, data) {
-    if (concerns(data)) void refresh();
+    if (kind === "seen" ? isBehind(root, data) : concerns(data)) void refresh();
   },
   again: refresh,
   opened: () => say("on", "Live"),
 });
-// Small changes, who has a stage for instance, are not announced.
+// Whatever was not heard.
 setInterval(refresh, 60000);
 // The picture was not ready when the page was.
 if (root.querySelector("[data-pending]") !== null) setTimeout(refresh, 3000);

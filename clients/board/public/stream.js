@@ -69,10 +69,13 @@ export async function ask(url, headers = {}) {
   return undefined;
 }
 
+/** Does the page show the ticket as it was before its event number seq? */
+export const isBehind = (root, { ticket, seq }) => [...root.querySelectorAll(`[data-ticket="${CSS.escape(ticket)}"][data-seq]`)].some((node) => Number(node.dataset.seq) < seq);
+
 /** A stream of this page alone, for browsers that share none between pages. */
 function ownStream(hear) {
   const source = new EventSource("/live");
-  for (const kind of ["status", "dispatch", "alert"]) source.addEventListener(kind, (event) => hear(kind, JSON.parse(event.data)));
+  for (const kind of ["status", "dispatch", "alert", "seen"]) source.addEventListener(kind, (event) => hear(kind, JSON.parse(event.data)));
   for (const kind of ["resync", "away"]) source.addEventListener(kind, () => hear(kind));
   source.addEventListener("error", () => hear(source.readyState === EventSource.CLOSED ? "closed" : "error"));
   return { close: () => source.close() };

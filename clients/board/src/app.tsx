@@ -7,6 +7,8 @@ import { csrf } from "hono/csrf";
 import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
 import { answerByGet } from "./answers.js";
+import { viewersZone } from "./db.js";
+import { isZone } from "./format.js";
 import { errorPage } from "./layout.js";
 import { makeLimit } from "./limit.js";
 import { isApi, makeApi } from "./routes/api.js";
@@ -21,6 +23,7 @@ import { reportRoutes } from "./routes/reports.js";
 import { makeSignIn } from "./routes/signin.js";
 import { trackRoutes } from "./routes/track.js";
 import { workflowRoutes } from "./routes/workflows.js";
+import { searchRoutes } from "./routes/search.js";
 import { ticketRoutes } from "./routes/ticket.js";
 import { makeTv } from "./routes/tv.js";
 import { COOKIE, endSession, findSession, isRoleLost, rightsOf, sameToken } from "./session.js";
@@ -62,6 +65,11 @@ export function makeApp(board: Board) {
     const accept = c.req.header("accept") ?? "";
     c.set("wantsJson", accept.startsWith("application/json") || c.req.path.endsWith(".json") || (isApi(c.req.path) && !accept.includes("text/html")));
     await next();
+  });
+  // page.js says in a cookie where the browser is.
+  app.use((c, next) => {
+    const zone = getCookie(c, "zone");
+    return viewersZone.run(zone !== undefined && isZone(zone) ? zone : undefined, next);
   });
   app.use(
     secureHeaders({
@@ -129,6 +137,7 @@ export function makeApp(board: Board) {
   app.route("/", openReportRoutes);
   app.route("/", reportFileRoutes);
   app.route("/", finishedRoutes);
+  app.route("/", searchRoutes);
   app.route("/", trackRoutes);
   app.route("/", workflowRoutes);
   app.route("/", makeApi(signIns));

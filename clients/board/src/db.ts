@@ -5,6 +5,7 @@
  * So everything runs as one of them, for one transaction: as(role, ...). The citizens' tracker has a
  * connection of its own, by a login that has the level citizen and no other.
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import type { Settings } from "./settings.js";
@@ -39,9 +40,14 @@ export class NoPasswords extends Error {
   }
 }
 
+/** The time zone of who looks, while their request is answered; undefined: it is not known. */
+export const viewersZone = new AsyncLocalStorage<string | undefined>();
+
 const NAME = "oms_board";
 /** Connections for tracking numbers that are being guessed at. */
 const SLOW = 2;
+/** More than there are. */
+const MOST_ZONES = 2000;
 /** No page is worth more. */
 const STATEMENT_TIMEOUT = "15s";
 
@@ -80,6 +86,19 @@ export function openDatabase(settings: Settings): Database {
     });
   }
 
+  const zones = new Map<string, boolean>();
+  /** The zone of a request as the database knows it; null: its own. An agency that has set one has it for everybody. */
+  async function zoneFor(client: pg.PoolClient): Promise<string | null> {
+    const zone = settings.timezone === undefined ? viewersZone.getStore() : undefined;
+    if (zone === undefined) return null;
+    let known = zones.get(zone);
+    if (known === undefined) {
+      known = (await client.query("SELECT FROM pg_catalog.pg_timezone_names AS z WHERE z.name OPERATOR(pg_catalog.=) $1", [zone])).rows.length > 0;
+      if (zones.size < MOST_ZONES) zones.set(zone, known);
+    }
+    return known ? zone : null;
+  }
+
   async function transaction<T>(from: pg.Pool, role: string | undefined, write: boolean, work: (q: Query) => Promise<T>) {
     const client = await from.connect();
     let broken: Error | undefined;
@@ -87,8 +106,9 @@ export function openDatabase(settings: Settings): Database {
       await client.query(write ? "BEGIN" : "BEGIN READ ONLY");
       // The same as SET LOCAL, but with parameters.
       await client.query(
-        "SELECT pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('role', $2, true)",
-        [STATEMENT_TIMEOUT, role ?? "none"],
+        `SELECT pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('TimeZone', COALESCE($3, pg_catalog.current_setting('TimeZone')), true),
+           pg_catalog.set_config('role', $2, true)`,
+        [STATEMENT_TIMEOUT, role ?? "none", await zoneFor(client)],
       );
       const result = await work(query(client));
       await client.query("COMMIT");

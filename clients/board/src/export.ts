@@ -16,10 +16,10 @@ export interface Sheet {
 }
 
 /**
- * What begins like a formula, behind blanks that may not be seen: in front of all, and behind what ends a cell where the
+ * What begins like a formula, behind quotes and what is not seen: in front of all, and behind what ends a cell where the
  * spreadsheet does not part at commas.
  */
-const FORMULA = /(^|[;|\t\r\n])(?=[\s\p{Cf}]*[=+\-@\uFF0B\uFF0D\uFF1D\uFF20])|^(?=\s*[\t\r])/gu;
+const FORMULA = /(^|[;|\t\r\n])(?=[\s"\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]*[=+\-@\uFF0B\uFF0D\uFF1D\uFF20])|^(?=\s*[\t\r])/gu;
 
 /** A field of CSV. A formula gets an apostrophe in front; numbers are numbers, with a minus too. */
 function field(value: unknown): string {

@@ -47,6 +47,9 @@ export function errorWords(text: string, called: Called = {}): string {
   return text;
 }
 
+/** Is it the name of a time zone? Offsets are none: the database reads their sign the other way. */
+export const isZone = (text: string): boolean => /^[A-Za-z_]+([/+-][A-Za-z0-9_]+)*$/.test(text) && knownZone(text) === text;
+
 /** A zone that the database knows and JavaScript does not is rare: then times are in UTC, and the page says so. */
 export function knownZone(timezone: string): string {
   try {

@@ -23,6 +23,8 @@ export interface PageOptions {
   wide?: boolean;
   /** Read from afar, without anything to click on. */
   wall?: boolean;
+  /** What was searched for. */
+  search?: string;
 }
 
 export function page(c: Web, options: PageOptions, content: Child, status: 200 | 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503 = 200) {
@@ -68,6 +70,13 @@ export function page(c: Web, options: PageOptions, content: Child, status: 200 |
                 ))}
               </ul>
             </nav>
+          )}
+          {session === undefined || !rights.has("get_ticket") ? null : (
+            <form method="post" action="/search" class="find" role="search" aria-label="All tickets">
+              <input type="hidden" name="csrf" value={formToken(session)} />
+              <input type="search" name="q" value={options.search} aria-label="Find a ticket" placeholder="Number, name, tracking number" required maxlength={200} autocomplete="off" />{" "}
+              <button class="quiet">Find</button>
+            </form>
           )}
           {session === undefined ? null : (
             <form method="post" action="/sign-out" class="who">

@@ -6,10 +6,10 @@ import type { Database } from "./db.js";
 
 export interface LiveEvent {
   /**
-   * status, alert, dispatch: from the channel of that name; resync: something may have been missed; away: nothing is
-   * heard from now on, until the next resync.
+   * status, alert, dispatch: from the channel of that name; seen: a ticket that is shown has changed, in whatever way;
+   * resync: something may have been missed; away: nothing is heard from now on, until the next resync.
    */
-  kind: "status" | "alert" | "dispatch" | "resync" | "away";
+  kind: "status" | "alert" | "dispatch" | "seen" | "resync" | "away";
   ticket?: string;
   /** The payload's other ids. */
   data?: Record<string, unknown>;

@@ -5,6 +5,7 @@ import { makeApp } from "./app.js";
 import { openDatabase } from "./db.js";
 import { openLive } from "./live.js";
 import { readSettings } from "./settings.js";
+import { makeWatch } from "./watch.js";
 
 /** How long a browser may take to send the head of a request, and all of it; and how often that is looked at. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2000 };
@@ -12,7 +13,7 @@ const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCh
 const settings = readSettings(process.env);
 const db = openDatabase(settings);
 const live = openLive(db);
-const app = makeApp({ settings, db, live });
+const app = makeApp({ settings, db, live, watch: makeWatch(db) });
 
 const server = serve({ fetch: app.fetch, hostname: settings.host, port: settings.port, serverOptions: TIMEOUTS }, ({ address, port }: AddressInfo) => {
   console.log(`the board is at http://${address.includes(":") ? `[${address}]` : address}:${port}/`);

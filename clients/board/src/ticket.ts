@@ -25,6 +25,7 @@ export interface Ticket {
   opened_by: string | null;
   due_at: Date | null;
   breached_at: Date | null;
+  last_seq: number;
 }
 
 export interface Stage {
@@ -73,7 +74,7 @@ export function ticketNumber(text: string): string {
 export async function factsOf(query: Query, id: string): Promise<Facts> {
   const [ticket] = await query.rows<Ticket>(
     `SELECT t.ticket_id::pg_catalog.text AS ticket_id, t.workflow, t.version, t.status, t.priority, t.applicant,
-       pg_catalog.left(pg_catalog.jsonb_pretty(t.data), ${MOST_CHARS + 1}) AS data, t.opened_at, t.closed_at, t.opened_by, t.due_at, t.breached_at
+       pg_catalog.left(pg_catalog.jsonb_pretty(t.data), ${MOST_CHARS + 1}) AS data, t.opened_at, t.closed_at, t.opened_by, t.due_at, t.breached_at, t.last_seq
      FROM oms.ticket AS t WHERE t.ticket_id = $1::oms.ticket_id`,
     [id],
   );

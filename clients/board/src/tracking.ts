@@ -25,7 +25,7 @@ export interface PublicView {
  * What was typed, as the database can read it. Whatever it is, the database is asked: what is no number at
  * all must not be told from one that is wrong, not even by the time it takes.
  */
-function clean(number: string): string {
+export function clean(number: string): string {
   return number.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\s]/gu, "").replaceAll(/[‐‑‒–—−]/gu, "-").slice(0, 100);
 }
 

@@ -7,11 +7,13 @@ import { networkOf, type Limit } from "./limit.js";
 import type { Live } from "./live.js";
 import type { Session } from "./session.js";
 import type { Settings } from "./settings.js";
+import type { Watch } from "./watch.js";
 
 export interface Board {
   settings: Settings;
   db: Database;
   live: Live;
+  watch: Watch;
 }
 
 export interface Env {

@@ -13,6 +13,7 @@ import { makeLimit, networkOf } from "../src/limit.js";
 import type { Listener } from "../src/live.js";
 import { beginSession } from "../src/session.js";
 import { readSettings } from "../src/settings.js";
+import { makeWatch } from "../src/watch.js";
 import { asRefused } from "../src/web.js";
 import { until } from "./_harness.js";
 
@@ -39,7 +40,7 @@ function make(state: { rights: string[] | undefined; password?: string }, env: R
     state: () => ({ kind: "resync" as const }),
     end: () => Promise.resolve(),
   };
-  const app = makeApp({ settings: readSettings({ BOARD_BEHIND_PROXY: "1", BOARD_SIGN_INS_PER_MINUTE: "2", ...env }), db, live });
+  const app = makeApp({ settings: readSettings({ BOARD_BEHIND_PROXY: "1", BOARD_SIGN_INS_PER_MINUTE: "2", ...env }), db, live, watch: makeWatch(db) });
   const cookie = `oms_board=${beginSession("ann", 60)}`;
   const ask = (path: string, init: RequestInit = {}) =>
     Promise.resolve(app.request(`http://board.test${path}`, { ...init, headers: { cookie, "x-forwarded-for": "192.0.2.1", "sec-fetch-site": "same-origin", ...(init.headers as Record<string, string> | undefined) } }));

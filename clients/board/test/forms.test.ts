@@ -141,8 +141,8 @@ test("a name cannot turn the text beside it, and no cell of a CSV is a formula",
   await w.sql("SELECT oms.open_ticket('DisasterLoan', '{\"amount\": 1}', applicant => $1)", [TURNED]);
   const page = await w.open("ann");
   assert.equal(await page.locator("bdi").getByText(TURNED).count(), 1);
-  const text = csv(["a"], [{ a: "\u200B=1+1" }, { a: "x; \u2060+2" }, { a: "x\ty" }, { a: -5 }, { a: "a - b" }]);
-  assert.equal(text, "\uFEFFa\r\n'\u200B=1+1\r\n\"x;' \u2060+2\"\r\nx\ty\r\n-5\r\na - b\r\n");
+  const text = csv(["a"], [{ a: "\u200B=1+1" }, { a: "x; \u2060+2" }, { a: "x\ty" }, { a: -5 }, { a: "a - b" }, { a: 'x;"=2' }, { a: "\u3164\u2800\u0001@3" }]);
+  assert.equal(text, "\uFEFFa\r\n'\u200B=1+1\r\n\"x;' \u2060+2\"\r\nx\ty\r\n-5\r\na - b\r\n\"x;'\"\"=2\"\r\n'\u3164\u2800\u0001@3\r\n");
   const bytes = Buffer.from(await (await page.request.get("/tickets.csv")).body());
   assert.deepEqual([...bytes.subarray(0, 3)], [0xef, 0xbb, 0xbf]);
 });

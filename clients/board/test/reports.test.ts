@@ -205,6 +205,10 @@ describe("the pages", () => {
         assert.ok((await page.locator("main td").allInnerTexts()).some((t) => /\d/.test(t)), path);
       }
     }
+    // But stages have their names.
+    await page.goto("/reports/sla?period=all");
+    await page.locator("main td, main th").getByText("Identity check").first().waitFor();
+    assert.equal(await page.getByText("id check", { exact: true }).count(), 0);
     for (const path of ["/finished", "/due", "/finished.csv", "/due.json", "/tickets.csv", "/tickets.json"]) {
       const answer = await get(w, mia, path);
       assert.equal(answer.status, 403, path);

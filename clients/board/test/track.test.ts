@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import pg from "pg";
 import { makeApp } from "../src/app.js";
+import { makeWatch } from "../src/watch.js";
 import type { Board } from "../src/web.js";
 import { accessible, HOSTILE, harmless, LOAN, picture, world, type World } from "./_harness.js";
 
@@ -210,7 +211,7 @@ const SOME: Record<string, string> = { name: "DisasterLoan", stage: "id_check", 
 
 test("who is not signed in reaches no page but those for everybody", async () => {
   const nothing = {} as Board["db"];
-  const app = makeApp({ settings: { attemptsPerMinute: 1, signInsPerMinute: 1 } as Board["settings"], db: nothing, live: {} as Board["live"] });
+  const app = makeApp({ settings: { attemptsPerMinute: 1, signInsPerMinute: 1 } as Board["settings"], db: nothing, live: {} as Board["live"], watch: makeWatch(nothing) });
   const open = new Set(["/sign-in", "/welcome", "/track", "/timeline/:number", "/healthz", "/favicon.ico"]);
   const paths = [...new Set(app.routes.filter((r) => r.method === "GET" && !r.path.startsWith("/assets/")).map((r) => r.path))].filter((path) => !open.has(path));
   assert.ok(paths.length >= 8, paths.join());

@@ -29,9 +29,6 @@ export interface Asked {
 }
 
 const keyOf = (workflow: string | null, stage: string) => JSON.stringify([workflow, stage]);
-const LABELS = `SELECT w.name AS workflow, s.def ->> 'id' AS stage, s.def ->> 'label' AS label
-  FROM oms.workflow AS w CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(w.definition -> 'stages') AS s (def)
-  WHERE w.current AND s.def ? 'label'`;
 
 /** Runs a page's queries as the person, with what all reports need. */
 export async function ask<T>(c: Web, work: (asked: Asked) => Promise<T>): Promise<T & Omit<Asked, "query">> {
@@ -43,8 +40,9 @@ export async function ask<T>(c: Web, work: (asked: Asked) => Promise<T>): Promis
     const names = drills
       ? (await query.rows<{ name: string }>("SELECT w.name FROM oms.workflow AS w WHERE w.current ORDER BY w.name")).map((w) => w.name)
       : undefined;
-    // Those who may not read workflows know ids only.
-    const labels = new Map(drills ? (await query.rows<{ workflow: string; stage: string; label: string }>(LABELS)).map((l) => [keyOf(l.workflow, l.stage), l.label]) : []);
+    const labels = new Map(
+      (await query.rows<{ workflow: string; stage: string; label: string }>("SELECT l.workflow, l.stage, l.label FROM oms.stage_label AS l")).map((l) => [keyOf(l.workflow, l.stage), l.label]),
+    );
     const stageName: StageName = (workflow, stage) => words(labels.get(keyOf(workflow, stage)) ?? stage);
     const asked = { now, times, scope, drills, names, stageName };
     return { ...(await work({ query, ...asked })), ...asked };

@@ -130,7 +130,9 @@ async function countMatches(query: Query, filter: Filter): Promise<number> {
   return n;
 }
 
-type Listed = OpenStage & { key: string };
+/** As of which event of its ticket a row shows it. */
+type Shown = OpenStage & { last_seq: number };
+type Listed = Shown & { key: string };
 
 /**
  * The rows of a page, and where another page goes on if there is one: first those that have a due time, then the others. Two
@@ -158,8 +160,8 @@ function piece(query: Query, filter: Filter, due: boolean, after: Key | undefine
        SELECT o.ticket_id, o.stage_no, o.due_at FROM oms.open_stage AS o WHERE ${where.join(" AND ")}
        ORDER BY o.due_at, o.ticket_id, o.stage_no LIMIT ${most}
      )
-     SELECT ${COLUMNS}, pg_catalog.concat_ws(' ', COALESCE(pg_catalog.to_json(p.due_at) #>> '{}', '-'), p.ticket_id, p.stage_no) AS key
-     FROM page AS p JOIN oms.open_stage AS o ON o.ticket_id = p.ticket_id AND o.stage_no = p.stage_no
+     SELECT ${COLUMNS}, t.last_seq, pg_catalog.concat_ws(' ', COALESCE(pg_catalog.to_json(p.due_at) #>> '{}', '-'), p.ticket_id, p.stage_no) AS key
+     FROM page AS p JOIN oms.open_stage AS o ON o.ticket_id = p.ticket_id AND o.stage_no = p.stage_no JOIN oms.ticket AS t ON t.ticket_id = p.ticket_id
      ORDER BY p.due_at, p.ticket_id, p.stage_no`,
     values,
   );
@@ -175,8 +177,8 @@ function allStages(query: Query, filter: Filter): Promise<OpenStage[]> {
   );
 }
 
-const BoardRow: FC<{ row: OpenStage; now: Date; times: Times }> = ({ row, now, times }) => (
-  <tr data-ticket={row.ticket_id} data-key={`${row.ticket_id}/${row.stage_no}`}>
+const BoardRow: FC<{ row: Shown; now: Date; times: Times }> = ({ row, now, times }) => (
+  <tr data-ticket={row.ticket_id} data-seq={row.last_seq} data-stage={row.stage} data-key={`${row.ticket_id}/${row.stage_no}`}>
     <th scope="row">
       <TicketLink id={row.ticket_id} />
     </th>
@@ -277,7 +279,7 @@ const Choice: FC<{ name: string; label: string; value: string | undefined; from:
 boardRoutes.get("/", async (c) => {
   const session = person(c);
   if (!can(c, "get_ticket")) return c.redirect(can(c, "sla_report") ? "/reports" : "/welcome", 303);
-  const { db } = c.get("board");
+  const { db, watch } = c.get("board");
   const filter = readFilter(c);
   const after = readKey(param(c, "after"));
   const filtered = Object.values(filter).some((v) => v !== undefined);
@@ -291,6 +293,7 @@ boardRoutes.get("/", async (c) => {
     workflows: await query.rows<{ name: string }>("SELECT w.name FROM oms.workflow AS w WHERE w.current ORDER BY w.name"),
     owners: await query.rows<{ name: string }>("SELECT o.name FROM oms.owner AS o ORDER BY o.name LIMIT 500"),
   }));
+  for (const row of rows) watch.shown(session, row.ticket_id, row.last_seq);
   const counts = await counted;
   const matches = await matching;
   const url = new URL(c.req.url);
@@ -394,14 +397,17 @@ boardRoutes.get("/rows", async (c) => {
   needs(c, "get_ticket");
   const tickets = c.req.queries("ticket") ?? [];
   if (tickets.length > MOST_TICKETS) throw new Refused(400, `At most ${MOST_TICKETS} tickets at once.`);
-  const { rows, now, times } = await c.get("board").db.as(person(c).role, async (query) => ({
-    rows: await query.rows<OpenStage>(
-      `SELECT ${COLUMNS} FROM pg_catalog.unnest($1::oms.ticket_id[]) AS i (id) JOIN oms.open_stage AS o ON o.ticket_id = i.id
+  const { db, watch } = c.get("board");
+  const { rows, now, times } = await db.as(person(c).role, async (query) => ({
+    rows: await query.rows<Shown>(
+      `SELECT ${COLUMNS}, t.last_seq FROM pg_catalog.unnest($1::oms.ticket_id[]) AS i (id) JOIN oms.open_stage AS o ON o.ticket_id = i.id
+         JOIN oms.ticket AS t ON t.ticket_id = i.id
        ORDER BY o.ticket_id, o.stage_no`,
       [tickets],
     ),
     ...(await clockOf(query)),
   }));
+  for (const row of rows) watch.shown(person(c), row.ticket_id, row.last_seq);
   return c.html(
     <table>
       <tbody>

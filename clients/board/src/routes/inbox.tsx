@@ -27,6 +27,7 @@ interface Work {
   due_at: Date | null;
   running_since: Date | null;
   breached_at: Date | null;
+  last_seq: number;
 }
 
 interface Inbox {
@@ -38,17 +39,20 @@ interface Inbox {
 
 async function load(c: Web): Promise<Inbox> {
   const session = person(c);
-  return c.get("board").db.as(session.role, async (query) => ({
+  const { db, watch } = c.get("board");
+  const inbox = await db.as(session.role, async (query) => ({
     work: await query.rows<Work>(
       `SELECT m.ticket::pg_catalog.text AS ticket, m.stage, s.stage_no, m.status, m.owner, m.workflow, m.priority, m.label, m.delegated_by,
-         m.queued_at, m.due_at, s.running_since, s.breached_at
+         m.queued_at, m.due_at, s.running_since, s.breached_at, t.last_seq
        FROM oms.my_work($1, ${MOST + 1}) WITH ORDINALITY AS m (ticket, stage, status, owner, workflow, priority, label, queued_at, started_at, due_at, delegated_by, no)
-       JOIN oms.stage AS s ON s.ticket_id = m.ticket AND s.stage = m.stage ORDER BY m.no`,
+       JOIN oms.stage AS s ON s.ticket_id = m.ticket AND s.stage = m.stage JOIN oms.ticket AS t ON t.ticket_id = m.ticket ORDER BY m.no`,
       [session.role],
     ),
     owners: (await query.rows<{ owner: string }>("SELECT m.owner FROM oms.owner_member AS m WHERE m.member = $1 ORDER BY m.owner LIMIT 1000", [session.role])).map((o) => o.owner),
     ...(await clockOf(query)),
   }));
+  for (const { ticket, last_seq } of inbox.work) watch.shown(session, ticket, last_seq);
+  return inbox;
 }
 
 const href = (work: Work, action: string) => `/tickets/${encodeURIComponent(work.ticket)}/${action}?stage=${encodeURIComponent(work.stage)}&back=/inbox`;
@@ -58,7 +62,7 @@ const WorkRow: FC<{ c: Web; session: Session; work: Work; now: Date; times: Time
   const id = (what: string) => `${what}-${work.ticket}-${work.stage_no}`;
   const name = `${words(work.label)} of ${work.ticket}`;
   return (
-    <tr data-key={key} data-ticket={work.ticket}>
+    <tr data-key={key} data-ticket={work.ticket} data-seq={work.last_seq}>
       <th scope="row">
         <TicketLink id={work.ticket} />
       </th>

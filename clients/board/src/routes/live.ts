@@ -26,8 +26,11 @@ async function mayHear(db: Database, session: Session): Promise<boolean> {
   }
 }
 
-/** Streams what is heard, in the words of say, to somebody (a session) as long as they may hear it. */
-export function streamEvents(c: Web, who: object, may: () => Promise<boolean>, say: (events: LiveEvent[]) => SSEMessage[]) {
+/** Tells of what happens, until what it returns is called. */
+type Source = (hear: (event: LiveEvent) => void) => () => void;
+
+/** Streams what is heard of the sources, in the words of say, to somebody (a session) as long as they may hear it. */
+export function streamEvents(c: Web, who: object, may: () => Promise<boolean>, sources: Source[], say: (events: LiveEvent[]) => SSEMessage[]) {
   const { live } = c.get("board");
   c.header("x-accel-buffering", "no");
   // Nobody reads what a HEAD is answered, so nobody would end it.
@@ -38,11 +41,12 @@ export function streamEvents(c: Web, who: object, may: () => Promise<boolean>, s
   return streamSSE(c, async (stream) => {
     let waiting: LiveEvent[] = [live.state()];
     let wake: () => void = () => undefined;
-    const unsubscribe = live.subscribe((event) => {
+    const hear = (event: LiveEvent) => {
       if (waiting.length >= MOST_WAITING) waiting = [live.state()];
       else waiting.push(event);
       wake();
-    });
+    };
+    const ends = sources.map((source) => source(hear));
     stream.onAbort(() => {
       wake();
     });
@@ -65,7 +69,7 @@ export function streamEvents(c: Web, who: object, may: () => Promise<boolean>, s
       }
     } finally {
       streams.set(who, (streams.get(who) ?? 1) - 1);
-      unsubscribe();
+      for (const end of ends) end();
     }
   });
 }
@@ -73,6 +77,10 @@ export function streamEvents(c: Web, who: object, may: () => Promise<boolean>, s
 liveRoutes.get("/live", (c) => {
   needs(c, "get_ticket");
   const session = person(c);
-  const { db } = c.get("board");
-  return streamEvents(c, session, () => mayHear(db, session), (events) => events.map(({ kind, data }) => ({ event: kind, data: JSON.stringify(data ?? {}) })));
+  const { db, live, watch } = c.get("board");
+  const seen: Source = (hear) =>
+    watch.follow(session, (ticket, seq) => {
+      hear({ kind: "seen", ticket, data: { ticket, seq } });
+    });
+  return streamEvents(c, session, () => mayHear(db, session), [live.subscribe, seen], (events) => events.map(({ kind, data }) => ({ event: kind, data: JSON.stringify(data ?? {}) })));
 });

@@ -49,7 +49,9 @@ async function load(c: Web, id: string): Promise<View> {
   if (before !== undefined && !/^\d{1,9}$/.test(before)) throw new Refused(400, "This address is not whole.");
   const most = param(c, "events") === "all" ? ALL_EVENTS : EVENTS;
   const asked = param(c, "clock", 300);
-  const { dot, ...view } = await c.get("board").db.as(person(c).role, async (query) => {
+  const { db, watch } = c.get("board");
+  const session = person(c);
+  const { dot, ...view } = await db.as(session.role, async (query) => {
     const facts = await factsOf(query, id);
     const events = await timelineOf(query, id, before === undefined ? undefined : Number(before), most + 1);
     const shown = param(c, "stages") === "all" || facts.stages.length <= STAGES ? facts.stages : [...facts.stages.filter((s) => s.status !== "waiting"), ...facts.stages.filter((s) => s.status === "waiting")].slice(0, STAGES);
@@ -68,6 +70,7 @@ async function load(c: Web, id: string): Promise<View> {
       ...(await clockOf(query)),
     };
   });
+  watch.shown(session, id, view.facts.ticket.last_seq);
   const late = new Promise<undefined>((resolve) => setTimeout(resolve, PICTURE_MS, undefined).unref());
   return { ...view, picture: await Promise.race([drawing(pictureWords(dot, view.times), `The stages of ${id} and which of them wait for which; the table of stages says the same`), late]) };
 }
@@ -112,7 +115,7 @@ const FactsPart: FC<{ view: View }> = ({ view: { facts, tracking, times } }) => 
   const { ticket, holds } = facts;
   const whole = holds.filter((h) => h.stage === null);
   return (
-    <div data-part="facts">
+    <div data-part="facts" data-ticket={ticket.ticket_id} data-seq={ticket.last_seq}>
       <dl class="facts">
         <Fact name="Status">
           <Status status={ticket.status} />

@@ -160,6 +160,7 @@ export function makeTv({ tvFile, tvRole, behindProxy }: Settings, attempts: Limi
       c,
       screen,
       () => Promise.resolve(screenOf(c) !== undefined),
+      [c.get("board").live.subscribe],
       (events) => (events.length === 0 ? [] : [{ event: events.at(-1)?.kind === "away" ? "away" : "changed", data: "{}" }]),
     );
   });

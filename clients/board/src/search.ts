@@ -1,0 +1,121 @@
+/**
+ * Finding a ticket: by number, by some of its digits, by whose it is, by tracking number. Nothing here reads more than an
+ * index leads to: numbers are looked up by primary key, names by how they begin, and by any part of them only if there is an
+ * index of trigrams.
+ */
+import { timingSafeEqual } from "node:crypto";
+import type { Query } from "./db.js";
+import { clean } from "./tracking.js";
+
+export interface Found {
+  ticket_id: string;
+  workflow: string;
+  status: string;
+  applicant: string | null;
+  opened_at: Date;
+  closed_at: Date | null;
+  archived: boolean;
+}
+
+export interface Findings {
+  tickets: Found[];
+  /** There are more than these. */
+  more: boolean;
+  people: string[];
+  owners: string[];
+  /** Names are found by any part of them, not only by how they begin. */
+  anyPart: boolean;
+}
+
+export const MOST_FOUND = 50;
+/** Of so many that match, those on the page are the newest. */
+const MOST_SORTED = 1000;
+const MOST_NAMES = 20;
+/** Tickets whose number is known without its year are looked for in the last so many years, and the next. */
+const YEARS = 30;
+/** Fewer letters have no trigram. */
+const SHORTEST_PART = 3;
+
+const COLUMNS = "t.ticket_id::pg_catalog.text AS ticket_id, t.workflow, t.status, t.applicant, t.opened_at, t.closed_at, t.archived";
+
+/** The number of a ticket and what makes it a secret, as they were typed or pasted. */
+export function readTracking(text: string): { ticket: string; whole: string } | undefined {
+  const whole = clean(text).toUpperCase();
+  const ticket = /^([A-Z]{1,4}-\d{4}-\d{5,10})-[0-9A-Z]+$/.exec(whole)?.[1];
+  return ticket === undefined ? undefined : { ticket, whole };
+}
+
+/** Is it the ticket's tracking number? It does not go into a statement, which the server may log. */
+export async function isTracking(query: Query, { ticket, whole }: { ticket: string; whole: string }): Promise<boolean> {
+  const [known] = await query.rows("SELECT FROM oms.any_ticket AS t WHERE t.ticket_id = $1::oms.ticket_id", [ticket]);
+  if (known === undefined) return false;
+  const { n } = await query.row<{ n: string }>("SELECT oms.tracking_number($1::oms.ticket_id) AS n", [ticket]);
+  const [a, b] = [Buffer.from(n.toUpperCase()), Buffer.from(whole)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** Numbers as people write them: DL-2026-00091, dl 91, 2026-91, 91. */
+async function byNumber(query: Query, text: string): Promise<Found[]> {
+  const [, prefix, year, digits] = /^(?:([a-z]{1,4})(?:[- ]|(?=\d)))?(?:(\d{4})[- ])?0*(\d{1,10})$/i.exec(text.replaceAll(/[‐‑‒–—−]/g, "-")) ?? [];
+  if (digits === undefined || Number(digits) > 2147483647) return [];
+  const number = digits.padStart(5, "0");
+  // In the order of ticket_id the prefix comes last: those of one number stand side by side.
+  return query.rows<Found>(
+    `SELECT ${COLUMNS} FROM (
+       SELECT y FROM pg_catalog.generate_series($1::pg_catalog.int4, $2::pg_catalog.int4) AS y
+     ) AS y CROSS JOIN LATERAL (
+       SELECT t.* FROM oms.any_ticket AS t
+       WHERE t.ticket_id >= pg_catalog.format('%s-%s-%s', $3::pg_catalog.text, pg_catalog.lpad(y.y::pg_catalog.text, 4, '0'), $5::pg_catalog.text)::oms.ticket_id
+         AND t.ticket_id <= pg_catalog.format('%s-%s-%s', $4::pg_catalog.text, pg_catalog.lpad(y.y::pg_catalog.text, 4, '0'), $5::pg_catalog.text)::oms.ticket_id
+     ) AS t ORDER BY t.ticket_id DESC LIMIT ${MOST_FOUND + 1}`,
+    year === undefined ? [...(await lastYears(query)), prefix ?? "A", prefix ?? "ZZZZ", number] : [Number(year), Number(year), prefix ?? "A", prefix ?? "ZZZZ", number],
+  );
+}
+
+async function lastYears(query: Query): Promise<[number, number]> {
+  const { year } = await query.row<{ year: number }>("SELECT EXTRACT(year FROM oms.clock())::pg_catalog.int4 AS year");
+  return [year - YEARS, year + 1];
+}
+
+const literally = (text: string) => text.replaceAll(/[\\%_]/g, String.raw`\$&`);
+
+/** How a name may be written. The index knows capitals from small letters. */
+function spellings(text: string): string[] {
+  const lower = text.toLowerCase();
+  return [...new Set([text, lower, text.toUpperCase(), lower.replaceAll(/(^|[\s-])(\p{L})/gu, (_, before: string, letter: string) => before + letter.toUpperCase())])];
+}
+
+/** Have the tickets and the archive such an index? An administrator may make them; see README. */
+async function hasTrigrams(query: Query): Promise<boolean> {
+  const { n } = await query.row<{ n: number }>(
+    `SELECT count(DISTINCT i.indrelid)::pg_catalog.int4 AS n FROM pg_catalog.pg_index AS i
+       JOIN pg_catalog.pg_opclass AS c ON c.oid = i.indclass[0] AND c.opcname IN ('gin_trgm_ops', 'gist_trgm_ops')
+       JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] AND a.attname = 'applicant'
+     WHERE i.indrelid IN (pg_catalog.to_regclass('oms.ticket_state'), pg_catalog.to_regclass('oms.ticket_state_archive')) AND i.indisvalid`,
+  );
+  return n === 2;
+}
+
+export function byApplicant(text: string, anyPart: boolean): { sql: string; values: string[] } {
+  const patterns = anyPart ? [`%${literally(text)}%`] : spellings(text).map((s) => `${literally(s)}%`);
+  const where = patterns.map((_, i) => `t.applicant ${anyPart ? "ILIKE" : "LIKE"} $${i + 1}`).join(" OR ");
+  return {
+    sql: `SELECT ${COLUMNS} FROM (SELECT t.* FROM oms.any_ticket AS t WHERE ${where} LIMIT ${MOST_SORTED}) AS t ORDER BY t.ticket_id DESC LIMIT ${MOST_FOUND + 1}`,
+    values: patterns,
+  };
+}
+
+/** All that may be meant by what was typed. */
+export async function find(query: Query, text: string): Promise<Findings> {
+  const anyPart = text.length >= SHORTEST_PART && (await hasTrigrams(query));
+  const { sql, values } = byApplicant(text, anyPart);
+  const tickets = new Map([...(await byNumber(query, text)), ...(await query.rows<Found>(sql, values))].map((t) => [t.ticket_id, t]));
+  const names = (sql: string) => query.rows<{ name: string }>(`${sql} ORDER BY 1 LIMIT ${MOST_NAMES}`, [`%${literally(text)}%`]);
+  return {
+    tickets: [...tickets.values()].slice(0, MOST_FOUND),
+    more: tickets.size > MOST_FOUND,
+    people: (await names("SELECT DISTINCT m.member AS name FROM oms.owner_member AS m WHERE m.member ILIKE $1")).map((p) => p.name),
+    owners: (await names("SELECT o.name FROM oms.owner AS o WHERE o.name ILIKE $1")).map((o) => o.name),
+    anyPart,
+  };
+}

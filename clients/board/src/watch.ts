@@ -1,0 +1,108 @@
+/**
+ * What listeners do not hear: who has claimed a stage, a comment. The tickets that people look at are asked for the number
+ * of their last event, all in one statement by primary key, as long as anybody follows.
+ *
+ * A page has to say nothing for it: what was shown is known here. It goes on to ask for its rows once a minute, so what is
+ * forgotten here is known again then.
+ */
+import type { Database } from "./db.js";
+import type { Session } from "./session.js";
+
+/** Tells that the ticket has come to event number seq. */
+export type Hear = (ticket: string, seq: number) => void;
+
+export interface Watch {
+  /** A page that shows the ticket as of this event goes to somebody of the session. */
+  shown(session: Session, ticket: string, seq: number): void;
+  /** Tells of changes to what the session has been shown, until the function that it returns is called. */
+  follow(session: Session, hear: Hear): () => void;
+}
+
+/** With the way to the page and back it is less than a second. */
+const LOOK_MS = 500;
+/** Looking takes a small part of the time, however many look on. */
+const REST = 4;
+/** Tickets of one session: a board, an inbox and a few pages more. */
+const MOST_TICKETS = 500;
+
+const ROLES = new Set(["42501", "22023"]);
+
+export function makeWatch(db: Database): Watch {
+  /** The oldest event as of which a page of the session may show a ticket, the ticket shown last at the end. */
+  const seen = new WeakMap<Session, Map<string, number>>();
+  const followers = new Map<Session, Set<Hear>>();
+  let looking = false;
+
+  /** What is asked for, each ticket once, with the oldest event as of which anybody sees it. */
+  function asked(): Map<string, number> {
+    const all = new Map<string, number>();
+    for (const session of followers.keys())
+      for (const [ticket, seq] of seen.get(session) ?? []) all.set(ticket, Math.min(seq, all.get(ticket) ?? seq));
+    return all;
+  }
+
+  /** Those that have gone on. Everybody who may follow may read all tickets, so one asks for all. */
+  async function changes(all: Map<string, number>): Promise<{ ticket: string; seq: number }[]> {
+    for (const role of new Set([...followers.keys()].map((session) => session.role))) {
+      try {
+        return await db.as(role, (query) =>
+          query.rows<{ ticket: string; seq: number }>(
+            `SELECT i.ticket, t.last_seq AS seq FROM pg_catalog.unnest($1::pg_catalog.text[], $2::pg_catalog.int4[]) AS i (ticket, seq)
+             JOIN oms.ticket AS t ON t.ticket_id = i.ticket::oms.ticket_id WHERE t.last_seq <> i.seq`,
+            [[...all.keys()], [...all.values()]],
+          ),
+        );
+      } catch (error) {
+        // Somebody who has lost the right does not follow much longer.
+        if (!ROLES.has(String((error as { code?: unknown }).code))) throw error;
+      }
+    }
+    return [];
+  }
+
+  async function look() {
+    const all = asked();
+    if (all.size === 0) return;
+    for (const { ticket, seq } of await changes(all))
+      for (const [session, hears] of followers) {
+        const tickets = seen.get(session);
+        const before = tickets?.get(ticket);
+        if (before === undefined || before >= seq) continue;
+        tickets?.set(ticket, seq);
+        for (const hear of hears) hear(ticket, seq);
+      }
+  }
+
+  async function goOn() {
+    if (looking) return;
+    looking = true;
+    while (followers.size > 0) {
+      const begun = Date.now();
+      // While the database is away there is nothing to tell; the stream says that it is.
+      await look().catch(() => undefined);
+      const pause = Math.max(LOOK_MS, REST * (Date.now() - begun));
+      await new Promise((resolve) => setTimeout(resolve, pause).unref());
+    }
+    looking = false;
+  }
+
+  return {
+    shown(session, ticket, seq) {
+      const tickets = seen.get(session) ?? new Map<string, number>();
+      seen.set(session, tickets);
+      const before = tickets.get(ticket) ?? seq;
+      tickets.delete(ticket);
+      tickets.set(ticket, Math.min(before, seq));
+      if (tickets.size > MOST_TICKETS) tickets.delete(tickets.keys().next().value ?? "");
+    },
+    follow(session, hear) {
+      const hears = followers.get(session) ?? new Set();
+      followers.set(session, hears.add(hear));
+      void goOn();
+      return () => {
+        hears.delete(hear);
+        if (hears.size === 0) followers.delete(session);
+      };
+    },
+  };
+}

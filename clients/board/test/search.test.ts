@@ -1,0 +1,132 @@
+/** The box that finds tickets: open and closed ones, by number, digits, applicant and tracking number, by index alone. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Page } from "playwright-core";
+import { byApplicant } from "../src/search.js";
+import { accessible, HOSTILE, harmless, LOAN, world, type World } from "./_harness.js";
+
+let w: World;
+let page: Page;
+let open: string;
+let closed: string;
+let archived: string;
+
+const openTicket = (applicant: string) => w.one("SELECT oms.open_ticket('Permit', applicant => $1)::text", [applicant]);
+async function search(text: string) {
+  await page.getByLabel("Find a ticket").fill(text);
+  await page.getByRole("button", { name: "Find" }).click();
+}
+const at = (path: string) => page.waitForURL((url) => url.pathname === path);
+const found = () => page.locator("main tbody tr th").allInnerTexts();
+
+before(async () => {
+  w = await world("search");
+  await w.sql("SELECT oms.set_owner('Permit_Desk', 'group', members => '{ann,bob}')");
+  await w.sql("SELECT oms.create_workflow($1)", [LOAN]);
+  await w.sql("SELECT oms.create_workflow($1)", [{ name: "Permit", prefix: "PM", stages: [{ id: "review", owner: "Permit_Desk" }] }]);
+  archived = await openTicket("Petra Longago");
+  await w.sql("SELECT oms.stage_done($1, 'review')", [archived]);
+  assert.equal(await w.one("SELECT oms.archive('infinity')"), 1);
+  open = await openTicket("Maximilian Featherstonehaugh");
+  closed = await openTicket("Kim Okonkwo-Smith");
+  await w.sql("SELECT oms.stage_done($1, 'review')", [closed]);
+  page = await w.open("ann");
+});
+after(() => w.end());
+
+test("a number leads to its ticket, whatever it is, however it is written", async () => {
+  const [, year, digits] = closed.split("-") as [string, string, string];
+  for (const text of [closed, closed.toLowerCase(), `PM ${Number(digits)}`, `${year}-${digits}`, String(Number(digits)), ` ${digits} `]) {
+    await page.goto("/reports");
+    await search(text);
+    await at(`/tickets/${closed}`);
+  }
+  await page.goto("/");
+  await search("PM-1999-00001");
+  await page.getByText("No ticket matches").waitFor();
+  await accessible(page);
+});
+
+test("an applicant is found by how the name begins, whether the ticket is open or closed", async () => {
+  for (const [text, ticket] of [["Maximilian Feather", open], ["maximilian", open], ["KIM OKONKWO", closed], ["kim o", closed]] as const) {
+    await search(text);
+    await at(`/tickets/${ticket}`);
+  }
+  // No pattern: signs stand for themselves.
+  for (const text of ["%", "_im", "\\", "'; SELECT 1 --", HOSTILE]) {
+    await search(text);
+    await page.getByText("No ticket matches").waitFor();
+    assert.deepEqual(await found(), [], text);
+    await harmless(page);
+  }
+});
+
+test("several are listed, people and owners are offered as well", async () => {
+  const more = await openTicket("Maxine Hall");
+  await search("Max");
+  await at("/search");
+  assert.deepEqual(await found(), [more, open]);
+  await accessible(page);
+  await search("ermit");
+  await page.getByRole("link", { name: "Permit_Desk" }).click();
+  await page.waitForURL("**/?owner=Permit_Desk");
+  await search("bob");
+  await page.getByRole("link", { name: "bob", exact: true }).click();
+  await page.waitForURL("**/?worker=bob");
+});
+
+test("a pasted tracking number leads to its ticket, and stands in no address", async () => {
+  const tracking = await w.one("SELECT oms.tracking_number($1)", [open]);
+  const seen: string[] = [];
+  page.on("request", (request) => seen.push(request.url()));
+  await search(` ${tracking.toLowerCase()}\u200B `);
+  await at(`/tickets/${open}`);
+  await w.sql("SELECT oms.rotate_tracking_number($1)", [open]);
+  await search(tracking);
+  await page.getByText("No ticket has this tracking number.").waitFor();
+  assert.equal(await page.getByLabel("Find a ticket").inputValue(), "");
+  await page.getByRole("link", { name: `Look for ${open}` }).click();
+  await at(`/tickets/${open}`);
+  const suffix = tracking.split("-").at(-1) ?? "";
+  assert.deepEqual(seen.filter((url) => url.toUpperCase().includes(suffix)), []);
+  page.removeAllListeners("request");
+});
+
+test("archived tickets are found, and said to be archived", async () => {
+  await search("Petra");
+  await page.getByText("archived").waitFor();
+  assert.equal(await page.getByRole("link", { name: archived }).getAttribute("href"), `/admin/ticket/${archived}`);
+});
+
+test("who may see no ticket has no box and finds nothing", async () => {
+  const cookie = await w.cookie("mia");
+  const reports = await (await fetch(`${w.url}/reports`, { headers: { cookie } })).text();
+  assert.doesNotMatch(reports, /Find a ticket/);
+  assert.equal((await fetch(`${w.url}/search?q=Kim`, { headers: { cookie } })).status, 403);
+});
+
+const MANY = "SELECT oms.open_ticket('Permit', applicant => 'person ' || n || ' ' || md5(n::text)) FROM generate_series(1, 3000) AS n";
+
+test("no search reads all tickets; with an index of trigrams any part of a name is enough", async () => {
+  await w.sql(MANY);
+  await w.sql("ANALYZE oms.ticket_state");
+  const plan = async (text: string, anyPart: boolean) => {
+    const { sql, values } = byApplicant(text, anyPart);
+    return (await w.sql<{ "QUERY PLAN": string }>(`EXPLAIN ${sql}`, values)).map((line) => line["QUERY PLAN"]).join("\n");
+  };
+  const begins = await plan("maximilian", false);
+  assert.match(begins, /ticket_state_applicant/);
+  assert.doesNotMatch(begins, /Seq Scan on ticket_state t/);
+  await search("stonehaugh");
+  await page.getByText("No ticket matches").waitFor();
+  await page.getByText("Applicants are found by how they begin.").waitFor();
+  await w.sql("CREATE EXTENSION pg_trgm");
+  await w.sql("CREATE INDEX ticket_state_applicant_part ON oms.ticket_state USING gin (applicant gin_trgm_ops)");
+  await w.sql("CREATE INDEX ticket_state_archive_applicant_part ON oms.ticket_state_archive USING gin (applicant gin_trgm_ops)");
+  await w.sql("ANALYZE oms.ticket_state");
+  const part = await plan("stonehaugh", true);
+  assert.match(part, /ticket_state_applicant_part/);
+  assert.doesNotMatch(part, /Seq Scan on ticket_state t/);
+  await search("stoneHAUGH");
+  await at(`/tickets/${open}`);
+});
