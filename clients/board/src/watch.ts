@@ -6,7 +6,7 @@
  * forgotten here is known again then.
  */
 import type { Database } from "./db.js";
-import type { Session } from "./session.js";
+import { isRoleLost, type Session } from "./session.js";
 
 /** Tells that the ticket has come to event number seq. */
 export type Hear = (ticket: string, seq: number) => void;
@@ -24,8 +24,6 @@ const LOOK_MS = 500;
 const REST = 4;
 /** Tickets of one session: a board, an inbox and a few pages more. */
 const MOST_TICKETS = 500;
-
-const ROLES = new Set(["42501", "22023"]);
 
 export function makeWatch(db: Database): Watch {
   /** The oldest event as of which a page of the session may show a ticket, the ticket shown last at the end. */
@@ -54,7 +52,7 @@ export function makeWatch(db: Database): Watch {
         );
       } catch (error) {
         // Somebody who has lost the right does not follow much longer.
-        if (!ROLES.has(String((error as { code?: unknown }).code))) throw error;
+        if (!isRoleLost(error)) throw error;
       }
     }
     return [];
