@@ -28,11 +28,9 @@ export interface Findings {
 }
 
 export const MOST_FOUND = 50;
-/** Of so many that match, those on the page are the newest. */
+/** Of more that match, some are shown. */
 const MOST_SORTED = 1000;
 const MOST_NAMES = 20;
-/** Tickets whose number is known without its year are looked for in the last so many years, and the next. */
-const YEARS = 30;
 /** Fewer letters have no trigram. */
 const SHORTEST_PART = 3;
 
@@ -54,27 +52,27 @@ export async function isTracking(query: Query, { ticket, whole }: { ticket: stri
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** Numbers as people write them: DL-2026-00091, dl 91, 2026-91, 91. */
+/** Numbers as people write them: DL-2026-00091, dl 91, 2026-91, 91. What is not given may be any that there is. */
 async function byNumber(query: Query, text: string): Promise<Found[]> {
-  const [, prefix, year, digits] = /^(?:([a-z]{1,4})(?:[- ]|(?=\d)))?(?:(\d{4})[- ])?0*(\d{1,10})$/i.exec(text.replaceAll(/[‐‑‒–—−]/g, "-")) ?? [];
+  const [, prefix, year, digits] = /^(?:([a-z]{1,4})(?:[- ]|(?=\d)))?(?:(\d{4})[- ])?0*([1-9]\d{0,9})$/i.exec(text.replaceAll(/[‐‑‒–—−]/g, "-")) ?? [];
   if (digits === undefined || Number(digits) > 2147483647) return [];
-  const number = digits.padStart(5, "0");
-  // In the order of ticket_id the prefix comes last: those of one number stand side by side.
+  const prefixes = prefix === undefined ? (await query.rows<{ prefix: string }>("SELECT DISTINCT w.prefix FROM oms.workflow AS w")).map((w) => w.prefix) : [prefix.toUpperCase()];
+  const years = year === undefined ? await yearsOf(query) : [year];
   return query.rows<Found>(
-    `SELECT ${COLUMNS} FROM (
-       SELECT y FROM pg_catalog.generate_series($1::pg_catalog.int4, $2::pg_catalog.int4) AS y
-     ) AS y CROSS JOIN LATERAL (
-       SELECT t.* FROM oms.any_ticket AS t
-       WHERE t.ticket_id >= pg_catalog.format('%s-%s-%s', $3::pg_catalog.text, pg_catalog.lpad(y.y::pg_catalog.text, 4, '0'), $5::pg_catalog.text)::oms.ticket_id
-         AND t.ticket_id <= pg_catalog.format('%s-%s-%s', $4::pg_catalog.text, pg_catalog.lpad(y.y::pg_catalog.text, 4, '0'), $5::pg_catalog.text)::oms.ticket_id
-     ) AS t ORDER BY t.ticket_id DESC LIMIT ${MOST_FOUND + 1}`,
-    year === undefined ? [...(await lastYears(query)), prefix ?? "A", prefix ?? "ZZZZ", number] : [Number(year), Number(year), prefix ?? "A", prefix ?? "ZZZZ", number],
+    `SELECT ${COLUMNS} FROM oms.any_ticket AS t WHERE t.ticket_id = ANY ($1::oms.ticket_id[]) ORDER BY t.ticket_id DESC LIMIT ${MOST_FOUND + 1}`,
+    [years.flatMap((y) => prefixes.map((p) => `${p}-${y}-${digits.padStart(5, "0")}`))],
   );
 }
 
-async function lastYears(query: Query): Promise<[number, number]> {
-  const { year } = await query.row<{ year: number }>("SELECT EXTRACT(year FROM oms.clock())::pg_catalog.int4 AS year");
-  return [year - YEARS, year + 1];
+/** The years of the first ticket and the last, which ticket_id begins with, and those between. */
+async function yearsOf(query: Query): Promise<string[]> {
+  const ends = await query.rows<{ year: number }>(
+    `SELECT pg_catalog.split_part(t.ticket_id::pg_catalog.text, '-', 2)::pg_catalog.int4 AS year FROM (
+       (SELECT a.ticket_id FROM oms.any_ticket AS a ORDER BY a.ticket_id LIMIT 1) UNION ALL (SELECT z.ticket_id FROM oms.any_ticket AS z ORDER BY z.ticket_id DESC LIMIT 1)
+     ) AS t ORDER BY 1`,
+  );
+  const [first, last] = [ends[0]?.year ?? 0, ends[1]?.year ?? -1];
+  return Array.from({ length: last - first + 1 }, (_, i) => String(first + i).padStart(4, "0"));
 }
 
 const literally = (text: string) => text.replaceAll(/[\\%_]/g, String.raw`\$&`);

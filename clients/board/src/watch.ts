@@ -45,7 +45,7 @@ export function makeWatch(db: Database): Watch {
       try {
         return await db.as(role, (query) =>
           query.rows<{ ticket: string; seq: number }>(
-            `SELECT i.ticket, t.last_seq AS seq FROM pg_catalog.unnest($1::pg_catalog.text[], $2::pg_catalog.int4[]) AS i (ticket, seq)
+            `SELECT i.ticket, t.last_seq AS seq FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.int4[])) AS i (ticket, seq)
              JOIN oms.ticket AS t ON t.ticket_id = i.ticket::oms.ticket_id WHERE t.last_seq <> i.seq`,
             [[...all.keys()], [...all.values()]],
           ),

@@ -70,7 +70,7 @@ function results(c: Web, text: string, { tickets, more, people, owners, anyPart 
         <strong>
           <Name of={text} />
         </strong>
-        {more ? ". These are the newest." : "."}
+        {more ? ". Type more of it to see fewer." : "."}
         {anyPart ? null : <small class="line">Applicants are found by how they begin.</small>}
       </p>
       {tickets.length === 0 ? null : (
