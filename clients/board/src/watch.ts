@@ -22,6 +22,8 @@ export interface Watch {
 const LOOK_MS = 500;
 /** Looking takes a small part of the time, however many look on. */
 const REST = 4;
+/** Of so few, each is looked up by the index, however small the table is. */
+const AT_ONCE = 500;
 /** Tickets of one session: a board, an inbox and a few pages more. */
 const MOST_TICKETS = 500;
 
@@ -41,15 +43,21 @@ export function makeWatch(db: Database): Watch {
 
   /** Those that have gone on. Everybody who may follow may read all tickets, so one asks for all. */
   async function changes(all: Map<string, number>): Promise<{ ticket: string; seq: number }[]> {
+    const tickets = [...all];
     for (const role of new Set([...followers.keys()].map((session) => session.role))) {
       try {
-        return await db.as(role, (query) =>
-          query.rows<{ ticket: string; seq: number }>(
-            `SELECT i.ticket, t.last_seq AS seq FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.int4[])) AS i (ticket, seq)
-             JOIN oms.ticket AS t ON t.ticket_id = i.ticket::oms.ticket_id WHERE t.last_seq <> i.seq`,
-            [[...all.keys()], [...all.values()]],
-          ),
-        );
+        return await db.as(role, async (query) => {
+          const found: { ticket: string; seq: number }[] = [];
+          for (let i = 0; i < tickets.length; i += AT_ONCE) {
+            const some = tickets.slice(i, i + AT_ONCE);
+            found.push(...(await query.rows<{ ticket: string; seq: number }>(
+              `SELECT i.ticket, t.last_seq AS seq FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.int4[])) AS i (ticket, seq)
+               JOIN oms.ticket AS t ON t.ticket_id = i.ticket::oms.ticket_id WHERE t.last_seq <> i.seq`,
+              [some.map(([ticket]) => ticket), some.map(([, seq]) => seq)],
+            )));
+          }
+          return found;
+        });
       } catch (error) {
         // Somebody who has lost the right does not follow much longer.
         if (!isRoleLost(error)) throw error;
