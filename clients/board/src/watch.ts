@@ -7,6 +7,7 @@
  */
 import type { Database } from "./db.js";
 import { isRoleLost, type Session } from "./session.js";
+import { asRefused } from "./web.js";
 
 /** Tells that the ticket has come to event number seq. */
 export type Hear = (ticket: string, seq: number) => void;
@@ -85,7 +86,9 @@ export function makeWatch(db: Database): Watch {
     while (followers.size > 0) {
       const begun = Date.now();
       // While the database is away there is nothing to tell; the stream says that it is.
-      await look().catch(() => undefined);
+      await look().catch((error: unknown) => {
+        if (asRefused(error) === undefined) console.error(error);
+      });
       const pause = Math.max(LOOK_MS, REST * (Date.now() - begun));
       await new Promise((resolve) => setTimeout(resolve, pause).unref());
     }
