@@ -1,6 +1,6 @@
 /**
- * On every page: the server learns the time zone, a form is sent once, what is dangerous is asked once more, what was typed is kept until it has arrived,
- * and after an action the focus is at the next row.
+ * On every page: the server learns the time zone, a form is sent once, what is dangerous is asked once more, what was
+ * typed is kept until it has arrived, and after an action the focus is at the next row.
  */
 const read = (name) => {
   try {
