@@ -3758,7 +3758,7 @@ REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
 REVOKE ALL ON TYPE oms.archived_stage, oms.archived_ticket, oms.check_archive, oms.check_event, oms.clock_segment_archive,
 	oms.hold_archive, oms.retention, oms.report_end, oms.report_ticket, oms.stage_past_archive, oms.stage_state_archive,
 	oms.ticket_state_archive, oms.timeline_archive,
-	oms.aging, oms.finished_stage, oms.open_stage, oms.lake_stage, oms.lake_ticket, oms.queue, oms.report_done, oms.report_event, oms.report_open, oms.rework, oms.rollup, oms.rollup_ahead,
+	oms.aging, oms.any_ticket, oms.finished_stage, oms.open_stage, oms.stage_label, oms.lake_stage, oms.lake_ticket, oms.queue, oms.report_done, oms.report_event, oms.report_open, oms.rework, oms.rollup, oms.rollup_ahead,
 	oms.rollup_state, oms.workload,
 	oms.absence, oms.attachment, oms.calendar, oms.clock_segment, oms.hold, oms.hold_reason, oms.stage_past, oms.check_all, oms.check_any_row, oms.check_calendar, oms.check_calendars, oms.check_clock, oms.check_clock_row, oms.check_hands, oms.check_held, oms.check_holds,
 	oms.check_segment, oms.check_segments, oms.check_stop, oms.check_stops, oms.check_ticket_cycle, oms.check_ticket_step, oms.check_watch, oms.check_breach, oms.check_chain,
