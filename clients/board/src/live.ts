@@ -18,7 +18,7 @@ export interface LiveEvent {
 export type Listener = (event: LiveEvent) => void;
 
 export interface Live {
-  subscribe(listener: Listener): () => void;
+  subscribe: (listener: Listener) => () => void;
   /** What a page that comes now has to know first. */
   state(): LiveEvent;
   end(): Promise<void>;
