@@ -98,7 +98,7 @@ test("on a phone tables are cards, nothing is broken or cut off, and filters are
   assert.equal(await page.locator("tr[data-ticket]").count(), 2);
   for (const path of ["/reports/sla", "/finished"]) {
     await page.goto(path);
-    assert.equal(await page.getByLabel("Workflow").isVisible(), false, path);
+    assert.equal(await page.getByLabel("Workflow", { exact: true }).isVisible(), false, path);
   }
 });
 

@@ -81,7 +81,7 @@ test("what stands there when updates stop is marked, and lives again by itself",
   await page.locator('#live[data-state="on"]').waitFor();
   const lines = () => page.evaluate("getComputedStyle(document.getElementById('wall')).outlineStyle");
   assert.equal(await lines(), "none");
-  const ticket = await w.one("SELECT min(ticket_id)::text FROM oms.ticket");
+  const ticket = await w.one("SELECT ticket_id::text FROM oms.ticket ORDER BY oms.ticket.ticket_id LIMIT 1");
   await w.stopBoard();
   await page.getByText(/No updates.*This is how it was at \d/).waitFor();
   assert.equal(await lines(), "dashed");
