@@ -19,8 +19,8 @@ function write(name, value) {
 
 // ---- where the browser is ----
 
-// For times on the pages; the first page has none.
-document.cookie = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=strict`;
+// For times on the pages; the first page has none. Citizens get no cookie.
+if (document.querySelector("div.track") === null) document.cookie = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=strict`;
 
 // ---- what was typed ----
 

@@ -18,8 +18,6 @@ export interface PageOptions {
   scripts?: readonly string[];
   /** The time of the database, from which clocks in the browser count. */
   now?: Date;
-  /** For people who are not signed in and do not have to. */
-  open?: boolean;
   wide?: boolean;
   /** Read from afar, without anything to click on. */
   wall?: boolean;

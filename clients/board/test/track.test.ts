@@ -207,7 +207,7 @@ test("staff who are signed in use it as everybody does", async () => {
 });
 
 /** What stands in an address for the parts of a route that are not a ticket's number. */
-const SOME: Record<string, string> = { name: "DisasterLoan", stage: "id_check", file: "sla.csv" };
+const SOME: Record<string, string> = { name: "DisasterLoan", stage: "id_check", file: "sla.csv", seq: "1" };
 
 test("who is not signed in reaches no page but those for everybody", async () => {
   const nothing = {} as Board["db"];
