@@ -1147,11 +1147,13 @@ step_start(void)
 
 	if (place->tables != tables_now)
 	{
+		uint64		next = U64FromFullTransactionId(ReadNextFullTransactionId());
+
 		/* what stands in the ring may be about an extension that was dropped */
 		pg_atomic_write_u64(&place->read_pos, pg_atomic_read_u64(&place->write_pos));
 		pg_atomic_write_u32(&place->resync, 1);
-		pg_atomic_write_u64(&place->prepared_xid,
-							U64FromFullTransactionId(ReadNextFullTransactionId()));
+		/* with none open there is none to wait for, and nothing to announce anew when the next has ended */
+		pg_atomic_write_u64(&place->prepared_xid, oms_store_oldest_transaction() < next ? next : 0);
 		place->tables = tables_now;
 	}
 	if (place->unsaid || place->was_off)

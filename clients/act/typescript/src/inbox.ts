@@ -177,7 +177,7 @@ export class Inbox {
    * For calls without a token: takes the stage in the same transaction, which changes nothing if the person
    * has it and is refused if somebody else does.
    */
-  async #holding(entry: Entry, fn: (client: Transaction) => Promise<void>): Promise<void> {
+  async #holding(entry: Entry, fn: (client: Transaction) => Promise<unknown>): Promise<void> {
     entry.token = await withTransaction(async (client) => {
       const token = await claimStage(entry.ticket, entry.stage, { worker: this.person, client });
       await fn(client);
