@@ -226,11 +226,7 @@ has_failed(void *context, OmsTicketId ticket, int stage)
 {
 	const FailedTimers *failed = context;
 
-	for (int i = 0; i < failed->count; i++)
-		if (failed->bad[i].ticket == ticket && failed->bad[i].stage == stage &&
-			failed->bad[i].step == OMS_STEP_TIMERS)
-			return true;
-	return false;
+	return oms_failures_find(failed->bad, failed->count, OMS_STEP_TIMERS, ticket, stage) != NULL;
 }
 
 static void

@@ -110,19 +110,6 @@ oms_isolate_apart(OmsIsolation *isolation, OmsStep step)
 	begin(isolation, step, !IsInParallelMode());
 }
 
-static const OmsBadTicket *
-known(const OmsIsolation *isolation, OmsTicketId ticket, int stage)
-{
-	for (int i = 0; i < isolation->nknown; i++)
-	{
-		const OmsBadTicket *bad = &isolation->known[i];
-
-		if (bad->ticket == ticket && bad->stage == stage && bad->step == isolation->step)
-			return bad;
-	}
-	return NULL;
-}
-
 static void
 tell(const OmsIsolation *isolation, OmsTicketId ticket, int stage, ErrorData *error)
 {
@@ -142,7 +129,7 @@ tell(const OmsIsolation *isolation, OmsTicketId ticket, int stage, ErrorData *er
 bool
 oms_isolate_one(OmsIsolation *isolation, OmsTicketId ticket, int stage, OmsWork visit, void *context)
 {
-	const OmsBadTicket *bad = known(isolation, ticket, stage);
+	const OmsBadTicket *bad = oms_failures_find(isolation->known, isolation->nknown, isolation->step, ticket, stage);
 	TimestampTz now = bad == NULL ? 0 : oms_clock_wall();
 	ErrorData  *error = NULL;
 

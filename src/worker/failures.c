@@ -129,6 +129,18 @@ oms_failures_list(OmsBadTicket *copy)
 }
 
 /*
+ * The one of a step and a stage in such a copy, or NULL.
+ */
+const OmsBadTicket *
+oms_failures_find(const OmsBadTicket *copy, int count, OmsStep step, OmsTicketId ticket, int stage)
+{
+	for (int i = 0; i < count; i++)
+		if (copy[i].ticket == ticket && copy[i].stage == stage && copy[i].step == step)
+			return &copy[i];
+	return NULL;
+}
+
+/*
  * A session met an error at a ticket: show it, and leave it alone for a while, longer each time.  True if that is
  * news.
  */

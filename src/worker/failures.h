@@ -14,6 +14,8 @@ extern void oms_failures_show(const OmsBadTicket *bad);
 extern void oms_failures_hide(OmsStep step, OmsTicketId ticket, int stage);
 extern void oms_failures_clear(void);
 extern int	oms_failures_list(OmsBadTicket *copy);
+extern const OmsBadTicket *oms_failures_find(const OmsBadTicket *copy, int count, OmsStep step,
+											 OmsTicketId ticket, int stage);
 
 extern bool oms_failures_note(OmsStep step, OmsTicketId ticket, int stage, const char *error);
 

@@ -853,6 +853,17 @@ pass_stuck_place(TimestampTz now, int sent)
 
 /* ---- what takes long ---- */
 
+/*
+ * Is it time for a job?  The first time comes a while after the start.
+ */
+static bool
+is_time(TimestampTz now, TimestampTz *next, long first_ms)
+{
+	if (*next == 0)
+		*next = after(now, first_ms);
+	return *next <= now;
+}
+
 static OmsSealWalk seal_walk;
 static OmsSealWalk next_seal_walk;
 static bool more_to_seal;
@@ -871,13 +882,8 @@ step_seal(void)
 static bool
 seal_some(TimestampTz now)
 {
-	if (oms_seal_interval == 0 || next_seal > now)
+	if (oms_seal_interval == 0 || !is_time(now, &next_seal, Min(FIRST_SEAL_MS, oms_seal_interval * 1000L)))
 		return false;
-	if (next_seal == 0)
-	{
-		next_seal = after(now, Min(FIRST_SEAL_MS, oms_seal_interval * 1000L));
-		return false;
-	}
 	if (run_step(OMS_STEP_SEAL, true, step_seal) != STEP_DONE)
 		return false;
 	seal_walk = next_seal_walk;
@@ -908,13 +914,8 @@ step_roll_up(void)
 static bool
 roll_up_some(TimestampTz now)
 {
-	if (next_roll_up > now)
+	if (!is_time(now, &next_roll_up, ROLL_UP_MS))
 		return false;
-	if (next_roll_up == 0)
-	{
-		next_roll_up = after(now, ROLL_UP_MS);
-		return false;
-	}
 	if (run_step(OMS_STEP_ROLL_UP, true, step_roll_up) != STEP_DONE)
 		return false;
 	roll_up_walk = next_roll_up_walk;
@@ -941,13 +942,8 @@ step_archive(void)
 static bool
 archive_some(TimestampTz now)
 {
-	if (next_archive > now)
+	if (!is_time(now, &next_archive, ARCHIVE_MS))
 		return false;
-	if (next_archive == 0)
-	{
-		next_archive = after(now, ARCHIVE_MS);
-		return false;
-	}
 	if (run_step(OMS_STEP_ARCHIVE, true, step_archive) != STEP_DONE)
 		return false;
 	archive_walk = next_archive_walk;
