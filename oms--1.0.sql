@@ -1503,7 +1503,8 @@ COMMENT ON FUNCTION oms.help(text) IS 'the functions that the caller may use, by
 -- src/store/rollup.c.  What is open is read as it stands.
 --
 -- The functions run as the owner of the schema, since the levels do not read the tables beneath; they
--- show no worker, applicant, data or note.  The bodies are texts, see oms.check_everything().
+-- show no worker, applicant, data or note.  The bodies are texts: with parsed ones pg_upgrade would restore
+-- the views with the functions, before the operator class that their GROUP BY needs.
 --------------------------------------------------------------------------------------------------
 
 -- One row per cell.  Kind f: cycles finished in an hour (UTC), per stage.  Kind d: cycles that were due in six
@@ -3713,32 +3714,6 @@ CREATE VIEW oms.check_all (kind, ticket, detail) AS
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_archive AS c
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_numbers AS c;
 COMMENT ON VIEW oms.check_all IS 'for oms.check(): all kinds of findings';
-
--- Hash joins only: without statistics, as after a restore, the planner takes these sets for small ones, and
--- its other joins then compare each row with each.
--- The bodies of these two are texts on purpose: with parsed bodies pg_upgrade would restore the views
--- with the functions, before the operator class that their GROUP BY needs.
-CREATE FUNCTION oms.check_everything() RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)
-	LANGUAGE sql STABLE
-	SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off SET enable_mergejoin = off SET work_mem = '32MB'
-	AS $$
-		SELECT c.kind, c.ticket, c.detail FROM oms.check_all AS c;
-	$$;
-COMMENT ON FUNCTION oms.check_everything() IS 'for oms.check(): what is wrong anywhere';
-
-CREATE FUNCTION oms.check_ticket(ticket oms.ticket_id) RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)
-	LANGUAGE sql STABLE
-	SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off SET enable_mergejoin = off
-	AS $$
-		SELECT c.kind, c.ticket, c.detail FROM oms.check_guards AS c
-		UNION ALL
-		SELECT c.kind, c.ticket, c.detail FROM oms.check_all AS c WHERE c.ticket = check_ticket.ticket
-		UNION ALL
-		SELECT 'orphans', check_ticket.ticket, 'no such ticket'
-		WHERE NOT EXISTS (SELECT FROM oms.ticket AS t WHERE t.ticket_id = check_ticket.ticket)
-			AND NOT EXISTS (SELECT FROM oms.archived_ticket AS t WHERE t.ticket_id = check_ticket.ticket);
-	$$;
-COMMENT ON FUNCTION oms.check_ticket(oms.ticket_id) IS 'for oms.check(): what is wrong with a ticket';
 
 CREATE FUNCTION oms.check(ticket oms.ticket_id DEFAULT NULL)
 	RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)

@@ -31,7 +31,8 @@ prepare(OmsStatement *statement, Oid schema)
 		types[i] = statement->types[i] != OMS_TICKET_TYPE ? statement->types[i]
 			: GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("ticket_id"),
 							  ObjectIdGetDatum(schema));
-	statement->plan = SPI_prepare(statement->sql, statement->nargs, types);
+	statement->plan = SPI_prepare_cursor(statement->sql, statement->nargs, types,
+										 statement->plan_once ? CURSOR_OPT_GENERIC_PLAN : 0);
 	if (statement->plan == NULL || SPI_keepplan(statement->plan) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
@@ -113,6 +114,26 @@ oms_sql_by_index(OmsStatement *statement, Datum *values)
 	set_for_now("enable_bitmapscan", "off");
 	set_for_now("enable_hashjoin", "off");
 	set_for_now("enable_mergejoin", "off");
+	count = oms_sql(statement, values, NULL);
+	AtEOXact_GUC(true, nest);
+	return count;
+}
+
+/*
+ * The same for sets that are joined with each other.  Without statistics, as after a restore, the planner takes
+ * them for small ones, and its other joins then compare each row with each.
+ */
+uint64
+oms_sql_by_hash(OmsStatement *statement, Datum *values)
+{
+	int			nest = NewGUCNestLevel();
+	uint64		count;
+
+	set_for_now("search_path", "pg_catalog, pg_temp");
+	set_for_now("jit", "off");
+	set_for_now("enable_nestloop", "off");
+	set_for_now("enable_mergejoin", "off");
+	set_for_now("work_mem", "32MB");
 	count = oms_sql(statement, values, NULL);
 	AtEOXact_GUC(true, nest);
 	return count;

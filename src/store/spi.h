@@ -19,6 +19,7 @@ typedef struct OmsStatement
 	int			nargs;
 	Oid			types[OMS_STATEMENT_ARGS];
 	bool		as_caller;		/* not as the owner of the schema */
+	bool		plan_once;		/* one plan for all values, as making it costs more than it gains */
 	SPIPlanPtr	plan;
 	Oid			schema;			/* the schema oms that the plan was made for */
 } OmsStatement;
@@ -29,6 +30,7 @@ extern void oms_sql_commit(void);
 extern void oms_sql_end_procedure(void);
 extern uint64 oms_sql(OmsStatement *statement, Datum *values, const char *nulls);
 extern uint64 oms_sql_by_index(OmsStatement *statement, Datum *values);
+extern uint64 oms_sql_by_hash(OmsStatement *statement, Datum *values);
 extern Portal oms_sql_open(OmsStatement *statement, Datum *values, const char *nulls);
 
 #endif							/* OMS_SPI_H */

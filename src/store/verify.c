@@ -94,17 +94,25 @@ oms_store_verify(const OmsTicketId *ticket, OmsProblemReport report, void *conte
 	return count + oms_store_verify_seals(ticket, report, context);
 }
 
-/* The model is plain SQL (oms.check_all); only those who may run it may */
+/* The model is plain SQL (oms.check_all); only those who may read it may run it */
 static OmsStatement select_findings = {
-	.sql = "SELECT kind, ticket, detail FROM oms.check_everything()",
-	.as_caller = true
+	.sql = "SELECT kind, ticket, detail FROM oms.check_all",
+	.as_caller = true,
+	.plan_once = true
 };
 
 static OmsStatement select_findings_of_ticket = {
-	.sql = "SELECT kind, ticket, detail FROM oms.check_ticket($1)",
+	.sql = "SELECT kind, ticket, detail FROM oms.check_guards"
+	" UNION ALL"
+	" SELECT kind, ticket, detail FROM oms.check_all WHERE ticket = $1"
+	" UNION ALL"
+	" SELECT 'orphans', $1, 'no such ticket'"
+	" WHERE NOT EXISTS (SELECT FROM oms.ticket AS t WHERE t.ticket_id = $1)"
+	" AND NOT EXISTS (SELECT FROM oms.archived_ticket AS t WHERE t.ticket_id = $1)",
 	.nargs = 1,
 	.types = {OMS_TICKET_TYPE},
-	.as_caller = true
+	.as_caller = true,
+	.plan_once = true
 };
 
 /*
@@ -117,7 +125,7 @@ oms_store_check(const OmsTicketId *ticket, OmsFindingReport report, void *contex
 	uint64		count;
 
 	SPI_connect();
-	count = oms_sql(ticket == NULL ? &select_findings : &select_findings_of_ticket, &value, NULL);
+	count = oms_sql_by_hash(ticket == NULL ? &select_findings : &select_findings_of_ticket, &value);
 	for (uint64 i = 0; i < count; i++)
 	{
 		Datum		values[3];
