@@ -4,6 +4,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use OmsData;
+use OmsNode;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -131,12 +132,17 @@ my @functions = map { [ split /\|/, $_, 3 ] } split /\n/, $primary->safe_psql($d
 	ORDER BY 1});
 cmp_ok(scalar(@functions), '>', 30, 'there are functions');
 
+# Hundreds of calls: a session of each server makes them, with the settings that oms.check() has for what it calls.
+my $quiet = '-c client_min_messages=error -c enable_nestloop=off -c enable_mergejoin=off';
+my %session = (
+	primary => OmsSession->new($primary, $db, PGOPTIONS => $quiet),
+	standby => OmsSession->new($standby, $db, PGOPTIONS => $quiet),
+	'read-only' => OmsSession->new($primary, $db, PGOPTIONS => "$quiet -c default_transaction_read_only=on"));
+
 sub on
 {
-	my ($node, $call, %how) = @_;
-	my ($status, $out, $err) = $node->psql($db, "SELECT $call", on_error_stop => 1,
-		extra_params => [ '-v', 'VERBOSITY=verbose' ]);
-	return $status == 0 ? $out : $err;
+	my ($where, $call) = @_;
+	return $session{$where}->query("SELECT $call");
 }
 
 my %call;
@@ -146,8 +152,8 @@ foreach (@functions)
 	if (my $read = $reads{$signature})
 	{
 		my ($call, $expected) = @$read;
-		$expected //= on($primary, $call);
-		my $got = on($standby, $call);
+		$expected //= on('primary', $call);
+		my $got = on('standby', $call);
 		ref $expected ? like($got, $expected, "$signature reads") : is($got, $expected, "$signature reads");
 		next;
 	}
@@ -160,21 +166,22 @@ $call{$_} = $writes{$_} foreach grep { / again$/ } keys %writes;
 foreach my $signature (sort keys %call)
 {
 	# If this fails for a new function: tell in %reads or %writes how it is called.
-	my $error = on($standby, $call{$signature});
+	my $error = on('standby', $call{$signature});
 	like($error, qr/^(psql:<stdin>:\d+: )?ERROR:  25006: /, "$signature writes: $call{$signature}");
 }
-is(on($standby, "oms.track('$ticket-AAAAAAAAA')"), '', 'a wrong tracking number is refused without writing that down')
+is(on('standby', "oms.track('$ticket-AAAAAAAAA')"), '', 'a wrong tracking number is refused without writing that down')
   if oms_has($standby, $db, 'track');
-like(on($standby, "oms.get_ticket('DL-2026-99999')"), qr/ERROR:  OM002/, 'errors are the same as on the primary');
+like(on('standby', "oms.get_ticket('DL-2026-99999')"), qr/ERROR:  OM002/, 'errors are the same as on the primary');
 
 # ---- relations, statements ----
 
-is($standby->safe_psql($db, "SELECT md5(string_agg(v::text, ',' ORDER BY v::text COLLATE \"C\")) FROM oms.$_ AS v"),
-	$primary->safe_psql($db, "SELECT md5(string_agg(v::text, ',' ORDER BY v::text COLLATE \"C\")) FROM oms.$_ AS v"),
-	"oms.$_ reads")
-  foreach split /\n/, $primary->safe_psql($db, q{SELECT relname FROM pg_class
+foreach (split /\n/, on('primary', q{relname FROM pg_class
 	WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('v', 'r', 'p', 'm') AND relname NOT LIKE 'worker\_%'
-	AND relname NOT IN ('metrics', 'open_stage', 'report_open') ORDER BY 1});
+	AND relname NOT IN ('metrics', 'open_stage', 'report_open') ORDER BY 1}))
+{
+	my $all = qq{md5(string_agg(v::text, ',' ORDER BY v::text COLLATE "C")) FROM oms.$_ AS v};
+	is(on('standby', $all), on('primary', $all), "oms.$_ reads");
+}
 is($standby->safe_psql($db, 'SELECT count(*) FROM oms.open_stage'), $primary->safe_psql($db, 'SELECT count(*) FROM oms.open_stage'),
 	'oms.open_stage reads');
 foreach (
@@ -193,7 +200,7 @@ is($standby->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE
 	'there is no worker and no launcher');
 
 # The same for a transaction that is read-only on the primary
-like(on($primary, "1; SET default_transaction_read_only = on; SELECT $call{$_}"), qr/ERROR:  25006: /, "$_ in a read-only transaction")
+like(on('read-only', $call{$_}), qr/ERROR:  25006: /, "$_ in a read-only transaction")
   foreach sort keys %call;
 
 # ---- nothing has changed, anywhere ----
@@ -203,6 +210,8 @@ same_content($primary, $db, $content, 'primary after all this', 'rows');
 whole($standby, $db, 'standby');
 
 # ---- promotion ----
+
+$_->quit foreach values %session;
 
 # A session that has read before goes on after it, plans, caches and all.
 my $session = $standby->background_psql($db);

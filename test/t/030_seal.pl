@@ -4,7 +4,6 @@ use strict;
 use warnings FATAL => 'all';
 
 use File::Basename;
-use IPC::Run;
 use OmsServer;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -115,14 +114,17 @@ my $program = "$dir/verify-proof";
 command_ok([ $ENV{CC} // 'cc', '-std=c99', '-O1', '-Wall', '-Wextra', '-Werror', "-I$top/src", '-o', $program,
 		glob("$top/tools/verify-proof/*.c"), "$top/src/engine/chain.c", "$top/src/engine/merkle.c" ], 'verify-proof compiles');
 
-# Its exit code and what it says of a text.
+# Its exit code and what it says of a text.  By a shell, which is quicker than IPC::Run: it is some hundred times.
 sub verify
 {
 	my ($proof, @options) = @_;
-	my ($out, $err) = ('', '');
-	IPC::Run::run([ $program, @options ], '<', \$proof, '>', \$out, '2>', \$err);
+	my $command = join ' ', 'exec', map { "'$_'" } $program, @options;
+
+	unlink "$dir/asked";
+	append_to_file("$dir/asked", $proof);
+	my $out = `$command <'$dir/asked' 2>&1`;
 	chomp $out;
-	return ($? == 0 ? 0 : $? & 127 ? 'signal ' . ($? & 127) : $? >> 8, $out . $err);
+	return ($? == 0 ? 0 : $? & 127 ? 'signal ' . ($? & 127) : $? >> 8, $out);
 }
 
 sub is_verdict

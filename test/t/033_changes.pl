@@ -20,14 +20,14 @@ $node->sql('CREATE PROCEDURE burn(n int) LANGUAGE plpgsql AS $$ BEGIN
 # It knows what it has read, and complains of what comes twice or out of order.
 sub reader { my ($node, $db) = @_; return { node => $node, db => $db // 'postgres', cursor => '', last => {}, count => 0, wrong => [] } }
 
-# One page; how many events it had.
+# One page, read in a session; how many events it had.
 sub page
 {
-	my ($reader, $max) = @_;
+	my ($reader, $max, $session) = @_;
 	my $cursor = $reader->{cursor} eq '' ? 'NULL' : "'$reader->{cursor}'";
-	my @rows = split /\n/, $reader->{node}->sql(
-		"SELECT cursor, ticket, seq FROM oms.changes_since($cursor, $max)", $reader->{db});
+	my @rows = split /\n/, $session->query("SELECT cursor, ticket, seq FROM oms.changes_since($cursor, $max)");
 
+	die "@rows" if grep { /ERROR:|FATAL:/ } @rows;
 	foreach (@rows)
 	{
 		my ($next, $ticket, $seq) = split /\|/;
@@ -41,7 +41,15 @@ sub page
 	return scalar @rows;
 }
 
-sub read_on { my ($reader, $max) = @_; 1 while page($reader, $max // 7); return $reader }
+sub read_on
+{
+	my ($reader, $max) = @_;
+	my $session = $reader->{node}->session($reader->{db});
+
+	1 while page($reader, $max // 7, $session);
+	$session->quit;
+	return $reader;
+}
 
 # How far the reader is with a ticket
 sub at { return $_[0]{last}{ $_[1] } // 0 }
@@ -127,15 +135,16 @@ complete(read_on($reader, 1), 'three deep');
 sub while_pgbench
 {
 	my ($what, $clients, $script, $poll) = @_;
+	my $session = $node->session;
 	my $polls = 0;
 
 	foreach my $round (1 .. 20)
 	{
-		my $pgbench = IPC::Run::start([ 'pgbench', '-n', '-c', $clients, '-j', 2, '-T', 6, '-f', $script, '-h', $node->host,
+		my $pgbench = IPC::Run::start([ 'pgbench', '-n', '-c', $clients, '-j', 2, '-T', 3, '-f', $script, '-h', $node->host,
 			'-p', $node->port, 'postgres' ], '>', \my $bench, '2>&1');
 		while ($pgbench->pumpable)
 		{
-			$poll->();
+			$poll->($session);
 			$polls++;
 			$pgbench->pump_nb;
 		}
@@ -143,6 +152,7 @@ sub while_pgbench
 		like($bench, qr/number of failed transactions: 0 /, "$what: no errors");
 		last if $polls > 20;
 	}
+	$session->quit;
 	cmp_ok($polls, '>', 20, "$what: the readers polled meanwhile ($polls times)");
 	return;
 }
@@ -231,7 +241,7 @@ COMMIT;
 \endif
 SQL
 $node->sql(q{CREATE TABLE busy AS SELECT row_number() OVER () - 1 AS n, ticket_id FROM oms.ticket WHERE workflow = 'plain' LIMIT 40});
-while_pgbench('pgbench', 8, $script, sub { page($reader, 400) });
+while_pgbench('pgbench', 8, $script, sub { page($reader, 400, @_) });
 complete(read_on($reader, 400), 'pgbench');
 complete(read_on(reader($node), 500), 'from the beginning again');
 is($node->sql('SELECT count(*) FROM oms.verify_timeline()'), '0', 'the chains are whole');
@@ -262,9 +272,9 @@ COMMIT;
 SQL
 my ($beginner, $begun) = (reader($node), 0);
 while_pgbench('archive', 6, $script, sub {
-		page($reader, 100);
+		page($reader, 100, @_);
 		# whoever has the history and what came meanwhile begins again
-		if (page($beginner, 90) < 90)
+		if (page($beginner, 90, @_) < 90)
 		{
 			is_deeply($beginner->{wrong}, [], 'archive: nothing twice or out of order for one who begins');
 			$beginner = reader($node);
