@@ -89,7 +89,7 @@ my %reads = (
 	'report_looked_up(timestamp with time zone, timestamp with time zone, interval)' => [q{count(*) FROM oms.report_looked_up(NULL, NULL, '1 hour')}],
 	'report_new()' => ['count(*) FROM oms.report_new()'],
 	'report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id)' => ['count(*) FROM oms.report_pack(NULL, NULL, NULL, NULL)'],
-	'report_tickets(oms.ticket_id, oms.ticket_id)' => [q{count(*) FROM oms.report_tickets('XX-2000-0000000001', 'XX-2100-0000000001')}],
+	'report_tickets(oms.ticket_id, oms.ticket_id)' => [q{count(*) FROM oms.report_tickets('A-2000-00001', 'ZZZZ-2100-00001')}],
 	'report_period(timestamp with time zone, timestamp with time zone, interval)' => [q{oms.report_period(NULL, NULL, '1 hour')}],
 	'report_since(bigint, bigint)' => ['count(*) FROM oms.report_since(0, NULL)'],
 	'report_unit(interval, timestamp with time zone)' => [q{oms.report_unit('1 hour', '2026-03-02 12:34+00')}],
@@ -133,7 +133,7 @@ my @functions = map { [ split /\|/, $_, 3 ] } split /\n/, $primary->safe_psql($d
 cmp_ok(scalar(@functions), '>', 30, 'there are functions');
 
 # Hundreds of calls: a session of each server makes them, with the settings that oms.check() has for what it calls.
-my $quiet = '-c client_min_messages=error -c enable_nestloop=off -c enable_mergejoin=off';
+my $quiet = '-c client_min_messages=error -c enable_nestloop=off -c enable_mergejoin=off -c jit=off';
 my %session = (
 	primary => OmsSession->new($primary, $db, PGOPTIONS => $quiet),
 	standby => OmsSession->new($standby, $db, PGOPTIONS => $quiet),
@@ -153,6 +153,7 @@ foreach (@functions)
 	{
 		my ($call, $expected) = @$read;
 		$expected //= on('primary', $call);
+		unlike($expected, qr/ERROR:/, "$signature reads on the primary") unless ref $expected;
 		my $got = on('standby', $call);
 		ref $expected ? like($got, $expected, "$signature reads") : is($got, $expected, "$signature reads");
 		next;
