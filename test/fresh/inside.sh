@@ -140,10 +140,10 @@ case $1 in
     # The client of a later version is beside the server, and pg_config is the client's.
     packages git make "postgresql-$v" libpq-dev
     mkdir -p /usr/lib/postgresql/99/bin
-    sed "s/@/$v/" >/usr/lib/postgresql/99/bin/pg_config <<'SCRIPT'
+    sed "s/MAJOR/$v/g" >/usr/lib/postgresql/99/bin/pg_config <<'SCRIPT'
 #!/bin/sh
 [ "$1" != --version ] || exec echo PostgreSQL 99.0
-exec /usr/lib/postgresql/@/bin/pg_config "$@" | sed 's,\<@\>,99,'
+/usr/lib/postgresql/MAJOR/bin/pg_config "$@" | sed 's,/MAJOR\>,/99,g'
 SCRIPT
     chmod +x /usr/lib/postgresql/99/bin/pg_config
     clone
