@@ -396,13 +396,16 @@ look_at_server(OmsHealth *health)
 }
 
 /*
- * Look at everything.  With SQL objects that do not belong to the library nothing but that is told.
+ * Look at everything.  With SQL objects that do not belong to the library, or that it may not be allowed to read,
+ * nothing but that is told.
  */
 void
 oms_health_look(OmsHealth *health)
 {
 	const char *hint;
 	char	   *misfit;
+	char	   *given_away;
+	char	   *owner;
 
 	memset(health, 0, sizeof(OmsHealth));
 	health->status = OMS_HEALTH_GOOD;
@@ -413,6 +416,14 @@ oms_health_look(OmsHealth *health)
 	if (misfit != NULL)
 	{
 		add_reason(health, OMS_HEALTH_BAD, psprintf("version: %s", misfit));
+		return;
+	}
+	given_away = oms_store_given_away(&owner);
+	if (given_away != NULL)
+	{
+		add_reason(health, OMS_HEALTH_BAD,
+				   psprintf("owner: %s does not belong to %s, as the extension does; OWNER TO gives it back",
+							given_away, owner));
 		return;
 	}
 	look_at_worker(health);

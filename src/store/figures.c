@@ -47,6 +47,26 @@ static OmsStatement count_guard_problems = {
 	.sql = "SELECT pg_catalog.count(*) FROM oms.check_guards"
 };
 
+/* By the server's catalogs alone: views of ours can be read while they have the owner that they should have */
+static OmsStatement select_given_away = {
+	.sql = "SELECT pg_catalog.min(o.what), pg_catalog.min(mine.rolname::pg_catalog.text)"
+	" FROM pg_catalog.pg_extension AS x"
+	" JOIN pg_catalog.pg_roles AS mine ON mine.oid OPERATOR(pg_catalog.=) x.extowner"
+	" CROSS JOIN (SELECT 'schema oms' AS what, n.nspowner AS owner FROM pg_catalog.pg_namespace AS n"
+	" WHERE n.nspname OPERATOR(pg_catalog.=) 'oms'"
+	" UNION ALL"
+	" SELECT pg_catalog.format('oms.%I', c.relname), c.relowner FROM pg_catalog.pg_class AS c"
+	" JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+	" JOIN pg_catalog.pg_depend AS d ON d.objid OPERATOR(pg_catalog.=) c.oid"
+	" AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
+	" AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass"
+	" AND d.deptype OPERATOR(pg_catalog.=) 'e'"
+	" WHERE n.nspname OPERATOR(pg_catalog.=) 'oms') AS o"
+	" JOIN pg_catalog.pg_roles AS theirs ON theirs.oid OPERATOR(pg_catalog.=) o.owner"
+	" WHERE x.extname OPERATOR(pg_catalog.=) 'oms' AND o.owner OPERATOR(pg_catalog.<>) x.extowner"
+	" AND NOT (theirs.rolsuper AND mine.rolsuper)"
+};
+
 static OmsStatement select_prepared = {
 	.sql = "SELECT pg_catalog.min(p.prepared) FROM pg_catalog.pg_prepared_xacts AS p"
 	" JOIN pg_catalog.pg_database AS d ON d.datname OPERATOR(pg_catalog.=) p.database"
@@ -277,6 +297,29 @@ oms_store_guard_problems(void)
 	bool		isnull;
 
 	return (int) DatumGetInt64(one_value(&count_guard_problems, NULL, &isnull));
+}
+
+/*
+ * What of ours does not belong to the owner of the extension, and who that is, in the caller's memory context; NULL:
+ * all does.  Superusers may stand for each other.
+ */
+char *
+oms_store_given_away(char **owner)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	char	   *what = NULL;
+	bool		isnull;
+
+	SPI_connect();
+	oms_sql(&select_given_away, NULL, NULL);
+	(void) column(0, 1, &isnull);
+	if (!isnull)
+	{
+		what = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+		*owner = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2));
+	}
+	SPI_finish();
+	return what;
 }
 
 /*

@@ -45,6 +45,7 @@ extern TimestampTz oms_store_first_timer(bool (*skip) (void *context, OmsTicketI
 extern bool oms_store_clock_runs_by(const struct OmsCalendar *calendar);
 extern const struct OmsCalendar *oms_store_endless_clock(OmsTicketId *ticket);
 extern int	oms_store_guard_problems(void);
+extern char *oms_store_given_away(char **owner);
 extern TimestampTz oms_store_oldest_prepared(void);
 /* What keeps dead rows from being removed */
 typedef struct OmsOldSnapshot

@@ -8,8 +8,8 @@
  * goes through all commands.  What is ours is told by its OID, by way of its membership in the extension, so another name
  * or schema hides nothing.
  *
- * An empty table may be altered: a data-only restore with --disable-triggers switches triggers off, fills
- * the table and switches them on again; that last step leaves them as ordinary triggers, which
+ * Of an empty table the triggers may be switched off: a data-only restore with --disable-triggers does that,
+ * fills the table and switches them on again; that last step leaves them as ordinary triggers, which
  * session_replication_role = replica switches off, so they are made to fire always again after it.
  * repair_guards does the same by hand, where nothing is preloaded.
  *
@@ -164,6 +164,34 @@ has_tickets(void)
 	return has_rows(oms_relation_oid("ticket_state")) || has_rows(oms_relation_oid("ticket_state_archive"));
 }
 
+static Oid
+extension_owner(void)
+{
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			owner = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("oms"));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return owner;
+}
+
+/*
+ * All of oms has one owner, and only what got another one by a way round goes back.
+ */
+static bool
+is_owner(const RoleSpec *role)
+{
+	return get_rolespec_oid(role, true) == extension_owner();
+}
+
 /*
  * Is this trigger of a relation of ours one that we made?
  */
@@ -213,16 +241,14 @@ refuse_relation(Oid relation, const char *what, const char *hint)
 		refuse(what, get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation), hint);
 }
 
-static void
-refuse_if_used(Oid relation, const char *what)
-{
-	if (OidIsValid(relation) && has_rows(relation))
-		refuse_relation(relation, what, "The table is part of the record. Only while it is empty it can be changed.");
-}
-
 #define HINT_NAMES	"The library finds what it has by name, in the schema oms."
 #define HINT_NOT_FIRED \
 	"What oms writes fires no trigger, rule or policy, so whatever relies on one misses changes. LISTEN, or read oms.changes_since()."
+#define HINT_PART \
+	"The table is part of the record, and the library relies on its form."
+#define HINT_OWNER \
+	"The library acts as the owner of the schema. REASSIGN OWNED gives all of oms to another role at once."
+#define HINT_CHILD	"The rows of one table would be read as rows of the other."
 #define HINT_REFERENCE \
 	"Rows move to the archive, which a foreign key does not see. Tickets are never deleted, so a column of type oms.ticket_id is enough."
 
@@ -245,8 +271,7 @@ check_create_table(const CreateStmt *create)
 	ListCell   *cell;
 
 	foreach(cell, create->inhRelations)
-		refuse_relation(find_ours(lfirst_node(RangeVar, cell)), "INHERITS of",
-						"The rows of the new table would be read as rows of oms.");
+		refuse_relation(find_ours(lfirst_node(RangeVar, cell)), "INHERITS of", HINT_CHILD);
 	refuse_foreign_keys(create->constraints);
 	refuse_foreign_keys(create->tableElts);
 	foreach(cell, create->tableElts)
@@ -255,7 +280,7 @@ check_create_table(const CreateStmt *create)
 }
 
 /*
- * Can a part of ALTER TABLE be run on a table of ours that has rows?
+ * Can a part of ALTER TABLE be run on a relation of ours?
  */
 static bool
 is_harmless(Oid relation, const AlterTableCmd *command)
@@ -275,8 +300,9 @@ is_harmless(Oid relation, const AlterTableCmd *command)
 		case AT_ClusterOn:
 		case AT_DropCluster:
 		case AT_ReplicaIdentity:
-		case AT_ChangeOwner:
 			return true;
+		case AT_ChangeOwner:
+			return is_owner(command->newowner);
 		case AT_SetRelOptions:
 		case AT_ResetRelOptions:
 			/* those of a view say how it hides rows */
@@ -284,6 +310,10 @@ is_harmless(Oid relation, const AlterTableCmd *command)
 		case AT_DisableTrig:
 		case AT_EnableReplicaTrig:
 			return !is_our_trigger(relation, command->name);
+		case AT_DisableTrigAll:
+		case AT_DisableTrigUser:
+			/* a data-only restore does that before it fills the table */
+			return !has_rows(relation);
 		case AT_DropConstraint:
 			return is_foreign_key(relation, command->name);
 		default:
@@ -302,14 +332,16 @@ check_alter_table(const AlterTableStmt *alter)
 		AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
 
 		if (command->subtype == AT_AddInherit)
-			refuse_relation(find_ours(castNode(RangeVar, command->def)), "INHERIT of",
-							"The rows of the table would be read as rows of oms.");
+			refuse_relation(find_ours(castNode(RangeVar, command->def)), "INHERIT of", HINT_CHILD);
+		if (command->subtype == AT_AttachPartition)
+			refuse_relation(find_ours(castNode(PartitionCmd, command->def)->name), "ATTACH PARTITION of", HINT_CHILD);
 		if (command->def != NULL && IsA(command->def, Constraint))
 			refuse_foreign_keys(list_make1(command->def));
 		if (command->def != NULL && IsA(command->def, ColumnDef))
 			refuse_foreign_keys(castNode(ColumnDef, command->def)->constraints);
 		if (OidIsValid(relation) && !is_harmless(relation, command))
-			refuse_if_used(relation, "ALTER TABLE of");
+			refuse_relation(relation, command->subtype == AT_ChangeOwner ? "OWNER TO of" : "ALTER TABLE of",
+							command->subtype == AT_ChangeOwner ? HINT_OWNER : HINT_PART);
 	}
 }
 
@@ -322,7 +354,7 @@ check_drop_trigger(List *name)
 	Oid			relation = find_ours(makeRangeVarFromNameList(list_truncate(list_copy(name), list_length(name) - 1)));
 
 	if (OidIsValid(relation) && is_our_trigger(relation, strVal(llast(name))))
-		refuse_if_used(relation, "DROP TRIGGER on");
+		refuse_relation(relation, "DROP TRIGGER on", HINT_PART);
 }
 
 static void
@@ -361,25 +393,6 @@ check_drop(const DropStmt *drop)
 	}
 }
 
-static Oid
-extension_owner(void)
-{
-	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Oid			owner = InvalidOid;
-
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("oms"));
-	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return owner;
-}
-
 /*
  * DROP OWNED BY the owner of the extension would take the extension along, and needs the same word.
  */
@@ -399,11 +412,12 @@ check_drop_owned(const DropOwnedStmt *drop)
 }
 
 /*
- * A command that moves or renames: what it is about is a relation (or a part of one), or an object of
- * another kind.  The way back to the schema oms is open.
+ * A command that moves, renames or gives away: what it is about is a relation (or a part of one), or an
+ * object of another kind.  The way back to the schema oms is open.
  */
 static void
-check_place(const char *what, ObjectType kind, const RangeVar *relation, Node *object, const char *name)
+check_place(const char *what, ObjectType kind, const RangeVar *relation, Node *object, const char *name,
+			const char *hint)
 {
 	Oid			oid;
 
@@ -411,7 +425,7 @@ check_place(const char *what, ObjectType kind, const RangeVar *relation, Node *o
 	{
 		case OBJECT_SCHEMA:
 			if (is_ours(NamespaceRelationId, get_namespace_oid(name, true)))
-				refuse(what, NULL, name, HINT_NAMES);
+				refuse(what, NULL, name, hint);
 			break;
 		case OBJECT_FUNCTION:
 		case OBJECT_PROCEDURE:
@@ -419,21 +433,21 @@ check_place(const char *what, ObjectType kind, const RangeVar *relation, Node *o
 		case OBJECT_AGGREGATE:
 			oid = LookupFuncWithArgs(kind, castNode(ObjectWithArgs, object), true);
 			if (is_ours(ProcedureRelationId, oid))
-				refuse(what, get_namespace_name(get_func_namespace(oid)), get_func_name(oid), HINT_NAMES);
+				refuse(what, get_namespace_name(get_func_namespace(oid)), get_func_name(oid), hint);
 			break;
 		case OBJECT_TYPE:
 		case OBJECT_DOMAIN:
 			oid = LookupTypeNameOid(NULL, makeTypeNameFromNameList(castNode(List, object)), true);
 			if (is_ours(TypeRelationId, oid))
-				refuse(what, NULL, format_type_be(oid), HINT_NAMES);
+				refuse(what, NULL, format_type_be(oid), hint);
 			break;
 		case OBJECT_TRIGGER:
 			oid = find_ours(relation);
 			if (OidIsValid(oid) && is_our_trigger(oid, name))
-				refuse_relation(oid, what, HINT_NAMES);
+				refuse_relation(oid, what, hint);
 			break;
 		default:
-			refuse_relation(find_ours(relation), what, HINT_NAMES);
+			refuse_relation(find_ours(relation), what, hint);
 	}
 }
 
@@ -459,7 +473,18 @@ check_create_function(CreateFunctionStmt *create)
 		if (parameter->mode != FUNC_PARAM_OUT && parameter->mode != FUNC_PARAM_TABLE)
 			function->objargs = lappend(function->objargs, parameter->argType);
 	}
-	check_place("CREATE OR REPLACE of", OBJECT_FUNCTION, NULL, (Node *) function, NULL);
+	check_place("CREATE OR REPLACE of", OBJECT_FUNCTION, NULL, (Node *) function, NULL, HINT_NAMES);
+}
+
+/*
+ * Tables come as ALTER TABLE; an owner without rights on them would stop every call.
+ */
+static void
+check_owner(const AlterOwnerStmt *alter)
+{
+	if (!is_owner(alter->newowner))
+		check_place("OWNER TO of", alter->objectType, alter->relation, alter->object,
+					alter->objectType == OBJECT_SCHEMA ? strVal(alter->object) : NULL, HINT_OWNER);
 }
 
 static void
@@ -523,7 +548,8 @@ oms_guards_before(Node *command)
 				RenameStmt *rename = (RenameStmt *) command;
 
 				if (rename->renameType != OBJECT_SCHEMA || strcmp(rename->newname, "oms") != 0)
-					check_place("RENAME of", rename->renameType, rename->relation, rename->object, rename->subname);
+					check_place("RENAME of", rename->renameType, rename->relation, rename->object, rename->subname,
+								HINT_NAMES);
 			}
 			break;
 		case T_AlterObjectSchemaStmt:
@@ -531,7 +557,7 @@ oms_guards_before(Node *command)
 				AlterObjectSchemaStmt *move = (AlterObjectSchemaStmt *) command;
 
 				if (strcmp(move->newschema, "oms") != 0)
-					check_place("SET SCHEMA of", move->objectType, move->relation, move->object, NULL);
+					check_place("SET SCHEMA of", move->objectType, move->relation, move->object, NULL, HINT_NAMES);
 			}
 			break;
 		case T_AlterObjectDependsStmt:
@@ -539,8 +565,16 @@ oms_guards_before(Node *command)
 				AlterObjectDependsStmt *depend = (AlterObjectDependsStmt *) command;
 
 				check_place("DEPENDS ON EXTENSION of", depend->objectType, depend->relation, depend->object,
-							depend->objectType == OBJECT_TRIGGER ? strVal(llast(castNode(List, depend->object))) : NULL);
+							depend->objectType == OBJECT_TRIGGER ? strVal(llast(castNode(List, depend->object))) : NULL,
+							HINT_NAMES);
 			}
+			break;
+		case T_AlterOwnerStmt:
+			check_owner((AlterOwnerStmt *) command);
+			break;
+		case T_AlterTypeStmt:
+			check_place("ALTER TYPE of", OBJECT_TYPE, NULL, (Node *) ((AlterTypeStmt *) command)->typeName, NULL,
+						"The values that are stored rely on it.");
 			break;
 		case T_AlterExtensionContentsStmt:
 			check_extension_contents((AlterExtensionContentsStmt *) command);
