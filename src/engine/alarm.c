@@ -8,7 +8,9 @@
  * the alarms were due and with the clock as it stood then; so it does not matter how late the worker
  * is, and each alarm fires once in a cycle.
  *
- * Of the alerts for what was missed in between only those of the last moment are sent.
+ * Of the alerts for what was missed in between only those of the last moment are sent.  A repeated step that was
+ * missed more than a hundred times is one event, at the last of these times: else a step for every minute, of which
+ * nobody took notice for years, would be millions of events in one transaction.
  */
 #include "postgres.h"
 
@@ -36,11 +38,15 @@ typedef enum AlarmKind
 	ALARM_ANNOUNCE
 } AlarmKind;
 
+/* So many missed times of a repeated step are recorded one by one */
+#define MISSED_ONE_BY_ONE	100
+
 typedef struct Alarm
 {
 	AlarmKind	kind;
 	TimestampTz at;
 	int			step;			/* index, of an escalation step */
+	int			times;			/* that it is due, the last of them at "at" */
 	const OmsCalendar *calendar;	/* that counts from then on */
 } Alarm;
 
@@ -78,34 +84,70 @@ shows(const OmsStage *stage, int64 usecs)
 }
 
 /*
- * When the next occurrence of a step is due; OMS_NEVER if it has none.
+ * How often a repeated step was missed until then, if its next time is due at a reading "target" of the clock.
  */
-static TimestampTz
-step_at(const OmsStageDef *def, const OmsStage *stage, int i)
+static int
+times_missed(const OmsEscalationStep *step, const OmsStage *stage, int fired, int64 target, TimestampTz by)
 {
-	const OmsEscalationStep *step = &def->steps[i];
-	int			fired = stage->steps == NULL ? 0 : stage->steps[i];
-	int64		target;
-	TimestampTz at;
+	int64		shown = stage->consumed_us + oms_calendar_measure(stage->calendar, stage->running_since, by);
+	int64		times = (shown - target) / (step->every_mins * USECS_PER_MINUTE) + 1;
 
-	if (fired > 0 && (step->every_mins == 0 || (step->max_times > 0 && fired >= step->max_times)))
-		return OMS_NEVER;
-	target = step->unit == OMS_AT_PERCENT ? share(stage->limit_us, step->at)
-		: stage->limit_us + step->at * USECS_PER_MINUTE;
-	if (pg_add_s64_overflow(target, fired * (step->every_mins * USECS_PER_MINUTE), &target))
-		return OMS_NEVER;
-	at = shows(stage, target);
-	/* at the due time itself the stage has not missed it yet */
+	return (int) Min(times, (step->max_times > 0 ? step->max_times : PG_INT32_MAX) - fired);
+}
+
+/* At the due time itself the stage has not missed it yet */
+static TimestampTz
+shows_step(const OmsStage *stage, int64 target)
+{
+	TimestampTz at = shows(stage, target);
+
 	return at != OMS_NEVER && target == stage->limit_us ? at + 1 : at;
 }
 
 /*
- * What the running clock sets off next.
+ * When a step is due next; OMS_NEVER if it is not.  If it was missed many times until then, the last of these;
+ * *times says how many.
+ */
+static TimestampTz
+step_at(const OmsStageDef *def, const OmsStage *stage, int i, TimestampTz by, int *times)
+{
+	const OmsEscalationStep *step = &def->steps[i];
+	int			fired = stage->steps == NULL ? 0 : stage->steps[i];
+	int64		every = step->every_mins * USECS_PER_MINUTE;
+	int64		target;
+	int64		passed;
+	int			missed;
+	TimestampTz at;
+
+	*times = 1;
+	if (fired == PG_INT32_MAX ||
+		(fired > 0 && (step->every_mins == 0 || (step->max_times > 0 && fired >= step->max_times))))
+		return OMS_NEVER;
+	target = step->unit == OMS_AT_PERCENT ? share(stage->limit_us, step->at)
+		: stage->limit_us + step->at * USECS_PER_MINUTE;
+	if (pg_mul_s64_overflow(fired, every, &passed) || pg_add_s64_overflow(target, passed, &target))
+		return OMS_NEVER;
+	at = shows_step(stage, target);
+	if (step->every_mins == 0 || at == OMS_NEVER || at > by)
+		return at;
+	missed = times_missed(step, stage, fired, target, by);
+	if (missed <= MISSED_ONE_BY_ONE)
+		return at;
+	at = shows_step(stage, target + (missed - 1) * every);
+	if (at > by)
+		at = shows_step(stage, target + (--missed - 1) * every);
+	*times = missed;
+	return at;
+}
+
+/*
+ * What the running clock sets off next.  "by": until when it is to catch up.
  */
 static void
-find_clock_alarm(const OmsTicket *ticket, const OmsStage *stage, Alarm *first)
+find_clock_alarm(const OmsTicket *ticket, const OmsStage *stage, TimestampTz by, Alarm *first)
 {
 	const OmsStageDef *def = stage->no == OMS_NO_STAGE ? NULL : oms_graph_stage(ticket->graph, stage->no);
+	int			times;
 
 	if (stage->running_since == OMS_NEVER)
 		return;
@@ -115,8 +157,11 @@ find_clock_alarm(const OmsTicket *ticket, const OmsStage *stage, Alarm *first)
 	if (stage->breached_at == OMS_NEVER && stage->due_at != OMS_NEVER)
 		consider(first, ALARM_BREACH, stage->due_at + 1);
 	for (int i = 0; def != NULL && i < def->nsteps; i++)
-		if (consider(first, ALARM_STEP, step_at(def, stage, i)))
+		if (consider(first, ALARM_STEP, step_at(def, stage, i, by, &times)))
+		{
 			first->step = i;
+			first->times = times;
+		}
 }
 
 /*
@@ -177,7 +222,7 @@ oms_next_alarm(const OmsTicket *ticket, const OmsStage *stage)
 
 	if (has_ended(stage))
 		return OMS_NEVER;
-	find_clock_alarm(ticket, stage, &first);
+	find_clock_alarm(ticket, stage, DT_NOBEGIN, &first);
 	find_other_alarm(stage, &first);
 	if (first.kind != ALARM_NONE)
 		return first.at;
@@ -241,18 +286,18 @@ oms_tell(OmsTicket *ticket, OmsStage *stage, const char *told)
 }
 
 static void
-count_step(const OmsStageDef *def, OmsStage *stage, int i)
+count_step(const OmsStageDef *def, OmsStage *stage, int i, int times)
 {
 	int		   *steps = palloc0(sizeof(int) * def->nsteps);
 
 	if (stage->steps != NULL)
 		memcpy(steps, stage->steps, sizeof(int) * def->nsteps);
-	steps[i]++;
+	steps[i] += times;
 	stage->steps = steps;
 }
 
 static void
-fire_step(OmsTicket *ticket, OmsStage *stage, int i, TimestampTz at)
+fire_step(OmsTicket *ticket, OmsStage *stage, int i, int times, TimestampTz at)
 {
 	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
 	const OmsEscalationStep *step = &def->steps[i];
@@ -260,12 +305,13 @@ fire_step(OmsTicket *ticket, OmsStage *stage, int i, TimestampTz at)
 		? oms_supervisor(ticket, stage) : step->notify;
 	OmsBell    *before = ticket->last_bell;
 	TimestampTz due = stage->due_at != OMS_NEVER && at == stage->due_at + 1 ? stage->due_at : at;
-	char	   *note = psprintf(step->unit == OMS_AT_PERCENT ? "step at %d%% of the time limit, %s%s%s"
-								: "step %d minutes after the due time, %s%s%s",
-								step->at, oms_time_text(due), told == NULL ? "" : ", for ",
+	char	   *missed = times == 1 ? "" : psprintf("the last of %d missed times, ", times);
+	char	   *note = psprintf(step->unit == OMS_AT_PERCENT ? "step at %d%% of the time limit, %s%s%s%s"
+								: "step %d minutes after the due time, %s%s%s%s",
+								step->at, missed, oms_time_text(due), told == NULL ? "" : ", for ",
 								told == NULL ? "" : told);
 
-	count_step(def, stage, i);
+	count_step(def, stage, i, times);
 	stage->level++;
 	oms_event_add(ticket, OMS_EV_ESCALATED, stage, note);
 	oms_tell(ticket, stage, step->notify == NULL ? "" : told);
@@ -340,7 +386,7 @@ fire(OmsTicket *ticket, OmsStage *stage, const Alarm *alarm)
 			fire_breach(ticket, stage, alarm->at);
 			break;
 		case ALARM_STEP:
-			fire_step(ticket, stage, alarm->step, alarm->at);
+			fire_step(ticket, stage, alarm->step, alarm->times, alarm->at);
 			break;
 		case ALARM_CALENDAR:
 			fire_calendar(ticket, stage, alarm->calendar, alarm->at);
@@ -406,12 +452,16 @@ static bool
 find_earlier(const OmsTicket *ticket, const OmsStage *stage, bool timers, TimestampTz by, Alarm *first)
 {
 	Alarm		own = {ALARM_NONE};
+	Alarm		change = {ALARM_NONE};
 	Alarm		other = {ALARM_NONE};
 
 	if (has_ended(stage))
 		return false;
-	find_clock_alarm(ticket, stage, &own);
-	find_calendar(ticket, stage, &own);
+	/* what the clock will have shown is known as far as its calendar counts */
+	find_calendar(ticket, stage, &change);
+	find_clock_alarm(ticket, stage, change.kind == ALARM_NONE ? by : Min(by, change.at), &own);
+	if (change.kind != ALARM_NONE && (own.kind == ALARM_NONE || change.at < own.at))
+		own = change;
 	if (timers || !is_left_to_timer(stage))
 		find_other_alarm(stage, &other);
 	/* these go by the real clock; at one instant they come last */
