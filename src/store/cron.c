@@ -69,13 +69,15 @@ static OmsStatement find_note = {
 };
 
 static OmsStatement delete_note = {
-	.sql = "DELETE FROM oms.cron_state"
+	.sql = "DELETE FROM oms.cron_state WHERE role_id OPERATOR(pg_catalog.=) $1 OR of_database OPERATOR(pg_catalog.<>) $2",
+	.nargs = 2,
+	.types = {OIDOID, OIDOID}
 };
 
 static OmsStatement insert_note = {
-	.sql = "INSERT INTO oms.cron_state (of_database, cron_database) VALUES ($1, $2)",
-	.nargs = 2,
-	.types = {OIDOID, OIDOID}
+	.sql = "INSERT INTO oms.cron_state (role_id, of_database, cron_database) VALUES ($1, $2, $3)",
+	.nargs = 3,
+	.types = {OIDOID, OIDOID, OIDOID}
 };
 
 /* The last one fires timers */
@@ -183,15 +185,16 @@ oms_store_order_cron(OmsCronOrder *order)
 }
 
 /*
- * Note that the jobs of this database are in another one; InvalidOid: that they are not.
+ * Note that the jobs of the present role for this database are in another one; InvalidOid: that they are not.
  */
 void
 oms_store_note_cron(Oid database)
 {
-	Datum		values[2] = {ObjectIdGetDatum(MyDatabaseId), ObjectIdGetDatum(database)};
+	Datum		values[3] = {ObjectIdGetDatum(GetUserId()), ObjectIdGetDatum(MyDatabaseId),
+	ObjectIdGetDatum(database)};
 
 	SPI_connect();
-	oms_sql(&delete_note, NULL, NULL);
+	oms_sql(&delete_note, values, NULL);
 	if (OidIsValid(database))
 		oms_sql(&insert_note, values, NULL);
 	SPI_finish();

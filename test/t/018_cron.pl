@@ -95,8 +95,15 @@ is($node->code('DROP EXTENSION pg_cron; SELECT oms.disable_cron()'), '55000', 'p
 	is($node->sql(q{SELECT count(*) FROM cron.job WHERE database = 'app' AND username = 'keeper'}), '4', '… has the jobs run as itself');
 	is($node->sql('SET ROLE keeper; SELECT oms.disable_cron()', 'app'), "t", '… and removes its own');
 	is($node->sql($jobs), '4', '… and no others');
+	is($node->sql($health, 'app'), 'good|{}', '… of which health still knows');
+	is($node->sql('SET ROLE keeper; SELECT oms.disable_cron()', 'app'), "f", 'a role without jobs removes none');
+	is($node->sql($health, 'app'), 'good|{}', '… which health knows');
+	is($node->sql('SET ROLE keeper; SELECT oms.enable_cron() > 0', 'app'), 't', 'the other way round');
 
 	is($node->sql('SELECT oms.disable_cron()', 'app'), 't', 'disable_cron removes them');
+	is($node->sql($jobs), '4', '… and not those of the other role');
+	is($node->sql($health, 'app'), 'good|{}', '… of which health knows');
+	is($node->sql('SET ROLE keeper; SELECT oms.disable_cron()', 'app'), "t", '… until they are removed too');
 	is($node->sql('SELECT DISTINCT database FROM cron.job'), 'postgres', '… and no others');
 	is($node->sql('SELECT oms.disable_cron()', 'app'), 'f', '… and there are none any more');
 	like($node->sql($health, 'app'), qr/no job of pg_cron calls/, '… which is told by health');
