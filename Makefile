@@ -28,8 +28,11 @@ oms_files = $(patsubst $(OMS_SOURCES)/%,%,$(sort $(wildcard $(addprefix $(OMS_SO
 OBJS = $(patsubst %.c,%.o,$(call oms_files,src/*.c src/*/*.c))
 OMS_HEADERS = $(call oms_files,src/*.h src/*/*.h)
 
-# The script that makes what this library works with
+# The script that makes what this library works with, and what it says of itself in C.  Both are made here from
+# src/install, and stand in git.
 OMS_SCRIPT = oms--1.0.sql
+OMS_REGISTER = src/store/register.h
+OMS_PARTS = $(call oms_files,src/install/*)
 DATA_built = $(addprefix stamped/,$(call oms_files,oms--*.sql))
 
 # The server's headers are not free of these two under -Wextra.
@@ -55,6 +58,15 @@ include $(PGXS)
 installcheck:
 	@PG_CONFIG="$(PG_CONFIG)" "$(OMS_SOURCES)"/tools/installcheck.sh
 
+ifeq ($(OMS_SOURCES),.)
+$(OMS_SCRIPT): $(OMS_PARTS)
+	awk -f src/install/register.awk -f src/install/join.awk src/install/register src/install/[0-9]*.sql >$@.new
+	mv $@.new $@
+$(OMS_REGISTER): $(OMS_PARTS)
+	awk -f src/install/register.awk -f src/install/header.awk src/install/register >$@.new
+	mv $@.new $@
+endif
+
 # PGXS does not track headers.
 $(OBJS): $(OMS_HEADERS) $(firstword $(MAKEFILE_LIST))
 
@@ -68,7 +80,7 @@ endif
 
 # Library and SQL objects know each other by a fingerprint: the checksum of the script that makes the objects of a
 # version from nothing.  It goes into the library, and into each script that leads to that version.
-src/store/version.o: override CPPFLAGS += -DOMS_FINGERPRINT='"$(shell set -- `cksum <$(OMS_SOURCES)/$(OMS_SCRIPT)`; echo $$1-$$2)"'
+src/store/version.o: override CPPFLAGS += -DOMS_FINGERPRINT='"'`cksum <"$(OMS_SOURCES)/$(OMS_SCRIPT)" | cut -d ' ' -f 1,2 | tr ' ' -`'"'
 src/store/version.o: $(OMS_SCRIPT)
 .SECONDEXPANSION:
 stamped/%.sql: %.sql oms--$$(lastword $$(subst --, ,$$*)).sql $(firstword $(MAKEFILE_LIST))

@@ -158,28 +158,43 @@ CREATE SEQUENCE oms.ticket_number MAXVALUE 2147483647;
 CREATE TABLE oms.ticket_state (
 	ticket_id	oms.ticket_id PRIMARY KEY,
 	opened_at	timestamptz NOT NULL,
-	last_at		timestamptz NOT NULL,	-- of the last event
+	last_at		timestamptz NOT NULL,
 	closed_at	timestamptz,
-	xid			bigint NOT NULL,		-- of the last event
+	xid			bigint NOT NULL,
 	workflow_id	int NOT NULL,
 	priority	int NOT NULL,
-	seq			int NOT NULL,			-- number of the last event
-	data_seq	int NOT NULL,			-- event that carries the data
-	n_active	int NOT NULL,			-- stages queued, in progress or on hold
+	seq			int NOT NULL,
+	data_seq	int NOT NULL,
+	n_active	int NOT NULL,
 	n_failed	int NOT NULL,
-	n_holds		int NOT NULL,			-- holds of the whole ticket
-	output_bytes int NOT NULL,			-- of the outputs of all stages that are done
-	status		"char" NOT NULL,		-- o open, h on hold, d done, f failed, x cancelled
-	odd_rows	bool NOT NULL,			-- some waiting stage has a row in stage_state
-	has_clock	bool NOT NULL,			-- so has the ticket itself, as stage 0
-	finished	bytea NOT NULL,			-- bit set of the stages done or skipped
-	started		bytea NOT NULL,			-- bit set of the stages that are not waiting
-	head		bytea NOT NULL,			-- hash of the last event
+	n_holds		int NOT NULL,
+	output_bytes int NOT NULL,
+	status		"char" NOT NULL,
+	odd_rows	bool NOT NULL,
+	has_clock	bool NOT NULL,
+	finished	bytea NOT NULL,
+	started		bytea NOT NULL,
+	head		bytea NOT NULL,
 	applicant	text COLLATE "C",
 	opened_by	text COLLATE "C",
-	reworks		smallint[]				-- pairs of stages: the first waits until the second is done again
+	reworks		smallint[]
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 COMMENT ON TABLE oms.ticket_state IS 'one row per ticket; read it through the view oms.ticket';
+COMMENT ON COLUMN oms.ticket_state.last_at IS 'of the last event';
+COMMENT ON COLUMN oms.ticket_state.xid IS 'of the last event';
+COMMENT ON COLUMN oms.ticket_state.seq IS 'number of the last event';
+COMMENT ON COLUMN oms.ticket_state.data_seq IS 'event that carries the data';
+COMMENT ON COLUMN oms.ticket_state.n_active IS 'stages queued, in progress or on hold';
+COMMENT ON COLUMN oms.ticket_state.n_holds IS 'holds of the whole ticket';
+COMMENT ON COLUMN oms.ticket_state.output_bytes IS 'of the outputs of all stages that are done';
+COMMENT ON COLUMN oms.ticket_state.status IS 'o open, h on hold, d done, f failed, x cancelled';
+COMMENT ON COLUMN oms.ticket_state.odd_rows IS 'some waiting stage has a row in stage_state';
+COMMENT ON COLUMN oms.ticket_state.has_clock IS 'so has the ticket itself, as stage 0';
+COMMENT ON COLUMN oms.ticket_state.finished IS 'bit set of the stages done or skipped';
+COMMENT ON COLUMN oms.ticket_state.started IS 'bit set of the stages that are not waiting';
+COMMENT ON COLUMN oms.ticket_state.head IS 'hash of the last event';
+COMMENT ON COLUMN oms.ticket_state.reworks IS 'pairs of stages: the first waits until the second is done again';
+
 -- The tickets that are open, by who opened them.
 CREATE INDEX ticket_state_open ON oms.ticket_state (opened_by) WHERE status IN ('o', 'h', 'f');
 CREATE INDEX ticket_state_applicant ON oms.ticket_state (applicant) WHERE applicant IS NOT NULL;
@@ -192,45 +207,70 @@ CREATE INDEX ticket_state_closed ON oms.ticket_state (workflow_id, closed_at) WH
 -- The clock is a stopwatch: what it has consumed, and since when it runs.  due_at is worked out from these.
 CREATE TABLE oms.stage_state (
 	ticket_id	oms.ticket_id NOT NULL,
-	token		bigint NOT NULL,		-- the last one given out in this cycle, 0: none
-	queued_at	timestamptz,			-- first in this cycle: its clock starts
-	ready_at	timestamptz,			-- claimable from then on; orders the queue
-	announce_at	timestamptz,			-- a dispatch that is still to come
+	token		bigint NOT NULL,
+	queued_at	timestamptz,
+	ready_at	timestamptz,
+	announce_at	timestamptz,
 	started_at	timestamptz,
 	finished_at	timestamptz,
 	lease_until	timestamptz,
 	due_at		timestamptz,
-	breached_at	timestamptz,			-- when the breach was recorded
-	timer_at	timestamptz,			-- nothing happens by itself before then
-	running_since timestamptz,			-- the clock; NULL: it stands, or there is none
-	paused_at	timestamptz,			-- since when it stands, or stood at the end
-	held_at		timestamptz,			-- on hold since then
-	resume_at	timestamptz,			-- the first of its own holds ends by itself then
-	limit_us	bigint,					-- open time that the clock allows; NULL: no clock
-	consumed_us	bigint NOT NULL,		-- open time used up before running_since
-	held_us		bigint NOT NULL,		-- time on hold before held_at
-	lease_us	bigint,					-- length of a lease; NULL: a person has none
+	breached_at	timestamptz,
+	timer_at	timestamptz,
+	running_since timestamptz,
+	paused_at	timestamptz,
+	held_at		timestamptz,
+	resume_at	timestamptz,
+	limit_us	bigint,
+	consumed_us	bigint NOT NULL,
+	held_us		bigint NOT NULL,
+	lease_us	bigint,
 	priority	int NOT NULL,
 	attempt		int NOT NULL,
 	cycle		int NOT NULL,
-	level		int NOT NULL,			-- escalations of this cycle
-	output_seq	int NOT NULL,			-- event that carries the output, 0: {}
-	consumed_days int NOT NULL,			-- open dates used up before running_since
-	last_date	date,					-- the last that was used up or does not count; NULL: no limit in days
-	calendar_id	int NOT NULL,			-- version of the calendar by which the clock runs, 0: always open
-	warned		int NOT NULL,			-- thresholds of warnAt that have passed in this cycle
+	level		int NOT NULL,
+	output_seq	int NOT NULL,
+	consumed_days int NOT NULL,
+	last_date	date,
+	calendar_id	int NOT NULL,
+	warned		int NOT NULL,
 	stage_no	smallint NOT NULL,
-	status		"char" NOT NULL,		-- w waiting, q queued, p in progress, h on hold, d done,
-										-- s skipped, f failed, x cancelled; t the ticket
-	held_from	"char",					-- status to which it returns from on hold
+	status		"char" NOT NULL,
+	held_from	"char",
 	owner		text COLLATE "C" NOT NULL,
 	worker		text COLLATE "C",
-	delegated_by text,					-- worker to whom it comes back
-	finished_by	text,					-- role of a person that finished it for its worker
-	steps		int[],					-- how often each escalation step has fired in this cycle
+	delegated_by text,
+	finished_by	text,
+	steps		int[],
 	PRIMARY KEY (ticket_id, stage_no)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 COMMENT ON TABLE oms.stage_state IS 'one row per stage of a ticket once it is queued; read it through the view oms.stage';
+COMMENT ON COLUMN oms.stage_state.token IS 'the last one given out in this cycle, 0: none';
+COMMENT ON COLUMN oms.stage_state.queued_at IS 'first in this cycle: its clock starts';
+COMMENT ON COLUMN oms.stage_state.ready_at IS 'claimable from then on; orders the queue';
+COMMENT ON COLUMN oms.stage_state.announce_at IS 'a dispatch that is still to come';
+COMMENT ON COLUMN oms.stage_state.breached_at IS 'when the breach was recorded';
+COMMENT ON COLUMN oms.stage_state.timer_at IS 'nothing happens by itself before then';
+COMMENT ON COLUMN oms.stage_state.running_since IS 'the clock; NULL: it stands, or there is none';
+COMMENT ON COLUMN oms.stage_state.paused_at IS 'since when it stands, or stood at the end';
+COMMENT ON COLUMN oms.stage_state.held_at IS 'on hold since then';
+COMMENT ON COLUMN oms.stage_state.resume_at IS 'the first of its own holds ends by itself then';
+COMMENT ON COLUMN oms.stage_state.limit_us IS 'open time that the clock allows; NULL: no clock';
+COMMENT ON COLUMN oms.stage_state.consumed_us IS 'open time used up before running_since';
+COMMENT ON COLUMN oms.stage_state.held_us IS 'time on hold before held_at';
+COMMENT ON COLUMN oms.stage_state.lease_us IS 'length of a lease; NULL: a person has none';
+COMMENT ON COLUMN oms.stage_state.level IS 'escalations of this cycle';
+COMMENT ON COLUMN oms.stage_state.output_seq IS 'event that carries the output, 0: {}';
+COMMENT ON COLUMN oms.stage_state.consumed_days IS 'open dates used up before running_since';
+COMMENT ON COLUMN oms.stage_state.last_date IS 'the last that was used up or does not count; NULL: no limit in days';
+COMMENT ON COLUMN oms.stage_state.calendar_id IS 'version of the calendar by which the clock runs, 0: always open';
+COMMENT ON COLUMN oms.stage_state.warned IS 'thresholds of warnAt that have passed in this cycle';
+COMMENT ON COLUMN oms.stage_state.status IS 'w waiting, q queued, p in progress, h on hold, d done, s skipped, f failed, x cancelled; t the ticket';
+COMMENT ON COLUMN oms.stage_state.held_from IS 'status to which it returns from on hold';
+COMMENT ON COLUMN oms.stage_state.delegated_by IS 'worker to whom it comes back';
+COMMENT ON COLUMN oms.stage_state.finished_by IS 'role of a person that finished it for its worker';
+COMMENT ON COLUMN oms.stage_state.steps IS 'how often each escalation step has fired in this cycle';
+
 -- The queues: what an owner can claim, in the order in which it is to be claimed.
 CREATE INDEX stage_state_queue ON oms.stage_state (owner, priority DESC, ready_at, ticket_id, stage_no)
 	WHERE status = 'q';
@@ -247,56 +287,63 @@ COMMENT ON TABLE oms.stage_past IS 'one row per cycle of a stage that another cy
 CREATE TABLE oms.hold (
 	ticket_id	oms.ticket_id NOT NULL,
 	held_at		timestamptz NOT NULL,
-	until		timestamptz,			-- ends by itself then
+	until		timestamptz,
 	lifted_at	timestamptz,
-	seq			int NOT NULL,			-- event that put it on hold
+	seq			int NOT NULL,
 	stage_no	smallint NOT NULL,
 	stops_clock	bool NOT NULL,
 	reason		text NOT NULL,
 	waiting_on	text,
-	label		text,					-- what citizens are told
+	label		text,
 	PRIMARY KEY (ticket_id, seq)
 );
 COMMENT ON TABLE oms.hold IS 'one row per hold of a stage or ticket, lifted or not';
+COMMENT ON COLUMN oms.hold.until IS 'ends by itself then';
+COMMENT ON COLUMN oms.hold.seq IS 'event that put it on hold';
+COMMENT ON COLUMN oms.hold.label IS 'what citizens are told';
 
 -- One row per piece of a clock that has ended before the cycle has: what explain_clock adds up, append-only.
 CREATE TABLE oms.clock_segment (
 	ticket_id	oms.ticket_id NOT NULL,
 	started_at	timestamptz NOT NULL,
 	ended_at	timestamptz NOT NULL,
-	open_us		bigint NOT NULL,		-- open time in it; 0 while the clock stood
-	seq			int NOT NULL,			-- event that ended it
+	open_us		bigint NOT NULL,
+	seq			int NOT NULL,
 	cycle		int NOT NULL,
-	calendar_id	int NOT NULL,			-- 0: always open
+	calendar_id	int NOT NULL,
 	stage_no	smallint NOT NULL,
-	ran			bool NOT NULL,			-- false: it stood
+	ran			bool NOT NULL,
 	PRIMARY KEY (ticket_id, seq)
 );
 COMMENT ON TABLE oms.clock_segment IS 'one row per piece of a clock between holds and changes of its calendar';
+COMMENT ON COLUMN oms.clock_segment.open_us IS 'open time in it; 0 while the clock stood';
+COMMENT ON COLUMN oms.clock_segment.seq IS 'event that ended it';
+COMMENT ON COLUMN oms.clock_segment.calendar_id IS '0: always open';
+COMMENT ON COLUMN oms.clock_segment.ran IS 'false: it stood';
 
 -- One row per event, append-only.  The data of a ticket and the outputs of its stages live here, in
 -- the event that brought them, and nowhere else.
 CREATE TABLE oms.timeline (
 	ticket_id	oms.ticket_id NOT NULL,
-	at			timestamptz NOT NULL,	-- when it was recorded
-	xid			bigint NOT NULL,		-- transaction that it is filed under, see src/store/timeline.c
-	seq			int NOT NULL,			-- 1, 2, 3 ... per ticket
-	cycle		int NOT NULL,			-- 0: about the ticket
+	at			timestamptz NOT NULL,
+	xid			bigint NOT NULL,
+	seq			int NOT NULL,
+	cycle		int NOT NULL,
 	attempt		int NOT NULL,
-	public		bool NOT NULL,			-- citizens see it
+	public		bool NOT NULL,
 	status		text NOT NULL,
 	stage		text,
 	owner		text,
-	actor		text NOT NULL,			-- role in force at the call
-	session_actor text,					-- session's user, if another
-	client		text,					-- application name and address
+	actor		text NOT NULL,
+	session_actor text,
+	client		text,
 	worker		text,
 	note		text,
-	payload		jsonb,					-- data of the ticket, or output of the stage
-	salt		bytea,					-- of the digests of note and payload
-	note_digest	bytea,					-- what an erasure leaves of them
+	payload		jsonb,
+	salt		bytea,
+	note_digest	bytea,
 	payload_digest bytea,
-	hash		bytea NOT NULL,			-- over the content and the hash before
+	hash		bytea NOT NULL,
 	PRIMARY KEY (ticket_id, seq)
 );
 -- What happened since: for the worker after a restart, and for exports.
@@ -306,6 +353,18 @@ CREATE INDEX timeline_xid ON oms.timeline USING brin (xid) WITH (autosummarize =
 CREATE INDEX timeline_told ON oms.timeline (xid, ticket_id, seq)
 	WHERE status IN ('breached', 'escalated', 'failed', 'warning', 'unrouted', 'unassigned', 'assigned', 'changed');
 COMMENT ON TABLE oms.timeline IS 'one row per event, append-only and hash-chained per ticket';
+COMMENT ON COLUMN oms.timeline.at IS 'when it was recorded';
+COMMENT ON COLUMN oms.timeline.xid IS 'transaction that it is filed under, see src/store/timeline.c';
+COMMENT ON COLUMN oms.timeline.seq IS '1, 2, 3 ... per ticket';
+COMMENT ON COLUMN oms.timeline.cycle IS '0: about the ticket';
+COMMENT ON COLUMN oms.timeline.public IS 'citizens see it';
+COMMENT ON COLUMN oms.timeline.actor IS 'role in force at the call';
+COMMENT ON COLUMN oms.timeline.session_actor IS 'session''s user, if another';
+COMMENT ON COLUMN oms.timeline.client IS 'application name and address';
+COMMENT ON COLUMN oms.timeline.payload IS 'data of the ticket, or output of the stage';
+COMMENT ON COLUMN oms.timeline.salt IS 'of the digests of note and payload';
+COMMENT ON COLUMN oms.timeline.note_digest IS 'what an erasure leaves of them';
+COMMENT ON COLUMN oms.timeline.hash IS 'over the content and the hash before';
 
 -- The archive: each table with rows of tickets has a twin, where those of closed tickets go.  The columns are the
 -- same, and archived_at for the ticket.  A ticket is in one place, with all of its rows.
@@ -328,59 +387,70 @@ COMMENT ON TABLE oms.timeline_archive IS 'as oms.timeline, of archived tickets: 
 
 -- One row per rule.
 CREATE TABLE oms.retention (
-	workflow	text COLLATE "C" PRIMARY KEY,	-- '': of all that have no rule of their own
-	keep		interval				-- NULL: for ever
+	workflow	text COLLATE "C" PRIMARY KEY,
+	keep		interval
 );
 COMMENT ON TABLE oms.retention IS 'how long closed tickets stay before they are archived; oms.set_retention() writes it';
+COMMENT ON COLUMN oms.retention.workflow IS ''''': of all that have no rule of their own';
+COMMENT ON COLUMN oms.retention.keep IS 'NULL: for ever';
 
 -- One row per idempotency key.
 CREATE TABLE oms.idempotency (
 	key			text COLLATE "C" PRIMARY KEY,
 	ticket_id	oms.ticket_id NOT NULL,
 	workflow_id	int NOT NULL,
-	request_hash bigint					-- NULL: erased
+	request_hash bigint
 );
 CREATE INDEX idempotency_ticket ON oms.idempotency (ticket_id);
 COMMENT ON TABLE oms.idempotency IS 'keys under which a ticket was opened once';
+COMMENT ON COLUMN oms.idempotency.request_hash IS 'NULL: erased';
 
 -- One row per registered owner; an owner need not be registered to be named in a workflow.
 CREATE TABLE oms.owner (
 	name		text COLLATE "C" PRIMARY KEY,
-	kind		text NOT NULL,			-- agent, group, person, service
+	kind		text NOT NULL,
 	supervisor	text,
 	calendar	text,
-	assignment	text NOT NULL			-- none, round_robin, least_loaded
+	assignment	text NOT NULL
 );
 COMMENT ON TABLE oms.owner IS 'registered owners; oms.set_owner() writes it';
+COMMENT ON COLUMN oms.owner.kind IS 'agent, group, person, service';
+COMMENT ON COLUMN oms.owner.assignment IS 'none, round_robin, least_loaded';
 
 -- The roles that may act for an owner.
 CREATE TABLE oms.owner_member (
 	owner		text COLLATE "C" NOT NULL,
-	member		text COLLATE "C" NOT NULL,	-- name of a role
-	last_assigned timestamptz,			-- for round_robin
+	member		text COLLATE "C" NOT NULL,
+	last_assigned timestamptz,
 	PRIMARY KEY (owner, member)
 );
 COMMENT ON TABLE oms.owner_member IS 'roles that are members of an owner; oms.set_owner() writes it';
+COMMENT ON COLUMN oms.owner_member.member IS 'name of a role';
+COMMENT ON COLUMN oms.owner_member.last_assigned IS 'for round_robin';
 
 -- One row per absence of a person.
 CREATE TABLE oms.absence (
 	person		text COLLATE "C" NOT NULL,
 	from_at		timestamptz NOT NULL,
-	to_at		timestamptz NOT NULL,	-- back from then on
-	delegate	text,					-- who gets the work meanwhile
+	to_at		timestamptz NOT NULL,
+	delegate	text,
 	PRIMARY KEY (person, from_at)
 );
 COMMENT ON TABLE oms.absence IS 'when persons are away and who stands in; oms.set_absence() writes it';
+COMMENT ON COLUMN oms.absence.to_at IS 'back from then on';
+COMMENT ON COLUMN oms.absence.delegate IS 'who gets the work meanwhile';
 
 -- One row per reason in the catalogue of holds.
 CREATE TABLE oms.hold_reason (
 	code		text COLLATE "C" PRIMARY KEY,
 	stops_clock	bool NOT NULL,
-	waiting_on	text,					-- applicant, or anybody else
-	max_per_ticket int,					-- NULL: any number
+	waiting_on	text,
+	max_per_ticket int,
 	public_label text
 );
 COMMENT ON TABLE oms.hold_reason IS 'reasons for holds and what they mean; oms.set_hold_reason() writes it';
+COMMENT ON COLUMN oms.hold_reason.waiting_on IS 'applicant, or anybody else';
+COMMENT ON COLUMN oms.hold_reason.max_per_ticket IS 'NULL: any number';
 
 -- One row from the first create_workflow on: where the data is at work.  A copy elsewhere does not match.
 CREATE TABLE oms.home (
@@ -388,10 +458,12 @@ CREATE TABLE oms.home (
 	system_identifier bigint NOT NULL,
 	database	oid NOT NULL,
 	since		timestamptz NOT NULL,
-	epoch		bigint NOT NULL,		-- random; cursors of another one are not continued
-	xid_base	bigint NOT NULL			-- timeline.xid is a transaction's number plus this
+	epoch		bigint NOT NULL,
+	xid_base	bigint NOT NULL
 );
 COMMENT ON TABLE oms.home IS 'server and database in which timers fire and events are sent';
+COMMENT ON COLUMN oms.home.epoch IS 'random; cursors of another one are not continued';
+COMMENT ON COLUMN oms.home.xid_base IS 'timeline.xid is a transaction''s number plus this';
 
 -- One row from the first create_workflow on: the secret of the tracking numbers.  Row security without
 -- a policy hides it from pg_read_all_data too.
@@ -422,34 +494,44 @@ COMMENT ON TABLE oms.tracking_miss IS 'guesses at tracking numbers, per ticket n
 CREATE TABLE oms.worker_state (
 	one			bool PRIMARY KEY DEFAULT true CHECK (one),
 	horizon		bigint NOT NULL,
-	told		bigint[],				-- by the last announcement: what transactions wrote below the first number, but for the others
-	telling		bigint[]				-- the same for one that is under way
+	told		bigint[],
+	telling		bigint[]
 );
 INSERT INTO oms.worker_state (horizon) VALUES (pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8);
 COMMENT ON TABLE oms.worker_state IS 'how far the worker has sent events; not dumped';
+COMMENT ON COLUMN oms.worker_state.told IS 'by the last announcement: what transactions wrote below the first number, but for the others';
+COMMENT ON COLUMN oms.worker_state.telling IS 'the same for one that is under way';
 
 -- One row per seal, append-only; meant to be published elsewhere.
 CREATE TABLE oms.seals (
-	number		bigint PRIMARY KEY,		-- 1, 2, 3 ...
+	number		bigint PRIMARY KEY,
 	sealed_at	timestamptz NOT NULL,
-	tickets		int NOT NULL,			-- leaves of its tree
-	root		bytea NOT NULL,			-- of the Merkle tree
-	previous	bytea NOT NULL,			-- hash of the seal before, zeros for the first
-	hash		bytea NOT NULL			-- over all of these
+	tickets		int NOT NULL,
+	root		bytea NOT NULL,
+	previous	bytea NOT NULL,
+	hash		bytea NOT NULL
 );
 COMMENT ON TABLE oms.seals IS 'one row per seal over the chains of many tickets, append-only';
+COMMENT ON COLUMN oms.seals.number IS '1, 2, 3 ...';
+COMMENT ON COLUMN oms.seals.tickets IS 'leaves of its tree';
+COMMENT ON COLUMN oms.seals.root IS 'of the Merkle tree';
+COMMENT ON COLUMN oms.seals.previous IS 'hash of the seal before, zeros for the first';
+COMMENT ON COLUMN oms.seals.hash IS 'over all of these';
 
 -- One row per ticket in each seal, append-only: how far its chain was.
 CREATE TABLE oms.seal_leaf (
 	seal		bigint NOT NULL,
 	ticket_id	oms.ticket_id NOT NULL,
-	seq			int NOT NULL,			-- its last event then
-	position	int NOT NULL,			-- in the tree, from 0
-	head		bytea NOT NULL,			-- hash of that event
+	seq			int NOT NULL,
+	position	int NOT NULL,
+	head		bytea NOT NULL,
 	PRIMARY KEY (seal, position)
 );
 CREATE INDEX seal_leaf_ticket ON oms.seal_leaf (ticket_id, seal);
 COMMENT ON TABLE oms.seal_leaf IS 'one row per ticket in each seal: how far its chain was, append-only';
+COMMENT ON COLUMN oms.seal_leaf.seq IS 'its last event then';
+COMMENT ON COLUMN oms.seal_leaf.position IS 'in the tree, from 0';
+COMMENT ON COLUMN oms.seal_leaf.head IS 'hash of that event';
 
 -- One row, which a sealer locks: up to where the tickets were looked through for the last seal.
 -- Belongs to this server's transaction ids, so it is not dumped; seal_hash says which seal it is about.
@@ -469,35 +551,6 @@ CREATE TABLE oms.cron_state (
 	cron_database oid NOT NULL
 );
 COMMENT ON TABLE oms.cron_state IS 'in which other database pg_cron has the jobs of this one; not dumped';
-
-SELECT pg_catalog.pg_extension_config_dump('oms.workflow_number', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.workflow', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.workflow_stage', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.ticket_number', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.ticket_state', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.stage_state', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.stage_past', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.hold', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.clock_segment', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.timeline', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.ticket_state_archive', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.stage_state_archive', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.stage_past_archive', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.hold_archive', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.clock_segment_archive', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.timeline_archive', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.retention', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.idempotency', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.owner', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.owner_member', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.absence', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.hold_reason', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.home', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.secret', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.tracking', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.tracking_miss', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.seals', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.seal_leaf', '');
 
 --------------------------------------------------------------------------------------------------
 -- api: reading
@@ -1131,129 +1184,6 @@ COMMENT ON FUNCTION oms.stay_local() IS 'trigger: passes over what a subscriptio
 COMMENT ON FUNCTION oms.update_stage() IS 'trigger: an UPDATE of the view oms.stage as the verb it stands for, with its event; refuses DELETE (OM009) and illegal moves (OM005)';
 COMMENT ON FUNCTION oms.update_ticket() IS 'trigger: an UPDATE of the view oms.ticket as the verb it stands for, with its event; refuses DELETE (OM009) and illegal moves (OM005)';
 
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.timeline
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The timeline is append-only, for everybody.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.timeline
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('The timeline is append-only, for everybody.');
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.ticket_state
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Use the functions of oms, or UPDATE the view oms.ticket.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.ticket_state
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('Use the functions of oms, or UPDATE the view oms.ticket.');
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.stage_state
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Use the functions of oms, or UPDATE the view oms.stage.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.stage_state
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('Use the functions of oms, or UPDATE the view oms.stage.');
-CREATE TRIGGER guard BEFORE UPDATE OF workflow_id, name, version, prefix, definition OR DELETE OR TRUNCATE ON oms.workflow
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Versions never change: oms.create_workflow() makes a new one.');
-CREATE TRIGGER guard_row BEFORE UPDATE OF workflow_id, name, version, prefix, definition OR DELETE ON oms.workflow
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('Versions never change: oms.create_workflow() makes a new one.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.workflow_stage
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('Versions never change: oms.create_workflow() makes a new one.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.idempotency
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('A key that was forgotten would open a second ticket.');
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.workflow_stage
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Versions never change: oms.create_workflow() makes a new one.');
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.idempotency
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('A key that was forgotten would open a second ticket.');
-
-ALTER TABLE oms.timeline ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.timeline ENABLE ALWAYS TRIGGER guard_row;
-ALTER TABLE oms.ticket_state ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.ticket_state ENABLE ALWAYS TRIGGER guard_row;
-ALTER TABLE oms.stage_state ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.stage_state ENABLE ALWAYS TRIGGER guard_row;
-ALTER TABLE oms.workflow ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.workflow ENABLE ALWAYS TRIGGER guard_row;
-ALTER TABLE oms.workflow_stage ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.workflow_stage ENABLE ALWAYS TRIGGER guard_row;
-ALTER TABLE oms.idempotency ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.idempotency ENABLE ALWAYS TRIGGER guard_row;
-
-CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.worker_state
-	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
-ALTER TABLE oms.worker_state ENABLE REPLICA TRIGGER local;
-CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.seal_state
-	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
-ALTER TABLE oms.seal_state ENABLE REPLICA TRIGGER local;
-CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.cron_state
-	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
-ALTER TABLE oms.cron_state ENABLE REPLICA TRIGGER local;
-
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.stage_past
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Finished cycles never change.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.stage_past
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('Finished cycles never change.');
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.hold
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Use oms.hold() and oms.resume().');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.hold
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('Use oms.hold() and oms.resume().');
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.clock_segment
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('What a clock has measured never changes.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.clock_segment
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('What a clock has measured never changes.');
-ALTER TABLE oms.stage_past ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.stage_past ENABLE ALWAYS TRIGGER guard_row;
-ALTER TABLE oms.hold ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.hold ENABLE ALWAYS TRIGGER guard_row;
-ALTER TABLE oms.clock_segment ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.clock_segment ENABLE ALWAYS TRIGGER guard_row;
-
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.ticket_state_archive
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.ticket_state_archive
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
-ALTER TABLE oms.ticket_state_archive ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.ticket_state_archive ENABLE ALWAYS TRIGGER guard_row;
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.stage_state_archive
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.stage_state_archive
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
-ALTER TABLE oms.stage_state_archive ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.stage_state_archive ENABLE ALWAYS TRIGGER guard_row;
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.stage_past_archive
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.stage_past_archive
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
-ALTER TABLE oms.stage_past_archive ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.stage_past_archive ENABLE ALWAYS TRIGGER guard_row;
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.hold_archive
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.hold_archive
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
-ALTER TABLE oms.hold_archive ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.hold_archive ENABLE ALWAYS TRIGGER guard_row;
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.clock_segment_archive
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.clock_segment_archive
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
-ALTER TABLE oms.clock_segment_archive ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.clock_segment_archive ENABLE ALWAYS TRIGGER guard_row;
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.timeline_archive
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.timeline_archive
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
-ALTER TABLE oms.timeline_archive ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.timeline_archive ENABLE ALWAYS TRIGGER guard_row;
-
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.seals
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.seals
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
-CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.seal_leaf
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
-CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.seal_leaf
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
-
-ALTER TABLE oms.seals ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.seals ENABLE ALWAYS TRIGGER guard_row;
-ALTER TABLE oms.seal_leaf ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.seal_leaf ENABLE ALWAYS TRIGGER guard_row;
-
-CREATE TRIGGER record INSTEAD OF UPDATE OR DELETE ON oms.stage
-	FOR EACH ROW EXECUTE FUNCTION oms.update_stage();
-CREATE TRIGGER record INSTEAD OF UPDATE OR DELETE ON oms.ticket
-	FOR EACH ROW EXECUTE FUNCTION oms.update_ticket();
-
 --------------------------------------------------------------------------------------------------
 -- calendars
 --------------------------------------------------------------------------------------------------
@@ -1269,15 +1199,13 @@ CREATE TABLE oms.calendar (
 	current		bool NOT NULL DEFAULT true,
 	created_by	text NOT NULL,
 	created_at	timestamptz NOT NULL,
-	left_by		bigint,					-- transaction that made the next version, until no clock runs by this one
+	left_by		bigint,
 	UNIQUE (name, version)
 );
 CREATE UNIQUE INDEX calendar_current ON oms.calendar (name) WHERE current;
 CREATE INDEX calendar_left ON oms.calendar (calendar_id) WHERE left_by IS NOT NULL;
 COMMENT ON TABLE oms.calendar IS 'one row per version of a calendar';
-
-SELECT pg_catalog.pg_extension_config_dump('oms.calendar_number', '');
-SELECT pg_catalog.pg_extension_config_dump('oms.calendar', '');
+COMMENT ON COLUMN oms.calendar.left_by IS 'transaction that made the next version, until no clock runs by this one';
 
 CREATE FUNCTION oms.create_calendar(name text, definition jsonb) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_create_calendar' LANGUAGE C VOLATILE;
@@ -1298,13 +1226,6 @@ COMMENT ON FUNCTION oms.business_add(text, timestamptz, int) IS 'the earliest in
 CREATE FUNCTION oms.us_federal_holidays(year int) RETURNS SETOF date
 	AS 'MODULE_PATHNAME', 'oms_us_federal_holidays' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 11;
 COMMENT ON FUNCTION oms.us_federal_holidays(int) IS 'days off of the US government in a year (1971 to 9999), ascending: holidays on a Saturday are taken on Friday, those on a Sunday on Monday; without Inauguration Day. 22023 for another year or NULL';
-
-CREATE TRIGGER guard BEFORE UPDATE OF calendar_id, name, version, definition, created_by, created_at OR DELETE OR TRUNCATE ON oms.calendar
-	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Versions never change: oms.create_calendar() makes a new one.');
-CREATE TRIGGER guard_row BEFORE UPDATE OF calendar_id, name, version, definition, created_by, created_at OR DELETE ON oms.calendar
-	FOR EACH ROW EXECUTE FUNCTION oms.guard('Versions never change: oms.create_calendar() makes a new one.');
-ALTER TABLE oms.calendar ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE oms.calendar ENABLE ALWAYS TRIGGER guard_row;
 
 --------------------------------------------------------------------------------------------------
 -- api: diagrams
@@ -1496,6 +1417,8 @@ CREATE FUNCTION oms.help(task text DEFAULT NULL) RETURNS TABLE (task text, call 
 		ORDER BY h.position, p.oid;
 	$$;
 COMMENT ON FUNCTION oms.help(text) IS 'the functions that the caller may use, by task, with their arguments ([optional]) and what they do; task: one of the tasks, or the name of a function';
+
+--------------------------------------------------------------------------------------------------
 -- api: reports
 --
 -- What managers look at; docs/guides/reports.md has it column by column.  What is finished is added up from
@@ -1510,33 +1433,46 @@ COMMENT ON FUNCTION oms.help(text) IS 'the functions that the caller may use, by
 -- One row per cell.  Kind f: cycles finished in an hour (UTC), per stage.  Kind d: cycles that were due in six
 -- hours and are finished, per stage.  Kind o: cycles finished in six hours, per owner.
 CREATE TABLE oms.rollup (
-	at			timestamptz NOT NULL,	-- its time begins
-	wait_us		bigint NOT NULL,		-- of first cycles: until it was taken
-	work_us		bigint NOT NULL,		-- of first cycles: from then on
-	hold_us		bigint NOT NULL,		-- of first cycles: on hold, in either
-	rework_us	bigint NOT NULL,		-- all time of later cycles
-	workflow_id	int NOT NULL,			-- o: 0
-	finished	int NOT NULL,			-- cycles
-	again		int NOT NULL,			-- later cycles among them
+	at			timestamptz NOT NULL,
+	wait_us		bigint NOT NULL,
+	work_us		bigint NOT NULL,
+	hold_us		bigint NOT NULL,
+	rework_us	bigint NOT NULL,
+	workflow_id	int NOT NULL,
+	finished	int NOT NULL,
+	again		int NOT NULL,
 	met			int NOT NULL,
 	breached	int NOT NULL,
-	stage_no	smallint NOT NULL,		-- o: 0
+	stage_no	smallint NOT NULL,
 	kind		"char" NOT NULL,
-	owner		text COLLATE "C" NOT NULL,	-- f and d: ''
-	ratios		int[] NOT NULL,			-- histogram of consumed time / limit
-	met_due		timestamptz[] NOT NULL,	-- d: when those that were met were due
+	owner		text COLLATE "C" NOT NULL,
+	ratios		int[] NOT NULL,
+	met_due		timestamptz[] NOT NULL,
 	breached_due timestamptz[] NOT NULL,
 	PRIMARY KEY (kind, at, workflow_id, stage_no, owner)
 );
 COMMENT ON TABLE oms.rollup IS 'finished stages, added up for the reports; not dumped, oms.roll_up() makes it anew';
+COMMENT ON COLUMN oms.rollup.at IS 'its time begins';
+COMMENT ON COLUMN oms.rollup.wait_us IS 'of first cycles: until it was taken';
+COMMENT ON COLUMN oms.rollup.work_us IS 'of first cycles: from then on';
+COMMENT ON COLUMN oms.rollup.hold_us IS 'of first cycles: on hold, in either';
+COMMENT ON COLUMN oms.rollup.rework_us IS 'all time of later cycles';
+COMMENT ON COLUMN oms.rollup.workflow_id IS 'o: 0';
+COMMENT ON COLUMN oms.rollup.finished IS 'cycles';
+COMMENT ON COLUMN oms.rollup.again IS 'later cycles among them';
+COMMENT ON COLUMN oms.rollup.stage_no IS 'o: 0';
+COMMENT ON COLUMN oms.rollup.owner IS 'f and d: ''''';
+COMMENT ON COLUMN oms.rollup.ratios IS 'histogram of consumed time / limit';
+COMMENT ON COLUMN oms.rollup.met_due IS 'd: when those that were met were due';
 
 -- One row, which oms.roll_up() locks.  Belongs to this server's transaction ids, so it is not dumped.
 CREATE TABLE oms.rollup_state (
 	one			bool PRIMARY KEY DEFAULT true CHECK (one),
-	horizon		bigint					-- cycles finished by transactions below it are rolled up; NULL: none are
+	horizon		bigint
 );
 INSERT INTO oms.rollup_state (horizon) VALUES (NULL);
 COMMENT ON TABLE oms.rollup_state IS 'how far finished stages are rolled up; not dumped';
+COMMENT ON COLUMN oms.rollup_state.horizon IS 'cycles finished by transactions below it are rolled up; NULL: none are';
 
 -- Cycles that are rolled up, though the number of their transaction is not below the horizon.
 CREATE TABLE oms.rollup_ahead (
@@ -1547,15 +1483,6 @@ CREATE TABLE oms.rollup_ahead (
 	PRIMARY KEY (ticket_id, stage_no, cycle)
 );
 COMMENT ON TABLE oms.rollup_ahead IS 'stages that were rolled up ahead of the horizon; not dumped';
-CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.rollup
-	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
-ALTER TABLE oms.rollup ENABLE REPLICA TRIGGER local;
-CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.rollup_state
-	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
-ALTER TABLE oms.rollup_state ENABLE REPLICA TRIGGER local;
-CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.rollup_ahead
-	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
-ALTER TABLE oms.rollup_ahead ENABLE REPLICA TRIGGER local;
 
 -- When something was finished, for the ends of a period that are no full hours.
 CREATE INDEX stage_state_finished ON oms.stage_state (finished_at) WHERE status = 'd';
@@ -2513,26 +2440,22 @@ COMMENT ON VIEW oms.check_clock_row IS 'for oms.check(): the clock of a stage or
 -- Every table, and the triggers that must be there: table or view, trigger (NULL: none), when it fires
 -- (pg_trigger.tgtype), ENABLE state, function, and the columns to which its UPDATE is limited.
 CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, columns) AS VALUES
-	('timeline', 'guard', 58, 'A', 'guard', NULL),
-	('timeline', 'guard_row', 27, 'A', 'guard', NULL),
+	('workflow', 'guard', 58, 'A', 'guard', 'workflow_id, name, version, prefix, definition'),
+	('workflow', 'guard_row', 27, 'A', 'guard', 'workflow_id, name, version, prefix, definition'),
+	('workflow_stage', 'guard', 58, 'A', 'guard', NULL),
+	('workflow_stage', 'guard_row', 27, 'A', 'guard', NULL),
 	('ticket_state', 'guard', 58, 'A', 'guard', NULL),
 	('ticket_state', 'guard_row', 27, 'A', 'guard', NULL),
 	('stage_state', 'guard', 58, 'A', 'guard', NULL),
 	('stage_state', 'guard_row', 27, 'A', 'guard', NULL),
-	('workflow', 'guard', 58, 'A', 'guard', 'workflow_id, name, version, prefix, definition'),
-	('workflow', 'guard_row', 27, 'A', 'guard', 'workflow_id, name, version, prefix, definition'),
-	('calendar', 'guard', 58, 'A', 'guard', 'calendar_id, name, version, definition, created_by, created_at'),
-	('calendar', 'guard_row', 27, 'A', 'guard', 'calendar_id, name, version, definition, created_by, created_at'),
-	('workflow_stage', 'guard', 58, 'A', 'guard', NULL),
-	('workflow_stage', 'guard_row', 27, 'A', 'guard', NULL),
-	('idempotency', 'guard', 58, 'A', 'guard', NULL),
-	('idempotency', 'guard_row', 27, 'A', 'guard', NULL),
 	('stage_past', 'guard', 58, 'A', 'guard', NULL),
 	('stage_past', 'guard_row', 27, 'A', 'guard', NULL),
 	('hold', 'guard', 58, 'A', 'guard', NULL),
 	('hold', 'guard_row', 27, 'A', 'guard', NULL),
 	('clock_segment', 'guard', 58, 'A', 'guard', NULL),
 	('clock_segment', 'guard_row', 27, 'A', 'guard', NULL),
+	('timeline', 'guard', 58, 'A', 'guard', NULL),
+	('timeline', 'guard_row', 27, 'A', 'guard', NULL),
 	('ticket_state_archive', 'guard', 58, 'A', 'guard', NULL),
 	('ticket_state_archive', 'guard_row', 27, 'A', 'guard', NULL),
 	('stage_state_archive', 'guard', 58, 'A', 'guard', NULL),
@@ -2545,27 +2468,31 @@ CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, column
 	('clock_segment_archive', 'guard_row', 27, 'A', 'guard', NULL),
 	('timeline_archive', 'guard', 58, 'A', 'guard', NULL),
 	('timeline_archive', 'guard_row', 27, 'A', 'guard', NULL),
-	('seals', 'guard', 58, 'A', 'guard', NULL),
-	('seals', 'guard_row', 27, 'A', 'guard', NULL),
-	('seal_leaf', 'guard', 58, 'A', 'guard', NULL),
-	('seal_leaf', 'guard_row', 27, 'A', 'guard', NULL),
-	('stage', 'record', 89, 'O', 'update_stage', NULL),
-	('ticket', 'record', 89, 'O', 'update_ticket', NULL),
+	('retention', NULL, NULL, NULL, NULL, NULL),
+	('idempotency', 'guard', 58, 'A', 'guard', NULL),
+	('idempotency', 'guard_row', 27, 'A', 'guard', NULL),
 	('owner', NULL, NULL, NULL, NULL, NULL),
 	('owner_member', NULL, NULL, NULL, NULL, NULL),
 	('absence', NULL, NULL, NULL, NULL, NULL),
 	('hold_reason', NULL, NULL, NULL, NULL, NULL),
-	('retention', NULL, NULL, NULL, NULL, NULL),
 	('home', NULL, NULL, NULL, NULL, NULL),
 	('secret', NULL, NULL, NULL, NULL, NULL),
 	('tracking', NULL, NULL, NULL, NULL, NULL),
 	('tracking_miss', NULL, NULL, NULL, NULL, NULL),
-	('rollup', 'local', 31, 'R', 'stay_local', NULL),
-	('rollup_ahead', 'local', 31, 'R', 'stay_local', NULL),
-	('rollup_state', 'local', 31, 'R', 'stay_local', NULL),
-	('cron_state', 'local', 31, 'R', 'stay_local', NULL),
+	('worker_state', 'local', 31, 'R', 'stay_local', NULL),
+	('seals', 'guard', 58, 'A', 'guard', NULL),
+	('seals', 'guard_row', 27, 'A', 'guard', NULL),
+	('seal_leaf', 'guard', 58, 'A', 'guard', NULL),
+	('seal_leaf', 'guard_row', 27, 'A', 'guard', NULL),
 	('seal_state', 'local', 31, 'R', 'stay_local', NULL),
-	('worker_state', 'local', 31, 'R', 'stay_local', NULL);
+	('cron_state', 'local', 31, 'R', 'stay_local', NULL),
+	('calendar', 'guard', 58, 'A', 'guard', 'calendar_id, name, version, definition, created_by, created_at'),
+	('calendar', 'guard_row', 27, 'A', 'guard', 'calendar_id, name, version, definition, created_by, created_at'),
+	('rollup', 'local', 31, 'R', 'stay_local', NULL),
+	('rollup_state', 'local', 31, 'R', 'stay_local', NULL),
+	('rollup_ahead', 'local', 31, 'R', 'stay_local', NULL),
+	('ticket', 'record', 89, 'O', 'update_ticket', NULL),
+	('stage', 'record', 89, 'O', 'update_stage', NULL);
 COMMENT ON VIEW oms.check_guard IS 'for oms.check(): every table that oms has, and every trigger, and no other';
 
 CREATE VIEW oms.check_guards (kind, ticket, detail) AS
@@ -3727,6 +3654,172 @@ CREATE FUNCTION oms.check(ticket oms.ticket_id DEFAULT NULL)
 COMMENT ON FUNCTION oms.check(oms.ticket_id) IS 'every invariant of a ticket, or with NULL of everything, worked out by an independent model in SQL; no rows if all is well. kind: guards, chain, counters, fold, moves, dispatch, stuck, breach, clock, holds, hands, timers, orphans, archive, numbers; of an archived ticket only guards, chain, orphans and archive. NULL reads every row of every table, several times; locks nothing';
 
 --------------------------------------------------------------------------------------------------
+-- what the register says of tables: dumped, guarded
+--------------------------------------------------------------------------------------------------
+
+SELECT pg_catalog.pg_extension_config_dump('oms.workflow', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.workflow_stage', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.ticket_state', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.stage_state', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.stage_past', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.hold', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.clock_segment', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.timeline', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.ticket_state_archive', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.stage_state_archive', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.stage_past_archive', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.hold_archive', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.clock_segment_archive', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.timeline_archive', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.retention', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.idempotency', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.owner', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.owner_member', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.absence', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.hold_reason', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.home', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.secret', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.tracking', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.tracking_miss', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.seals', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.seal_leaf', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.calendar', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.workflow_number', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.ticket_number', '');
+SELECT pg_catalog.pg_extension_config_dump('oms.calendar_number', '');
+
+CREATE TRIGGER guard BEFORE UPDATE OF workflow_id, name, version, prefix, definition OR DELETE OR TRUNCATE ON oms.workflow
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Versions never change: oms.create_workflow() makes a new one.');
+CREATE TRIGGER guard_row BEFORE UPDATE OF workflow_id, name, version, prefix, definition OR DELETE ON oms.workflow
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Versions never change: oms.create_workflow() makes a new one.');
+ALTER TABLE oms.workflow ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.workflow ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.workflow_stage
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Versions never change: oms.create_workflow() makes a new one.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.workflow_stage
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Versions never change: oms.create_workflow() makes a new one.');
+ALTER TABLE oms.workflow_stage ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.workflow_stage ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.ticket_state
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Use the functions of oms, or UPDATE the view oms.ticket.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.ticket_state
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Use the functions of oms, or UPDATE the view oms.ticket.');
+ALTER TABLE oms.ticket_state ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.ticket_state ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.stage_state
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Use the functions of oms, or UPDATE the view oms.stage.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.stage_state
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Use the functions of oms, or UPDATE the view oms.stage.');
+ALTER TABLE oms.stage_state ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.stage_state ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.stage_past
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Finished cycles never change.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.stage_past
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Finished cycles never change.');
+ALTER TABLE oms.stage_past ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.stage_past ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.hold
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Use oms.hold() and oms.resume().');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.hold
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Use oms.hold() and oms.resume().');
+ALTER TABLE oms.hold ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.hold ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.clock_segment
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('What a clock has measured never changes.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.clock_segment
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('What a clock has measured never changes.');
+ALTER TABLE oms.clock_segment ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.clock_segment ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.timeline
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The timeline is append-only, for everybody.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.timeline
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The timeline is append-only, for everybody.');
+ALTER TABLE oms.timeline ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.timeline ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.ticket_state_archive
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.ticket_state_archive
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+ALTER TABLE oms.ticket_state_archive ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.ticket_state_archive ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.stage_state_archive
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.stage_state_archive
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+ALTER TABLE oms.stage_state_archive ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.stage_state_archive ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.stage_past_archive
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.stage_past_archive
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+ALTER TABLE oms.stage_past_archive ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.stage_past_archive ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.hold_archive
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.hold_archive
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+ALTER TABLE oms.hold_archive ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.hold_archive ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.clock_segment_archive
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.clock_segment_archive
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+ALTER TABLE oms.clock_segment_archive ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.clock_segment_archive ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.timeline_archive
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.timeline_archive
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
+ALTER TABLE oms.timeline_archive ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.timeline_archive ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.idempotency
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('A key that was forgotten would open a second ticket.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.idempotency
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('A key that was forgotten would open a second ticket.');
+ALTER TABLE oms.idempotency ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.idempotency ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.worker_state
+	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
+ALTER TABLE oms.worker_state ENABLE REPLICA TRIGGER local;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.seals
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.seals
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
+ALTER TABLE oms.seals ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.seals ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.seal_leaf
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.seal_leaf
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
+ALTER TABLE oms.seal_leaf ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.seal_leaf ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.seal_state
+	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
+ALTER TABLE oms.seal_state ENABLE REPLICA TRIGGER local;
+CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.cron_state
+	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
+ALTER TABLE oms.cron_state ENABLE REPLICA TRIGGER local;
+CREATE TRIGGER guard BEFORE UPDATE OF calendar_id, name, version, definition, created_by, created_at OR DELETE OR TRUNCATE ON oms.calendar
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Versions never change: oms.create_calendar() makes a new one.');
+CREATE TRIGGER guard_row BEFORE UPDATE OF calendar_id, name, version, definition, created_by, created_at OR DELETE ON oms.calendar
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Versions never change: oms.create_calendar() makes a new one.');
+ALTER TABLE oms.calendar ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.calendar ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.rollup
+	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
+ALTER TABLE oms.rollup ENABLE REPLICA TRIGGER local;
+CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.rollup_state
+	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
+ALTER TABLE oms.rollup_state ENABLE REPLICA TRIGGER local;
+CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.rollup_ahead
+	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
+ALTER TABLE oms.rollup_ahead ENABLE REPLICA TRIGGER local;
+CREATE TRIGGER record INSTEAD OF UPDATE OR DELETE ON oms.ticket
+	FOR EACH ROW EXECUTE FUNCTION oms.update_ticket();
+CREATE TRIGGER record INSTEAD OF UPDATE OR DELETE ON oms.stage
+	FOR EACH ROW EXECUTE FUNCTION oms.update_stage();
+
+--------------------------------------------------------------------------------------------------
 -- rights: nothing for PUBLIC
 --------------------------------------------------------------------------------------------------
 
@@ -3736,20 +3829,100 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA oms FROM PUBLIC;
 REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
 -- row types too, or somebody could build on them and block an update
-REVOKE ALL ON TYPE oms.archived_stage, oms.archived_ticket, oms.check_archive, oms.check_event, oms.clock_segment_archive,
-	oms.hold_archive, oms.retention, oms.report_end, oms.report_ticket, oms.stage_past_archive, oms.stage_state_archive,
-	oms.ticket_state_archive, oms.timeline_archive,
-	oms.aging, oms.any_ticket, oms.finished_stage, oms.open_stage, oms.stage_label, oms.lake_stage, oms.lake_ticket, oms.queue, oms.report_done, oms.report_event, oms.report_open, oms.rework, oms.rollup, oms.rollup_ahead,
-	oms.rollup_state, oms.workload,
-	oms.absence, oms.attachment, oms.calendar, oms.clock_segment, oms.hold, oms.hold_reason, oms.stage_past, oms.check_all, oms.check_any_row, oms.check_calendar, oms.check_calendars, oms.check_clock, oms.check_clock_row, oms.check_hands, oms.check_held, oms.check_holds,
-	oms.check_segment, oms.check_segments, oms.check_stop, oms.check_stops, oms.check_ticket_cycle, oms.check_ticket_step, oms.check_watch, oms.check_breach, oms.check_chain,
-	oms.check_counters, oms.check_cycle, oms.check_dispatch, oms.check_edge, oms.check_fold,
-	oms.check_graph, oms.check_guard, oms.check_guards, oms.check_move, oms.check_moves, oms.check_numbers,
-	oms.check_orphans, oms.check_row, oms.check_step, oms.check_stuck, oms.check_ticket_move,
-	oms.check_timers, oms.cron_state, oms.help_task, oms.home, oms.idempotency, oms.metrics, oms.owner, oms.owner_member, oms.seal_leaf,
-	oms.seal_state, oms.seals, oms.secret, oms.stage, oms.stage_state, oms.ticket, oms.ticket_state,
-	oms.timeline, oms.tracking, oms.tracking_miss, oms.worker_errors, oms.worker_state,
-	oms.worker_status, oms.workflow, oms.workflow_stage FROM PUBLIC;
+REVOKE ALL ON TYPE oms.workflow FROM PUBLIC;
+REVOKE ALL ON TYPE oms.workflow_stage FROM PUBLIC;
+REVOKE ALL ON TYPE oms.ticket_state FROM PUBLIC;
+REVOKE ALL ON TYPE oms.stage_state FROM PUBLIC;
+REVOKE ALL ON TYPE oms.stage_past FROM PUBLIC;
+REVOKE ALL ON TYPE oms.hold FROM PUBLIC;
+REVOKE ALL ON TYPE oms.clock_segment FROM PUBLIC;
+REVOKE ALL ON TYPE oms.timeline FROM PUBLIC;
+REVOKE ALL ON TYPE oms.ticket_state_archive FROM PUBLIC;
+REVOKE ALL ON TYPE oms.stage_state_archive FROM PUBLIC;
+REVOKE ALL ON TYPE oms.stage_past_archive FROM PUBLIC;
+REVOKE ALL ON TYPE oms.hold_archive FROM PUBLIC;
+REVOKE ALL ON TYPE oms.clock_segment_archive FROM PUBLIC;
+REVOKE ALL ON TYPE oms.timeline_archive FROM PUBLIC;
+REVOKE ALL ON TYPE oms.retention FROM PUBLIC;
+REVOKE ALL ON TYPE oms.idempotency FROM PUBLIC;
+REVOKE ALL ON TYPE oms.owner FROM PUBLIC;
+REVOKE ALL ON TYPE oms.owner_member FROM PUBLIC;
+REVOKE ALL ON TYPE oms.absence FROM PUBLIC;
+REVOKE ALL ON TYPE oms.hold_reason FROM PUBLIC;
+REVOKE ALL ON TYPE oms.home FROM PUBLIC;
+REVOKE ALL ON TYPE oms.secret FROM PUBLIC;
+REVOKE ALL ON TYPE oms.tracking FROM PUBLIC;
+REVOKE ALL ON TYPE oms.tracking_miss FROM PUBLIC;
+REVOKE ALL ON TYPE oms.worker_state FROM PUBLIC;
+REVOKE ALL ON TYPE oms.seals FROM PUBLIC;
+REVOKE ALL ON TYPE oms.seal_leaf FROM PUBLIC;
+REVOKE ALL ON TYPE oms.seal_state FROM PUBLIC;
+REVOKE ALL ON TYPE oms.cron_state FROM PUBLIC;
+REVOKE ALL ON TYPE oms.calendar FROM PUBLIC;
+REVOKE ALL ON TYPE oms.rollup FROM PUBLIC;
+REVOKE ALL ON TYPE oms.rollup_state FROM PUBLIC;
+REVOKE ALL ON TYPE oms.rollup_ahead FROM PUBLIC;
+REVOKE ALL ON TYPE oms.ticket FROM PUBLIC;
+REVOKE ALL ON TYPE oms.stage FROM PUBLIC;
+REVOKE ALL ON TYPE oms.rework FROM PUBLIC;
+REVOKE ALL ON TYPE oms.archived_ticket FROM PUBLIC;
+REVOKE ALL ON TYPE oms.archived_stage FROM PUBLIC;
+REVOKE ALL ON TYPE oms.attachment FROM PUBLIC;
+REVOKE ALL ON TYPE oms.worker_status FROM PUBLIC;
+REVOKE ALL ON TYPE oms.worker_errors FROM PUBLIC;
+REVOKE ALL ON TYPE oms.metrics FROM PUBLIC;
+REVOKE ALL ON TYPE oms.lake_ticket FROM PUBLIC;
+REVOKE ALL ON TYPE oms.lake_stage FROM PUBLIC;
+REVOKE ALL ON TYPE oms.help_task FROM PUBLIC;
+REVOKE ALL ON TYPE oms.report_ticket FROM PUBLIC;
+REVOKE ALL ON TYPE oms.any_ticket FROM PUBLIC;
+REVOKE ALL ON TYPE oms.stage_label FROM PUBLIC;
+REVOKE ALL ON TYPE oms.report_end FROM PUBLIC;
+REVOKE ALL ON TYPE oms.report_done FROM PUBLIC;
+REVOKE ALL ON TYPE oms.report_event FROM PUBLIC;
+REVOKE ALL ON TYPE oms.report_open FROM PUBLIC;
+REVOKE ALL ON TYPE oms.open_stage FROM PUBLIC;
+REVOKE ALL ON TYPE oms.finished_stage FROM PUBLIC;
+REVOKE ALL ON TYPE oms.queue FROM PUBLIC;
+REVOKE ALL ON TYPE oms.workload FROM PUBLIC;
+REVOKE ALL ON TYPE oms.aging FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_graph FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_edge FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_move FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_ticket_move FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_step FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_cycle FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_ticket_step FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_ticket_cycle FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_row FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_any_row FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_held FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_stop FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_stops FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_clock_row FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_guard FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_guards FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_event FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_chain FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_counters FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_fold FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_moves FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_dispatch FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_stuck FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_breach FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_calendar FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_calendars FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_segment FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_segments FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_watch FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_clock FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_holds FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_hands FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_timers FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_orphans FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_archive FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_numbers FROM PUBLIC;
+REVOKE ALL ON TYPE oms.check_all FROM PUBLIC;
 
 -- pg_dump warns of each of these types, whose rights it cannot dump: the rights stand, and are made anew here.
 DELETE FROM pg_catalog.pg_init_privs AS p

@@ -339,9 +339,9 @@ put_open_work(Sink *sink)
 	put_owners(sink, work, "oms_overdue", "Open stages past their time limit.", overdue);
 	put_stages(sink, work);
 	put_gauge(sink, "oms_database_size_bytes", "Size of the database.", work->database_bytes);
-	for (int i = 0; i < OMS_FIGURE_TABLES; i++)
+	for (int i = 0; i < OMS_COUNTED_TABLES_COUNT; i++)
 		put_labelled(sink, "oms_table_size_bytes", "Size of a table with its indexes.", "table",
-					 oms_figure_tables[i], work->table_bytes[i]);
+					 oms_counted_tables[i], work->table_bytes[i]);
 	put_gauge(sink, "oms_open_age_seconds", "Age of the figures of open work and of the sizes.",
 			  SECONDS(oms_clock_steady() - work->counted_at));
 	pfree(work);

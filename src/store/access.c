@@ -33,6 +33,7 @@
 #include "compat.h"
 #include "engine/graph.h"
 #include "store/access.h"
+#include "store/register.h"
 #include "store/row.h"
 #include "store/spi.h"
 #include "store/tables.h"
@@ -250,7 +251,7 @@ oms_schema_owner(void)
 
 /* ---- granting ---- */
 
-/* Bits of the levels in the table below */
+/* Bits of the levels, as the register calls them */
 #define C	1					/* citizen */
 #define P	2					/* portal */
 #define A	4					/* agent */
@@ -268,201 +269,22 @@ static const struct
 	{"citizen", C}, {"portal", P}, {"agent", A}, {"monitor", M}, {"staff", S}, {"admin", D}
 };
 
+#define GRANTED(name, levels)	{#name, levels},
+
+typedef struct Granted
+{
+	const char *name;
+	int			levels;
+} Granted;
+
 /*
  * What each level may execute, by name: all functions and procedures of that name.  Everything that
  * is not here (guards, internals) is for nobody.
  */
-static const struct
-{
-	const char *name;
-	int			levels;
-}			functions[] =
-{
-	{"activate", D},
-	{"archive", D},
-	{"assign", S | D},
-	{"at_risk", M | S | D},
-	{"attach", S | D},
-	{"bottlenecks", M | S | D},
-	{"breached", ALL},
-	{"business_add", S | D},
-	{"business_time", S | D},
-	{"calendar_problem", S | D},
-	{"cancel_ticket", S | D},
-	{"changes_of", M | S | D},
-	{"changes_since", M | S | D},
-	{"check", S | D},
-	{"check_fired", S | D},
-	{"check_open", S | D},
-	{"check_piece", S | D},
-	{"check_us", S | D},
-	{"claim", A | S | D},
-	{"claim_stage", A | S | D},
-	{"clock", M | S | D},
-	{"comment", P | S | D},
-	{"create_calendar", D},
-	{"create_workflow", D},
-	{"delegate", S | D},
-	{"diagram", S | D},
-	{"draw_workflow", S | D},
-	{"disable_cron", D},
-	{"dispatch_channel", ALL},
-	{"enable_cron", D},
-	{"erase", D},
-	{"erase_applicant", D},
-	{"escalate", S | D},
-	{"exchange", A | S | D},
-	{"explain", S | D},
-	{"explain_clock", S | D},
-	{"get_archived_ticket", S | D},
-	{"get_ticket", S | D},
-	{"get_timeline", C | P | S | D},
-	{"get_workflow", S | D},
-	{"grant_access", D},
-	{"heat_map", M | S | D},
-	{"health", M | S | D},
-	{"heartbeat", A | S | D},
-	{"help", ALL},
-	{"hold", S | D},
-	{"known_ticket", S | D},
-	{"metrics", M | S | D},
-	{"metrics_text", M | S | D},
-	{"my_work", S | D},
-	{"next_stages", A | S | D},
-	{"open_ticket", P | S | D},
-	{"open_tickets", P | S | D},
-	{"proof", S | D},
-	{"reassign", S | D},
-	{"release", A | S | D},
-	{"reopen", S | D},
-	{"repair_guards", D},
-	{"resolve", S | D},
-	{"resume", S | D},
-	{"retire_workflow", D},
-	{"retry_stage", S | D},
-	{"revoke_access", D},
-	{"roll_up", D},
-	{"rotate_tracking_number", S | D},
-	{"seal", D},
-	{"send_back", S | D},
-	{"set_absence", S | D},
-	{"set_hold_reason", D},
-	{"set_owner", D},
-	{"set_retention", D},
-	{"skip_stage", S | D},
-	{"sla_report", M | S | D},
-	{"stage_done", A | S | D},
-	{"stage_failed", A | S | D},
-	{"stage_status", M | S | D},
-	{"stages_done", A | S | D},
-	{"start_stage", S | D},
-	{"text", ALL},
-	{"tick", D},
-	{"ticket_id", ALL},
-	{"ticket_id_cmp", ALL},
-	{"ticket_id_eq", ALL},
-	{"ticket_id_ge", ALL},
-	{"ticket_id_gt", ALL},
-	{"ticket_id_hash", ALL},
-	{"ticket_id_hash_extended", ALL},
-	{"ticket_id_le", ALL},
-	{"ticket_id_lt", ALL},
-	{"ticket_id_ne", ALL},
-	{"ticket_status", M | S | D},
-	{"track", C | P | S | D},
-	{"tracking_number", P | S | D},
-	{"us_federal_holidays", S | D},
-	{"validate_workflow", S | D},
-	{"verify_seals", S | D},
-	{"verify_timeline", S | D},
-	{"version", ALL},
-	{"wait_for_work", A | S | D},
-	{"worker_errors", M | S | D},
-	{"worker_status", M | S | D}
-};
+static const Granted functions[] = {OMS_FUNCTIONS(GRANTED)};
 
 /* The relations that a level may read */
-static const struct
-{
-	const char *name;
-	int			levels;
-}			relations[] =
-{
-	{"absence", S | D},
-	{"aging", M | S | D},
-	{"any_ticket", S | D},
-	{"archived_stage", S | D},
-	{"archived_ticket", S | D},
-	{"attachment", S | D},
-	{"calendar", S | D},
-	{"check_all", S | D},
-	{"check_any_row", S | D},
-	{"check_archive", S | D},
-	{"check_breach", S | D},
-	{"check_calendar", S | D},
-	{"check_calendars", S | D},
-	{"check_chain", S | D},
-	{"check_clock", S | D},
-	{"check_clock_row", S | D},
-	{"check_counters", S | D},
-	{"check_cycle", S | D},
-	{"check_dispatch", S | D},
-	{"check_edge", S | D},
-	{"check_event", S | D},
-	{"check_fold", S | D},
-	{"check_graph", S | D},
-	{"check_guard", S | D},
-	{"check_guards", S | D},
-	{"check_hands", S | D},
-	{"check_held", S | D},
-	{"check_holds", S | D},
-	{"check_move", S | D},
-	{"check_moves", S | D},
-	{"check_numbers", S | D},
-	{"check_orphans", S | D},
-	{"check_row", S | D},
-	{"check_segment", S | D},
-	{"check_segments", S | D},
-	{"check_step", S | D},
-	{"check_stop", S | D},
-	{"check_stops", S | D},
-	{"check_stuck", S | D},
-	{"check_ticket_cycle", S | D},
-	{"check_ticket_move", S | D},
-	{"check_ticket_step", S | D},
-	{"check_timers", S | D},
-	{"check_watch", S | D},
-	{"clock_segment", S | D},
-	{"clock_segment_archive", S | D},
-	{"finished_stage", S | D},
-	{"help_task", ALL},
-	{"hold", S | D},
-	{"hold_archive", S | D},
-	{"hold_reason", S | D},
-	{"lake_stage", M | S | D},
-	{"lake_ticket", M | S | D},
-	{"metrics", M | S | D},
-	{"open_stage", S | D},
-	{"owner", S | D},
-	{"owner_member", S | D},
-	{"queue", M | S | D},
-	{"retention", S | D},
-	{"rework", S | D},
-	{"seals", M | S | D},
-	{"stage", S | D},
-	{"stage_label", M | S | D},
-	{"stage_past", S | D},
-	{"stage_past_archive", S | D},
-	{"ticket", S | D},
-	{"timeline", S | D},
-	{"timeline_archive", S | D},
-	{"tracking_miss", S | D},
-	{"worker_errors", M | S | D},
-	{"worker_status", M | S | D},
-	{"workflow", S | D},
-	{"workflow_stage", S | D},
-	{"workload", S | D}
-};
+static const Granted relations[] = {OMS_RELATIONS(GRANTED)};
 
 static int
 level_bit(const char *level)

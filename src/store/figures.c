@@ -23,12 +23,8 @@
 #include "store/store.h"
 #include "store/tables.h"
 
-const char *const oms_figure_tables[OMS_FIGURE_TABLES] =
-{
-	"clock_segment", "clock_segment_archive", "hold", "hold_archive", "idempotency", "rollup", "seal_leaf",
-	"stage_past", "stage_past_archive", "stage_state", "stage_state_archive", "ticket_state",
-	"ticket_state_archive", "timeline", "timeline_archive"
-};
+#define NAME(name)	#name,
+const char *const oms_counted_tables[OMS_COUNTED_TABLES_COUNT] = {OMS_COUNTED_TABLES(NAME)};
 
 static OmsStatement select_open = {
 	.sql = "SELECT owner, queued, in_progress, on_hold, failed, overdue, oldest FROM oms.queue"
@@ -186,8 +182,8 @@ oms_store_count_open(OmsOpenWork *work)
 	SPI_connect();
 	count_owners(work);
 	work->database_bytes = size_of(InvalidOid);
-	for (int i = 0; i < OMS_FIGURE_TABLES; i++)
-		work->table_bytes[i] = size_of(oms_relation_oid(oms_figure_tables[i]));
+	for (int i = 0; i < OMS_COUNTED_TABLES_COUNT; i++)
+		work->table_bytes[i] = size_of(oms_relation_oid(oms_counted_tables[i]));
 	SPI_finish();
 	AtEOXact_GUC(true, nest);
 }

@@ -8,11 +8,10 @@
 #include "datatype/timestamp.h"
 
 #include "oms.h"
+#include "store/register.h"
 
 /* Owners with rows of their own in oms.metrics */
 #define OMS_FIGURE_OWNERS	1000
-/* Tables whose sizes are told; their names stand in figures.c */
-#define OMS_FIGURE_TABLES	15
 
 /* The open work of one owner */
 typedef struct OmsOpenOwner
@@ -32,12 +31,13 @@ typedef struct OmsOpenWork
 	TimestampTz counted_at;		/* steady clock; 0: never */
 	int64		took;			/* microseconds */
 	int64		database_bytes;
-	int64		table_bytes[OMS_FIGURE_TABLES];
+	int64		table_bytes[OMS_COUNTED_TABLES_COUNT];
 	int			nowners;
 	OmsOpenOwner owners[OMS_FIGURE_OWNERS + 1];
 } OmsOpenWork;
 
-extern const char *const oms_figure_tables[OMS_FIGURE_TABLES];
+/* Tables whose sizes are told */
+extern const char *const oms_counted_tables[OMS_COUNTED_TABLES_COUNT];
 
 extern void oms_store_count_open(OmsOpenWork *work);
 extern bool oms_store_try_tables(void);

@@ -47,6 +47,7 @@
 
 #include "errors.h"
 #include "store/guards.h"
+#include "store/register.h"
 #include "store/row.h"
 #include "store/spi.h"
 
@@ -98,12 +99,8 @@ oms_store_repair_guards(Oid table)
 /* ---- what is ours ---- */
 
 /* The indexes that are looked up by name, and are no constraints; an administrator may add others */
-static const char *const indexes[] = {"calendar_current", "calendar_left", "idempotency_ticket", "seal_leaf_ticket",
-"stage_past_archive_finished", "stage_past_finished", "stage_state_archive_finished", "stage_state_finished",
-"stage_state_queue", "stage_state_timer", "stage_state_worker", "ticket_state_applicant",
-"ticket_state_archive_applicant", "ticket_state_closed", "ticket_state_open", "timeline_archive_told",
-"timeline_archive_xid", "timeline_told", "timeline_xid",
-"workflow_current", NULL};
+#define NAME(name)	#name,
+static const char *const indexes[] = {OMS_INDEXES(NAME) NULL};
 
 static bool
 is_ours(Oid class, Oid object)

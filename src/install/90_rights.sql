@@ -1,0 +1,25 @@
+--------------------------------------------------------------------------------------------------
+-- what the register says of tables: dumped, guarded
+--------------------------------------------------------------------------------------------------
+
+-- @dumped
+
+-- @triggers
+
+--------------------------------------------------------------------------------------------------
+-- rights: nothing for PUBLIC
+--------------------------------------------------------------------------------------------------
+
+REVOKE ALL ON SCHEMA oms FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA oms FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA oms FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA oms FROM PUBLIC;
+REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
+-- row types too, or somebody could build on them and block an update
+-- @row_types
+
+-- pg_dump warns of each of these types, whose rights it cannot dump: the rights stand, and are made anew here.
+DELETE FROM pg_catalog.pg_init_privs AS p
+	USING pg_catalog.pg_type AS t, pg_catalog.pg_class AS c
+	WHERE p.classoid = 'pg_catalog.pg_type'::pg_catalog.regclass AND p.objoid = t.oid
+		AND c.oid = t.typrelid AND c.relkind <> 'c' AND t.typnamespace = 'oms'::pg_catalog.regnamespace;

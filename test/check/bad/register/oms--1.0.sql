@@ -1,0 +1,3 @@
+CREATE TABLE oms.forgotten (
+	a int
+);
