@@ -30,3 +30,12 @@ SELECT oms.business_time(calendar => 'Names', starts => '2026-03-02 10:00+00', e
 SELECT count(*) FROM oms.sla_report(starts => '2031-01-01', ends => '2031-01-02', workflow => 'names: none');
 SELECT count(*) FROM oms.heat_map(starts => '2031-01-01', ends => '2031-01-02', by => 'weekday');
 SELECT count(*) FROM oms.bottlenecks(starts => '2031-01-01', ends => '2031-01-02', workflow => 'names: none');
+
+-- No function resolves a name by the search_path of its caller: it is C, or bound when it was made, or has a path of
+-- its own.  The one that is left names nothing.
+SELECT p.oid::regprocedure AS function, p.prosrc
+FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+WHERE p.pronamespace = 'oms'::regnamespace AND l.lanname NOT IN ('c', 'internal') AND p.prosqlbody IS NULL
+  AND NOT coalesce(p.proconfig @> '{"search_path=pg_catalog, pg_temp"}', false)
+  AND p.prosrc !~ '^SELECT ''[-0-9]+''$'
+ORDER BY p.oid::regprocedure::text;

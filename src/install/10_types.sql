@@ -79,32 +79,32 @@ COMMENT ON FUNCTION oms.ticket_id_hash_extended(oms.ticket_id, bigint) IS 'for h
 -- search_path is.  Only superusers can create objects there, and none of these can exist before the type.
 CREATE OPERATOR pg_catalog.= (
 	LEFTARG = oms.ticket_id, RIGHTARG = oms.ticket_id, FUNCTION = oms.ticket_id_eq,
-	COMMUTATOR = OPERATOR(pg_catalog.=), NEGATOR = OPERATOR(pg_catalog.<>),
+	COMMUTATOR = =, NEGATOR = <>,
 	RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
 );
 CREATE OPERATOR pg_catalog.<> (
 	LEFTARG = oms.ticket_id, RIGHTARG = oms.ticket_id, FUNCTION = oms.ticket_id_ne,
-	COMMUTATOR = OPERATOR(pg_catalog.<>), NEGATOR = OPERATOR(pg_catalog.=),
+	COMMUTATOR = <>, NEGATOR = =,
 	RESTRICT = neqsel, JOIN = neqjoinsel
 );
 CREATE OPERATOR pg_catalog.< (
 	LEFTARG = oms.ticket_id, RIGHTARG = oms.ticket_id, FUNCTION = oms.ticket_id_lt,
-	COMMUTATOR = OPERATOR(pg_catalog.>), NEGATOR = OPERATOR(pg_catalog.>=),
+	COMMUTATOR = >, NEGATOR = >=,
 	RESTRICT = scalarltsel, JOIN = scalarltjoinsel
 );
 CREATE OPERATOR pg_catalog.<= (
 	LEFTARG = oms.ticket_id, RIGHTARG = oms.ticket_id, FUNCTION = oms.ticket_id_le,
-	COMMUTATOR = OPERATOR(pg_catalog.>=), NEGATOR = OPERATOR(pg_catalog.>),
+	COMMUTATOR = >=, NEGATOR = >,
 	RESTRICT = scalarlesel, JOIN = scalarlejoinsel
 );
 CREATE OPERATOR pg_catalog.> (
 	LEFTARG = oms.ticket_id, RIGHTARG = oms.ticket_id, FUNCTION = oms.ticket_id_gt,
-	COMMUTATOR = OPERATOR(pg_catalog.<), NEGATOR = OPERATOR(pg_catalog.<=),
+	COMMUTATOR = <, NEGATOR = <=,
 	RESTRICT = scalargtsel, JOIN = scalargtjoinsel
 );
 CREATE OPERATOR pg_catalog.>= (
 	LEFTARG = oms.ticket_id, RIGHTARG = oms.ticket_id, FUNCTION = oms.ticket_id_ge,
-	COMMUTATOR = OPERATOR(pg_catalog.<=), NEGATOR = OPERATOR(pg_catalog.<),
+	COMMUTATOR = <=, NEGATOR = <,
 	RESTRICT = scalargesel, JOIN = scalargejoinsel
 );
 CREATE OPERATOR CLASS oms.ticket_id_ops DEFAULT FOR TYPE oms.ticket_id USING btree AS

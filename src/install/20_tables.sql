@@ -9,7 +9,7 @@
 -- One row per version of a workflow; a version never changes.
 CREATE SEQUENCE oms.workflow_number AS int;
 CREATE TABLE oms.workflow (
-	workflow_id	int PRIMARY KEY DEFAULT pg_catalog.nextval('oms.workflow_number'),
+	workflow_id	int PRIMARY KEY DEFAULT nextval('oms.workflow_number'),
 	name		text COLLATE "C" NOT NULL,
 	version		int NOT NULL,
 	prefix		text NOT NULL,
@@ -379,7 +379,7 @@ CREATE TABLE oms.worker_state (
 	told		bigint[],
 	telling		bigint[]
 );
-INSERT INTO oms.worker_state (horizon) VALUES (pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8);
+INSERT INTO oms.worker_state (horizon) VALUES (pg_current_xact_id()::text::int8);
 COMMENT ON TABLE oms.worker_state IS 'how far the worker has sent events; not dumped';
 COMMENT ON COLUMN oms.worker_state.told IS 'by the last announcement: what transactions wrote below the first number, but for the others';
 COMMENT ON COLUMN oms.worker_state.telling IS 'the same for one that is under way';

@@ -22,8 +22,8 @@ CREATE VIEW oms.ticket WITH (security_barrier) AS
 		t.opened_by, c.due_at, c.breached_at, t.last_at, t.seq AS last_seq, t.head
 	FROM oms.ticket_state AS t
 	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
-	LEFT JOIN oms.stage_state AS c ON c.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND c.stage_no = 0
-	LEFT JOIN oms.timeline AS e ON e.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND e.seq = t.data_seq;
+	LEFT JOIN oms.stage_state AS c ON c.ticket_id = t.ticket_id AND c.stage_no = 0
+	LEFT JOIN oms.timeline AS e ON e.ticket_id = t.ticket_id AND e.seq = t.data_seq;
 COMMENT ON VIEW oms.ticket IS 'one row per ticket; an UPDATE of status (to cancelled) or priority is recorded, DELETE is refused';
 
 -- One row per stage of every ticket, the waiting ones too.
@@ -40,15 +40,15 @@ CREATE VIEW oms.stage WITH (security_barrier) AS
 	FROM oms.ticket_state AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state AS s
-		ON s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND s.stage_no = w.stage_no
+		ON s.ticket_id = t.ticket_id AND s.stage_no = w.stage_no
 	LEFT JOIN oms.timeline AS e
-		ON e.ticket_id OPERATOR(pg_catalog.=) s.ticket_id AND e.seq = s.output_seq;
+		ON e.ticket_id = s.ticket_id AND e.seq = s.output_seq;
 COMMENT ON VIEW oms.stage IS 'one row per stage of every ticket, waiting ones too; an UPDATE of status, owner or worker is recorded if the move is legal, DELETE is refused';
 
 CREATE VIEW oms.rework WITH (security_barrier) AS
 	SELECT t.ticket_id, w.stage, b.stage AS back_to
 	FROM oms.ticket_state AS t
-	CROSS JOIN LATERAL pg_catalog.generate_series(1, pg_catalog.cardinality(t.reworks), 2) AS i (n)
+	CROSS JOIN LATERAL generate_series(1, cardinality(t.reworks), 2) AS i (n)
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage_no = t.reworks[i.n]
 	JOIN oms.workflow_stage AS b ON b.workflow_id = t.workflow_id AND b.stage_no = t.reworks[i.n + 1];
 COMMENT ON VIEW oms.rework IS 'one row per stage that was taken back and waits until another, back_to, is done again';
@@ -60,8 +60,8 @@ CREATE VIEW oms.archived_ticket WITH (security_barrier) AS
 		t.opened_by, c.due_at, c.breached_at, t.last_at, t.seq AS last_seq, t.head, t.archived_at
 	FROM oms.ticket_state_archive AS t
 	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
-	LEFT JOIN oms.stage_state_archive AS c ON c.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND c.stage_no = 0
-	LEFT JOIN oms.timeline_archive AS e ON e.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND e.seq = t.data_seq;
+	LEFT JOIN oms.stage_state_archive AS c ON c.ticket_id = t.ticket_id AND c.stage_no = 0
+	LEFT JOIN oms.timeline_archive AS e ON e.ticket_id = t.ticket_id AND e.seq = t.data_seq;
 COMMENT ON VIEW oms.archived_ticket IS 'one row per archived ticket, with the columns of oms.ticket; read only';
 
 CREATE VIEW oms.archived_stage WITH (security_barrier) AS
@@ -77,9 +77,9 @@ CREATE VIEW oms.archived_stage WITH (security_barrier) AS
 	FROM oms.ticket_state_archive AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state_archive AS s
-		ON s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id AND s.stage_no = w.stage_no
+		ON s.ticket_id = t.ticket_id AND s.stage_no = w.stage_no
 	LEFT JOIN oms.timeline_archive AS e
-		ON e.ticket_id OPERATOR(pg_catalog.=) s.ticket_id AND e.seq = s.output_seq;
+		ON e.ticket_id = s.ticket_id AND e.seq = s.output_seq;
 COMMENT ON VIEW oms.archived_stage IS 'one row per stage of every archived ticket, with the columns of oms.stage; read only';
 
 -- The functions that look at a ticket are VOLATILE, so that they see what the same statement has done:
@@ -119,7 +119,7 @@ COMMENT ON FUNCTION oms.rotate_tracking_number(oms.ticket_id) IS 'makes a new tr
 CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL RESTRICTED
 	BEGIN ATOMIC
-		SELECT pg_catalog.jsonb_build_object(
+		SELECT jsonb_build_object(
 			'id', t.ticket_id::text,
 			'workflow', t.workflow,
 			'version', t.version,
@@ -132,8 +132,8 @@ CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
 			'closed_at', t.closed_at,
 			'archived_at', t.archived_at,
 			'due_at', t.due_at,
-			'stage', '[]'::pg_catalog.jsonb,
-			'stages', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+			'stage', '[]'::jsonb,
+			'stages', (SELECT jsonb_agg(jsonb_build_object(
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
 					'cycle', s.cycle, 'level', s.level,
@@ -141,14 +141,14 @@ CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)
-				FROM oms.archived_stage AS s WHERE s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id),
-			'history', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+				FROM oms.archived_stage AS s WHERE s.ticket_id = t.ticket_id),
+			'history', (SELECT jsonb_agg(jsonb_build_object(
 					'seq', e.seq, 'ts', e.at, 'stage', e.stage, 'status', e.status,
 					'owner', e.owner, 'actor', e.actor, 'worker', e.worker, 'note', e.note,
 					'public', e.public) ORDER BY e.seq)
-				FROM oms.timeline_archive AS e WHERE e.ticket_id OPERATOR(pg_catalog.=) t.ticket_id))
+				FROM oms.timeline_archive AS e WHERE e.ticket_id = t.ticket_id))
 		FROM oms.archived_ticket AS t
-		WHERE t.ticket_id OPERATOR(pg_catalog.=) get_archived_ticket.ticket;
+		WHERE t.ticket_id = get_archived_ticket.ticket;
 	END;
 COMMENT ON FUNCTION oms.get_archived_ticket(oms.ticket_id) IS 'for oms.get_ticket(): an archived ticket; NULL if it is not archived';
 
@@ -156,7 +156,7 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
 	BEGIN ATOMIC
 		SELECT oms.known_ticket(get_ticket.ticket);
-		SELECT COALESCE((SELECT pg_catalog.jsonb_build_object(
+		SELECT COALESCE((SELECT jsonb_build_object(
 			'id', t.ticket_id::text,
 			'workflow', t.workflow,
 			'version', t.version,
@@ -169,10 +169,10 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 			'closed_at', t.closed_at,
 			'archived_at', NULL,
 			'due_at', t.due_at,
-			'stage', (SELECT COALESCE(pg_catalog.jsonb_agg(s.stage ORDER BY s.stage_no), '[]')
-				FROM oms.stage AS s WHERE s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id
+			'stage', (SELECT COALESCE(jsonb_agg(s.stage ORDER BY s.stage_no), '[]')
+				FROM oms.stage AS s WHERE s.ticket_id = t.ticket_id
 				AND s.status IN ('queued', 'in_progress', 'on_hold', 'failed')),
-			'stages', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+			'stages', (SELECT jsonb_agg(jsonb_build_object(
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
 					'cycle', s.cycle, 'level', s.level,
@@ -180,14 +180,14 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)
-				FROM oms.stage AS s WHERE s.ticket_id OPERATOR(pg_catalog.=) t.ticket_id),
-			'history', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+				FROM oms.stage AS s WHERE s.ticket_id = t.ticket_id),
+			'history', (SELECT jsonb_agg(jsonb_build_object(
 					'seq', e.seq, 'ts', e.at, 'stage', e.stage, 'status', e.status,
 					'owner', e.owner, 'actor', e.actor, 'worker', e.worker, 'note', e.note,
 					'public', e.public) ORDER BY e.seq)
-				FROM oms.timeline AS e WHERE e.ticket_id OPERATOR(pg_catalog.=) t.ticket_id))
+				FROM oms.timeline AS e WHERE e.ticket_id = t.ticket_id))
 		FROM oms.ticket AS t
-		WHERE t.ticket_id OPERATOR(pg_catalog.=) get_ticket.ticket),
+		WHERE t.ticket_id = get_ticket.ticket),
 			oms.get_archived_ticket(get_ticket.ticket));
 	END;
 COMMENT ON FUNCTION oms.get_ticket(oms.ticket_id) IS 'a ticket, archived or not, with its stages and history as JSON; stored facts only. OM002 if there is no such ticket';

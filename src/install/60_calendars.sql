@@ -6,7 +6,7 @@
 -- src/store/calendar.c.
 CREATE SEQUENCE oms.calendar_number AS int;
 CREATE TABLE oms.calendar (
-	calendar_id	int PRIMARY KEY DEFAULT pg_catalog.nextval('oms.calendar_number'),
+	calendar_id	int PRIMARY KEY DEFAULT nextval('oms.calendar_number'),
 	name		text COLLATE "C" NOT NULL,
 	version		int NOT NULL,
 	definition	jsonb NOT NULL,

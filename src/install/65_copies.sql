@@ -52,7 +52,7 @@ CREATE VIEW oms.lake_ticket WITH (security_barrier) AS
 		SELECT d.ticket_id, d.due_at, d.breached_at FROM oms.stage_state AS d WHERE d.stage_no = 0
 		UNION ALL
 		SELECT e.ticket_id, e.due_at, e.breached_at FROM oms.stage_state_archive AS e WHERE e.stage_no = 0
-	) AS c ON c.ticket_id OPERATOR(pg_catalog.=) t.ticket_id;
+	) AS c ON c.ticket_id = t.ticket_id;
 COMMENT ON VIEW oms.lake_ticket IS 'one row per ticket, archived ones too, without anything about persons: for exports';
 
 -- The cycles that are over, too.  What was never queued has no row.
@@ -72,7 +72,7 @@ CREATE VIEW oms.lake_stage WITH (security_barrier) AS
 		SELECT x.ticket_id, x.workflow_id FROM oms.ticket_state AS x
 		UNION ALL
 		SELECT y.ticket_id, y.workflow_id FROM oms.ticket_state_archive AS y
-	) AS t ON t.ticket_id OPERATOR(pg_catalog.=) s.ticket_id
+	) AS t ON t.ticket_id = s.ticket_id
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage_no = s.stage_no;
 COMMENT ON VIEW oms.lake_stage IS 'one row per cycle of a stage that was queued, without anything about persons: for exports';
 

@@ -4,8 +4,8 @@
 
 -- What people do, in this order, and with which functions.
 CREATE VIEW oms.help_task (position, task, function) AS
-	SELECT l.position::pg_catalog.int4, pg_catalog.split_part(l.line, ': ', 1), pg_catalog.split_part(l.line, ': ', 2)
-	FROM pg_catalog.unnest(ARRAY[
+	SELECT l.position::int4, split_part(l.line, ': ', 1), split_part(l.line, ': ', 2)
+	FROM unnest(ARRAY[
 		'workflows: create_workflow',
 		'workflows: validate_workflow',
 		'workflows: get_workflow',

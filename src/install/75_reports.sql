@@ -148,7 +148,7 @@ CREATE VIEW oms.report_done AS
 	SELECT s.ticket_id, s.stage_no, s.cycle, t.workflow_id, s.owner, s.finished_at, s.due_at,
 		s.limit_us IS NOT NULL AND s.breached_at IS NULL AS met,
 		s.limit_us IS NOT NULL AND s.breached_at IS NOT NULL AS breached,
-		CASE WHEN s.limit_us IS NOT NULL THEN s.consumed_us::pg_catalog.float8 / GREATEST(s.limit_us, 1) END AS ratio,
+		CASE WHEN s.limit_us IS NOT NULL THEN s.consumed_us::float8 / GREATEST(s.limit_us, 1) END AS ratio,
 		w.wait_us, d.dwell_us - d.hold_us - w.wait_us AS work_us, d.hold_us
 	FROM (
 		SELECT c.ticket_id, c.stage_no, c.cycle, c.owner, c.queued_at, c.started_at, c.finished_at, c.due_at,
@@ -170,17 +170,17 @@ CREATE VIEW oms.report_done AS
 	JOIN oms.report_ticket AS t ON t.ticket_id = s.ticket_id
 	CROSS JOIN LATERAL (
 		SELECT e.dwell_us, LEAST(s.held_us, e.dwell_us) AS hold_us
-		FROM (SELECT (pg_catalog.date_part('epoch', s.finished_at - s.queued_at) * 1000000)::pg_catalog.int8 AS dwell_us) AS e
+		FROM (SELECT (date_part('epoch', s.finished_at - s.queued_at) * 1000000)::int8 AS dwell_us) AS e
 	) AS d
 	-- A hold before somebody took it is no part of the waiting.
 	CROSS JOIN LATERAL (
 		SELECT CASE WHEN s.started_at IS NULL THEN d.dwell_us - d.hold_us
-			ELSE LEAST(GREATEST((pg_catalog.date_part('epoch', s.started_at - s.queued_at) * 1000000)::pg_catalog.int8
+			ELSE LEAST(GREATEST((date_part('epoch', s.started_at - s.queued_at) * 1000000)::int8
 				- CASE WHEN s.held_us = 0 THEN 0 ELSE COALESCE((
-					SELECT (pg_catalog.sum(pg_catalog.date_part('epoch', pg_catalog.upper(r.held) - pg_catalog.lower(r.held))) * 1000000)::pg_catalog.int8
-					FROM pg_catalog.unnest((
-						SELECT pg_catalog.range_agg(pg_catalog.tstzrange(h.held_at, LEAST(h.lifted_at, s.started_at)))
-							* pg_catalog.tstzmultirange(pg_catalog.tstzrange(s.queued_at, s.started_at))
+					SELECT (sum(date_part('epoch', upper(r.held) - lower(r.held))) * 1000000)::int8
+					FROM unnest((
+						SELECT range_agg(tstzrange(h.held_at, LEAST(h.lifted_at, s.started_at)))
+							* tstzmultirange(tstzrange(s.queued_at, s.started_at))
 						FROM (SELECT k.* FROM oms.hold AS k UNION ALL SELECT l.* FROM oms.hold_archive AS l) AS h
 						WHERE h.ticket_id = s.ticket_id AND h.stage_no IN (0, s.stage_no) AND h.held_at < s.started_at
 							AND h.lifted_at >= h.held_at)) AS r (held)), 0) END, 0), d.dwell_us - d.hold_us) END AS wait_us
@@ -441,8 +441,8 @@ COMMENT ON COLUMN oms.open_stage.now IS 'the time by which it is judged, oms.clo
 
 CREATE VIEW oms.finished_stage AS
 	SELECT f.ticket_id, f.stage_no, w.name AS workflow, d.stage, d.label, f.cycle, f.owner, f.finished_at, f.due_at, f.met, f.breached,
-		f.ratio, f.wait_us * '1 microsecond'::pg_catalog.interval AS wait, f.work_us * '1 microsecond'::pg_catalog.interval AS work,
-		f.hold_us * '1 microsecond'::pg_catalog.interval AS hold
+		f.ratio, f.wait_us * '1 microsecond'::interval AS wait, f.work_us * '1 microsecond'::interval AS work,
+		f.hold_us * '1 microsecond'::interval AS hold
 	FROM oms.report_done AS f
 	LEFT JOIN oms.workflow AS w ON w.workflow_id = f.workflow_id
 	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = f.workflow_id AND d.stage_no = f.stage_no;
@@ -465,14 +465,14 @@ COMMENT ON COLUMN oms.finished_stage.hold IS 'time on hold, in either';
 
 CREATE VIEW oms.queue AS
 	SELECT o.owner,
-		pg_catalog.count(*) FILTER (WHERE o.status = 'q') AS queued,
-		pg_catalog.count(*) FILTER (WHERE o.status = 'p') AS in_progress,
-		pg_catalog.count(*) FILTER (WHERE o.status = 'h') AS on_hold,
-		pg_catalog.count(*) FILTER (WHERE o.status = 'f') AS failed,
-		pg_catalog.min(o.queued_at) FILTER (WHERE o.status = 'q') AS oldest,
-		pg_catalog.count(*) FILTER (WHERE o.running_since IS NOT NULL AND NOT o.overdue
-			AND o.due_at <= o.now + '1 hour'::pg_catalog.interval) AS due_within_hour,
-		pg_catalog.count(*) FILTER (WHERE o.overdue) AS overdue
+		count(*) FILTER (WHERE o.status = 'q') AS queued,
+		count(*) FILTER (WHERE o.status = 'p') AS in_progress,
+		count(*) FILTER (WHERE o.status = 'h') AS on_hold,
+		count(*) FILTER (WHERE o.status = 'f') AS failed,
+		min(o.queued_at) FILTER (WHERE o.status = 'q') AS oldest,
+		count(*) FILTER (WHERE o.running_since IS NOT NULL AND NOT o.overdue
+			AND o.due_at <= o.now + '1 hour'::interval) AS due_within_hour,
+		count(*) FILTER (WHERE o.overdue) AS overdue
 	FROM oms.report_open AS o
 	GROUP BY o.owner;
 COMMENT ON VIEW oms.queue IS 'one row per owner that has open stages';
@@ -490,10 +490,10 @@ CREATE VIEW oms.workload AS
 	SELECT l.owner, l.worker, l.queued, l.in_progress, l.on_hold, l.overdue, a.to_at IS NOT NULL AS away, a.to_at AS away_until, a.delegate
 	FROM (
 		SELECT x.owner, x.worker,
-			pg_catalog.count(*) FILTER (WHERE x.status = 'q') AS queued,
-			pg_catalog.count(*) FILTER (WHERE x.status = 'p') AS in_progress,
-			pg_catalog.count(*) FILTER (WHERE x.status = 'h') AS on_hold,
-			pg_catalog.count(*) FILTER (WHERE x.overdue) AS overdue
+			count(*) FILTER (WHERE x.status = 'q') AS queued,
+			count(*) FILTER (WHERE x.status = 'p') AS in_progress,
+			count(*) FILTER (WHERE x.status = 'h') AS on_hold,
+			count(*) FILTER (WHERE x.overdue) AS overdue
 		FROM (
 			SELECT o.owner, CASE WHEN o.status IN ('p', 'h') THEN o.worker END AS worker, o.status, o.overdue
 			FROM oms.report_open AS o WHERE o.status <> 'f'
@@ -518,20 +518,20 @@ COMMENT ON COLUMN oms.workload.delegate IS 'who stands in; NULL: nobody, or not 
 -- How long open stages have been open, by days of 24 hours.
 CREATE VIEW oms.aging AS
 	SELECT w.name AS workflow, d.stage, g.from_days, g.to_days,
-		pg_catalog.sum(g.open)::pg_catalog.int8 AS open,
-		pg_catalog.sum(g.on_hold)::pg_catalog.int8 AS on_hold,
-		pg_catalog.sum(g.overdue)::pg_catalog.int8 AS overdue,
-		pg_catalog.min(g.oldest) AS oldest
+		sum(g.open)::int8 AS open,
+		sum(g.on_hold)::int8 AS on_hold,
+		sum(g.overdue)::int8 AS overdue,
+		min(g.oldest) AS oldest
 	FROM (
 		SELECT o.workflow_id, o.stage_no, b.from_days, b.to_days,
-			pg_catalog.count(*) AS open,
-			pg_catalog.count(*) FILTER (WHERE o.status = 'h') AS on_hold,
-			pg_catalog.count(*) FILTER (WHERE o.overdue) AS overdue,
-			pg_catalog.min(o.queued_at) AS oldest
+			count(*) AS open,
+			count(*) FILTER (WHERE o.status = 'h') AS on_hold,
+			count(*) FILTER (WHERE o.overdue) AS overdue,
+			min(o.queued_at) AS oldest
 		FROM oms.report_open AS o
 		JOIN (VALUES (0, 1), (1, 3), (3, 7), (7, 14), (14, 30), (30, NULL)) AS b (from_days, to_days)
-			ON (o.queued_at <= o.now - pg_catalog.make_interval(hours => b.from_days * 24) OR b.from_days = 0)
-			AND (o.queued_at > o.now - pg_catalog.make_interval(hours => b.to_days * 24) OR b.to_days IS NULL)
+			ON (o.queued_at <= o.now - make_interval(hours => b.from_days * 24) OR b.from_days = 0)
+			AND (o.queued_at > o.now - make_interval(hours => b.to_days * 24) OR b.to_days IS NULL)
 		GROUP BY o.workflow_id, o.stage_no, b.from_days, b.to_days
 	) AS g
 	JOIN oms.workflow AS w ON w.workflow_id = g.workflow_id

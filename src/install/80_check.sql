@@ -10,31 +10,31 @@
 -- The definitions, read as the contract says.  OFFSET 0 keeps them one thing for the planner, which would
 -- otherwise join by stage alone and sort the workflows out afterwards.
 CREATE VIEW oms.check_graph AS
-	SELECT w.workflow_id, s.no::pg_catalog.int2 AS stage_no, s.def ->> 'id' AS stage, s.def ->> 'owner' AS owner,
+	SELECT w.workflow_id, s.no::int2 AS stage_no, s.def ->> 'id' AS stage, s.def ->> 'owner' AS owner,
 		COALESCE(s.def ->> 'label', s.def ->> 'id') AS label, s.def ->> 'publicOwner' AS public_owner,
-		(s.def ->> 'slaMins')::pg_catalog.numeric::pg_catalog.int8 * 60000000 AS limit_us,
-		(s.def ->> 'slaDays')::pg_catalog.numeric::pg_catalog.int4 AS limit_days,
+		(s.def ->> 'slaMins')::numeric::int8 * 60000000 AS limit_us,
+		(s.def ->> 'slaDays')::numeric::int4 AS limit_days,
 		COALESCE(s.def ->> 'calendar', w.definition ->> 'calendar') AS calendar,
 		s.def -> 'warnAt' AS warn_at, s.def -> 'escalation' AS escalation, s.def ->> 'notSameAs' AS not_same_as,
-		COALESCE((s.def #>> '{retry,maxAttempts}')::pg_catalog.numeric::pg_catalog.int4, 3) AS max_attempts,
-		COALESCE((s.def ->> 'manual')::pg_catalog.bool, false) AS manual,
+		COALESCE((s.def #>> '{retry,maxAttempts}')::numeric::int4, 3) AS max_attempts,
+		COALESCE((s.def ->> 'manual')::bool, false) AS manual,
 		CASE COALESCE(s.def ->> 'join', 'all')
 			WHEN 'all' THEN d.count
 			WHEN 'any' THEN LEAST(d.count, 1)
-			ELSE (s.def ->> 'join')::pg_catalog.numeric::pg_catalog.int4 END AS need,
-		(s.def ->> 'minAmount')::pg_catalog.numeric AS min_amount,
+			ELSE (s.def ->> 'join')::numeric::int4 END AS need,
+		(s.def ->> 'minAmount')::numeric AS min_amount,
 		s.def ->> 'when' AS condition,
 		s.def -> 'dependsOn' AS depends_on
 	FROM oms.workflow AS w
-	CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(w.definition -> 'stages') WITH ORDINALITY AS s (def, no)
-	CROSS JOIN LATERAL (SELECT pg_catalog.jsonb_array_length(COALESCE(s.def -> 'dependsOn', '[]')) AS count) AS d
+	CROSS JOIN LATERAL jsonb_array_elements(w.definition -> 'stages') WITH ORDINALITY AS s (def, no)
+	CROSS JOIN LATERAL (SELECT jsonb_array_length(COALESCE(s.def -> 'dependsOn', '[]')) AS count) AS d
 	OFFSET 0;
 COMMENT ON VIEW oms.check_graph IS 'for oms.check(): the stages of every version, read from its definition';
 
 CREATE VIEW oms.check_edge AS
 	SELECT g.workflow_id, g.stage_no, g.stage, g.need, g.manual, d.stage AS dependency
 	FROM oms.check_graph AS g
-	CROSS JOIN LATERAL pg_catalog.jsonb_array_elements_text(g.depends_on) AS d (stage)
+	CROSS JOIN LATERAL jsonb_array_elements_text(g.depends_on) AS d (stage)
 	OFFSET 0;
 COMMENT ON VIEW oms.check_edge IS 'for oms.check(): which stage depends on which';
 
@@ -42,7 +42,7 @@ COMMENT ON VIEW oms.check_edge IS 'for oms.check(): which stage depends on which
 -- that is lifted while there are others leave it on hold; resumed leads to where it was before; a lease that
 -- ran out for good is followed by failed.
 CREATE VIEW oms.check_move (event, from_status, to_status) AS VALUES
-	('queued', '{waiting}'::pg_catalog.text[], 'queued'),
+	('queued', '{waiting}'::text[], 'queued'),
 	('in_progress', '{queued}', 'in_progress'),
 	('assigned', '{queued,in_progress}', 'in_progress'),
 	('delegated', '{in_progress}', 'in_progress'),
@@ -65,7 +65,7 @@ COMMENT ON VIEW oms.check_move IS 'for oms.check(): the legal moves of a stage, 
 -- The same for a ticket.  One that failed is open again as soon as one of its stages is; one on hold stays so
 -- when stages of it go back.
 CREATE VIEW oms.check_ticket_move (event, from_status, to_status) AS VALUES
-	('opened', '{}'::pg_catalog.text[], 'open'),
+	('opened', '{}'::text[], 'open'),
 	('ticket_done', '{open,on_hold,failed}', 'done'),
 	('ticket_failed', '{open,failed}', 'failed'),
 	('ticket_cancelled', '{open,on_hold,failed}', 'cancelled'),
@@ -81,17 +81,17 @@ COMMENT ON VIEW oms.check_ticket_move IS 'for oms.check(): the legal moves of a 
 -- when a lease ran out.
 CREATE VIEW oms.check_step AS
 	SELECT c.*,
-		pg_catalog.max(c.at) FILTER (WHERE c.event = 'in_progress' OR (c.event = 'assigned' AND c.before = 'queued'))
+		max(c.at) FILTER (WHERE c.event = 'in_progress' OR (c.event = 'assigned' AND c.before = 'queued'))
 			OVER w AS taken_at,
-		pg_catalog.max(c.at) FILTER (WHERE c.event = 'on_hold' AND c.before <> 'on_hold') OVER w AS held_at
+		max(c.at) FILTER (WHERE c.event = 'on_hold' AND c.before <> 'on_hold') OVER w AS held_at
 	FROM (
 		SELECT b.*,
-			COALESCE(pg_catalog.lag(b.after) OVER w, 'waiting') AS before,
-			pg_catalog.lag(b.event) OVER w AS event_before,
-			pg_catalog.lag(b.attempt) OVER w AS attempt_before,
-			pg_catalog.lag(b.worker) OVER w AS worker_before,
-			COALESCE(pg_catalog.lag(b.busy) OVER w, false) AS busy_before,
-			pg_catalog.lead(b.seq) OVER w IS NULL AS is_last
+			COALESCE(lag(b.after) OVER w, 'waiting') AS before,
+			lag(b.event) OVER w AS event_before,
+			lag(b.attempt) OVER w AS attempt_before,
+			lag(b.worker) OVER w AS worker_before,
+			COALESCE(lag(b.busy) OVER w, false) AS busy_before,
+			lead(b.seq) OVER w IS NULL AS is_last
 		FROM (
 			SELECT a.ticket_id, a.stage, a.cycle, a.seq, a.at, a.event, a.attempt, a.owner, a.worker, a.from_status,
 				CASE WHEN a.hold_seq > COALESCE(a.free_seq, 0) THEN 'on_hold'
@@ -102,14 +102,14 @@ CREATE VIEW oms.check_step AS
 			FROM (
 				SELECT e.ticket_id, e.stage COLLATE "C" AS stage, e.cycle, e.seq, e.at, e.status AS event, e.attempt,
 					e.owner, e.worker, m.from_status, m.to_status,
-					pg_catalog.max(e.seq) FILTER (WHERE e.status = 'on_hold') OVER w AS hold_seq,
-					pg_catalog.max(e.seq) FILTER (WHERE e.status NOT IN ('on_hold', 'hold_lifted', 'reassigned')) OVER w
+					max(e.seq) FILTER (WHERE e.status = 'on_hold') OVER w AS hold_seq,
+					max(e.seq) FILTER (WHERE e.status NOT IN ('on_hold', 'hold_lifted', 'reassigned')) OVER w
 						AS free_seq,
-					pg_catalog.max(e.seq) FILTER (WHERE m.to_status = 'in_progress') OVER w AS busy_seq,
-					pg_catalog.max(e.seq) FILTER (WHERE m.to_status = 'queued' AND e.status <> 'resumed') OVER w
+					max(e.seq) FILTER (WHERE m.to_status = 'in_progress') OVER w AS busy_seq,
+					max(e.seq) FILTER (WHERE m.to_status = 'queued' AND e.status <> 'resumed') OVER w
 						AS idle_seq,
-					pg_catalog.max(e.seq) FILTER (WHERE e.status = 'lease_expired') OVER w AS lease_seq,
-					pg_catalog.max(e.seq) FILTER (WHERE e.status = 'failed') OVER w AS failed_seq
+					max(e.seq) FILTER (WHERE e.status = 'lease_expired') OVER w AS lease_seq,
+					max(e.seq) FILTER (WHERE e.status = 'failed') OVER w AS failed_seq
 				FROM oms.timeline AS e
 				JOIN oms.check_move AS m ON m.event = e.status
 				WHERE e.stage IS NOT NULL
@@ -125,36 +125,36 @@ COMMENT ON VIEW oms.check_step IS 'for oms.check(): every event that moves a sta
 -- delegation.
 CREATE VIEW oms.check_cycle AS
 	SELECT e.ticket_id, e.stage COLLATE "C" AS stage, e.cycle,
-		pg_catalog.min(e.seq) AS first_seq, pg_catalog.max(e.seq) AS last_seq,
-		pg_catalog.count(*) FILTER (WHERE e.status = 'queued') AS n_queued,
-		pg_catalog.min(e.seq) FILTER (WHERE e.status = 'queued') AS queued_seq,
-		pg_catalog.min(e.at) FILTER (WHERE e.status = 'queued') AS queued_at,
-		pg_catalog.min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped')) AS finished_seq,
-		pg_catalog.min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled', 'sent_back', 'reopened'))
+		min(e.seq) AS first_seq, max(e.seq) AS last_seq,
+		count(*) FILTER (WHERE e.status = 'queued') AS n_queued,
+		min(e.seq) FILTER (WHERE e.status = 'queued') AS queued_seq,
+		min(e.at) FILTER (WHERE e.status = 'queued') AS queued_at,
+		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped')) AS finished_seq,
+		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled', 'sent_back', 'reopened'))
 			AS ended_seq,
-		pg_catalog.max(e.at) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled')) AS ended_at,
-		pg_catalog.min(e.at) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled', 'sent_back', 'reopened'))
+		max(e.at) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled')) AS ended_at,
+		min(e.at) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled', 'sent_back', 'reopened'))
 			AS stopped_at,
-		pg_catalog.count(*) FILTER (WHERE e.status IN ('sent_back', 'reopened')) AS n_back,
-		pg_catalog.min(e.seq) FILTER (WHERE e.status IN ('sent_back', 'reopened')) AS back_seq,
-		pg_catalog.count(*) FILTER (WHERE e.status = 'warning') AS n_warning,
-		pg_catalog.count(*) FILTER (WHERE e.status = 'breached') AS n_breached,
-		pg_catalog.min(e.seq) FILTER (WHERE e.status = 'breached') AS breached_seq,
-		pg_catalog.min(e.at) FILTER (WHERE e.status = 'breached') AS breached_at,
-		pg_catalog.count(*) FILTER (WHERE e.status = 'escalated') AS level,
+		count(*) FILTER (WHERE e.status IN ('sent_back', 'reopened')) AS n_back,
+		min(e.seq) FILTER (WHERE e.status IN ('sent_back', 'reopened')) AS back_seq,
+		count(*) FILTER (WHERE e.status = 'warning') AS n_warning,
+		count(*) FILTER (WHERE e.status = 'breached') AS n_breached,
+		min(e.seq) FILTER (WHERE e.status = 'breached') AS breached_seq,
+		min(e.at) FILTER (WHERE e.status = 'breached') AS breached_at,
+		count(*) FILTER (WHERE e.status = 'escalated') AS level,
 		-- of a step that was missed very often one event says how often; any number, where that was erased
-		pg_catalog.sum(CASE WHEN e.note IS NULL THEN 2147483647 ELSE COALESCE(pg_catalog.substring(e.note,
-			'^step [^,]*, the last of ([0-9]{1,10}) missed times, ')::pg_catalog.int8 - 1, 0) END)
+		sum(CASE WHEN e.note IS NULL THEN 2147483647 ELSE COALESCE(substring(e.note,
+			'^step [^,]*, the last of ([0-9]{1,10}) missed times, ')::int8 - 1, 0) END)
 			FILTER (WHERE e.status = 'escalated') AS n_missed,
-		COALESCE(pg_catalog.max(e.seq) FILTER (WHERE e.status IN ('in_progress', 'assigned', 'delegated', 'resolved')), 0)
+		COALESCE(max(e.seq) FILTER (WHERE e.status IN ('in_progress', 'assigned', 'delegated', 'resolved')), 0)
 			AS token,
-		pg_catalog.max(e.seq) FILTER (WHERE e.status = 'delegated') AS delegated_seq,
-		pg_catalog.max(e.seq) FILTER (WHERE e.status IN ('in_progress', 'assigned', 'resolved')) AS base_seq,
-		pg_catalog.substr(pg_catalog.max((pg_catalog.lpad(e.seq::pg_catalog.text, 10, '0') || e.worker) COLLATE "C")
+		max(e.seq) FILTER (WHERE e.status = 'delegated') AS delegated_seq,
+		max(e.seq) FILTER (WHERE e.status IN ('in_progress', 'assigned', 'resolved')) AS base_seq,
+		substr(max((lpad(e.seq::text, 10, '0') || e.worker) COLLATE "C")
 			FILTER (WHERE e.status IN ('in_progress', 'assigned', 'resolved')), 11) AS base_worker,
-		pg_catalog.max(e.actor) FILTER (WHERE e.status = 'done') AS done_by,
-		pg_catalog.max(e.seq) FILTER (WHERE e.payload IS NOT NULL) AS payload_seq,
-		pg_catalog.max(e.seq) FILTER (WHERE e.payload IS NULL AND e.payload_digest IS NOT NULL) AS erased_seq
+		max(e.actor) FILTER (WHERE e.status = 'done') AS done_by,
+		max(e.seq) FILTER (WHERE e.payload IS NOT NULL) AS payload_seq,
+		max(e.seq) FILTER (WHERE e.payload IS NULL AND e.payload_digest IS NOT NULL) AS erased_seq
 	FROM oms.timeline AS e
 	WHERE e.stage IS NOT NULL AND e.cycle > 0
 	GROUP BY e.ticket_id, e.stage COLLATE "C", e.cycle;
@@ -162,7 +162,7 @@ COMMENT ON VIEW oms.check_cycle IS 'for oms.check(): what the timeline says of e
 
 -- Every event that moved a ticket, with the states it moved from and to by all that was said before.
 CREATE VIEW oms.check_ticket_step AS
-	SELECT b.*, pg_catalog.lag(b.after) OVER w AS before, pg_catalog.lead(b.seq) OVER w IS NULL AS is_last
+	SELECT b.*, lag(b.after) OVER w AS before, lead(b.seq) OVER w IS NULL AS is_last
 	FROM (
 		SELECT a.ticket_id, a.seq, a.at, a.event, a.from_status,
 			CASE WHEN a.closed_seq > COALESCE(a.reopened_seq, 0)
@@ -171,11 +171,11 @@ CREATE VIEW oms.check_ticket_step AS
 				ELSE a.to_status END AS after
 		FROM (
 			SELECT e.ticket_id, e.seq, e.at, e.status AS event, m.from_status, m.to_status,
-				pg_catalog.max(e.seq) FILTER (WHERE m.to_status IN ('done', 'cancelled')) OVER w AS closed_seq,
-				pg_catalog.max(e.seq) FILTER (WHERE m.to_status = 'cancelled') OVER w AS cancelled_seq,
-				pg_catalog.max(e.seq) FILTER (WHERE e.status = 'reopened') OVER w AS reopened_seq,
-				pg_catalog.max(e.seq) FILTER (WHERE e.status = 'ticket_held') OVER w AS held_seq,
-				pg_catalog.max(e.seq) FILTER (WHERE e.status IN ('ticket_resumed', 'ticket_done', 'ticket_cancelled'))
+				max(e.seq) FILTER (WHERE m.to_status IN ('done', 'cancelled')) OVER w AS closed_seq,
+				max(e.seq) FILTER (WHERE m.to_status = 'cancelled') OVER w AS cancelled_seq,
+				max(e.seq) FILTER (WHERE e.status = 'reopened') OVER w AS reopened_seq,
+				max(e.seq) FILTER (WHERE e.status = 'ticket_held') OVER w AS held_seq,
+				max(e.seq) FILTER (WHERE e.status IN ('ticket_resumed', 'ticket_done', 'ticket_cancelled'))
 					OVER w AS free_seq
 			FROM oms.timeline AS e
 			JOIN oms.check_ticket_move AS m ON m.event = e.status
@@ -188,17 +188,17 @@ COMMENT ON VIEW oms.check_ticket_step IS 'for oms.check(): every event that move
 
 -- The cycles of a ticket's own clock: from its opening to its end, and after each reopen of a closed ticket.
 CREATE VIEW oms.check_ticket_cycle AS
-	SELECT c.ticket_id, c.cycle, pg_catalog.min(c.seq) AS first_seq, pg_catalog.min(c.at) AS first_at,
-		pg_catalog.min(c.seq) FILTER (WHERE c.ends) AS ended_seq, pg_catalog.min(c.at) FILTER (WHERE c.ends) AS ended_at,
-		pg_catalog.count(*) FILTER (WHERE c.event = 'breached') AS n_breached,
-		pg_catalog.min(c.seq) FILTER (WHERE c.event = 'breached') AS breached_seq,
-		pg_catalog.min(c.at) FILTER (WHERE c.event = 'breached') AS breached_at
+	SELECT c.ticket_id, c.cycle, min(c.seq) AS first_seq, min(c.at) AS first_at,
+		min(c.seq) FILTER (WHERE c.ends) AS ended_seq, min(c.at) FILTER (WHERE c.ends) AS ended_at,
+		count(*) FILTER (WHERE c.event = 'breached') AS n_breached,
+		min(c.seq) FILTER (WHERE c.event = 'breached') AS breached_seq,
+		min(c.at) FILTER (WHERE c.event = 'breached') AS breached_at
 	FROM (
 		SELECT b.ticket_id, b.seq, b.at, b.event, b.event IN ('ticket_done', 'ticket_cancelled') AS ends,
-			pg_catalog.count(*) FILTER (WHERE b.begins) OVER (PARTITION BY b.ticket_id ORDER BY b.seq) AS cycle
+			count(*) FILTER (WHERE b.begins) OVER (PARTITION BY b.ticket_id ORDER BY b.seq) AS cycle
 		FROM (
 			SELECT e.ticket_id, e.seq, e.at, e.status AS event,
-				e.status = 'opened' OR (e.status = 'reopened' AND pg_catalog.lag(e.status)
+				e.status = 'opened' OR (e.status = 'reopened' AND lag(e.status)
 					OVER (PARTITION BY e.ticket_id ORDER BY e.seq) IN ('ticket_done', 'ticket_cancelled')) AS begins
 			FROM oms.timeline AS e
 			WHERE e.status IN ('opened', 'reopened', 'ticket_done', 'ticket_cancelled')
@@ -227,12 +227,12 @@ COMMENT ON VIEW oms.check_any_row IS 'for oms.check(): the rows of stages in all
 -- The times for which stages were on hold, by the timeline.  Most tickets never are.
 CREATE VIEW oms.check_held AS
 	SELECT p.ticket_id, g.stage_no, p.stage, p.cycle,
-		pg_catalog.min(p.at) FILTER (WHERE p.event = 'on_hold') AS from_at,
-		pg_catalog.min(p.at) FILTER (WHERE p.event <> 'on_hold') AS to_at,
-		pg_catalog.min(p.event) FILTER (WHERE p.event <> 'on_hold') AS ended_by
+		min(p.at) FILTER (WHERE p.event = 'on_hold') AS from_at,
+		min(p.at) FILTER (WHERE p.event <> 'on_hold') AS to_at,
+		min(p.event) FILTER (WHERE p.event <> 'on_hold') AS ended_by
 	FROM (
 		SELECT e.ticket_id, e.stage COLLATE "C" AS stage, e.cycle, e.at, e.status AS event,
-			pg_catalog.count(*) FILTER (WHERE e.status <> 'on_hold')
+			count(*) FILTER (WHERE e.status <> 'on_hold')
 				OVER (PARTITION BY e.ticket_id, e.stage COLLATE "C", e.cycle ORDER BY e.seq)
 				- CASE e.status WHEN 'on_hold' THEN 0 ELSE 1 END AS nth
 		FROM oms.timeline AS e
@@ -242,7 +242,7 @@ CREATE VIEW oms.check_held AS
 	JOIN oms.ticket_state AS t ON t.ticket_id = p.ticket_id
 	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = p.stage
 	GROUP BY p.ticket_id, g.stage_no, p.stage, p.cycle, p.nth
-	HAVING pg_catalog.bool_or(p.event = 'on_hold');
+	HAVING bool_or(p.event = 'on_hold');
 COMMENT ON VIEW oms.check_held IS 'for oms.check(): from when to when a stage was on hold';
 
 -- The holds as far as they held a stage, or the ticket (0), in a cycle.  One that ran out ends at its time, however
@@ -263,24 +263,24 @@ CREATE VIEW oms.check_stop AS
 	WHERE GREATEST(h.held_at, c.first_at) < LEAST(COALESCE(h.lifted_at, 'infinity'), COALESCE(c.ended_at, 'infinity'));
 COMMENT ON VIEW oms.check_stop IS 'for oms.check(): holds as far as they held a stage in a cycle';
 
-CREATE FUNCTION oms.check_us(pg_catalog.interval) RETURNS bigint
+CREATE FUNCTION oms.check_us(interval) RETURNS bigint
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN (EXTRACT(epoch FROM $1) * 1000000)::pg_catalog.int8;
+	RETURN (EXTRACT(epoch FROM $1) * 1000000)::int8;
 COMMENT ON FUNCTION oms.check_us(interval) IS 'for oms.check(): a length of time in microseconds';
 
 -- The time for which a clock stood in a cycle, and by all of its holds; and where a limit ends that many
 -- microseconds of running time after the first.
 CREATE VIEW oms.check_stops AS
 	SELECT s.ticket_id, s.stage_no, s.cycle,
-		pg_catalog.range_agg(pg_catalog.tstzrange(s.from_at, s.to_at)) FILTER (WHERE s.stops_clock) AS stood,
-		pg_catalog.range_agg(pg_catalog.tstzrange(s.from_at, s.to_at)) FILTER (WHERE s.is_over) AS held
+		range_agg(tstzrange(s.from_at, s.to_at)) FILTER (WHERE s.stops_clock) AS stood,
+		range_agg(tstzrange(s.from_at, s.to_at)) FILTER (WHERE s.is_over) AS held
 	FROM oms.check_stop AS s
 	GROUP BY s.ticket_id, s.stage_no, s.cycle;
 COMMENT ON VIEW oms.check_stops IS 'for oms.check(): all the time for which a clock stood in a cycle, or a stage was on hold';
 
 -- The clocks of all cycles beside what definition and timeline say of them.
 CREATE VIEW oms.check_clock_row AS
-	SELECT r.*, pg_catalog.format('stage %s, cycle %s', g.stage, r.cycle) AS name, g.stage,
+	SELECT r.*, format('stage %s, cycle %s', g.stage, r.cycle) AS name, g.stage,
 		g.limit_us AS def_us, g.limit_days, g.calendar, g.warn_at, g.escalation,
 		c.queued_at AS first_at, c.queued_seq AS first_seq, c.ended_seq, c.stopped_at AS ended_at,
 		c.n_warning, c.n_breached, c.breached_seq, c.breached_at AS was_breached_at, c.n_missed, t.last_at, t.closed_at
@@ -289,9 +289,9 @@ CREATE VIEW oms.check_clock_row AS
 	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
 	LEFT JOIN oms.check_cycle AS c ON c.ticket_id = r.ticket_id AND c.stage = g.stage AND c.cycle = r.cycle
 	UNION ALL
-	SELECT r.*, pg_catalog.format('the ticket, cycle %s', r.cycle), NULL,
-		(w.definition ->> 'slaMins')::pg_catalog.numeric::pg_catalog.int8 * 60000000,
-		(w.definition ->> 'slaDays')::pg_catalog.numeric::pg_catalog.int4, w.definition ->> 'calendar', NULL, NULL,
+	SELECT r.*, format('the ticket, cycle %s', r.cycle), NULL,
+		(w.definition ->> 'slaMins')::numeric::int8 * 60000000,
+		(w.definition ->> 'slaDays')::numeric::int4, w.definition ->> 'calendar', NULL, NULL,
 		c.first_at, c.first_seq, c.ended_seq, c.ended_at, 0, c.n_breached, c.breached_seq, c.breached_at, 0, t.last_at,
 		t.closed_at
 	FROM oms.check_any_row AS r
@@ -312,63 +312,63 @@ CREATE VIEW oms.check_guards (kind, ticket, detail) AS
 	WITH relation AS (
 		SELECT c.oid, r.name, c.relkind, c.relpersistence, c.relrowsecurity
 		FROM (SELECT DISTINCT g.relation AS name FROM oms.check_guard AS g) AS r
-		LEFT JOIN pg_catalog.pg_class AS c ON c.relname::pg_catalog.text = r.name
-			AND c.relnamespace = 'oms'::pg_catalog.regnamespace
+		LEFT JOIN pg_class AS c ON c.relname::text = r.name
+			AND c.relnamespace = 'oms'::regnamespace
 	), installed AS (
-		SELECT r.name AS relation, t.tgname::pg_catalog.text AS trigger, t.tgtype, t.tgenabled, t.tgqual,
+		SELECT r.name AS relation, t.tgname::text AS trigger, t.tgtype, t.tgenabled, t.tgqual,
 			p.proname, p.pronamespace, p.prosrc, p.probin,
-			(SELECT pg_catalog.string_agg(a.attname, ', ' ORDER BY a.attnum)
-				FROM pg_catalog.pg_attribute AS a
+			(SELECT string_agg(a.attname, ', ' ORDER BY a.attnum)
+				FROM pg_attribute AS a
 				WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr)) AS columns
 		FROM relation AS r
-		JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid AND NOT t.tgisinternal
-		JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+		JOIN pg_trigger AS t ON t.tgrelid = r.oid AND NOT t.tgisinternal
+		JOIN pg_proc AS p ON p.oid = t.tgfoid
 	)
 	SELECT 'guards', NULL::oms.ticket_id,
-		CASE WHEN i.trigger IS NULL THEN pg_catalog.format('trigger %I on oms.%I is missing', g.trigger, g.relation)
-			WHEN i.tgenabled <> g.enabled::"char" THEN pg_catalog.format('trigger %I on oms.%I is %s', i.trigger,
+		CASE WHEN i.trigger IS NULL THEN format('trigger %I on oms.%I is missing', g.trigger, g.relation)
+			WHEN i.tgenabled <> g.enabled::"char" THEN format('trigger %I on oms.%I is %s', i.trigger,
 				i.relation, CASE WHEN i.tgenabled = 'D' THEN 'disabled' WHEN g.enabled = 'A' THEN 'not ENABLE ALWAYS'
 					ELSE 'not ENABLE REPLICA' END)
-			ELSE pg_catalog.format('trigger %I on oms.%I is not the one that oms made', i.trigger, i.relation) END
+			ELSE format('trigger %I on oms.%I is not the one that oms made', i.trigger, i.relation) END
 	FROM oms.check_guard AS g
 	LEFT JOIN installed AS i ON i.relation = g.relation AND i.trigger = g.trigger
 	WHERE g.trigger IS NOT NULL
 		AND (i.trigger IS NULL OR i.tgenabled <> g.enabled::"char" OR i.tgtype <> g.fires OR i.tgqual IS NOT NULL
 			OR i.columns IS DISTINCT FROM g.columns OR i.proname <> g.function
-			OR i.pronamespace <> 'oms'::pg_catalog.regnamespace
+			OR i.pronamespace <> 'oms'::regnamespace
 			OR i.prosrc <> 'oms_' || g.function OR i.probin IS DISTINCT FROM '$libdir/oms')
 	UNION ALL
-	SELECT 'guards', NULL, pg_catalog.format('trigger %I on oms.%I does not belong there', i.trigger, i.relation)
+	SELECT 'guards', NULL, format('trigger %I on oms.%I does not belong there', i.trigger, i.relation)
 	FROM installed AS i
 	WHERE NOT EXISTS (SELECT FROM oms.check_guard AS g WHERE g.relation = i.relation AND g.trigger = i.trigger)
 	UNION ALL
-	SELECT 'guards', NULL, pg_catalog.format('rule %I on oms.%I does not belong there', w.rulename, r.name)
+	SELECT 'guards', NULL, format('rule %I on oms.%I does not belong there', w.rulename, r.name)
 	FROM relation AS r
-	JOIN pg_catalog.pg_rewrite AS w ON w.ev_class = r.oid
+	JOIN pg_rewrite AS w ON w.ev_class = r.oid
 	WHERE w.rulename <> '_RETURN'
 	UNION ALL
-	SELECT 'guards', NULL, pg_catalog.format('foreign key %I on oms.%I does not belong there', k.conname, r.name)
+	SELECT 'guards', NULL, format('foreign key %I on oms.%I does not belong there', k.conname, r.name)
 	FROM relation AS r
-	JOIN pg_catalog.pg_constraint AS k ON k.conrelid = r.oid AND k.contype = 'f'
+	JOIN pg_constraint AS k ON k.conrelid = r.oid AND k.contype = 'f'
 	UNION ALL
-	SELECT 'guards', NULL, pg_catalog.format('foreign key %I of %s must not refer to oms.%I: rows move to the archive', k.conname,
-		k.conrelid::pg_catalog.regclass, r.name)
+	SELECT 'guards', NULL, format('foreign key %I of %s must not refer to oms.%I: rows move to the archive', k.conname,
+		k.conrelid::regclass, r.name)
 	FROM relation AS r
-	JOIN pg_catalog.pg_constraint AS k ON k.confrelid = r.oid AND k.contype = 'f'
+	JOIN pg_constraint AS k ON k.confrelid = r.oid AND k.contype = 'f'
 	UNION ALL
-	SELECT 'guards', NULL, pg_catalog.format('policy %I on oms.%I does not belong there', p.polname, r.name)
+	SELECT 'guards', NULL, format('policy %I on oms.%I does not belong there', p.polname, r.name)
 	FROM relation AS r
-	JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.oid
+	JOIN pg_policy AS p ON p.polrelid = r.oid
 	UNION ALL
-	SELECT 'guards', NULL, pg_catalog.format('the rows of %s are read as rows of oms.%I', i.inhrelid::pg_catalog.regclass, r.name)
+	SELECT 'guards', NULL, format('the rows of %s are read as rows of oms.%I', i.inhrelid::regclass, r.name)
 	FROM relation AS r
-	JOIN pg_catalog.pg_inherits AS i ON i.inhparent = r.oid
+	JOIN pg_inherits AS i ON i.inhparent = r.oid
 	UNION ALL
-	SELECT 'guards', NULL, CASE WHEN r.oid IS NULL THEN pg_catalog.format('oms.%I is missing', r.name)
-		WHEN r.relkind NOT IN ('r', 'p', 'v') THEN pg_catalog.format('oms.%I is not a table', r.name)
-		WHEN r.relrowsecurity AND r.name <> 'secret' THEN pg_catalog.format('row security hides rows of oms.%I', r.name)
+	SELECT 'guards', NULL, CASE WHEN r.oid IS NULL THEN format('oms.%I is missing', r.name)
+		WHEN r.relkind NOT IN ('r', 'p', 'v') THEN format('oms.%I is not a table', r.name)
+		WHEN r.relrowsecurity AND r.name <> 'secret' THEN format('row security hides rows of oms.%I', r.name)
 		WHEN NOT r.relrowsecurity AND r.name = 'secret' THEN 'row security of oms.secret is off'
-		ELSE pg_catalog.format('oms.%I does not survive a crash', r.name) END
+		ELSE format('oms.%I does not survive a crash', r.name) END
 	FROM relation AS r
 	WHERE r.oid IS NULL OR r.relkind NOT IN ('r', 'p', 'v') OR r.relrowsecurity <> (r.name = 'secret')
 		OR r.relpersistence <> 'p';
@@ -386,28 +386,28 @@ COMMENT ON VIEW oms.check_event IS 'for oms.check(): all events, archived or not
 
 CREATE FUNCTION oms.check_piece(bytea) RETURNS bytea
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN COALESCE(pg_catalog.int4send(pg_catalog.octet_length($1)) || $1, E'\\xffffffff'::pg_catalog.bytea);
+	RETURN COALESCE(int4send(octet_length($1)) || $1, E'\\xffffffff'::bytea);
 COMMENT ON FUNCTION oms.check_piece(bytea) IS 'for oms.check(): bytes as they are hashed, after their length';
 
 CREATE FUNCTION oms.check_piece(text) RETURNS bytea
 	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN COALESCE(pg_catalog.int4send(pg_catalog.octet_length(pg_catalog.convert_to($1, 'UTF8')))
-		|| pg_catalog.convert_to($1, 'UTF8'), E'\\xffffffff'::pg_catalog.bytea);
+	RETURN COALESCE(int4send(octet_length(convert_to($1, 'UTF8')))
+		|| convert_to($1, 'UTF8'), E'\\xffffffff'::bytea);
 COMMENT ON FUNCTION oms.check_piece(text) IS 'for oms.check(): a text as it is hashed, in UTF-8 after its length';
 
 CREATE VIEW oms.check_chain (kind, ticket, detail) AS
 	-- Each event with the hash that its content and the hash before it give (docs/reference/hash-chain.md).
-	SELECT 'chain', c.ticket_id, pg_catalog.format('event %s: %s', c.seq, p.problem)
+	SELECT 'chain', c.ticket_id, format('event %s: %s', c.seq, p.problem)
 	FROM (
-		SELECT e.ticket_id, e.seq, e.at, e.xid, e.hash, pg_catalog.lag(e.seq) OVER w AS seq_before,
-			pg_catalog.lag(e.at) OVER w AS at_before, pg_catalog.lag(e.xid) OVER w AS xid_before,
-			pg_catalog.sha256(COALESCE(pg_catalog.lag(e.hash) OVER w,
-					E'\\x0000000000000000000000000000000000000000000000000000000000000000'::pg_catalog.bytea)
-				|| E'\\x01'::pg_catalog.bytea
-				|| oms.check_piece(e.ticket_id::pg_catalog.text)
-				|| pg_catalog.int4send(e.seq)
-				|| pg_catalog.int8send(CASE WHEN pg_catalog.isfinite(e.at)
-					THEN (EXTRACT(epoch FROM e.at) * 1000000)::pg_catalog.int8 END)
+		SELECT e.ticket_id, e.seq, e.at, e.xid, e.hash, lag(e.seq) OVER w AS seq_before,
+			lag(e.at) OVER w AS at_before, lag(e.xid) OVER w AS xid_before,
+			sha256(COALESCE(lag(e.hash) OVER w,
+					E'\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea)
+				|| E'\\x01'::bytea
+				|| oms.check_piece(e.ticket_id::text)
+				|| int4send(e.seq)
+				|| int8send(CASE WHEN isfinite(e.at)
+					THEN (EXTRACT(epoch FROM e.at) * 1000000)::int8 END)
 				|| oms.check_piece(e.status)
 				|| oms.check_piece(e.stage)
 				|| oms.check_piece(e.owner)
@@ -415,14 +415,14 @@ CREATE VIEW oms.check_chain (kind, ticket, detail) AS
 				|| oms.check_piece(e.session_actor)
 				|| oms.check_piece(e.client)
 				|| oms.check_piece(e.worker)
-				|| CASE WHEN e.public THEN E'\\x01'::pg_catalog.bytea ELSE E'\\x00'::pg_catalog.bytea END
-				|| pg_catalog.int4send(e.cycle)
-				|| pg_catalog.int4send(e.attempt)
+				|| CASE WHEN e.public THEN E'\\x01'::bytea ELSE E'\\x00'::bytea END
+				|| int4send(e.cycle)
+				|| int4send(e.attempt)
 				|| oms.check_piece(CASE WHEN e.note IS NULL THEN e.note_digest
-					ELSE pg_catalog.sha256(COALESCE(e.salt, '') || pg_catalog.convert_to(e.note, 'UTF8')) END)
+					ELSE sha256(COALESCE(e.salt, '') || convert_to(e.note, 'UTF8')) END)
 				|| oms.check_piece(CASE WHEN e.payload IS NULL THEN e.payload_digest
-					ELSE pg_catalog.sha256(COALESCE(e.salt, '')
-						|| pg_catalog.convert_to(e.payload::pg_catalog.text, 'UTF8')) END)) AS expected
+					ELSE sha256(COALESCE(e.salt, '')
+						|| convert_to(e.payload::text, 'UTF8')) END)) AS expected
 		FROM oms.check_event AS e
 		WINDOW w AS (PARTITION BY e.ticket_id ORDER BY e.seq)
 	) AS c
@@ -437,13 +437,13 @@ CREATE VIEW oms.check_chain (kind, ticket, detail) AS
 	-- The end of the chain is what the ticket's row says.
 	SELECT 'chain', t.ticket_id, CASE
 		WHEN e.last_seq IS NULL THEN 'no events'
-		WHEN e.last_seq <> t.seq THEN pg_catalog.format('the last event is %s, the ticket says %s', e.last_seq, t.seq)
+		WHEN e.last_seq <> t.seq THEN format('the last event is %s, the ticket says %s', e.last_seq, t.seq)
 		WHEN l.hash IS DISTINCT FROM t.head
-			THEN pg_catalog.format('event %s: the last hash is not the head of the chain', t.seq)
-		ELSE pg_catalog.format('event %s: filed under %s, the ticket says %s', t.seq, l.xid, t.xid) END
+			THEN format('event %s: the last hash is not the head of the chain', t.seq)
+		ELSE format('event %s: filed under %s, the ticket says %s', t.seq, l.xid, t.xid) END
 	FROM (SELECT y.ticket_id, y.seq, y.xid, y.head FROM oms.ticket_state AS y
 		UNION ALL SELECT z.ticket_id, z.seq, z.xid, z.head FROM oms.ticket_state_archive AS z) AS t
-	LEFT JOIN (SELECT x.ticket_id, pg_catalog.max(x.seq) AS last_seq
+	LEFT JOIN (SELECT x.ticket_id, max(x.seq) AS last_seq
 		FROM oms.check_event AS x GROUP BY x.ticket_id) AS e ON e.ticket_id = t.ticket_id
 	LEFT JOIN oms.check_event AS l ON l.ticket_id = t.ticket_id AND l.seq = e.last_seq
 	WHERE e.last_seq IS DISTINCT FROM t.seq OR l.hash IS DISTINCT FROM t.head OR l.xid IS DISTINCT FROM t.xid;
@@ -459,63 +459,63 @@ CREATE VIEW oms.check_counters (kind, ticket, detail) AS
 	FROM oms.ticket_state AS t
 	LEFT JOIN (
 		SELECT r.ticket_id,
-			pg_catalog.count(*) FILTER (WHERE r.status IN ('q', 'p', 'h')) AS n_active,
-			pg_catalog.count(*) FILTER (WHERE r.status = 'f') AS n_failed,
-			pg_catalog.count(*) FILTER (WHERE r.status = 'w') AS n_waiting,
-			pg_catalog.count(*) FILTER (WHERE r.status IN ('d', 's')) AS n_finished,
-			pg_catalog.count(*) FILTER (WHERE r.status <> 'w') AS n_started,
-			pg_catalog.count(*) FILTER (WHERE r.status = 'x' AND r.queued_at IS NULL) AS n_unsure,
-			pg_catalog.count(*) FILTER (WHERE r.status IN ('q', 'p')) AS n_free,
-			pg_catalog.count(*) FILTER (WHERE r.output_seq > 0) AS n_outputs
+			count(*) FILTER (WHERE r.status IN ('q', 'p', 'h')) AS n_active,
+			count(*) FILTER (WHERE r.status = 'f') AS n_failed,
+			count(*) FILTER (WHERE r.status = 'w') AS n_waiting,
+			count(*) FILTER (WHERE r.status IN ('d', 's')) AS n_finished,
+			count(*) FILTER (WHERE r.status <> 'w') AS n_started,
+			count(*) FILTER (WHERE r.status = 'x' AND r.queued_at IS NULL) AS n_unsure,
+			count(*) FILTER (WHERE r.status IN ('q', 'p')) AS n_free,
+			count(*) FILTER (WHERE r.output_seq > 0) AS n_outputs
 		FROM oms.stage_state AS r WHERE r.stage_no > 0 GROUP BY r.ticket_id
 	) AS s ON s.ticket_id = t.ticket_id
 	LEFT JOIN (
-		SELECT g.workflow_id, (pg_catalog.count(*) + 7) / 8 AS bytes FROM oms.check_graph AS g GROUP BY g.workflow_id
+		SELECT g.workflow_id, (count(*) + 7) / 8 AS bytes FROM oms.check_graph AS g GROUP BY g.workflow_id
 	) AS w ON w.workflow_id = t.workflow_id
 	CROSS JOIN LATERAL (VALUES
 		(t.n_active <> COALESCE(s.n_active, 0),
-			pg_catalog.format('%s stages are active, the ticket says %s', COALESCE(s.n_active, 0), t.n_active)),
+			format('%s stages are active, the ticket says %s', COALESCE(s.n_active, 0), t.n_active)),
 		(t.n_failed <> COALESCE(s.n_failed, 0),
-			pg_catalog.format('%s stages failed, the ticket says %s', COALESCE(s.n_failed, 0), t.n_failed)),
-		(pg_catalog.cardinality(t.reworks) % 2 <> 0, 'a stage waits for rework, but not for a stage'),
+			format('%s stages failed, the ticket says %s', COALESCE(s.n_failed, 0), t.n_failed)),
+		(cardinality(t.reworks) % 2 <> 0, 'a stage waits for rework, but not for a stage'),
 		(s.n_waiting > 0 AND NOT t.odd_rows, 'a waiting stage has a row and the ticket does not say so'),
-		(pg_catalog.octet_length(t.finished) <> w.bytes
-			OR pg_catalog.bit_count(t.finished) <> COALESCE(s.n_finished, 0),
+		(octet_length(t.finished) <> w.bytes
+			OR bit_count(t.finished) <> COALESCE(s.n_finished, 0),
 			'the set of finished stages has the wrong size'),
-		(pg_catalog.octet_length(t.started) <> w.bytes
-			OR pg_catalog.bit_count(t.started) NOT BETWEEN COALESCE(s.n_started, 0) - COALESCE(s.n_unsure, 0)
+		(octet_length(t.started) <> w.bytes
+			OR bit_count(t.started) NOT BETWEEN COALESCE(s.n_started, 0) - COALESCE(s.n_unsure, 0)
 				AND COALESCE(s.n_started, 0),
 			'the set of started stages has the wrong size'),
 		(t.output_bytes < 0 OR (t.output_bytes = 0) <> (COALESCE(s.n_outputs, 0) = 0),
-			pg_catalog.format('%s stages have an output, of %s bytes', COALESCE(s.n_outputs, 0), t.output_bytes)),
-		(t.status NOT IN ('o', 'h', 'd', 'f', 'x'), pg_catalog.format('unknown status %s', t.status)),
+			format('%s stages have an output, of %s bytes', COALESCE(s.n_outputs, 0), t.output_bytes)),
+		(t.status NOT IN ('o', 'h', 'd', 'f', 'x'), format('unknown status %s', t.status)),
 		(t.status = 'f' AND (COALESCE(s.n_active, 0) > 0 OR COALESCE(s.n_failed, 0) = 0),
 			'the ticket is failed, but something can run or nothing failed'),
 		((t.status = 'h') <> (t.n_holds > 0),
-			pg_catalog.format('the ticket is %s, with %s holds', oms.ticket_status(t.status), t.n_holds)),
+			format('the ticket is %s, with %s holds', oms.ticket_status(t.status), t.n_holds)),
 		(t.n_holds > 0 AND s.n_free > 0,
-			pg_catalog.format('the ticket is on hold, but %s of its active stages are not', s.n_free)),
+			format('the ticket is on hold, but %s of its active stages are not', s.n_free)),
 		(t.status IN ('d', 'x') AND COALESCE(s.n_active, 0) + COALESCE(s.n_failed, 0) > 0,
-			pg_catalog.format('the ticket is %s, but %s stages are not finished', oms.ticket_status(t.status),
+			format('the ticket is %s, but %s stages are not finished', oms.ticket_status(t.status),
 				COALESCE(s.n_active, 0) + COALESCE(s.n_failed, 0)))) AS p (found, problem)
 	WHERE p.found
 	UNION ALL
-	SELECT 'counters', r.ticket_id, pg_catalog.format('stage %s: %s', r.stage_no, p.problem)
+	SELECT 'counters', r.ticket_id, format('stage %s: %s', r.stage_no, p.problem)
 	FROM oms.stage_state AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
 	CROSS JOIN LATERAL (VALUES
-		(r.status NOT IN ('w', 'q', 'p', 'h', 'd', 's', 'f', 'x'), pg_catalog.format('unknown status %s', r.status)),
-		(r.stage_no BETWEEN 1 AND pg_catalog.octet_length(t.finished) * 8
-			AND (pg_catalog.get_bit(t.finished, CASE WHEN r.stage_no BETWEEN 1
-				AND pg_catalog.octet_length(t.finished) * 8 THEN r.stage_no - 1 END) = 1)
+		(r.status NOT IN ('w', 'q', 'p', 'h', 'd', 's', 'f', 'x'), format('unknown status %s', r.status)),
+		(r.stage_no BETWEEN 1 AND octet_length(t.finished) * 8
+			AND (get_bit(t.finished, CASE WHEN r.stage_no BETWEEN 1
+				AND octet_length(t.finished) * 8 THEN r.stage_no - 1 END) = 1)
 				<> (r.status IN ('d', 's')), 'not as in the set of finished stages'),
-		(r.stage_no BETWEEN 1 AND pg_catalog.octet_length(t.started) * 8
-			AND (pg_catalog.get_bit(t.started, CASE WHEN r.stage_no BETWEEN 1
-				AND pg_catalog.octet_length(t.started) * 8 THEN r.stage_no - 1 END) = 1)
+		(r.stage_no BETWEEN 1 AND octet_length(t.started) * 8
+			AND (get_bit(t.started, CASE WHEN r.stage_no BETWEEN 1
+				AND octet_length(t.started) * 8 THEN r.stage_no - 1 END) = 1)
 				<> (r.status <> 'w') AND NOT (t.odd_rows AND r.status = 'x' AND r.queued_at IS NULL),
 			'not as in the set of started stages'),
 		(r.status IN ('q', 'p', 'h') AND r.priority <> t.priority,
-			pg_catalog.format('priority %s, that of the ticket is %s', r.priority, t.priority))) AS p (found, problem)
+			format('priority %s, that of the ticket is %s', r.priority, t.priority))) AS p (found, problem)
 	WHERE p.found AND r.stage_no > 0;
 COMMENT ON VIEW oms.check_counters IS 'for oms.check(): counters, sets and status of a ticket against the rows of its stages';
 
@@ -526,8 +526,8 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 	-- or ended with its ticket.  The row of a cycle that was followed by another is what the stage was when it
 	-- went back.  Content that was erased leaves 0 in place of its event.
 	SELECT 'fold', x.ticket_id,
-		pg_catalog.format('stage %s: %s is %s, the timeline says %s',
-			CASE WHEN x.is_past THEN pg_catalog.format('%s, cycle %s', x.stage, x.cycle) ELSE x.stage END, v.what,
+		format('stage %s: %s is %s, the timeline says %s',
+			CASE WHEN x.is_past THEN format('%s, cycle %s', x.stage, x.cycle) ELSE x.stage END, v.what,
 			COALESCE(v.found, 'not set'), COALESCE(v.expected, 'not set'))
 	FROM (
 		SELECT y.*,
@@ -567,7 +567,7 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 			LEFT JOIN oms.check_cycle AS c
 				ON c.ticket_id = r.ticket_id AND c.stage = g.stage AND c.cycle = r.cycle
 			LEFT JOIN (
-				SELECT e.ticket_id, e.stage COLLATE "C" AS stage, pg_catalog.count(*) AS times
+				SELECT e.ticket_id, e.stage COLLATE "C" AS stage, count(*) AS times
 				FROM oms.timeline AS e WHERE e.status IN ('sent_back', 'reopened')
 				GROUP BY e.ticket_id, e.stage COLLATE "C"
 			) AS b ON b.ticket_id = r.ticket_id AND b.stage = g.stage
@@ -577,18 +577,18 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 		('status', x.status_word, x.e_status),
 		('owner', x.owner, x.e_owner),
 		('worker', x.worker, x.e_worker),
-		('attempt', x.attempt::pg_catalog.text, x.e_attempt::pg_catalog.text),
-		('level', x.level::pg_catalog.text, x.e_level::pg_catalog.text),
-		('token', x.token::pg_catalog.text, x.e_token::pg_catalog.text),
-		('queued_at', x.queued_at::pg_catalog.text, x.e_queued_at::pg_catalog.text),
-		('started_at', x.started_at::pg_catalog.text, x.e_started_at::pg_catalog.text),
-		('finished_at', x.finished_at::pg_catalog.text, x.e_finished_at::pg_catalog.text),
-		('cycle', x.cycle::pg_catalog.text, x.e_cycle::pg_catalog.text),
+		('attempt', x.attempt::text, x.e_attempt::text),
+		('level', x.level::text, x.e_level::text),
+		('token', x.token::text, x.e_token::text),
+		('queued_at', x.queued_at::text, x.e_queued_at::text),
+		('started_at', x.started_at::text, x.e_started_at::text),
+		('finished_at', x.finished_at::text, x.e_finished_at::text),
+		('cycle', x.cycle::text, x.e_cycle::text),
 		('delegated_by', x.delegated_by, x.e_delegated_by),
 		('finished_by', x.finished_by, x.e_finished_by),
 		('held_from', x.held_from_word, x.e_held_from),
-		('held_at', x.held_at::pg_catalog.text, x.e_held_at::pg_catalog.text),
-		('output_seq', x.output_seq::pg_catalog.text, x.e_output_seq::pg_catalog.text)) AS v (what, found, expected)
+		('held_at', x.held_at::text, x.e_held_at::text),
+		('output_seq', x.output_seq::text, x.e_output_seq::text)) AS v (what, found, expected)
 	WHERE (x.status_word, x.owner, x.worker, x.attempt, x.level, x.token, x.queued_at, x.started_at, x.finished_at,
 			x.cycle, x.delegated_by, x.finished_by, x.held_from_word, x.held_at, x.output_seq)
 		IS DISTINCT FROM (x.e_status, x.e_owner, x.e_worker, x.e_attempt, x.e_level, x.e_token, x.e_queued_at,
@@ -596,7 +596,7 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 		AND v.found IS DISTINCT FROM v.expected
 	UNION ALL
 	-- Stages of which the timeline knows more than the rows.
-	SELECT 'fold', c.ticket_id, pg_catalog.format('stage %s: the timeline is in cycle %s, the row %s', c.stage,
+	SELECT 'fold', c.ticket_id, format('stage %s: the timeline is in cycle %s, the row %s', c.stage,
 		c.cycle, COALESCE('in ' || s.cycle, 'is missing'))
 	FROM oms.check_cycle AS c
 	JOIN oms.ticket_state AS t ON t.ticket_id = c.ticket_id
@@ -604,17 +604,17 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 	WHERE s.cycle IS NULL OR s.cycle < c.cycle
 	UNION ALL
 	-- Every cycle before the present one is kept.
-	SELECT 'fold', s.ticket_id, pg_catalog.format('%s: %s earlier cycles are kept, the row is in cycle %s',
+	SELECT 'fold', s.ticket_id, format('%s: %s earlier cycles are kept, the row is in cycle %s',
 		CASE s.stage_no WHEN 0 THEN 'the clock of the ticket' ELSE 'stage ' || s.stage_no END, COALESCE(p.times, 0), s.cycle)
 	FROM oms.stage_state AS s
 	FULL JOIN (
-		SELECT y.ticket_id, y.stage_no, pg_catalog.count(*) AS times, pg_catalog.max(y.cycle) AS last
+		SELECT y.ticket_id, y.stage_no, count(*) AS times, max(y.cycle) AS last
 		FROM oms.stage_past AS y GROUP BY y.ticket_id, y.stage_no
 	) AS p ON p.ticket_id = s.ticket_id AND p.stage_no = s.stage_no
 	WHERE s.cycle - 1 IS DISTINCT FROM COALESCE(p.times, 0) OR COALESCE(p.last, 0) >= s.cycle
 	UNION ALL
 	-- Rows of tickets.
-	SELECT 'fold', x.ticket_id, pg_catalog.format('%s is %s, the timeline says %s', v.what,
+	SELECT 'fold', x.ticket_id, format('%s is %s, the timeline says %s', v.what,
 		COALESCE(v.found, 'not set'), COALESCE(v.expected, 'not set'))
 	FROM (
 		SELECT t.*, oms.ticket_status(t.status) AS status_word,
@@ -625,11 +625,11 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 			CASE WHEN e.payload_seq > COALESCE(e.erased_seq, 0) THEN e.payload_seq ELSE 0 END AS e_data_seq
 		FROM oms.ticket_state AS t
 		LEFT JOIN (
-			SELECT y.ticket_id, pg_catalog.max(y.at) AS last_at,
-				pg_catalog.max(y.seq) FILTER (WHERE y.stage IS NULL AND y.payload IS NOT NULL) AS payload_seq,
-				pg_catalog.max(y.seq) FILTER (WHERE y.stage IS NULL AND y.payload IS NULL
+			SELECT y.ticket_id, max(y.at) AS last_at,
+				max(y.seq) FILTER (WHERE y.stage IS NULL AND y.payload IS NOT NULL) AS payload_seq,
+				max(y.seq) FILTER (WHERE y.stage IS NULL AND y.payload IS NULL
 					AND y.payload_digest IS NOT NULL) AS erased_seq,
-				pg_catalog.max(y.seq) FILTER (WHERE y.stage IS NOT NULL AND y.status IN ('queued', 'in_progress',
+				max(y.seq) FILTER (WHERE y.stage IS NOT NULL AND y.status IN ('queued', 'in_progress',
 					'assigned', 'released', 'retry', 'reassigned', 'on_hold', 'resumed')) AS active_seq
 			FROM oms.timeline AS y GROUP BY y.ticket_id
 		) AS e ON e.ticket_id = t.ticket_id
@@ -638,11 +638,11 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 	) AS x
 	CROSS JOIN LATERAL (VALUES
 		('status', x.status_word, x.e_status),
-		('opened_at', x.opened_at::pg_catalog.text, x.e_opened_at::pg_catalog.text),
+		('opened_at', x.opened_at::text, x.e_opened_at::text),
 		('opened_by', x.opened_by, x.e_opened_by),
-		('closed_at', x.closed_at::pg_catalog.text, x.e_closed_at::pg_catalog.text),
-		('last_at', x.last_at::pg_catalog.text, x.e_last_at::pg_catalog.text),
-		('data_seq', x.data_seq::pg_catalog.text, x.e_data_seq::pg_catalog.text)) AS v (what, found, expected)
+		('closed_at', x.closed_at::text, x.e_closed_at::text),
+		('last_at', x.last_at::text, x.e_last_at::text),
+		('data_seq', x.data_seq::text, x.e_data_seq::text)) AS v (what, found, expected)
 	WHERE (x.status_word, x.opened_at, x.opened_by, x.closed_at, x.last_at, x.data_seq)
 		IS DISTINCT FROM (x.e_status, x.e_opened_at, x.e_opened_by, x.e_closed_at, x.e_last_at, x.e_data_seq)
 		AND v.found IS DISTINCT FROM v.expected;
@@ -653,17 +653,17 @@ COMMENT ON VIEW oms.check_fold IS 'for oms.check(): the rows of tickets and stag
 CREATE VIEW oms.check_moves (kind, ticket, detail) AS
 	-- Stages.
 	SELECT 'moves', s.ticket_id, CASE
-		WHEN s.event = 'in_progress' AND s.before = 'in_progress' THEN pg_catalog.format(
+		WHEN s.event = 'in_progress' AND s.before = 'in_progress' THEN format(
 			'event %s: stage %s was taken while somebody had it', s.seq, s.stage)
-		ELSE pg_catalog.format('event %s: stage %s was %s, which %s does not allow', s.seq, s.stage, s.before,
+		ELSE format('event %s: stage %s was %s, which %s does not allow', s.seq, s.stage, s.before,
 			s.event) END
 	FROM oms.check_step AS s
 	WHERE s.before <> ALL (s.from_status)
 	UNION ALL
 	-- Who has a stage keeps it until somebody else gets it, also while it is on hold; nobody else can finish that.
 	SELECT 'moves', s.ticket_id, CASE WHEN s.event = 'done' AND s.before = 'on_hold' AND NOT s.busy_before
-		THEN pg_catalog.format('event %s: stage %s was on hold and nobody had it, which done does not allow', s.seq, s.stage)
-		ELSE pg_catalog.format('event %s: stage %s, %s by worker %s after %s', s.seq, s.stage, s.event,
+		THEN format('event %s: stage %s was on hold and nobody had it, which done does not allow', s.seq, s.stage)
+		ELSE format('event %s: stage %s, %s by worker %s after %s', s.seq, s.stage, s.event,
 			COALESCE(s.worker, 'nobody'), COALESCE(s.worker_before, 'nobody')) END
 	FROM oms.check_step AS s
 	WHERE CASE WHEN s.event IN ('in_progress', 'assigned', 'delegated', 'resolved') THEN s.worker IS NULL
@@ -675,8 +675,8 @@ CREATE VIEW oms.check_moves (kind, ticket, detail) AS
 		ELSE s.worker IS NOT NULL END
 	UNION ALL
 	-- Attempts count up by one at a retry and after a lease that ran out, and from 1 again once it had failed.
-	SELECT 'moves', s.ticket_id, pg_catalog.format('event %s: stage %s, attempt %s after %s', s.seq, s.stage,
-		s.attempt, COALESCE(s.attempt_before::pg_catalog.text, 'none'))
+	SELECT 'moves', s.ticket_id, format('event %s: stage %s, attempt %s after %s', s.seq, s.stage,
+		s.attempt, COALESCE(s.attempt_before::text, 'none'))
 	FROM oms.check_step AS s
 	WHERE s.event NOT IN ('sent_back', 'reopened')
 		AND CASE WHEN s.event_before IS NULL OR s.event_before IN ('sent_back', 'reopened') THEN s.attempt <> 1
@@ -687,7 +687,7 @@ CREATE VIEW oms.check_moves (kind, ticket, detail) AS
 				+ CASE WHEN s.event_before = 'lease_expired' THEN 1 ELSE 0 END
 				+ CASE WHEN s.event = 'retry' THEN 1 ELSE 0 END END
 	UNION ALL
-	SELECT 'moves', s.ticket_id, pg_catalog.format('event %s: stage %s, attempt %s of %s', s.seq, s.stage, s.attempt,
+	SELECT 'moves', s.ticket_id, format('event %s: stage %s, attempt %s of %s', s.seq, s.stage, s.attempt,
 		g.max_attempts)
 	FROM oms.check_step AS s
 	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
@@ -695,34 +695,34 @@ CREATE VIEW oms.check_moves (kind, ticket, detail) AS
 	WHERE s.attempt > g.max_attempts
 	UNION ALL
 	-- Cycles follow each other, each after a send_back or reopen that ended the one before.
-	SELECT 'moves', c.ticket_id, pg_catalog.format('event %s: stage %s, cycle %s begins out of turn', c.first_seq,
+	SELECT 'moves', c.ticket_id, format('event %s: stage %s, cycle %s begins out of turn', c.first_seq,
 		c.stage, c.cycle)
 	FROM (
-		SELECT y.*, pg_catalog.lag(y.last_seq) OVER w AS last_before, pg_catalog.sum(y.n_back) OVER w AS times
+		SELECT y.*, lag(y.last_seq) OVER w AS last_before, sum(y.n_back) OVER w AS times
 		FROM oms.check_cycle AS y
 		WINDOW w AS (PARTITION BY y.ticket_id, y.stage ORDER BY y.cycle)
 	) AS c
 	WHERE c.first_seq < c.last_before OR c.cycle <> c.times - c.n_back + 1 OR c.n_back > 1
 	UNION ALL
-	SELECT 'moves', s.ticket_id, pg_catalog.format('event %s: stage %s, %s after cycle %s had ended', s.seq, s.stage,
+	SELECT 'moves', s.ticket_id, format('event %s: stage %s, %s after cycle %s had ended', s.seq, s.stage,
 		s.event, s.cycle)
 	FROM oms.check_step AS s
 	WHERE s.event_before IN ('sent_back', 'reopened')
 	UNION ALL
 	-- Tickets.
 	SELECT 'moves', s.ticket_id, CASE WHEN s.before IS NULL
-		THEN pg_catalog.format('event %s: %s, and the ticket was not opened', s.seq, s.event)
-		ELSE pg_catalog.format('event %s: the ticket was %s, which %s does not allow', s.seq, s.before, s.event) END
+		THEN format('event %s: %s, and the ticket was not opened', s.seq, s.event)
+		ELSE format('event %s: the ticket was %s, which %s does not allow', s.seq, s.before, s.event) END
 	FROM oms.check_ticket_step AS s
 	WHERE CASE WHEN s.event = 'opened' THEN s.seq <> 1 ELSE s.before IS NULL OR s.before <> ALL (s.from_status) END
 	UNION ALL
 	-- Nothing moves in a closed ticket.
-	SELECT 'moves', s.ticket_id, pg_catalog.format('event %s: stage %s, %s after the ticket was closed', s.seq, s.stage,
+	SELECT 'moves', s.ticket_id, format('event %s: stage %s, %s after the ticket was closed', s.seq, s.stage,
 		s.event)
 	FROM (
 		SELECT e.ticket_id, e.seq, e.stage, e.status AS event,
-			pg_catalog.max(e.seq) FILTER (WHERE e.status IN ('ticket_done', 'ticket_cancelled')) OVER w AS closed_seq,
-			pg_catalog.max(e.seq) FILTER (WHERE e.status = 'reopened') OVER w AS opened_seq
+			max(e.seq) FILTER (WHERE e.status IN ('ticket_done', 'ticket_cancelled')) OVER w AS closed_seq,
+			max(e.seq) FILTER (WHERE e.status = 'reopened') OVER w AS opened_seq
 		FROM oms.timeline AS e
 		WINDOW w AS (PARTITION BY e.ticket_id ORDER BY e.seq)
 	) AS s
@@ -735,10 +735,10 @@ COMMENT ON VIEW oms.check_moves IS 'for oms.check(): moves that the state table 
 CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 	-- No stage is queued before its dependencies are met: before as many of them as it needs were finished, and had
 	-- not gone back since.  A stage to which others were sent back, or that was reopened, follows its event at once.
-	SELECT 'dispatch', q.ticket_id, pg_catalog.format('stage %s: queued by event %s, with %s of %s dependencies finished',
+	SELECT 'dispatch', q.ticket_id, format('stage %s: queued by event %s, with %s of %s dependencies finished',
 		q.stage, q.queued_seq, q.finished, q.need)
 	FROM (
-		SELECT c.ticket_id, c.stage, c.queued_seq, x.need, pg_catalog.count(f.stage) AS finished
+		SELECT c.ticket_id, c.stage, c.queued_seq, x.need, count(f.stage) AS finished
 		FROM oms.check_cycle AS c
 		JOIN oms.ticket_state AS t ON t.ticket_id = c.ticket_id
 		JOIN oms.check_edge AS x ON x.workflow_id = t.workflow_id AND x.stage = c.stage
@@ -746,17 +746,17 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 			AND f.finished_seq < c.queued_seq AND COALESCE(f.back_seq > c.queued_seq, true)
 		WHERE c.queued_seq IS NOT NULL
 		GROUP BY c.ticket_id, c.stage, c.queued_seq, x.need
-		HAVING pg_catalog.count(f.stage) < x.need
+		HAVING count(f.stage) < x.need
 	) AS q
 	WHERE NOT EXISTS (SELECT FROM oms.timeline AS b
 		WHERE b.ticket_id = q.ticket_id AND b.seq = q.queued_seq - 1 AND b.status IN ('sent_back', 'reopened'))
 	UNION ALL
-	SELECT 'dispatch', c.ticket_id, pg_catalog.format('stage %s: queued %s times in cycle %s', c.stage, c.n_queued, c.cycle)
+	SELECT 'dispatch', c.ticket_id, format('stage %s: queued %s times in cycle %s', c.stage, c.n_queued, c.cycle)
 	FROM oms.check_cycle AS c
 	WHERE c.n_queued > 1
 	UNION ALL
 	-- A manual stage is started by hand, which a note in its event tells, or goes back.
-	SELECT 'dispatch', e.ticket_id, pg_catalog.format('stage %s: queued by event %s, but it is manual', e.stage, e.seq)
+	SELECT 'dispatch', e.ticket_id, format('stage %s: queued by event %s, but it is manual', e.stage, e.seq)
 	FROM oms.check_graph AS g
 	JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
 	JOIN oms.timeline AS e ON e.ticket_id = t.ticket_id AND e.stage = g.stage
@@ -766,7 +766,7 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 	UNION ALL
 	-- What has its dependencies met now was queued or skipped in its cycle, unless it was taken back and waits for
 	-- a stage to be done again.
-	SELECT 'dispatch', m.ticket_id, pg_catalog.format('stage %s: not queued, though its dependencies are met', m.stage)
+	SELECT 'dispatch', m.ticket_id, format('stage %s: not queued, though its dependencies are met', m.stage)
 	FROM (
 		SELECT t.ticket_id, t.status, t.workflow_id, g.stage_no, g.stage, g.need
 		FROM oms.ticket_state AS t
@@ -782,7 +782,7 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 		JOIN oms.check_edge AS x ON x.workflow_id = f.workflow_id AND x.dependency = f.stage
 		WHERE NOT x.manual
 		GROUP BY f.ticket_id, f.ticket_status, f.workflow_id, x.stage_no, x.stage, x.need
-		HAVING pg_catalog.count(*) >= x.need
+		HAVING count(*) >= x.need
 	) AS m
 	LEFT JOIN oms.stage_state AS s ON s.ticket_id = m.ticket_id AND s.stage_no = m.stage_no
 	LEFT JOIN oms.check_cycle AS c
@@ -791,7 +791,7 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 		AND NOT EXISTS (SELECT FROM oms.rework AS b WHERE b.ticket_id = m.ticket_id AND b.stage = m.stage)
 	UNION ALL
 	-- Only what went back and has not begun since waits for a stage to be done again, and only until it is.
-	SELECT 'dispatch', w.ticket_id, pg_catalog.format('stage %s: waits for rework of %s, which %s', w.stage, w.back_to,
+	SELECT 'dispatch', w.ticket_id, format('stage %s: waits for rework of %s, which %s', w.stage, w.back_to,
 		CASE WHEN b.status IN ('d', 's') THEN 'is finished' ELSE 'it has no reason to' END)
 	FROM oms.rework AS w
 	LEFT JOIN oms.check_row AS s ON s.ticket_id = w.ticket_id AND s.stage = w.stage
@@ -801,7 +801,7 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 	-- A stage that was taken back is not queued before the dependency was done again that it was taken back to,
 	-- whatever its join: the one that went back with it and was queued right after.  Of those that were reopened
 	-- only that for which it was asked is public.
-	SELECT 'dispatch', g.ticket_id, pg_catalog.format('stage %s: queued by event %s, before the rework of %s was finished',
+	SELECT 'dispatch', g.ticket_id, format('stage %s: queued by event %s, before the rework of %s was finished',
 		g.stage, n.seq, x.dependency)
 	FROM oms.timeline AS g
 	JOIN oms.ticket_state AS t ON t.ticket_id = g.ticket_id
@@ -822,15 +822,15 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 	UNION ALL
 	-- A condition skips a stage if it is known to be false, and only then.  What an erasure took away
 	-- cannot be judged any more.
-	SELECT 'dispatch', q.ticket_id, pg_catalog.format('stage %s: %s by event %s, though its condition is %sknown to be false',
+	SELECT 'dispatch', q.ticket_id, format('stage %s: %s by event %s, though its condition is %sknown to be false',
 		q.stage, q.event, q.seq, CASE q.event WHEN 'queued' THEN '' ELSE 'not ' END)
 	FROM (
 		SELECT e.ticket_id, e.stage, e.seq, e.status AS event,
-			COALESCE(CASE WHEN pg_catalog.jsonb_typeof(d.payload -> 'amount') = 'number'
-				THEN (d.payload -> 'amount')::pg_catalog.numeric < g.min_amount END, false)
-			OR COALESCE(NOT pg_catalog.jsonb_path_match(d.payload,
-				('strict ' || pg_catalog.regexp_replace(g.condition, '^[[:space:]]*strict[[:space:]]', ''))::pg_catalog.jsonpath,
-				pg_catalog.jsonb_build_object('stages', COALESCE(o.outputs, '{}')), true), false) AS known_false
+			COALESCE(CASE WHEN jsonb_typeof(d.payload -> 'amount') = 'number'
+				THEN (d.payload -> 'amount')::numeric < g.min_amount END, false)
+			OR COALESCE(NOT jsonb_path_match(d.payload,
+				('strict ' || regexp_replace(g.condition, '^[[:space:]]*strict[[:space:]]', ''))::jsonpath,
+				jsonb_build_object('stages', COALESCE(o.outputs, '{}')), true), false) AS known_false
 		FROM oms.check_graph AS g
 		JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
 		JOIN oms.timeline AS e ON e.ticket_id = t.ticket_id AND e.stage = g.stage
@@ -843,8 +843,8 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 			ORDER BY y.seq DESC LIMIT 1
 		) AS d
 		CROSS JOIN LATERAL (
-			SELECT pg_catalog.jsonb_object_agg(z.stage, COALESCE(z.payload, '{}')) AS outputs,
-				COALESCE(pg_catalog.bool_or(z.payload IS NULL AND z.payload_digest IS NOT NULL), false) AS erased
+			SELECT jsonb_object_agg(z.stage, COALESCE(z.payload, '{}')) AS outputs,
+				COALESCE(bool_or(z.payload IS NULL AND z.payload_digest IS NOT NULL), false) AS erased
 			FROM (
 				SELECT DISTINCT ON (y.stage) y.stage, y.status, y.payload, y.payload_digest
 				FROM oms.timeline AS y
@@ -867,7 +867,7 @@ COMMENT ON VIEW oms.check_dispatch IS 'for oms.check(): stages queued too early,
 -- ---- stuck ----
 
 CREATE VIEW oms.check_stuck (kind, ticket, detail) AS
-	SELECT 'stuck', t.ticket_id, pg_catalog.format('the ticket is %s and has no next move', oms.ticket_status(t.status))
+	SELECT 'stuck', t.ticket_id, format('the ticket is %s and has no next move', oms.ticket_status(t.status))
 	FROM oms.ticket_state AS t
 	WHERE (t.status = 'o' OR t.status = 'h' AND t.n_failed = 0)
 		AND NOT EXISTS (SELECT FROM oms.stage_state AS s
@@ -875,16 +875,16 @@ CREATE VIEW oms.check_stuck (kind, ticket, detail) AS
 	UNION ALL
 	-- A ticket is done when what is left comes after a manual stage that nobody started, or waits for such a one
 	-- to be done again; what waits for itself by some way does not.
-	SELECT 'stuck', t.ticket_id, pg_catalog.format('the ticket is done with stages that are not and wait for no manual one: %s',
-		pg_catalog.string_agg(g.stage, ', ' ORDER BY g.stage_no))
+	SELECT 'stuck', t.ticket_id, format('the ticket is done with stages that are not and wait for no manual one: %s',
+		string_agg(g.stage, ', ' ORDER BY g.stage_no))
 	FROM oms.ticket_state AS t
 	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id
 	WHERE t.status = 'd' AND NOT g.manual
-		AND pg_catalog.get_bit(t.finished, g.stage_no - 1) = 0
+		AND get_bit(t.finished, g.stage_no - 1) = 0
 		AND g.stage NOT IN (
 			WITH RECURSIVE behind (stage) AS (
 				SELECT y.stage FROM oms.check_graph AS y
-				WHERE y.workflow_id = t.workflow_id AND y.manual AND pg_catalog.get_bit(t.finished, y.stage_no - 1) = 0
+				WHERE y.workflow_id = t.workflow_id AND y.manual AND get_bit(t.finished, y.stage_no - 1) = 0
 				UNION
 				SELECT n.stage FROM behind AS y
 				CROSS JOIN LATERAL (
@@ -896,7 +896,7 @@ CREATE VIEW oms.check_stuck (kind, ticket, detail) AS
 			SELECT y.stage FROM behind AS y)
 	GROUP BY t.ticket_id
 	UNION ALL
-	SELECT 'stuck', r.ticket_id, pg_catalog.format('stage %s: queued, but never to be claimed', r.stage)
+	SELECT 'stuck', r.ticket_id, format('stage %s: queued, but never to be claimed', r.stage)
 	FROM oms.check_row AS r
 	WHERE r.status = 'q' AND (r.ready_at IS NULL OR r.ready_at = 'infinity');
 COMMENT ON VIEW oms.check_stuck IS 'for oms.check(): open tickets in which nothing can happen any more';
@@ -905,7 +905,7 @@ COMMENT ON VIEW oms.check_stuck IS 'for oms.check(): open tickets in which nothi
 
 CREATE VIEW oms.check_breach (kind, ticket, detail) AS
 	-- When a clock is due stands in its row, which check_clock works out anew.
-	SELECT 'breach', c.ticket_id, pg_catalog.format('%s: %s', c.name, p.problem)
+	SELECT 'breach', c.ticket_id, format('%s: %s', c.name, p.problem)
 	FROM oms.check_clock_row AS c
 	CROSS JOIN LATERAL (VALUES
 		(c.n_breached > 1, 'breached more than once'),
@@ -917,7 +917,7 @@ CREATE VIEW oms.check_breach (kind, ticket, detail) AS
 	WHERE p.found
 	UNION ALL
 	-- Whatever is done later than due comes after the breach.  A lease that had run out before is told first.
-	SELECT 'breach', e.ticket_id, pg_catalog.format('event %s: stage %s, %s later than due and before the breach',
+	SELECT 'breach', e.ticket_id, format('event %s: stage %s, %s later than due and before the breach',
 		e.seq, c.stage, e.status)
 	FROM oms.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
@@ -935,7 +935,7 @@ COMMENT ON VIEW oms.check_breach IS 'for oms.check(): breaches recorded twice, t
 -- Open time between two instants: by the calendar of that name, for '' all of it; NULL: not known.
 CREATE FUNCTION oms.check_open(calendar text, from_at timestamptz, to_at timestamptz) RETURNS bigint
 	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN CASE WHEN calendar IS NULL OR NOT COALESCE(pg_catalog.isfinite(from_at) AND pg_catalog.isfinite(to_at), false) THEN NULL
+	RETURN CASE WHEN calendar IS NULL OR NOT COALESCE(isfinite(from_at) AND isfinite(to_at), false) THEN NULL
 		WHEN to_at <= from_at THEN 0
 		WHEN calendar = '' THEN oms.check_us(to_at - from_at)
 		ELSE oms.check_us(oms.business_time(calendar, from_at, to_at)) END;
@@ -950,7 +950,7 @@ CREATE VIEW oms.check_calendar AS
 COMMENT ON VIEW oms.check_calendar IS 'for oms.check(): the current versions of calendars, as far as they can be read';
 
 CREATE VIEW oms.check_calendars (kind, ticket, detail) AS
-	SELECT 'calendars', NULL::oms.ticket_id, pg_catalog.format('calendar %s cannot be read: %s', a.name, p.problem)
+	SELECT 'calendars', NULL::oms.ticket_id, format('calendar %s cannot be read: %s', a.name, p.problem)
 	FROM oms.calendar AS a
 	CROSS JOIN LATERAL (SELECT oms.calendar_problem(a.name) AS problem) AS p
 	WHERE a.current AND p.problem IS NOT NULL;
@@ -959,7 +959,7 @@ COMMENT ON VIEW oms.check_calendars IS 'for oms.check(): calendars that this ser
 -- The pieces of clocks with what came before each, and the event that ended it.  The open time of a piece is known
 -- if the calendar by which it ran is still the current one of its name.
 CREATE VIEW oms.check_segment AS
-	SELECT s.*, pg_catalog.lag(s.seq) OVER w AS seq_before, pg_catalog.lag(s.ended_at) OVER w AS ended_before,
+	SELECT s.*, lag(s.seq) OVER w AS seq_before, lag(s.ended_at) OVER w AS ended_before,
 		CASE WHEN s.calendar_id = 0 THEN '' ELSE a.name END AS by_calendar,
 		e.status AS event, e.at AS event_at, e.cycle AS event_cycle, e.stage AS event_stage
 	FROM oms.clock_segment AS s
@@ -969,15 +969,15 @@ CREATE VIEW oms.check_segment AS
 COMMENT ON VIEW oms.check_segment IS 'for oms.check(): the pieces of clocks with the events that ended them';
 
 CREATE VIEW oms.check_segments AS
-	SELECT s.ticket_id, s.stage_no, s.cycle, pg_catalog.min(s.started_at) AS first_at, pg_catalog.max(s.ended_at) AS last_at,
-		pg_catalog.sum(s.open_us)::pg_catalog.int8 AS open_us,
-		pg_catalog.bool_or(s.ended_before <> s.started_at) AS torn,
-		pg_catalog.range_agg(pg_catalog.tstzrange(s.started_at, s.ended_at))
+	SELECT s.ticket_id, s.stage_no, s.cycle, min(s.started_at) AS first_at, max(s.ended_at) AS last_at,
+		sum(s.open_us)::int8 AS open_us,
+		bool_or(s.ended_before <> s.started_at) AS torn,
+		range_agg(tstzrange(s.started_at, s.ended_at))
 			FILTER (WHERE NOT s.ran AND s.started_at < s.ended_at) AS stood,
-		pg_catalog.array_agg(s.seq ORDER BY s.seq) AS seqs,
-		pg_catalog.array_agg(s.ended_at ORDER BY s.seq) AS ends,
-		pg_catalog.array_agg(s.open_us ORDER BY s.seq) AS opens,
-		pg_catalog.array_agg(s.calendar_id ORDER BY s.seq) AS calendars
+		array_agg(s.seq ORDER BY s.seq) AS seqs,
+		array_agg(s.ended_at ORDER BY s.seq) AS ends,
+		array_agg(s.open_us ORDER BY s.seq) AS opens,
+		array_agg(s.calendar_id ORDER BY s.seq) AS calendars
 	FROM oms.check_segment AS s
 	GROUP BY s.ticket_id, s.stage_no, s.cycle;
 COMMENT ON VIEW oms.check_segments IS 'for oms.check(): the pieces of the clock of a cycle, added up';
@@ -988,19 +988,19 @@ CREATE VIEW oms.check_watch AS
 	SELECT w.*, CASE WHEN w.calendar_id = 0 THEN '' ELSE a.name END AS by_calendar,
 		CASE WHEN w.due_calendar_id = 0 THEN '' ELSE b.name END AS due_calendar, d.name AS calendar_name,
 		COALESCE(b.timezone, 'UTC') AS timezone,
-		((CASE WHEN pg_catalog.isfinite(w.due_at) THEN w.due_at END - '1 microsecond'::pg_catalog.interval)
-			AT TIME ZONE COALESCE(b.timezone, 'UTC'))::pg_catalog.date AS due_date
+		((CASE WHEN isfinite(w.due_at) THEN w.due_at END - '1 microsecond'::interval)
+			AT TIME ZONE COALESCE(b.timezone, 'UTC'))::date AS due_date
 	FROM (
 		SELECT k.*, s.stood AS should_stand, g.stood, g.torn, g.first_at AS piece_first_at,
 			COALESCE(g.last_at, k.first_at) AS piece_last_at, COALESCE(g.open_us, 0) AS piece_us,
 			CASE WHEN k.breached_seq IS NULL OR g.seqs IS NULL THEN COALESCE(g.last_at, k.first_at)
-				ELSE COALESCE((SELECT pg_catalog.max(u.ended_at) FROM ROWS FROM (pg_catalog.unnest(g.seqs), pg_catalog.unnest(g.ends))
+				ELSE COALESCE((SELECT max(u.ended_at) FROM ROWS FROM (unnest(g.seqs), unnest(g.ends))
 					AS u (seq, ended_at) WHERE u.seq < k.breached_seq), k.first_at) END AS since_at,
 			CASE WHEN k.breached_seq IS NULL OR g.seqs IS NULL THEN COALESCE(g.open_us, 0)
-				ELSE COALESCE((SELECT pg_catalog.sum(u.open_us) FROM ROWS FROM (pg_catalog.unnest(g.seqs), pg_catalog.unnest(g.opens))
-					AS u (seq, open_us) WHERE u.seq < k.breached_seq), 0)::pg_catalog.int8 END AS used_us,
+				ELSE COALESCE((SELECT sum(u.open_us) FROM ROWS FROM (unnest(g.seqs), unnest(g.opens))
+					AS u (seq, open_us) WHERE u.seq < k.breached_seq), 0)::int8 END AS used_us,
 			CASE WHEN k.breached_seq IS NULL OR g.seqs IS NULL THEN k.calendar_id
-				ELSE COALESCE((SELECT u.calendar_id FROM ROWS FROM (pg_catalog.unnest(g.seqs), pg_catalog.unnest(g.calendars))
+				ELSE COALESCE((SELECT u.calendar_id FROM ROWS FROM (unnest(g.seqs), unnest(g.calendars))
 					AS u (seq, calendar_id) WHERE u.seq > k.breached_seq ORDER BY u.seq LIMIT 1), k.calendar_id) END
 				AS due_calendar_id
 		FROM oms.check_clock_row AS k
@@ -1020,16 +1020,16 @@ CREATE FUNCTION oms.check_fired(step jsonb, limit_us bigint, shows_us bigint, br
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN (SELECT CASE WHEN s.first_us = limit_us AND NOT breached OR s.first_us > shows_us THEN 0
 			WHEN s.every_us IS NULL THEN 1
-			ELSE LEAST(pg_catalog.floor((shows_us - s.first_us) / s.every_us)::pg_catalog.int8 + 1, s.most, 2147483647) END
+			ELSE LEAST(floor((shows_us - s.first_us) / s.every_us)::int8 + 1, s.most, 2147483647) END
 		FROM (SELECT CASE WHEN step ->> 'at' LIKE E'%\\%'
-				THEN pg_catalog.floor(limit_us * pg_catalog.rtrim(step ->> 'at', '%')::pg_catalog.numeric / 100)
-				ELSE limit_us + pg_catalog.btrim(step ->> 'at', '+m')::pg_catalog.numeric * 60000000 END AS first_us,
-			(step ->> 'everyMins')::pg_catalog.numeric * 60000000 AS every_us,
-			(step ->> 'max')::pg_catalog.numeric::pg_catalog.int8 AS most) AS s);
+				THEN floor(limit_us * rtrim(step ->> 'at', '%')::numeric / 100)
+				ELSE limit_us + btrim(step ->> 'at', '+m')::numeric * 60000000 END AS first_us,
+			(step ->> 'everyMins')::numeric * 60000000 AS every_us,
+			(step ->> 'max')::numeric::int8 AS most) AS s);
 COMMENT ON FUNCTION oms.check_fired(jsonb, bigint, bigint, bool) IS 'for oms.check(): how often an escalation step has to have fired';
 
 CREATE VIEW oms.check_clock (kind, ticket, detail) AS
-	SELECT 'clock', c.ticket_id, pg_catalog.format('%s: %s', c.name, p.problem)
+	SELECT 'clock', c.ticket_id, format('%s: %s', c.name, p.problem)
 	FROM (
 		SELECT w.*, w.ended_at IS NOT NULL AS ended,
 			w.limit_us - w.used_us AS left_us,
@@ -1039,19 +1039,19 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 			w.consumed_us + CASE WHEN w.running_since IS NULL THEN 0
 				ELSE oms.check_open(w.by_calendar, w.running_since, w.last_at) END AS shows_us,
 			COALESCE(w.stood, '{}') + CASE WHEN w.paused_at < COALESCE(w.ended_at, 'infinity')
-				THEN pg_catalog.tstzmultirange(pg_catalog.tstzrange(w.paused_at, COALESCE(w.ended_at, 'infinity'))) ELSE '{}' END
+				THEN tstzmultirange(tstzrange(w.paused_at, COALESCE(w.ended_at, 'infinity'))) ELSE '{}' END
 				AS all_stood,
 			-- always open, in minutes: the limit after the start, later by all it stood before it was used up
 			CASE WHEN w.limit_days IS NULL AND w.calendar IS NULL AND w.due_at IS NOT NULL THEN w.first_at
-				+ pg_catalog.make_interval(secs => w.def_us / 1000000) + COALESCE(CASE WHEN w.should_stand IS NOT NULL THEN (
-					SELECT pg_catalog.sum(y.len) FILTER (WHERE y.at - w.first_at - COALESCE(y.stood_before, '0')
-						<= pg_catalog.make_interval(secs => w.def_us / 1000000))
+				+ make_interval(secs => w.def_us / 1000000) + COALESCE(CASE WHEN w.should_stand IS NOT NULL THEN (
+					SELECT sum(y.len) FILTER (WHERE y.at - w.first_at - COALESCE(y.stood_before, '0')
+						<= make_interval(secs => w.def_us / 1000000))
 					FROM (
-						SELECT pg_catalog.lower(x.stood) AS at, pg_catalog.upper(x.stood) - pg_catalog.lower(x.stood) AS len,
-							pg_catalog.sum(pg_catalog.upper(x.stood) - pg_catalog.lower(x.stood)) OVER
+						SELECT lower(x.stood) AS at, upper(x.stood) - lower(x.stood) AS len,
+							sum(upper(x.stood) - lower(x.stood)) OVER
 								(ORDER BY x.stood ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS stood_before
-						FROM pg_catalog.unnest(w.should_stand) AS x (stood)
-						WHERE pg_catalog.upper(x.stood) < 'infinity'
+						FROM unnest(w.should_stand) AS x (stood)
+						WHERE upper(x.stood) < 'infinity'
 					) AS y) END, '0') END AS e_due_at
 		FROM oms.check_watch AS w
 		-- Most need no second look: no clock, or one that never stood, without calendar, thresholds and steps.
@@ -1061,10 +1061,10 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 			AND CASE WHEN w.limit_us IS NULL THEN COALESCE(w.def_us, w.limit_days) IS NULL AND w.due_at IS NULL
 					AND w.running_since IS NULL AND w.breached_at IS NULL AND w.consumed_us = 0 AND w.consumed_days = 0
 				ELSE w.limit_us = w.def_us AND w.calendar IS NULL AND w.warn_at IS NULL AND w.escalation IS NULL
-					AND w.breached_seq IS NULL AND w.first_at + w.limit_us * '1 microsecond'::pg_catalog.interval = w.due_at
+					AND w.breached_seq IS NULL AND w.first_at + w.limit_us * '1 microsecond'::interval = w.due_at
 					AND CASE WHEN w.ended_at IS NULL THEN w.running_since = w.first_at AND w.consumed_us = 0
 						ELSE w.running_since IS NULL AND w.ended_at <= w.due_at
-							AND w.first_at + w.consumed_us * '1 microsecond'::pg_catalog.interval = w.ended_at END END, false)
+							AND w.first_at + w.consumed_us * '1 microsecond'::interval = w.ended_at END END, false)
 	) AS c
 	CROSS JOIN LATERAL (VALUES
 		(CASE WHEN (c.limit_us IS NOT NULL) <> (COALESCE(c.def_us, c.limit_days) IS NOT NULL AND c.first_at IS NOT NULL)
@@ -1074,7 +1074,7 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 			OR c.steps IS NOT NULL OR c.calendar_id <> 0)
 			THEN 'it has no clock, and something is left of one' END),
 		(CASE WHEN c.limit_us <> c.def_us
-			THEN pg_catalog.format('the limit is %s µs, the definition says %s', c.limit_us, c.def_us) END),
+			THEN format('the limit is %s µs, the definition says %s', c.limit_us, c.def_us) END),
 		(CASE WHEN c.limit_us IS NOT NULL AND ((c.calendar_id = 0) <> (c.calendar IS NULL) OR c.calendar_name IS DISTINCT FROM c.calendar)
 			THEN 'it runs by another calendar than the definition says' END),
 		(CASE WHEN c.limit_us IS NOT NULL AND NOT c.ended AND (c.running_since IS NULL) = (c.paused_at IS NULL)
@@ -1085,105 +1085,105 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 			OR COALESCE(c.running_since, c.paused_at) <> c.piece_last_at)
 			THEN 'a piece of it is missing, or counted twice' END),
 		(CASE WHEN c.limit_us IS NOT NULL AND c.all_stood <> COALESCE(c.should_stand, '{}')
-			THEN pg_catalog.format('it stood for %s, its holds say %s', c.all_stood, COALESCE(c.should_stand, '{}')) END),
+			THEN format('it stood for %s, its holds say %s', c.all_stood, COALESCE(c.should_stand, '{}')) END),
 		(CASE WHEN c.limit_us IS NOT NULL AND c.consumed_us <> c.e_consumed_us
-			THEN pg_catalog.format('it has consumed %s µs, its pieces say %s', c.consumed_us, c.e_consumed_us) END),
+			THEN format('it has consumed %s µs, its pieces say %s', c.consumed_us, c.e_consumed_us) END),
 		-- without a due time it stands, or its calendar does not hold so much
 		(CASE WHEN c.limit_us IS NOT NULL AND c.due_at IS NOT NULL AND c.paused_at IS NOT NULL AND c.breached_seq IS NULL
 			THEN 'it stands and is due' END),
 		(CASE WHEN c.limit_us IS NOT NULL AND c.due_at IS NULL AND (c.breached_seq IS NOT NULL OR c.paused_at IS NULL
 				AND NOT c.ended AND (c.running_since IS NULL
-					OR oms.check_open(c.due_calendar, c.since_at, c.since_at + '10 years'::pg_catalog.interval)
-						> COALESCE(c.def_us, (c.limit_days + 1) * 86400000000::pg_catalog.int8)))
+					OR oms.check_open(c.due_calendar, c.since_at, c.since_at + '10 years'::interval)
+						> COALESCE(c.def_us, (c.limit_days + 1) * 86400000000::int8)))
 			THEN 'it runs and is never due' END),
 		(CASE WHEN c.limit_us IS NOT NULL AND c.due_at IS NULL AND c.paused_at IS NULL AND NOT EXISTS (SELECT FROM oms.timeline AS e
 				WHERE e.ticket_id = c.ticket_id AND e.status = 'no_due_time' AND e.stage IS NOT DISTINCT FROM c.stage
 					AND (e.cycle = c.cycle OR c.stage_no = 0))
 			THEN 'it has no due time, and nobody was told' END),
 		(CASE WHEN (c.last_date IS NULL) <> (c.limit_us IS NULL OR c.limit_days IS NULL)
-			OR c.consumed_days > c.last_date - c.first_at::pg_catalog.date + 2
-			THEN pg_catalog.format('%s dates are used up, the last of them %s', c.consumed_days, c.last_date) END),
+			OR c.consumed_days > c.last_date - c.first_at::date + 2
+			THEN format('%s dates are used up, the last of them %s', c.consumed_days, c.last_date) END),
 		(CASE WHEN c.breached_seq IS NULL AND c.consumed_us > c.limit_us
 			THEN 'its limit is used up, and no breach' END),
 		(CASE WHEN c.stage_no = 0 AND NOT c.is_past AND c.finished_at IS DISTINCT FROM c.closed_at
 			THEN 'it has not ended with the ticket, or not begun again with it' END),
 		(CASE WHEN c.due_at <> c.e_due_at
-			THEN pg_catalog.format('it is due %s, its holds say %s', c.due_at, c.e_due_at) END),
+			THEN format('it is due %s, its holds say %s', c.due_at, c.e_due_at) END),
 		(CASE WHEN c.def_us IS NOT NULL AND CASE WHEN c.left_us <= 0 THEN c.due_at <> c.since_at
 				ELSE oms.check_open(c.due_calendar, c.since_at, c.due_at) <> c.left_us
-					OR oms.check_open(c.due_calendar, c.since_at, c.due_at - '1 microsecond'::pg_catalog.interval) >= c.left_us END
-			THEN pg_catalog.format('it is due %s, which is not when its limit is used up', c.due_at) END),
+					OR oms.check_open(c.due_calendar, c.since_at, c.due_at - '1 microsecond'::interval) >= c.left_us END
+			THEN format('it is due %s, which is not when its limit is used up', c.due_at) END),
 		(CASE WHEN c.stage_no > 0 AND c.warned <> COALESCE(c.n_warning, 0)
-			THEN pg_catalog.format('%s thresholds have passed, the timeline says %s', c.warned, COALESCE(c.n_warning, 0)) END),
+			THEN format('%s thresholds have passed, the timeline says %s', c.warned, COALESCE(c.n_warning, 0)) END),
 		(CASE WHEN c.def_us IS NOT NULL AND c.limit_us IS NOT NULL AND c.warn_at IS NOT NULL AND (c.ended OR c.shows_us IS NOT NULL)
-			AND (SELECT CASE WHEN c.ended THEN pg_catalog.count(*) <> c.warned ELSE pg_catalog.count(*) < c.warned END
-				FROM pg_catalog.jsonb_array_elements_text(c.warn_at) AS a (percent)
-				WHERE pg_catalog.floor(c.limit_us * a.percent::pg_catalog.numeric / 100)
+			AND (SELECT CASE WHEN c.ended THEN count(*) <> c.warned ELSE count(*) < c.warned END
+				FROM jsonb_array_elements_text(c.warn_at) AS a (percent)
+				WHERE floor(c.limit_us * a.percent::numeric / 100)
 					<= CASE WHEN c.ended THEN c.consumed_us ELSE c.shows_us END)
-			THEN pg_catalog.format('%s thresholds have passed, which is not what it shows', c.warned) END),
-		(CASE WHEN pg_catalog.cardinality(c.steps) <> pg_catalog.jsonb_array_length(COALESCE(c.escalation, '[]'))
+			THEN format('%s thresholds have passed, which is not what it shows', c.warned) END),
+		(CASE WHEN cardinality(c.steps) <> jsonb_array_length(COALESCE(c.escalation, '[]'))
 			THEN 'it has other escalation steps than the definition' END),
 		(CASE WHEN c.steps IS NOT NULL AND c.level + COALESCE(c.n_missed, 0)
-				< (SELECT pg_catalog.sum(u.times) FROM pg_catalog.unnest(c.steps) AS u (times))
+				< (SELECT sum(u.times) FROM unnest(c.steps) AS u (times))
 			THEN 'more escalation steps have fired than the timeline says' END),
 		(CASE WHEN c.def_us IS NOT NULL AND c.limit_us IS NOT NULL AND c.escalation IS NOT NULL AND (c.ended OR c.shows_us IS NOT NULL) AND (
-				SELECT pg_catalog.bool_or(CASE WHEN c.ended THEN f.times <> COALESCE(c.steps[f.no], 0)
+				SELECT bool_or(CASE WHEN c.ended THEN f.times <> COALESCE(c.steps[f.no], 0)
 					ELSE f.times < c.steps[f.no] END)
 				FROM (SELECT y.no, oms.check_fired(y.step, c.limit_us, CASE WHEN c.ended THEN c.consumed_us ELSE c.shows_us END,
 						c.breached_seq IS NOT NULL) AS times
-					FROM pg_catalog.jsonb_array_elements(c.escalation) WITH ORDINALITY AS y (step, no)) AS f)
-			THEN pg_catalog.format('its escalation steps have fired %s times, which is not what it shows',
-				COALESCE(c.steps::pg_catalog.text, 'no')) END),
+					FROM jsonb_array_elements(c.escalation) WITH ORDINALITY AS y (step, no)) AS f)
+			THEN format('its escalation steps have fired %s times, which is not what it shows',
+				COALESCE(c.steps::text, 'no')) END),
 		-- days: a closing time, and as many more of them before as are left since it runs, of dates not counted yet
 		(CASE WHEN c.limit_days > c.consumed_days AND c.running_since IS NOT NULL AND c.due_at IS NOT NULL AND c.breached_seq IS NULL AND (
-				oms.check_open(c.due_calendar, c.due_at - '1 microsecond'::pg_catalog.interval, c.due_at) = 0
-				OR oms.check_open(c.due_calendar, c.due_at, (c.due_date + 1)::pg_catalog.timestamp AT TIME ZONE c.timezone) > 0
+				oms.check_open(c.due_calendar, c.due_at - '1 microsecond'::interval, c.due_at) = 0
+				OR oms.check_open(c.due_calendar, c.due_at, (c.due_date + 1)::timestamp AT TIME ZONE c.timezone) > 0
 				OR c.limit_days - c.consumed_days <> (
-					SELECT pg_catalog.count(*)
-					FROM pg_catalog.generate_series((c.running_since AT TIME ZONE c.timezone)::pg_catalog.date, c.due_date, '1 day')
+					SELECT count(*)
+					FROM generate_series((c.running_since AT TIME ZONE c.timezone)::date, c.due_date, '1 day')
 						AS d (day)
-					WHERE d.day::pg_catalog.date > c.last_date
+					WHERE d.day::date > c.last_date
 						AND oms.check_open(c.due_calendar,
-							GREATEST(c.running_since, d.day::pg_catalog.timestamp AT TIME ZONE c.timezone),
-							(d.day::pg_catalog.date + 1)::pg_catalog.timestamp AT TIME ZONE c.timezone) > 0))
-			THEN pg_catalog.format('it is due %s, which is not the end of its days', c.due_at) END),
+							GREATEST(c.running_since, d.day::timestamp AT TIME ZONE c.timezone),
+							(d.day::date + 1)::timestamp AT TIME ZONE c.timezone) > 0))
+			THEN format('it is due %s, which is not the end of its days', c.due_at) END),
 		(CASE WHEN c.paused_at IS NOT NULL AND NOT c.is_past AND EXISTS (SELECT FROM oms.timeline AS e
 				WHERE e.ticket_id = c.ticket_id AND e.status IN ('warning', 'breached') AND e.at > c.paused_at
 					AND e.stage IS NOT DISTINCT FROM c.stage AND (e.cycle = c.cycle OR c.stage_no = 0))
 			THEN 'a warning or breach while it stands' END)) AS p (problem)
 	WHERE p.problem IS NOT NULL
 	UNION ALL
-	SELECT 'clock', s.ticket_id, pg_catalog.format('%s, cycle %s: the piece of its clock that event %s ended: %s',
+	SELECT 'clock', s.ticket_id, format('%s, cycle %s: the piece of its clock that event %s ended: %s',
 		CASE s.stage_no WHEN 0 THEN 'the ticket' ELSE 'stage ' || s.stage_no END, s.cycle, s.seq, p.problem)
 	FROM oms.check_segment AS s
 	CROSS JOIN LATERAL (VALUES
 		(s.ended_at < s.started_at, 'it ends before it begins'),
 		(s.open_us <> CASE WHEN s.ran THEN oms.check_open(s.by_calendar, s.started_at, s.ended_at) ELSE 0 END,
-			pg_catalog.format('open for %s µs, the calendar says %s', s.open_us,
+			format('open for %s µs, the calendar says %s', s.open_us,
 				CASE WHEN s.ran THEN oms.check_open(s.by_calendar, s.started_at, s.ended_at) ELSE 0 END)),
 		(s.event IS NULL OR (s.event_stage IS NULL) <> (s.stage_no = 0) OR s.event_cycle <> s.cycle AND s.stage_no > 0
-			OR s.event <> ALL (CASE WHEN s.ran THEN '{on_hold,ticket_held,clock_changed}'::pg_catalog.text[]
+			OR s.event <> ALL (CASE WHEN s.ran THEN '{on_hold,ticket_held,clock_changed}'::text[]
 				ELSE '{hold_lifted,resumed,ticket_resumed}' END)
-			OR s.ended_at > s.event_at, pg_catalog.format('no clock ends with %s', COALESCE(s.event, 'nothing'))))
+			OR s.ended_at > s.event_at, format('no clock ends with %s', COALESCE(s.event, 'nothing'))))
 		AS p (found, problem)
 	WHERE p.found
 	UNION ALL
 	-- Nothing comes up while the clock stands.
-	SELECT 'clock', e.ticket_id, pg_catalog.format('event %s: %s while the clock stood', e.seq, e.status)
+	SELECT 'clock', e.ticket_id, format('event %s: %s while the clock stood', e.seq, e.status)
 	FROM oms.check_segment AS s
 	JOIN oms.timeline AS e ON e.ticket_id = s.ticket_id AND e.stage IS NOT DISTINCT FROM s.event_stage
 		AND e.cycle = s.event_cycle AND e.seq < s.seq AND e.seq > s.seq_before
 	WHERE NOT s.ran AND e.status IN ('warning', 'breached')
 	UNION ALL
 	-- A ticket with a time limit has a clock, which begins anew with each reopen of what was closed.
-	SELECT 'clock', y.ticket_id, pg_catalog.format('the ticket, cycle %s: it has no clock', y.cycle)
+	SELECT 'clock', y.ticket_id, format('the ticket, cycle %s: it has no clock', y.cycle)
 	FROM oms.check_ticket_cycle AS y
 	JOIN oms.ticket_state AS t ON t.ticket_id = y.ticket_id
 	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id AND w.definition ?| '{slaMins,slaDays}'
 	LEFT JOIN oms.stage_state AS s ON s.ticket_id = y.ticket_id AND s.stage_no = 0
 	WHERE COALESCE(s.cycle, 0) < y.cycle
 	UNION ALL
-	SELECT 'clock', s.ticket_id, pg_catalog.format('%s, cycle %s: pieces of a clock without its row',
+	SELECT 'clock', s.ticket_id, format('%s, cycle %s: pieces of a clock without its row',
 		CASE s.stage_no WHEN 0 THEN 'the ticket' ELSE 'stage ' || s.stage_no END, s.cycle)
 	FROM oms.check_segments AS s
 	WHERE NOT EXISTS (SELECT FROM oms.check_any_row AS r
@@ -1193,7 +1193,7 @@ COMMENT ON VIEW oms.check_clock IS 'for oms.check(): clocks, their pieces, warni
 -- ---- holds ----
 
 CREATE VIEW oms.check_holds (kind, ticket, detail) AS
-	SELECT 'holds', h.ticket_id, pg_catalog.format('the hold by event %s: %s', h.seq, p.problem)
+	SELECT 'holds', h.ticket_id, format('the hold by event %s: %s', h.seq, p.problem)
 	FROM oms.hold AS h
 	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = h.ticket_id
 	LEFT JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = h.stage_no
@@ -1209,40 +1209,40 @@ CREATE VIEW oms.check_holds (kind, ticket, detail) AS
 	WHERE p.found
 	UNION ALL
 	-- What is on hold is held by something, until the first of its own holds runs out.
-	SELECT 'holds', r.ticket_id, pg_catalog.format('%s: %s', CASE r.stage_no WHEN 0 THEN 'the ticket' ELSE 'stage ' || r.stage_no END,
+	SELECT 'holds', r.ticket_id, format('%s: %s', CASE r.stage_no WHEN 0 THEN 'the ticket' ELSE 'stage ' || r.stage_no END,
 		p.problem)
 	FROM oms.stage_state AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
 	LEFT JOIN (
-		SELECT h.ticket_id, h.stage_no, pg_catalog.min(h.until) AS until, pg_catalog.count(*) AS times
+		SELECT h.ticket_id, h.stage_no, min(h.until) AS until, count(*) AS times
 		FROM oms.hold AS h WHERE h.lifted_at IS NULL GROUP BY h.ticket_id, h.stage_no
 	) AS h ON h.ticket_id = r.ticket_id AND h.stage_no = r.stage_no
 	CROSS JOIN LATERAL (VALUES
 		(r.status = 'h' AND t.n_holds = 0 AND h.times IS NULL, 'it is on hold, and nothing holds it'),
-		(r.resume_at IS DISTINCT FROM h.until, pg_catalog.format('it goes on at %s, its holds say %s',
-			COALESCE(r.resume_at::pg_catalog.text, 'no time'), COALESCE(h.until::pg_catalog.text, 'no time')))) AS p (found, problem)
+		(r.resume_at IS DISTINCT FROM h.until, format('it goes on at %s, its holds say %s',
+			COALESCE(r.resume_at::text, 'no time'), COALESCE(h.until::text, 'no time')))) AS p (found, problem)
 	WHERE p.found
 	UNION ALL
-	SELECT 'holds', r.ticket_id, pg_catalog.format('stage %s, cycle %s: it was on hold for %s µs, its holds say %s', r.stage_no,
+	SELECT 'holds', r.ticket_id, format('stage %s, cycle %s: it was on hold for %s µs, its holds say %s', r.stage_no,
 		r.cycle, r.held_us, y.e_held_us)
 	FROM oms.check_any_row AS r
 	LEFT JOIN oms.check_stops AS s ON s.ticket_id = r.ticket_id AND s.stage_no = r.stage_no AND s.cycle = r.cycle
 	CROSS JOIN LATERAL (
-		SELECT COALESCE(pg_catalog.sum(oms.check_us(pg_catalog.upper(x.held) - pg_catalog.lower(x.held))), 0) AS e_held_us
-		FROM pg_catalog.unnest(s.held) AS x (held)
+		SELECT COALESCE(sum(oms.check_us(upper(x.held) - lower(x.held))), 0) AS e_held_us
+		FROM unnest(s.held) AS x (held)
 	) AS y
 	WHERE r.stage_no > 0 AND (r.held_us <> 0 OR s.held IS NOT NULL) AND r.held_us <> y.e_held_us
 	UNION ALL
-	SELECT 'holds', t.ticket_id, pg_catalog.format('%s holds of the ticket, it says %s', COALESCE(h.times, 0), t.n_holds)
+	SELECT 'holds', t.ticket_id, format('%s holds of the ticket, it says %s', COALESCE(h.times, 0), t.n_holds)
 	FROM oms.ticket_state AS t
 	LEFT JOIN (
-		SELECT h.ticket_id, pg_catalog.count(*) AS times
+		SELECT h.ticket_id, count(*) AS times
 		FROM oms.hold AS h WHERE h.lifted_at IS NULL AND h.stage_no = 0 GROUP BY h.ticket_id
 	) AS h ON h.ticket_id = t.ticket_id
 	WHERE t.n_holds <> COALESCE(h.times, 0)
 	UNION ALL
 	-- Whatever is said to be on hold has a hold, of its own or of its ticket.
-	SELECT 'holds', e.ticket_id, pg_catalog.format('event %s: %s, and there is no hold', e.seq, e.status)
+	SELECT 'holds', e.ticket_id, format('event %s: %s, and there is no hold', e.seq, e.status)
 	FROM oms.timeline AS e
 	WHERE e.status IN ('on_hold', 'ticket_held')
 		AND NOT EXISTS (SELECT FROM oms.hold AS h WHERE h.ticket_id = e.ticket_id AND h.seq = e.seq)
@@ -1254,7 +1254,7 @@ COMMENT ON VIEW oms.check_holds IS 'for oms.check(): holds against the timeline 
 
 CREATE VIEW oms.check_hands (kind, ticket, detail) AS
 	-- A role that finished two stages for their workers may have done so with their tokens, and is no finding.
-	SELECT DISTINCT 'hands', a.ticket_id, pg_catalog.format('stage %s: worker %s has stage %s as well', a.stage, n.name, b.stage)
+	SELECT DISTINCT 'hands', a.ticket_id, format('stage %s: worker %s has stage %s as well', a.stage, n.name, b.stage)
 	FROM oms.check_row AS a
 	JOIN oms.check_graph AS g ON g.workflow_id = a.workflow_id AND g.stage_no = a.stage_no
 	JOIN oms.check_row AS b ON b.ticket_id = a.ticket_id AND b.stage = g.not_same_as
@@ -1266,31 +1266,31 @@ COMMENT ON VIEW oms.check_hands IS 'for oms.check(): stages that two should have
 
 CREATE VIEW oms.check_timers (kind, ticket, detail) AS
 	-- A timer may come up early, but never late.
-	SELECT 'timers', r.ticket_id, pg_catalog.format('%s: %s', r.what, p.problem)
+	SELECT 'timers', r.ticket_id, format('%s: %s', r.what, p.problem)
 	FROM (
 		SELECT y.*, CASE y.stage_no WHEN 0 THEN 'the ticket' ELSE 'stage ' || y.stage END AS what, CASE WHEN y.by_calendar = ''
-				THEN y.running_since + pg_catalog.make_interval(secs => GREATEST(LEAST(y.alarm_us, 3e15), 0) / 1000000) END AS alarm_at,
+				THEN y.running_since + make_interval(secs => GREATEST(LEAST(y.alarm_us, 3e15), 0) / 1000000) END AS alarm_at,
 			LEAST(CASE y.status WHEN 'q' THEN y.announce_at WHEN 'p' THEN y.lease_until WHEN 'h' THEN y.resume_at
 					WHEN 't' THEN y.resume_at END,
 				CASE WHEN y.breached_at IS NULL AND y.running_since IS NOT NULL
-					THEN y.due_at + '1 microsecond'::pg_catalog.interval END) AS next_at
+					THEN y.due_at + '1 microsecond'::interval END) AS next_at
 		FROM (
 			-- how long the clock still runs until the next threshold or step
 			SELECT w.ticket_id, w.stage_no, g.stage, w.status, w.announce_at, w.ready_at, w.lease_until, w.resume_at,
 				w.breached_at, w.due_at, w.timer_at, w.running_since, w.finished_at,
 				CASE WHEN w.calendar_id = 0 THEN '' ELSE a.name END AS by_calendar,
 				LEAST(
-					CASE WHEN w.warned < pg_catalog.jsonb_array_length(g.warn_at)
-						THEN pg_catalog.floor(w.limit_us * (g.warn_at ->> w.warned)::pg_catalog.numeric / 100) END,
-					(SELECT pg_catalog.min(CASE WHEN x.at = w.limit_us AND w.breached_at IS NULL THEN x.at + 1 ELSE x.at END)
+					CASE WHEN w.warned < jsonb_array_length(g.warn_at)
+						THEN floor(w.limit_us * (g.warn_at ->> w.warned)::numeric / 100) END,
+					(SELECT min(CASE WHEN x.at = w.limit_us AND w.breached_at IS NULL THEN x.at + 1 ELSE x.at END)
 						FROM (
 							SELECT CASE WHEN y.step ->> 'at' LIKE E'%\\%'
-									THEN pg_catalog.floor(w.limit_us * pg_catalog.rtrim(y.step ->> 'at', '%')::pg_catalog.numeric / 100)
-									ELSE w.limit_us + pg_catalog.btrim(y.step ->> 'at', '+m')::pg_catalog.numeric * 60000000 END
-								+ COALESCE(w.steps[y.no] * (y.step ->> 'everyMins')::pg_catalog.numeric * 60000000, 0) AS at
-							FROM pg_catalog.jsonb_array_elements(g.escalation) WITH ORDINALITY AS y (step, no)
+									THEN floor(w.limit_us * rtrim(y.step ->> 'at', '%')::numeric / 100)
+									ELSE w.limit_us + btrim(y.step ->> 'at', '+m')::numeric * 60000000 END
+								+ COALESCE(w.steps[y.no] * (y.step ->> 'everyMins')::numeric * 60000000, 0) AS at
+							FROM jsonb_array_elements(g.escalation) WITH ORDINALITY AS y (step, no)
 							WHERE COALESCE(w.steps[y.no], 0) < CASE WHEN y.step ? 'everyMins'
-								THEN COALESCE((y.step ->> 'max')::pg_catalog.numeric, 2147483647) ELSE 1 END
+								THEN COALESCE((y.step ->> 'max')::numeric, 2147483647) ELSE 1 END
 						) AS x))
 					- w.consumed_us AS alarm_us
 			FROM oms.stage_state AS w
@@ -1306,7 +1306,7 @@ CREATE VIEW oms.check_timers (kind, ticket, detail) AS
 		(r.running_since IS NOT NULL AND r.finished_at IS NULL AND r.alarm_us < 3e15
 			AND CASE WHEN r.by_calendar = '' THEN r.timer_at IS NULL OR r.timer_at > r.alarm_at
 				WHEN r.alarm_us <= 0 THEN r.timer_at > r.running_since
-				ELSE oms.check_open(r.by_calendar, r.running_since, r.timer_at - '1 microsecond'::pg_catalog.interval)
+				ELSE oms.check_open(r.by_calendar, r.running_since, r.timer_at - '1 microsecond'::interval)
 					>= r.alarm_us END, 'the timer comes later than an alarm of its clock'),
 		((r.status IN ('w', 'd', 's', 'x') OR r.finished_at IS NOT NULL) AND r.timer_at IS NOT NULL,
 			'it has ended, and a timer is set'),
@@ -1319,31 +1319,31 @@ COMMENT ON VIEW oms.check_timers IS 'for oms.check(): timers that are missing or
 -- ---- orphans ----
 
 CREATE VIEW oms.check_orphans (kind, ticket, detail) AS
-	SELECT 'orphans', NULL::oms.ticket_id, pg_catalog.format('owner %s: its member %s is no role', m.owner, m.member)
+	SELECT 'orphans', NULL::oms.ticket_id, format('owner %s: its member %s is no role', m.owner, m.member)
 	FROM oms.owner_member AS m
-	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = m.member)
+	WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = m.member)
 	UNION ALL
 	SELECT 'orphans', t.ticket_id, 'the workflow of the ticket is missing'
 	FROM oms.ticket_state AS t
 	WHERE NOT EXISTS (SELECT FROM oms.workflow AS w WHERE w.workflow_id = t.workflow_id)
 	UNION ALL
-	SELECT 'orphans', e.ticket_id, pg_catalog.format('%s events of an unknown ticket', pg_catalog.count(*))
+	SELECT 'orphans', e.ticket_id, format('%s events of an unknown ticket', count(*))
 	FROM oms.timeline AS e
 	WHERE NOT EXISTS (SELECT FROM oms.ticket_state AS t WHERE t.ticket_id = e.ticket_id)
 	GROUP BY e.ticket_id
 	UNION ALL
-	SELECT 'orphans', e.ticket_id, pg_catalog.format('%s events of an unknown stage %s', pg_catalog.count(*), e.stage)
+	SELECT 'orphans', e.ticket_id, format('%s events of an unknown stage %s', count(*), e.stage)
 	FROM oms.timeline AS e
 	JOIN oms.ticket_state AS t ON t.ticket_id = e.ticket_id
 	LEFT JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = e.stage
 	WHERE e.stage IS NOT NULL AND g.stage_no IS NULL
 	GROUP BY e.ticket_id, e.stage
 	UNION ALL
-	SELECT 'orphans', s.ticket_id, pg_catalog.format('row of stage %s of an unknown ticket', s.stage_no)
+	SELECT 'orphans', s.ticket_id, format('row of stage %s of an unknown ticket', s.stage_no)
 	FROM oms.stage_state AS s
 	WHERE NOT EXISTS (SELECT FROM oms.ticket_state AS t WHERE t.ticket_id = s.ticket_id)
 	UNION ALL
-	SELECT 'orphans', s.ticket_id, pg_catalog.format('row of stage %s, which the workflow does not have', s.stage_no)
+	SELECT 'orphans', s.ticket_id, format('row of stage %s, which the workflow does not have', s.stage_no)
 	FROM oms.stage_state AS s
 	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
 	LEFT JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = s.stage_no
@@ -1358,7 +1358,7 @@ CREATE VIEW oms.check_orphans (kind, ticket, detail) AS
 	FROM oms.ticket_state AS t
 	WHERE t.has_clock AND NOT EXISTS (SELECT FROM oms.stage_state AS s WHERE s.ticket_id = t.ticket_id AND s.stage_no = 0)
 	UNION ALL
-	SELECT 'orphans', r.ticket_id, pg_catalog.format('%s of an unknown ticket', r.what)
+	SELECT 'orphans', r.ticket_id, format('%s of an unknown ticket', r.what)
 	FROM (
 		SELECT p.ticket_id, 'an earlier cycle of stage ' || p.stage_no AS what FROM oms.stage_past AS p
 		UNION ALL
@@ -1368,13 +1368,13 @@ CREATE VIEW oms.check_orphans (kind, ticket, detail) AS
 	) AS r
 	WHERE NOT EXISTS (SELECT FROM oms.ticket_state AS t WHERE t.ticket_id = r.ticket_id)
 	UNION ALL
-	SELECT 'orphans', i.ticket_id, pg_catalog.format('idempotency key %s of %s', i.key,
+	SELECT 'orphans', i.ticket_id, format('idempotency key %s of %s', i.key,
 		CASE WHEN t.ticket_id IS NULL THEN 'an unknown ticket' ELSE 'another workflow' END)
 	FROM oms.idempotency AS i
 	LEFT JOIN oms.report_ticket AS t ON t.ticket_id = i.ticket_id
 	WHERE t.workflow_id IS DISTINCT FROM i.workflow_id
 	UNION ALL
-	SELECT 'orphans', NULL, pg_catalog.format('workflow %s: stage %s is not as in the definition',
+	SELECT 'orphans', NULL, format('workflow %s: stage %s is not as in the definition',
 		COALESCE(g.workflow_id, s.workflow_id), COALESCE(g.stage_no, s.stage_no))
 	FROM oms.check_graph AS g
 	FULL JOIN oms.workflow_stage AS s ON s.workflow_id = g.workflow_id AND s.stage_no = g.stage_no
@@ -1388,22 +1388,22 @@ CREATE VIEW oms.check_archive (kind, ticket, detail) AS
 	SELECT 'archive', t.ticket_id, p.problem
 	FROM oms.ticket_state_archive AS t
 	LEFT JOIN oms.ticket_state AS o ON o.ticket_id = t.ticket_id
-	LEFT JOIN (SELECT l.ticket_id, pg_catalog.max(l.seq) AS seq FROM oms.seal_leaf AS l GROUP BY l.ticket_id) AS m
+	LEFT JOIN (SELECT l.ticket_id, max(l.seq) AS seq FROM oms.seal_leaf AS l GROUP BY l.ticket_id) AS m
 		ON m.ticket_id = t.ticket_id
-	LEFT JOIN (SELECT s.ticket_id, pg_catalog.count(*) AS open
+	LEFT JOIN (SELECT s.ticket_id, count(*) AS open
 		FROM oms.stage_state_archive AS s
 		WHERE s.stage_no > 0 AND s.status NOT IN ('w', 'd', 's', 'x') OR s.timer_at IS NOT NULL
 		GROUP BY s.ticket_id) AS r ON r.ticket_id = t.ticket_id
 	CROSS JOIN LATERAL (VALUES
 		(t.status NOT IN ('d', 'x') OR t.closed_at IS NULL OR t.n_active + t.n_failed + t.n_holds > 0,
-			pg_catalog.format('the ticket is archived and %s', oms.ticket_status(t.status))),
-		(r.open > 0, pg_catalog.format('%s stages are archived that go on', r.open)),
+			format('the ticket is archived and %s', oms.ticket_status(t.status))),
+		(r.open > 0, format('%s stages are archived that go on', r.open)),
 		(o.ticket_id IS NOT NULL, 'the ticket is in the archive and outside of it'),
-		(m.seq IS DISTINCT FROM t.seq, pg_catalog.format('the last event is %s, and %s was sealed', t.seq,
+		(m.seq IS DISTINCT FROM t.seq, format('the last event is %s, and %s was sealed', t.seq,
 			COALESCE('event ' || m.seq, 'nothing')))) AS p (found, problem)
 	WHERE p.found
 	UNION ALL
-	SELECT 'archive', x.ticket_id, pg_catalog.format('%s of an unknown ticket', x.what)
+	SELECT 'archive', x.ticket_id, format('%s of an unknown ticket', x.what)
 	FROM (
 		SELECT DISTINCT e.ticket_id, 'archived events' AS what FROM oms.timeline_archive AS e
 		UNION ALL
@@ -1421,24 +1421,24 @@ COMMENT ON VIEW oms.check_archive IS 'for oms.check(): what is in the archive an
 -- ---- numbers ----
 
 CREATE VIEW oms.check_numbers (kind, ticket, detail) AS
-	SELECT 'numbers', NULL::oms.ticket_id, pg_catalog.format('oms.%I would give out %s, and %s was given out', s.relname,
+	SELECT 'numbers', NULL::oms.ticket_id, format('oms.%I would give out %s, and %s was given out', s.relname,
 		CASE WHEN n.is_called THEN n.last_value + q.seqincrement ELSE n.last_value END, n.highest)
 	FROM (
-		SELECT 'oms.ticket_number'::pg_catalog.regclass AS sequence, s.last_value, s.is_called,
-			(SELECT pg_catalog.max(pg_catalog.substring(t.ticket_id::text, '[0-9]+$')::pg_catalog.int8)
+		SELECT 'oms.ticket_number'::regclass AS sequence, s.last_value, s.is_called,
+			(SELECT max(substring(t.ticket_id::text, '[0-9]+$')::int8)
 				FROM (SELECT h.ticket_id FROM oms.ticket_state AS h
 					UNION ALL SELECT a.ticket_id FROM oms.ticket_state_archive AS a) AS t) AS highest
 		FROM oms.ticket_number AS s
 		UNION ALL
-		SELECT 'oms.workflow_number'::pg_catalog.regclass, s.last_value, s.is_called,
-			(SELECT pg_catalog.max(w.workflow_id) FROM oms.workflow AS w)
+		SELECT 'oms.workflow_number'::regclass, s.last_value, s.is_called,
+			(SELECT max(w.workflow_id) FROM oms.workflow AS w)
 		FROM oms.workflow_number AS s
 		UNION ALL
-		SELECT 'oms.calendar_number'::pg_catalog.regclass, s.last_value, s.is_called,
-			(SELECT pg_catalog.max(c.calendar_id) FROM oms.calendar AS c)
+		SELECT 'oms.calendar_number'::regclass, s.last_value, s.is_called,
+			(SELECT max(c.calendar_id) FROM oms.calendar AS c)
 		FROM oms.calendar_number AS s) AS n
-	JOIN pg_catalog.pg_class AS s ON s.oid = n.sequence
-	JOIN pg_catalog.pg_sequence AS q ON q.seqrelid = n.sequence
+	JOIN pg_class AS s ON s.oid = n.sequence
+	JOIN pg_sequence AS q ON q.seqrelid = n.sequence
 	WHERE n.highest >= CASE WHEN n.is_called THEN n.last_value + q.seqincrement ELSE n.last_value END;
 COMMENT ON VIEW oms.check_numbers IS 'for oms.check(): sequences that are behind the numbers that were given out';
 

@@ -19,7 +19,7 @@ REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
 -- @row_types
 
 -- pg_dump warns of each of these types, whose rights it cannot dump: the rights stand, and are made anew here.
-DELETE FROM pg_catalog.pg_init_privs AS p
-	USING pg_catalog.pg_type AS t, pg_catalog.pg_class AS c
-	WHERE p.classoid = 'pg_catalog.pg_type'::pg_catalog.regclass AND p.objoid = t.oid
-		AND c.oid = t.typrelid AND c.relkind <> 'c' AND t.typnamespace = 'oms'::pg_catalog.regnamespace;
+DELETE FROM pg_init_privs AS p
+	USING pg_type AS t, pg_class AS c
+	WHERE p.classoid = 'pg_type'::regclass AND p.objoid = t.oid
+		AND c.oid = t.typrelid AND c.relkind <> 'c' AND t.typnamespace = 'oms'::regnamespace;

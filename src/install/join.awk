@@ -52,7 +52,7 @@ function print_check_guard(	i, name, of, rows, separator) {
 function print_dumped(	i) {
 	for (i = 1; i <= objects; i++)
 		if (marked[i, "dumped"])
-			print "SELECT pg_catalog.pg_extension_config_dump('oms." names[i] "', '');"
+			print "SELECT pg_extension_config_dump('oms." names[i] "', '');"
 }
 
 function print_row_types(	i) {

@@ -209,14 +209,14 @@ oms_store_recall(OmsTicketId id)
 static OmsStatement select_candidates = {
 	.sql = "SELECT t.ticket_id, c.cutoff FROM oms.workflow AS w"
 	" LEFT JOIN LATERAL (SELECT y.workflow, y.keep FROM oms.retention AS y"
-	" WHERE y.workflow OPERATOR(pg_catalog.=) w.name OR y.workflow OPERATOR(pg_catalog.=) ''"
-	" ORDER BY y.workflow USING OPERATOR(pg_catalog.>) LIMIT 1) AS r ON true"
+	" WHERE y.workflow = w.name OR y.workflow = ''"
+	" ORDER BY y.workflow USING > LIMIT 1) AS r ON true"
 	" CROSS JOIN LATERAL (SELECT CASE WHEN r.workflow IS NULL THEN $1 WHEN r.keep IS NOT NULL THEN LEAST($1,"
-	" pg_catalog.timezone('UTC', pg_catalog.timezone('UTC', $2) OPERATOR(pg_catalog.-) r.keep)) END AS cutoff) AS c"
+	" timezone('UTC', timezone('UTC', $2) - r.keep)) END AS cutoff) AS c"
 	" CROSS JOIN LATERAL (SELECT k.ticket_id FROM oms.ticket_state AS k"
-	" WHERE k.workflow_id OPERATOR(pg_catalog.=) w.workflow_id AND k.closed_at IS NOT NULL"
-	" AND k.closed_at OPERATOR(pg_catalog.<) c.cutoff"
-	" ORDER BY k.closed_at USING OPERATOR(pg_catalog.<)) AS t",
+	" WHERE k.workflow_id = w.workflow_id AND k.closed_at IS NOT NULL"
+	" AND k.closed_at < c.cutoff"
+	" ORDER BY k.closed_at USING <) AS t",
 	.nargs = 2,
 	.types = {TIMESTAMPTZOID, TIMESTAMPTZOID}
 };

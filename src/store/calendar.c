@@ -49,16 +49,16 @@ static OmsStatement lock_calendars = {
 };
 
 static OmsStatement select_same = {
-	.sql = "SELECT version, definition OPERATOR(pg_catalog.=) $2 FROM oms.calendar"
-	" WHERE name OPERATOR(pg_catalog.=) $1 AND current",
+	.sql = "SELECT version, definition = $2 FROM oms.calendar"
+	" WHERE name = $1 AND current",
 	.nargs = 2,
 	.types = {TEXTOID, JSONBOID}
 };
 
 static OmsStatement unset_current = {
 	.sql = "UPDATE oms.calendar SET current = false, left_by ="
-	" pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8"
-	" WHERE name OPERATOR(pg_catalog.=) $1 AND current",
+	" pg_current_xact_id()::text::int8"
+	" WHERE name = $1 AND current",
 	.nargs = 1,
 	.types = {TEXTOID}
 };

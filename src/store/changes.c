@@ -51,35 +51,35 @@
 	"WITH e AS MATERIALIZED (SELECT " EVENT " FROM " EVENTS " AS e WHERE " where \
 	" ORDER BY " order limit ")" \
 	" SELECT " EVENT ", t.workflow_id FROM e" \
-	" LEFT JOIN oms.report_ticket AS t ON t.ticket_id OPERATOR(pg_catalog.=) e.ticket_id" \
+	" LEFT JOIN oms.report_ticket AS t ON t.ticket_id = e.ticket_id" \
 	" ORDER BY " order
 
-#define BY_TICKET "e.ticket_id USING OPERATOR(pg_catalog.<), e.seq USING OPERATOR(pg_catalog.<)"
+#define BY_TICKET "e.ticket_id USING <, e.seq USING <"
 
 static OmsStatement select_history = {
-	.sql = PAGE("e.xid OPERATOR(pg_catalog.<) $1 AND ROW(e.ticket_id, e.seq) OPERATOR(pg_catalog.>) ROW($2, $3)",
+	.sql = PAGE("e.xid < $1 AND ROW(e.ticket_id, e.seq) > ROW($2, $3)",
 				BY_TICKET, " LIMIT $4"),
 	.nargs = 4,
 	.types = {INT8OID, OMS_TICKET_TYPE, INT4OID, INT8OID}
 };
 
 static OmsStatement select_window = {
-	.sql = PAGE("e.xid OPERATOR(pg_catalog.>=) $1 AND e.xid OPERATOR(pg_catalog.<) $2"
-				" AND (e.xid OPERATOR(pg_catalog.>) $1 OR ROW(e.ticket_id, e.seq) OPERATOR(pg_catalog.>) ROW($3, $4))",
-				"e.xid USING OPERATOR(pg_catalog.<), " BY_TICKET, " LIMIT $5"),
+	.sql = PAGE("e.xid >= $1 AND e.xid < $2"
+				" AND (e.xid > $1 OR ROW(e.ticket_id, e.seq) > ROW($3, $4))",
+				"e.xid USING <, " BY_TICKET, " LIMIT $5"),
 	.nargs = 5,
 	.types = {INT8OID, INT8OID, OMS_TICKET_TYPE, INT4OID, INT8OID}
 };
 
 static OmsStatement select_ticket = {
-	.sql = PAGE("e.ticket_id OPERATOR(pg_catalog.=) $1", BY_TICKET, ""),
+	.sql = PAGE("e.ticket_id = $1", BY_TICKET, ""),
 	.nargs = 1,
 	.types = {OMS_TICKET_TYPE}
 };
 
 static OmsStatement select_hash = {
-	.sql = "SELECT hash FROM " EVENTS " AS e WHERE ticket_id OPERATOR(pg_catalog.=) $1"
-	" AND seq OPERATOR(pg_catalog.=) $2",
+	.sql = "SELECT hash FROM " EVENTS " AS e WHERE ticket_id = $1"
+	" AND seq = $2",
 	.nargs = 2,
 	.types = {OMS_TICKET_TYPE, INT4OID}
 };

@@ -36,8 +36,8 @@ static OmsStatement schedule_in_database = {
 };
 
 static OmsStatement find_job = {
-	.sql = "SELECT 1 FROM cron.job WHERE jobname OPERATOR(pg_catalog.=) $1"
-	" AND username OPERATOR(pg_catalog.=) CURRENT_USER",
+	.sql = "SELECT 1 FROM cron.job WHERE jobname = $1"
+	" AND username = CURRENT_USER",
 	.nargs = 1,
 	.types = {TEXTOID},
 	.as_caller = true
@@ -51,25 +51,25 @@ static OmsStatement unschedule_job = {
 };
 
 static OmsStatement may_read_jobs = {
-	.sql = "SELECT 1 WHERE pg_catalog.has_schema_privilege('cron', 'USAGE')"
-	" AND pg_catalog.has_table_privilege('cron.job', 'SELECT')"
+	.sql = "SELECT 1 WHERE has_schema_privilege('cron', 'USAGE')"
+	" AND has_table_privilege('cron.job', 'SELECT')"
 };
 
 static OmsStatement find_ticks = {
-	.sql = "SELECT 1 FROM cron.job WHERE active AND command OPERATOR(pg_catalog.~) 'oms[.]tick[(]'"
-	" AND database OPERATOR(pg_catalog.=) pg_catalog.current_database()::pg_catalog.text LIMIT 1"
+	.sql = "SELECT 1 FROM cron.job WHERE active AND command ~ 'oms[.]tick[(]'"
+	" AND database = current_database()::text LIMIT 1"
 };
 
 /* A copy of this database has no jobs */
 static OmsStatement find_note = {
-	.sql = "SELECT 1 FROM oms.cron_state WHERE of_database OPERATOR(pg_catalog.=) $1"
-	" AND cron_database OPERATOR(pg_catalog.=) $2",
+	.sql = "SELECT 1 FROM oms.cron_state WHERE of_database = $1"
+	" AND cron_database = $2",
 	.nargs = 2,
 	.types = {OIDOID, OIDOID}
 };
 
 static OmsStatement delete_note = {
-	.sql = "DELETE FROM oms.cron_state WHERE role_id OPERATOR(pg_catalog.=) $1 OR of_database OPERATOR(pg_catalog.<>) $2",
+	.sql = "DELETE FROM oms.cron_state WHERE role_id = $1 OR of_database <> $2",
 	.nargs = 2,
 	.types = {OIDOID, OIDOID}
 };

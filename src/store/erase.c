@@ -20,10 +20,10 @@
 
 static OmsStatement select_tickets = {
 	.sql = "SELECT t.ticket_id FROM (SELECT x.ticket_id FROM oms.ticket_state AS x"
-	" WHERE x.applicant OPERATOR(pg_catalog.=) $1"
+	" WHERE x.applicant = $1"
 	" UNION ALL SELECT x.ticket_id FROM oms.ticket_state_archive AS x"
-	" WHERE x.applicant OPERATOR(pg_catalog.=) $1) AS t"
-	" ORDER BY t.ticket_id USING OPERATOR(pg_catalog.<)",
+	" WHERE x.applicant = $1) AS t"
+	" ORDER BY t.ticket_id USING <",
 	.nargs = 1,
 	.types = {TEXTOID}
 };

@@ -28,45 +28,45 @@ const char *const oms_counted_tables[OMS_COUNTED_TABLES_COUNT] = {OMS_COUNTED_TA
 
 static OmsStatement select_open = {
 	.sql = "SELECT owner, queued, in_progress, on_hold, failed, overdue, oldest FROM oms.queue"
-	" ORDER BY queued OPERATOR(pg_catalog.+) in_progress OPERATOR(pg_catalog.+) on_hold"
-	" OPERATOR(pg_catalog.+) failed USING OPERATOR(pg_catalog.>), owner USING OPERATOR(pg_catalog.<)"
+	" ORDER BY queued + in_progress + on_hold"
+	" + failed USING >, owner USING <"
 };
 
 static OmsStatement select_size = {
-	.sql = "SELECT CASE WHEN $1 OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN pg_catalog.pg_database_size($2)"
-	" ELSE pg_catalog.pg_total_relation_size($1::pg_catalog.regclass) END",
+	.sql = "SELECT CASE WHEN $1 = 0::oid THEN pg_database_size($2)"
+	" ELSE pg_total_relation_size($1::regclass) END",
 	.nargs = 2,
 	.types = {OIDOID, OIDOID}
 };
 
 static OmsStatement count_guard_problems = {
-	.sql = "SELECT pg_catalog.count(*) FROM oms.check_guards"
+	.sql = "SELECT count(*) FROM oms.check_guards"
 };
 
 /* By the server's catalogs alone: views of ours can be read while they have the owner that they should have */
 static OmsStatement select_given_away = {
-	.sql = "SELECT pg_catalog.min(o.what), pg_catalog.min(mine.rolname::pg_catalog.text)"
-	" FROM pg_catalog.pg_extension AS x"
-	" JOIN pg_catalog.pg_roles AS mine ON mine.oid OPERATOR(pg_catalog.=) x.extowner"
-	" CROSS JOIN (SELECT 'schema oms' AS what, n.nspowner AS owner FROM pg_catalog.pg_namespace AS n"
-	" WHERE n.nspname OPERATOR(pg_catalog.=) 'oms'"
+	.sql = "SELECT min(o.what), min(mine.rolname::text)"
+	" FROM pg_extension AS x"
+	" JOIN pg_roles AS mine ON mine.oid = x.extowner"
+	" CROSS JOIN (SELECT 'schema oms' AS what, n.nspowner AS owner FROM pg_namespace AS n"
+	" WHERE n.nspname = 'oms'"
 	" UNION ALL"
-	" SELECT pg_catalog.format('oms.%I', c.relname), c.relowner FROM pg_catalog.pg_class AS c"
-	" JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
-	" JOIN pg_catalog.pg_depend AS d ON d.objid OPERATOR(pg_catalog.=) c.oid"
-	" AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
-	" AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass"
-	" AND d.deptype OPERATOR(pg_catalog.=) 'e'"
-	" WHERE n.nspname OPERATOR(pg_catalog.=) 'oms') AS o"
-	" JOIN pg_catalog.pg_roles AS theirs ON theirs.oid OPERATOR(pg_catalog.=) o.owner"
-	" WHERE x.extname OPERATOR(pg_catalog.=) 'oms' AND o.owner OPERATOR(pg_catalog.<>) x.extowner"
+	" SELECT format('oms.%I', c.relname), c.relowner FROM pg_class AS c"
+	" JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+	" JOIN pg_depend AS d ON d.objid = c.oid"
+	" AND d.classid = 'pg_class'::regclass"
+	" AND d.refclassid = 'pg_extension'::regclass"
+	" AND d.deptype = 'e'"
+	" WHERE n.nspname = 'oms') AS o"
+	" JOIN pg_roles AS theirs ON theirs.oid = o.owner"
+	" WHERE x.extname = 'oms' AND o.owner <> x.extowner"
 	" AND NOT (theirs.rolsuper AND mine.rolsuper)"
 };
 
 static OmsStatement select_prepared = {
-	.sql = "SELECT pg_catalog.min(p.prepared) FROM pg_catalog.pg_prepared_xacts AS p"
-	" JOIN pg_catalog.pg_database AS d ON d.datname OPERATOR(pg_catalog.=) p.database"
-	" WHERE d.oid OPERATOR(pg_catalog.=) $1",
+	.sql = "SELECT min(p.prepared) FROM pg_prepared_xacts AS p"
+	" JOIN pg_database AS d ON d.datname = p.database"
+	" WHERE d.oid = $1",
 	.nargs = 1,
 	.types = {OIDOID}
 };
@@ -77,27 +77,27 @@ static OmsStatement select_prepared = {
  */
 static OmsStatement select_oldest_snapshot = {
 	.sql = "SELECT h.holder, h.name, h.held, COALESCE(h.pid, 0) FROM ("
-	" SELECT CASE WHEN a.backend_type OPERATOR(pg_catalog.=) 'walsender' THEN 'standby' ELSE 'session' END AS holder,"
+	" SELECT CASE WHEN a.backend_type = 'walsender' THEN 'standby' ELSE 'session' END AS holder,"
 	" a.application_name AS name, a.pid,"
-	" GREATEST(pg_catalog.age(a.backend_xmin), pg_catalog.age(a.backend_xid)) AS held"
-	" FROM pg_catalog.pg_stat_activity AS a"
-	" WHERE a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()"
-	" AND (a.datid OPERATOR(pg_catalog.=) $1 OR a.backend_type OPERATOR(pg_catalog.=) 'walsender')"
+	" GREATEST(age(a.backend_xmin), age(a.backend_xid)) AS held"
+	" FROM pg_stat_activity AS a"
+	" WHERE a.pid <> pg_backend_pid()"
+	" AND (a.datid = $1 OR a.backend_type = 'walsender')"
 	" UNION ALL"
-	" SELECT 'prepared', p.gid, NULL, pg_catalog.age(p.transaction) FROM pg_catalog.pg_prepared_xacts AS p"
-	" JOIN pg_catalog.pg_database AS d ON d.datname OPERATOR(pg_catalog.=) p.database"
-	" WHERE d.oid OPERATOR(pg_catalog.=) $1"
+	" SELECT 'prepared', p.gid, NULL, age(p.transaction) FROM pg_prepared_xacts AS p"
+	" JOIN pg_database AS d ON d.datname = p.database"
+	" WHERE d.oid = $1"
 	" UNION ALL"
-	" SELECT 'slot', r.slot_name, NULL, pg_catalog.age(r.xmin) FROM pg_catalog.pg_replication_slots AS r"
+	" SELECT 'slot', r.slot_name, NULL, age(r.xmin) FROM pg_replication_slots AS r"
 	") AS h WHERE h.held IS NOT NULL"
-	" ORDER BY h.held USING OPERATOR(pg_catalog.>), h.holder USING OPERATOR(pg_catalog.<),"
-	" h.name USING OPERATOR(pg_catalog.<) LIMIT 1",
+	" ORDER BY h.held USING >, h.holder USING <,"
+	" h.name USING < LIMIT 1",
 	.nargs = 1,
 	.types = {OIDOID}
 };
 
 static OmsStatement select_last_seal = {
-	.sql = "SELECT sealed_at FROM oms.seals ORDER BY number USING OPERATOR(pg_catalog.>) LIMIT 1"
+	.sql = "SELECT sealed_at FROM oms.seals ORDER BY number USING > LIMIT 1"
 };
 
 /* ---- what is counted ---- */

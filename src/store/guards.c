@@ -52,19 +52,19 @@
 #include "store/spi.h"
 
 static OmsStatement select_weak = {
-	.sql = "SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, t.tgname::pg_catalog.text"
-	" FROM pg_catalog.pg_extension AS x"
-	" JOIN pg_catalog.pg_depend AS d ON d.refobjid OPERATOR(pg_catalog.=) x.oid"
-	" AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass"
-	" AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
-	" AND d.deptype OPERATOR(pg_catalog.=) 'e'"
-	" JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) d.objid"
-	" JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
-	" JOIN pg_catalog.pg_trigger AS t ON t.tgrelid OPERATOR(pg_catalog.=) c.oid"
-	" WHERE x.extname OPERATOR(pg_catalog.=) 'oms'"
-	" AND t.tgfoid OPERATOR(pg_catalog.=) 'oms.guard()'::pg_catalog.regprocedure"
-	" AND t.tgenabled OPERATOR(pg_catalog.<>) 'A'"
-	" AND ($1 OPERATOR(pg_catalog.=) 0 OR c.oid OPERATOR(pg_catalog.=) $1)",
+	.sql = "SELECT n.nspname::text, c.relname::text, t.tgname::text"
+	" FROM pg_extension AS x"
+	" JOIN pg_depend AS d ON d.refobjid = x.oid"
+	" AND d.refclassid = 'pg_extension'::regclass"
+	" AND d.classid = 'pg_class'::regclass"
+	" AND d.deptype = 'e'"
+	" JOIN pg_class AS c ON c.oid = d.objid"
+	" JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+	" JOIN pg_trigger AS t ON t.tgrelid = c.oid"
+	" WHERE x.extname = 'oms'"
+	" AND t.tgfoid = 'oms.guard()'::regprocedure"
+	" AND t.tgenabled <> 'A'"
+	" AND ($1 = 0 OR c.oid = $1)",
 	.nargs = 1,
 	.types = {OIDOID}
 };

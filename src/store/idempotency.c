@@ -19,14 +19,14 @@ static OmsStatement insert_key = {
 
 static OmsStatement select_key = {
 	.sql = "SELECT ticket_id, workflow_id, request_hash FROM oms.idempotency"
-	" WHERE key OPERATOR(pg_catalog.=) $1",
+	" WHERE key = $1",
 	.nargs = 1,
 	.types = {TEXTOID}
 };
 
 static OmsStatement count_open = {
-	.sql = "SELECT pg_catalog.count(*) FROM oms.ticket_state WHERE opened_by OPERATOR(pg_catalog.=) $1"
-	" AND status OPERATOR(pg_catalog.=) ANY ('{o,h,f}'::pg_catalog.\"char\"[])",
+	.sql = "SELECT count(*) FROM oms.ticket_state WHERE opened_by = $1"
+	" AND status = ANY ('{o,h,f}'::\"char\"[])",
 	.nargs = 1,
 	.types = {TEXTOID}
 };

@@ -57,7 +57,7 @@ static OmsStatement lock_timeline = {
 };
 
 static OmsStatement select_last_xid = {
-	.sql = "SELECT COALESCE(pg_catalog.max(xid), 0) FROM"
+	.sql = "SELECT COALESCE(max(xid), 0) FROM"
 	" (SELECT xid FROM oms.ticket_state UNION ALL SELECT xid FROM oms.ticket_state_archive) AS t"
 };
 

@@ -17,9 +17,9 @@
 /* The worker itself, and the owners of which it is a member, by name or as a role that has a member's rights */
 static OmsStatement select_owners = {
 	.sql = "SELECT $1 UNION SELECT m.owner FROM oms.owner_member AS m"
-	" LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname OPERATOR(pg_catalog.=) m.member"
-	" LEFT JOIN pg_catalog.pg_roles AS w ON w.rolname OPERATOR(pg_catalog.=) $1 AND NOT w.rolsuper"
-	" WHERE m.member OPERATOR(pg_catalog.=) $1 OR pg_catalog.pg_has_role(w.oid, r.oid, 'USAGE')",
+	" LEFT JOIN pg_roles AS r ON r.rolname = m.member"
+	" LEFT JOIN pg_roles AS w ON w.rolname = $1 AND NOT w.rolsuper"
+	" WHERE m.member = $1 OR pg_has_role(w.oid, r.oid, 'USAGE')",
 	.nargs = 1,
 	.types = {TEXTOID}
 };
@@ -28,15 +28,15 @@ static OmsStatement select_inbox = {
 	.sql = "SELECT q.ticket_id, d.stage, oms.stage_status(q.status), q.owner, w.name, q.priority, d.label,"
 	" q.queued_at, q.started_at, q.due_at, q.delegated_by"
 	" FROM (SELECT 1 AS part, s.* FROM oms.stage_state AS s"
-	" WHERE s.worker OPERATOR(pg_catalog.=) $1 AND s.status IN ('p', 'h')"
+	" WHERE s.worker = $1 AND s.status IN ('p', 'h')"
 	" UNION ALL"
-	" SELECT 2, s.* FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS o (ticket, stage_no)"
-	" JOIN oms.stage_state AS s ON s.ticket_id OPERATOR(pg_catalog.=) o.ticket::oms.ticket_id"
-	" AND s.stage_no OPERATOR(pg_catalog.=) o.stage_no) AS q"
-	" JOIN oms.ticket_state AS t ON t.ticket_id OPERATOR(pg_catalog.=) q.ticket_id"
-	" JOIN oms.workflow AS w ON w.workflow_id OPERATOR(pg_catalog.=) t.workflow_id"
-	" JOIN oms.workflow_stage AS d ON d.workflow_id OPERATOR(pg_catalog.=) t.workflow_id"
-	" AND d.stage_no OPERATOR(pg_catalog.=) q.stage_no"
+	" SELECT 2, s.* FROM ROWS FROM (unnest($3), unnest($4)) AS o (ticket, stage_no)"
+	" JOIN oms.stage_state AS s ON s.ticket_id = o.ticket::oms.ticket_id"
+	" AND s.stage_no = o.stage_no) AS q"
+	" JOIN oms.ticket_state AS t ON t.ticket_id = q.ticket_id"
+	" JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id"
+	" JOIN oms.workflow_stage AS d ON d.workflow_id = t.workflow_id"
+	" AND d.stage_no = q.stage_no"
 	" ORDER BY q.part, q.priority DESC, q.due_at NULLS LAST, q.ready_at, q.ticket_id, q.stage_no"
 	" LIMIT $2",
 	.nargs = 4,

@@ -35,9 +35,9 @@ extern Datum oms_ticket_id_lt(PG_FUNCTION_ARGS);
 /* What the next number would be, and by how much they grow */
 #define SELECT_NEXT(sequence) \
 { \
-	.sql = "SELECT CASE WHEN n.is_called THEN n.last_value OPERATOR(pg_catalog.+) s.seqincrement" \
-	" ELSE n.last_value END, s.seqincrement FROM oms." sequence " AS n, pg_catalog.pg_sequence AS s" \
-	" WHERE s.seqrelid OPERATOR(pg_catalog.=) 'oms." sequence "'::pg_catalog.regclass" \
+	.sql = "SELECT CASE WHEN n.is_called THEN n.last_value + s.seqincrement" \
+	" ELSE n.last_value END, s.seqincrement FROM oms." sequence " AS n, pg_sequence AS s" \
+	" WHERE s.seqrelid = 'oms." sequence "'::regclass" \
 }
 
 typedef struct Counter
@@ -55,7 +55,7 @@ static Counter counters[OMS_NUMBERS] =
 };
 
 static OmsStatement set_next = {
-	.sql = "SELECT pg_catalog.setval($1::pg_catalog.regclass, $2, false)",
+	.sql = "SELECT setval($1::regclass, $2, false)",
 	.nargs = 2,
 	.types = {OIDOID, INT8OID}
 };

@@ -46,26 +46,26 @@
  */
 #define QUEUED(where) \
 	"(SELECT ticket_id, stage_no, owner, priority, ready_at, attempt, announce_at FROM oms.stage_state" \
-	" WHERE status OPERATOR(pg_catalog.=) 'q' AND " where \
-	" ORDER BY owner USING OPERATOR(pg_catalog.<), priority USING OPERATOR(pg_catalog.>)," \
-	" ready_at USING OPERATOR(pg_catalog.<), ticket_id USING OPERATOR(pg_catalog.<)," \
-	" stage_no USING OPERATOR(pg_catalog.<) LIMIT $7)"
+	" WHERE status = 'q' AND " where \
+	" ORDER BY owner USING <, priority USING >," \
+	" ready_at USING <, ticket_id USING <," \
+	" stage_no USING < LIMIT $7)"
 
 static OmsStatement select_queue = {
 	.sql = "WITH page AS MATERIALIZED (SELECT * FROM ("
-	QUEUED("owner OPERATOR(pg_catalog.=) $1 AND priority OPERATOR(pg_catalog.=) $2"
-		   " AND ROW(ready_at, ticket_id, stage_no) OPERATOR(pg_catalog.>) ROW($3, $4, $5)")
+	QUEUED("owner = $1 AND priority = $2"
+		   " AND ROW(ready_at, ticket_id, stage_no) > ROW($3, $4, $5)")
 	" UNION ALL "
-	QUEUED("owner OPERATOR(pg_catalog.=) $1 AND priority OPERATOR(pg_catalog.<) $2")
+	QUEUED("owner = $1 AND priority < $2")
 	" UNION ALL "
-	QUEUED("owner OPERATOR(pg_catalog.>) $1")
+	QUEUED("owner > $1")
 	") AS x LIMIT $7)"
 	" SELECT p.ticket_id, p.stage_no, p.owner, p.priority, p.ready_at, p.attempt, t.workflow_id,"
-	" p.announce_at IS NULL AND t.xid IS NOT NULL AND t.xid OPERATOR(pg_catalog.>=) $6"
-	" FROM page AS p LEFT JOIN oms.ticket_state AS t ON t.ticket_id OPERATOR(pg_catalog.=) p.ticket_id"
-	" ORDER BY p.owner USING OPERATOR(pg_catalog.<), p.priority USING OPERATOR(pg_catalog.>),"
-	" p.ready_at USING OPERATOR(pg_catalog.<), p.ticket_id USING OPERATOR(pg_catalog.<),"
-	" p.stage_no USING OPERATOR(pg_catalog.<)",
+	" p.announce_at IS NULL AND t.xid IS NOT NULL AND t.xid >= $6"
+	" FROM page AS p LEFT JOIN oms.ticket_state AS t ON t.ticket_id = p.ticket_id"
+	" ORDER BY p.owner USING <, p.priority USING >,"
+	" p.ready_at USING <, p.ticket_id USING <,"
+	" p.stage_no USING <",
 	.nargs = 7,
 	.types = {TEXTOID, INT4OID, TIMESTAMPTZOID, OMS_TICKET_TYPE, INT2OID, INT8OID, INT8OID}
 };
@@ -77,35 +77,35 @@ static OmsStatement select_queue = {
  */
 #define TOLD(table) \
 	"(SELECT ticket_id, xid, seq, stage, status FROM " table " AS y" \
-	" CROSS JOIN LATERAL (SELECT $5 OPERATOR(pg_catalog.-) (($5 OPERATOR(pg_catalog.-)" \
-	" y.xmin::pg_catalog.text::pg_catalog.int8) OPERATOR(pg_catalog.&) 4294967295) AS writer) AS x" \
-	" WHERE status OPERATOR(pg_catalog.=) ANY" \
-	" ('{breached,escalated,failed,warning,unrouted,unassigned,assigned,changed}'::pg_catalog.text[])" \
-	" AND ROW(xid, ticket_id, seq) OPERATOR(pg_catalog.>) ROW($1, $2, $3)" \
-	" AND NOT COALESCE(x.writer OPERATOR(pg_catalog.<) (SELECT told[1] FROM oms.worker_state)" \
-	" AND x.writer OPERATOR(pg_catalog.<>) ALL ((SELECT told FROM oms.worker_state)::pg_catalog.int8[]), false)" \
-	" ORDER BY xid USING OPERATOR(pg_catalog.<), ticket_id USING OPERATOR(pg_catalog.<)," \
-	" seq USING OPERATOR(pg_catalog.<) LIMIT $4)"
+	" CROSS JOIN LATERAL (SELECT $5 - (($5 -" \
+	" y.xmin::text::int8) & 4294967295) AS writer) AS x" \
+	" WHERE status = ANY" \
+	" ('{breached,escalated,failed,warning,unrouted,unassigned,assigned,changed}'::text[])" \
+	" AND ROW(xid, ticket_id, seq) > ROW($1, $2, $3)" \
+	" AND NOT COALESCE(x.writer < (SELECT told[1] FROM oms.worker_state)" \
+	" AND x.writer <> ALL ((SELECT told FROM oms.worker_state)::int8[]), false)" \
+	" ORDER BY xid USING <, ticket_id USING <," \
+	" seq USING < LIMIT $4)"
 
 static OmsStatement select_told = {
 	.sql = "WITH page AS MATERIALIZED (SELECT * FROM ("
 	TOLD("oms.timeline") " UNION ALL " TOLD("oms.timeline_archive")
-	") AS x ORDER BY xid USING OPERATOR(pg_catalog.<), ticket_id USING OPERATOR(pg_catalog.<),"
-	" seq USING OPERATOR(pg_catalog.<) LIMIT $4)"
+	") AS x ORDER BY xid USING <, ticket_id USING <,"
+	" seq USING < LIMIT $4)"
 	" SELECT e.xid, e.ticket_id, e.seq, e.status, COALESCE(t.workflow_id, a.workflow_id),"
-	" COALESCE(s.stage_no, w.stage_no, 0::pg_catalog.int2), s.status, s.token, s.owner, s.attempt, s.level,"
+	" COALESCE(s.stage_no, w.stage_no, 0::int2), s.status, s.token, s.owner, s.attempt, s.level,"
 	" s.announce_at IS NOT NULL"
 	" FROM page AS e"
-	" LEFT JOIN oms.ticket_state AS t ON t.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
-	" LEFT JOIN oms.ticket_state_archive AS a ON a.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
+	" LEFT JOIN oms.ticket_state AS t ON t.ticket_id = e.ticket_id"
+	" LEFT JOIN oms.ticket_state_archive AS a ON a.ticket_id = e.ticket_id"
 	" LEFT JOIN oms.workflow_stage AS w"
-	" ON w.workflow_id OPERATOR(pg_catalog.=) COALESCE(t.workflow_id, a.workflow_id)"
-	" AND w.stage OPERATOR(pg_catalog.=) e.stage"
-	" LEFT JOIN oms.stage_state AS s ON s.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
-	" AND (s.stage_no OPERATOR(pg_catalog.=) w.stage_no"
-	" OR e.stage IS NULL AND e.status OPERATOR(pg_catalog.=) 'changed' AND s.status OPERATOR(pg_catalog.=) 'q')"
-	" ORDER BY e.xid USING OPERATOR(pg_catalog.<), e.ticket_id USING OPERATOR(pg_catalog.<),"
-	" e.seq USING OPERATOR(pg_catalog.<)",
+	" ON w.workflow_id = COALESCE(t.workflow_id, a.workflow_id)"
+	" AND w.stage = e.stage"
+	" LEFT JOIN oms.stage_state AS s ON s.ticket_id = e.ticket_id"
+	" AND (s.stage_no = w.stage_no"
+	" OR e.stage IS NULL AND e.status = 'changed' AND s.status = 'q')"
+	" ORDER BY e.xid USING <, e.ticket_id USING <,"
+	" e.seq USING <",
 	.nargs = 5,
 	.types = {INT8OID, OMS_TICKET_TYPE, INT4OID, INT8OID, INT8OID}
 };
@@ -113,16 +113,16 @@ static OmsStatement select_told = {
 /* A page of the latest events, from a block on, in the order of the tickets */
 static OmsStatement select_latest = {
 	.sql = "WITH page AS MATERIALIZED (SELECT ticket_id, seq, stage, status, public FROM oms.timeline"
-	" WHERE ctid OPERATOR(pg_catalog.>=) $1 AND xid OPERATOR(pg_catalog.>=) $2 AND at OPERATOR(pg_catalog.>=) $3"
-	" AND (public OR status OPERATOR(pg_catalog.=) 'cancelled' OR status OPERATOR(pg_catalog.=) 'on_hold')"
-	" AND ROW(ticket_id, seq) OPERATOR(pg_catalog.>) ROW($4, $5)"
-	" ORDER BY ticket_id USING OPERATOR(pg_catalog.<), seq USING OPERATOR(pg_catalog.<) LIMIT $6)"
-	" SELECT e.ticket_id, e.seq, e.status, e.public, t.workflow_id, COALESCE(w.stage_no, 0::pg_catalog.int2)"
+	" WHERE ctid >= $1 AND xid >= $2 AND at >= $3"
+	" AND (public OR status = 'cancelled' OR status = 'on_hold')"
+	" AND ROW(ticket_id, seq) > ROW($4, $5)"
+	" ORDER BY ticket_id USING <, seq USING < LIMIT $6)"
+	" SELECT e.ticket_id, e.seq, e.status, e.public, t.workflow_id, COALESCE(w.stage_no, 0::int2)"
 	" FROM page AS e"
-	" JOIN oms.ticket_state AS t ON t.ticket_id OPERATOR(pg_catalog.=) e.ticket_id"
-	" LEFT JOIN oms.workflow_stage AS w ON w.workflow_id OPERATOR(pg_catalog.=) t.workflow_id"
-	" AND w.stage OPERATOR(pg_catalog.=) e.stage"
-	" ORDER BY e.ticket_id USING OPERATOR(pg_catalog.<), e.seq USING OPERATOR(pg_catalog.<)",
+	" JOIN oms.ticket_state AS t ON t.ticket_id = e.ticket_id"
+	" LEFT JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id"
+	" AND w.stage = e.stage"
+	" ORDER BY e.ticket_id USING <, e.seq USING <",
 	.nargs = 6,
 	.types = {TIDOID, INT8OID, TIMESTAMPTZOID, OMS_TICKET_TYPE, INT4OID, INT8OID}
 };
@@ -132,7 +132,7 @@ static OmsStatement select_horizon = {
 };
 
 static OmsStatement update_horizon = {
-	.sql = "UPDATE oms.worker_state SET horizon = $1 WHERE horizon OPERATOR(pg_catalog.<) $1",
+	.sql = "UPDATE oms.worker_state SET horizon = $1 WHERE horizon < $1",
 	.nargs = 1,
 	.types = {INT8OID}
 };

@@ -38,8 +38,8 @@ static OmsStatement upsert_owner = {
 };
 
 static OmsStatement delete_members = {
-	.sql = "DELETE FROM oms.owner_member WHERE owner OPERATOR(pg_catalog.=) $1"
-	" AND member OPERATOR(pg_catalog.<>) ALL ($2::pg_catalog.text[])",
+	.sql = "DELETE FROM oms.owner_member WHERE owner = $1"
+	" AND member <> ALL ($2::text[])",
 	.nargs = 2,
 	.types = {TEXTOID, NAMEARRAYOID}
 };
@@ -47,7 +47,7 @@ static OmsStatement delete_members = {
 /* Who stays keeps its turn */
 static OmsStatement insert_members = {
 	.sql = "INSERT INTO oms.owner_member (owner, member)"
-	" SELECT DISTINCT $1, m::pg_catalog.text FROM pg_catalog.unnest($2) AS m ON CONFLICT DO NOTHING",
+	" SELECT DISTINCT $1, m::text FROM unnest($2) AS m ON CONFLICT DO NOTHING",
 	.nargs = 2,
 	.types = {TEXTOID, NAMEARRAYOID}
 };
@@ -119,16 +119,16 @@ oms_store_is_group(const char *name)
  * one is taken then.
  */
 static OmsStatement select_members = {
-	.sql = "SELECT m.member, m.last_assigned, o.assignment OPERATOR(pg_catalog.=) 'least_loaded'"
-	" FROM oms.owner_member AS m JOIN oms.owner AS o ON o.name OPERATOR(pg_catalog.=) m.owner"
-	" WHERE m.owner OPERATOR(pg_catalog.=) $1",
+	.sql = "SELECT m.member, m.last_assigned, o.assignment = 'least_loaded'"
+	" FROM oms.owner_member AS m JOIN oms.owner AS o ON o.name = m.owner"
+	" WHERE m.owner = $1",
 	.nargs = 1,
 	.types = {TEXTOID}
 };
 
 static OmsStatement select_load = {
-	.sql = "SELECT pg_catalog.count(*) FROM oms.stage_state"
-	" WHERE worker OPERATOR(pg_catalog.=) $1 AND status IN ('p', 'h')",
+	.sql = "SELECT count(*) FROM oms.stage_state"
+	" WHERE worker = $1 AND status IN ('p', 'h')",
 	.nargs = 1,
 	.types = {TEXTOID}
 };
@@ -136,11 +136,11 @@ static OmsStatement select_load = {
 /* The turn is the member's only if nobody else has had it since the members were read */
 static OmsStatement update_turn = {
 	.sql = "UPDATE oms.owner_member AS m SET last_assigned = GREATEST($3, m.last_assigned"
-	" OPERATOR(pg_catalog.+) '1 microsecond'::pg_catalog.interval)"
-	" FROM (SELECT owner, member FROM oms.owner_member WHERE owner OPERATOR(pg_catalog.=) $1"
-	" AND member OPERATOR(pg_catalog.=) $2 AND last_assigned IS NOT DISTINCT FROM $4"
+	" + '1 microsecond'::interval)"
+	" FROM (SELECT owner, member FROM oms.owner_member WHERE owner = $1"
+	" AND member = $2 AND last_assigned IS NOT DISTINCT FROM $4"
 	" FOR NO KEY UPDATE SKIP LOCKED) AS mine"
-	" WHERE m.owner OPERATOR(pg_catalog.=) mine.owner AND m.member OPERATOR(pg_catalog.=) mine.member",
+	" WHERE m.owner = mine.owner AND m.member = mine.member",
 	.nargs = 4,
 	.types = {TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 };
@@ -381,15 +381,15 @@ oms_store_was_assigned(const OmsCandidate *candidate)
 /* ---- absences ---- */
 
 static OmsStatement clear_absences = {
-	.sql = "WITH gone AS (DELETE FROM oms.absence WHERE person OPERATOR(pg_catalog.=) $1"
-	" AND from_at OPERATOR(pg_catalog.<=) $3 AND to_at OPERATOR(pg_catalog.>) $2"
-	" AND (from_at OPERATOR(pg_catalog.<) $3 OR from_at OPERATOR(pg_catalog.=) $2)"
+	.sql = "WITH gone AS (DELETE FROM oms.absence WHERE person = $1"
+	" AND from_at <= $3 AND to_at > $2"
+	" AND (from_at < $3 OR from_at = $2)"
 	" RETURNING from_at, to_at, delegate)"
 	" INSERT INTO oms.absence (person, from_at, to_at, delegate)"
 	" SELECT $1, p.from_at, p.to_at, g.delegate FROM gone AS g"
 	" CROSS JOIN LATERAL (VALUES (g.from_at, $2), ($3, g.to_at)) AS p (from_at, to_at)"
-	" WHERE g.from_at OPERATOR(pg_catalog.<>) $2 AND $2 OPERATOR(pg_catalog.<) $3"
-	" AND p.from_at OPERATOR(pg_catalog.<) p.to_at",
+	" WHERE g.from_at <> $2 AND $2 < $3"
+	" AND p.from_at < p.to_at",
 	.nargs = 3,
 	.types = {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 };
@@ -486,8 +486,8 @@ put_text(Datum *value, char *null, const char *text)
 }
 
 static OmsStatement select_lost_members = {
-	.sql = "SELECT m.owner, m.member, pg_catalog.count(*) OVER () FROM oms.owner_member AS m"
-	" WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) m.member)"
+	.sql = "SELECT m.owner, m.member, count(*) OVER () FROM oms.owner_member AS m"
+	" WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = m.member)"
 	" ORDER BY m.owner, m.member LIMIT 1"
 };
 

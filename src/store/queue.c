@@ -214,11 +214,11 @@ static OmsStatement select_left = {
 
 static OmsStatement forget_left = {
 	.sql = "UPDATE oms.calendar SET left_by = NULL"
-	" WHERE (left_by OPERATOR(pg_catalog.<) pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())"
-	"::pg_catalog.text::pg_catalog.int8"
-	" OR left_by OPERATOR(pg_catalog.>=) pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())"
-	"::pg_catalog.text::pg_catalog.int8)"
-	" AND left_by OPERATOR(pg_catalog.<>) pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8"
+	" WHERE (left_by < pg_snapshot_xmin(pg_current_snapshot())"
+	"::text::int8"
+	" OR left_by >= pg_snapshot_xmax(pg_current_snapshot())"
+	"::text::int8)"
+	" AND left_by <> pg_current_xact_id()::text::int8"
 };
 
 /*

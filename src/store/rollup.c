@@ -49,7 +49,7 @@ static OmsStatement try_lock_state = {
 
 /* What is behind the horizon need not be noted any more */
 static OmsStatement save_state = {
-	.sql = "WITH behind AS (DELETE FROM oms.rollup_ahead AS a WHERE a.xid OPERATOR(pg_catalog.<) $1)"
+	.sql = "WITH behind AS (DELETE FROM oms.rollup_ahead AS a WHERE a.xid < $1)"
 	" UPDATE oms.rollup_state SET horizon = $1",
 	.nargs = 1,
 	.types = {INT8OID}
@@ -68,8 +68,8 @@ static OmsStatement forget_horizon = {
 };
 
 static OmsStatement select_end_of_slice = {
-	.sql = "SELECT ticket_id FROM oms.report_ticket WHERE ticket_id OPERATOR(pg_catalog.>) $1"
-	" ORDER BY ticket_id USING OPERATOR(pg_catalog.<) OFFSET $2 LIMIT 1",
+	.sql = "SELECT ticket_id FROM oms.report_ticket WHERE ticket_id > $1"
+	" ORDER BY ticket_id USING < OFFSET $2 LIMIT 1",
 	.nargs = 2,
 	.types = {OMS_TICKET_TYPE, INT8OID}
 };
@@ -78,19 +78,19 @@ static OmsStatement select_end_of_slice = {
 #define ADD_CELLS \
 	", added AS (INSERT INTO oms.rollup AS r SELECT p.* FROM pack AS p" \
 	" ON CONFLICT (kind, at, workflow_id, stage_no, owner) DO UPDATE SET" \
-	" finished = r.finished OPERATOR(pg_catalog.+) excluded.finished," \
-	" again = r.again OPERATOR(pg_catalog.+) excluded.again," \
-	" met = r.met OPERATOR(pg_catalog.+) excluded.met," \
-	" breached = r.breached OPERATOR(pg_catalog.+) excluded.breached," \
-	" wait_us = r.wait_us OPERATOR(pg_catalog.+) excluded.wait_us," \
-	" work_us = r.work_us OPERATOR(pg_catalog.+) excluded.work_us," \
-	" hold_us = r.hold_us OPERATOR(pg_catalog.+) excluded.hold_us," \
-	" rework_us = r.rework_us OPERATOR(pg_catalog.+) excluded.rework_us," \
+	" finished = r.finished + excluded.finished," \
+	" again = r.again + excluded.again," \
+	" met = r.met + excluded.met," \
+	" breached = r.breached + excluded.breached," \
+	" wait_us = r.wait_us + excluded.wait_us," \
+	" work_us = r.work_us + excluded.work_us," \
+	" hold_us = r.hold_us + excluded.hold_us," \
+	" rework_us = r.rework_us + excluded.rework_us," \
 	" ratios = (SELECT oms.report_ratios(x.ratios) FROM (VALUES (r.ratios), (excluded.ratios)) AS x (ratios))," \
-	" met_due = r.met_due OPERATOR(pg_catalog.||) excluded.met_due," \
-	" breached_due = r.breached_due OPERATOR(pg_catalog.||) excluded.breached_due)" \
-	" SELECT COALESCE(pg_catalog.sum(p.finished) FILTER (WHERE p.kind OPERATOR(pg_catalog.=) 'f'), 0)" \
-	"::pg_catalog.int8 FROM pack AS p"
+	" met_due = r.met_due || excluded.met_due," \
+	" breached_due = r.breached_due || excluded.breached_due)" \
+	" SELECT COALESCE(sum(p.finished) FILTER (WHERE p.kind = 'f'), 0)" \
+	"::int8 FROM pack AS p"
 
 /*
  * One statement each, so that what is counted and what is noted is of the same moment.
@@ -98,7 +98,7 @@ static OmsStatement select_end_of_slice = {
 static OmsStatement add_everything = {
 	.sql = "WITH ahead AS (INSERT INTO oms.rollup_ahead"
 	" SELECT e.ticket_id, e.xid, e.cycle, e.stage_no FROM oms.report_event AS e"
-	" WHERE e.xid OPERATOR(pg_catalog.>=) $1 ON CONFLICT DO NOTHING)"
+	" WHERE e.xid >= $1 ON CONFLICT DO NOTHING)"
 	", pack AS MATERIALIZED (SELECT p.* FROM oms.report_pack(NULL, NULL, NULL, NULL) AS p)"
 	ADD_CELLS,
 	.nargs = 1,
@@ -108,8 +108,8 @@ static OmsStatement add_everything = {
 static OmsStatement add_tickets = {
 	.sql = "WITH ahead AS (INSERT INTO oms.rollup_ahead"
 	" SELECT e.ticket_id, e.xid, e.cycle, e.stage_no FROM oms.report_event AS e"
-	" WHERE e.xid OPERATOR(pg_catalog.>=) $1 AND e.ticket_id OPERATOR(pg_catalog.>) $2"
-	" AND e.ticket_id OPERATOR(pg_catalog.<=) $3 ON CONFLICT DO NOTHING)"
+	" WHERE e.xid >= $1 AND e.ticket_id > $2"
+	" AND e.ticket_id <= $3 ON CONFLICT DO NOTHING)"
 	", pack AS MATERIALIZED (SELECT p.* FROM oms.report_pack(NULL, NULL, $2, $3) AS p)"
 	ADD_CELLS,
 	.nargs = 3,

@@ -128,14 +128,14 @@ first_row(Datum *values, bool *nulls)
 
 static OmsStatement select_seal = {
 	.sql = "SELECT number, sealed_at, tickets, root, previous, hash FROM oms.seals"
-	" WHERE number OPERATOR(pg_catalog.=) $1",
+	" WHERE number = $1",
 	.nargs = 1,
 	.types = {INT8OID}
 };
 
 static OmsStatement select_last_seal = {
 	.sql = "SELECT number, sealed_at, tickets, root, previous, hash FROM oms.seals"
-	" ORDER BY number USING OPERATOR(pg_catalog.>) LIMIT 1"
+	" ORDER BY number USING > LIMIT 1"
 };
 
 /*
@@ -173,8 +173,8 @@ oms_store_read_seal(int64 number, OmsSeal *seal)
 
 static OmsStatement select_latest_leaf = {
 	.sql = "SELECT seal, ticket_id, seq, position, head FROM oms.seal_leaf"
-	" WHERE ticket_id OPERATOR(pg_catalog.=) $1"
-	" ORDER BY seal USING OPERATOR(pg_catalog.>) LIMIT 1",
+	" WHERE ticket_id = $1"
+	" ORDER BY seal USING > LIMIT 1",
 	.nargs = 1,
 	.types = {OMS_TICKET_TYPE}
 };
@@ -289,16 +289,16 @@ remember(const OmsSeal *last, uint64 horizon)
 /* Tickets whose chain is not where their latest leaf says, in the order of the tree */
 #define CHANGED \
 	" LEFT JOIN LATERAL (SELECT k.seq, k.head FROM oms.seal_leaf AS k" \
-	" WHERE k.ticket_id OPERATOR(pg_catalog.=) t.ticket_id" \
-	" ORDER BY k.seal USING OPERATOR(pg_catalog.>) LIMIT 1) AS l ON true" \
-	" WHERE (l.seq OPERATOR(pg_catalog.=) t.seq AND l.head OPERATOR(pg_catalog.=) t.head) IS NOT TRUE" \
-	" ORDER BY t.ticket_id USING OPERATOR(pg_catalog.<)"
+	" WHERE k.ticket_id = t.ticket_id" \
+	" ORDER BY k.seal USING > LIMIT 1) AS l ON true" \
+	" WHERE (l.seq = t.seq AND l.head = t.head) IS NOT TRUE" \
+	" ORDER BY t.ticket_id USING <"
 
 static OmsStatement changed_since = {
 	.sql = "SELECT t.ticket_id, t.seq, t.head"
 	" FROM (SELECT DISTINCT e.ticket_id FROM oms.timeline AS e"
-	" WHERE e.xid OPERATOR(pg_catalog.>=) $1 AND e.xid OPERATOR(pg_catalog.<=) $2) AS c"
-	" JOIN oms.ticket_state AS t ON t.ticket_id OPERATOR(pg_catalog.=) c.ticket_id"
+	" WHERE e.xid >= $1 AND e.xid <= $2) AS c"
+	" JOIN oms.ticket_state AS t ON t.ticket_id = c.ticket_id"
 	CHANGED,
 	.nargs = 2,
 	.types = {INT8OID, INT8OID}
@@ -307,15 +307,15 @@ static OmsStatement changed_since = {
 static OmsStatement changed_of_range = {
 	.sql = "SELECT t.ticket_id, t.seq, t.head"
 	" FROM (SELECT x.ticket_id, x.seq, x.head FROM oms.ticket_state AS x"
-	" WHERE x.ticket_id OPERATOR(pg_catalog.>) $1 AND x.ticket_id OPERATOR(pg_catalog.<=) $2) AS t"
+	" WHERE x.ticket_id > $1 AND x.ticket_id <= $2) AS t"
 	CHANGED,
 	.nargs = 2,
 	.types = {OMS_TICKET_TYPE, OMS_TICKET_TYPE}
 };
 
 static OmsStatement select_end_of_range = {
-	.sql = "SELECT ticket_id FROM oms.ticket_state WHERE ticket_id OPERATOR(pg_catalog.>) $1"
-	" ORDER BY ticket_id USING OPERATOR(pg_catalog.<) OFFSET $2 LIMIT 1",
+	.sql = "SELECT ticket_id FROM oms.ticket_state WHERE ticket_id > $1"
+	" ORDER BY ticket_id USING < OFFSET $2 LIMIT 1",
 	.nargs = 2,
 	.types = {OMS_TICKET_TYPE, INT8OID}
 };
@@ -582,20 +582,20 @@ oms_store_seal_slice(OmsSealWalk *walk)
 	" FROM oms.seal_leaf AS l" \
 	" LEFT JOIN (SELECT x.ticket_id FROM oms.ticket_state AS x" \
 	" UNION ALL SELECT x.ticket_id FROM oms.ticket_state_archive AS x) AS t" \
-	" ON t.ticket_id OPERATOR(pg_catalog.=) l.ticket_id" \
+	" ON t.ticket_id = l.ticket_id" \
 	" LEFT JOIN (SELECT x.ticket_id, x.seq, x.hash FROM oms.timeline AS x" \
 	" UNION ALL SELECT x.ticket_id, x.seq, x.hash FROM oms.timeline_archive AS x) AS e" \
-	" ON e.ticket_id OPERATOR(pg_catalog.=) l.ticket_id" \
-	" AND e.seq OPERATOR(pg_catalog.=) l.seq" \
-	" WHERE (t.ticket_id IS NULL OR (e.hash OPERATOR(pg_catalog.=) l.head) IS NOT TRUE)" which \
-	" ORDER BY l.ticket_id USING OPERATOR(pg_catalog.<), l.seal USING OPERATOR(pg_catalog.<)"
+	" ON e.ticket_id = l.ticket_id" \
+	" AND e.seq = l.seq" \
+	" WHERE (t.ticket_id IS NULL OR (e.hash = l.head) IS NOT TRUE)" which \
+	" ORDER BY l.ticket_id USING <, l.seal USING <"
 
 static OmsStatement select_broken = {
 	.sql = BROKEN_LEAVES("")
 };
 
 static OmsStatement select_broken_of = {
-	.sql = BROKEN_LEAVES(" AND l.ticket_id OPERATOR(pg_catalog.=) $1"),
+	.sql = BROKEN_LEAVES(" AND l.ticket_id = $1"),
 	.nargs = 1,
 	.types = {OMS_TICKET_TYPE}
 };

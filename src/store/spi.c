@@ -2,10 +2,12 @@
  * spi.c
  *		The one way into SQL, for what is not on the hot path.
  *
- * Every statement is a constant with parameters, names everything in full, operators included, and is
- * planned once per backend; again if the extension was dropped and created meanwhile.  Statements run
- * as the owner of the schema, for callers who have a right on the function alone; what they may do has
- * been checked by then.
+ * Every statement is a constant with parameters, and is planned once per backend; again if the extension was
+ * dropped and created meanwhile.  Statements run as the owner of the schema, for callers who have a right on
+ * the function alone; what they may do has been checked by then.
+ *
+ * They are plain SQL: the search_path is pinned here, at the one door, so names of the server mean what
+ * the server made, and only those of oms stand with their schema.
  */
 #include "postgres.h"
 
@@ -40,21 +42,35 @@ prepare(OmsStatement *statement, Oid schema)
 	statement->schema = schema;
 }
 
+static void
+set_for_now(const char *setting, const char *value)
+{
+	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 /*
- * Become the owner of the schema, with a search_path on which nobody else has put anything; every name
- * in our statements is written in full, but one that was forgotten must not be looked up at the
- * caller's.  On error the end of the (sub)transaction sets both back.
+ * From here on names are the server's: on the search_path is nothing that anybody else has made, temporary
+ * objects come last.  Ends with AtEOXact_GUC, or with the (sub)transaction.
+ */
+static int
+pin_names(void)
+{
+	int			nest = NewGUCNestLevel();
+
+	set_for_now("search_path", "pg_catalog, pg_temp");
+	return nest;
+}
+
+/*
+ * Become the owner of the schema, with the search_path pinned.  On error the end of the (sub)transaction sets
+ * both back.
  */
 static int
 become_owner(Oid *user, int *context)
 {
-	int			nest = NewGUCNestLevel();
-
 	GetUserIdAndSecContext(user, context);
 	SetUserIdAndSecContext(oms_schema_owner(), *context | SECURITY_LOCAL_USERID_CHANGE);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	return nest;
+	return pin_names();
 }
 
 static void
@@ -75,27 +91,22 @@ oms_sql(OmsStatement *statement, Datum *values, const char *nulls)
 	Oid			schema = get_namespace_oid("oms", statement->as_caller);
 	Oid			user;
 	int			context;
-	int			nest = 0;
+	int			nest;
 	int			result;
 
-	if (!statement->as_caller)
-		nest = become_owner(&user, &context);
+	nest = statement->as_caller ? pin_names() : become_owner(&user, &context);
 	if (statement->plan == NULL || statement->schema != schema)
 		prepare(statement, schema);
 	result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
-	if (!statement->as_caller)
+	if (statement->as_caller)
+		AtEOXact_GUC(true, nest);
+	else
 		become_caller(nest, user, context);
 	if (result < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not run a statement: %s", SPI_result_code_string(result))));
 	return SPI_processed;
-}
-
-static void
-set_for_now(const char *setting, const char *value)
-{
-	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 /*
@@ -129,7 +140,6 @@ oms_sql_by_hash(OmsStatement *statement, Datum *values)
 	int			nest = NewGUCNestLevel();
 	uint64		count;
 
-	set_for_now("search_path", "pg_catalog, pg_temp");
 	set_for_now("jit", "off");
 	set_for_now("enable_nestloop", "off");
 	set_for_now("enable_mergejoin", "off");

@@ -41,20 +41,20 @@ static const char letters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 static OmsStatement upsert_rotation = {
 	.sql = "INSERT INTO oms.tracking (ticket_id, rotation) VALUES ($1, 1)"
-	" ON CONFLICT (ticket_id) DO UPDATE SET rotation = tracking.rotation OPERATOR(pg_catalog.+) 1",
+	" ON CONFLICT (ticket_id) DO UPDATE SET rotation = tracking.rotation + 1",
 	.nargs = 1,
 	.types = {OMS_TICKET_TYPE}
 };
 
 static OmsStatement delete_misses = {
-	.sql = "DELETE FROM oms.tracking_miss WHERE ticket_id OPERATOR(pg_catalog.=) $1",
+	.sql = "DELETE FROM oms.tracking_miss WHERE ticket_id = $1",
 	.nargs = 1,
 	.types = {OMS_TICKET_TYPE}
 };
 
 static OmsStatement upsert_miss = {
 	.sql = "INSERT INTO oms.tracking_miss (ticket_id, misses, last_at) VALUES ($1, 1, $2)"
-	" ON CONFLICT (ticket_id) DO UPDATE SET misses = tracking_miss.misses OPERATOR(pg_catalog.+) 1,"
+	" ON CONFLICT (ticket_id) DO UPDATE SET misses = tracking_miss.misses + 1,"
 	" last_at = excluded.last_at",
 	.nargs = 2,
 	.types = {OMS_TICKET_TYPE, TIMESTAMPTZOID}

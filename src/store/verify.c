@@ -35,8 +35,8 @@ verify_scan(OmsScan *scan, bool archived, OmsProblemReport report, void *context
 
 #define ORPHANS(archive) \
 	"SELECT DISTINCT e.ticket_id FROM oms.timeline" archive " AS e WHERE NOT EXISTS" \
-	" (SELECT FROM oms.ticket_state" archive " AS t WHERE t.ticket_id OPERATOR(pg_catalog.=) e.ticket_id)" \
-	" AND ($1 IS NULL OR e.ticket_id OPERATOR(pg_catalog.=) $1)"
+	" (SELECT FROM oms.ticket_state" archive " AS t WHERE t.ticket_id = e.ticket_id)" \
+	" AND ($1 IS NULL OR e.ticket_id = $1)"
 
 static OmsStatement select_orphans = {
 	.sql = ORPHANS(""),

@@ -16,11 +16,11 @@
 
 /* The function is read, not called: objects from before it was there have none. */
 static OmsStatement select_installed = {
-	.sql = "SELECT e.extversion, COALESCE((SELECT pg_catalog.split_part(p.prosrc, '''', 2)"
-	" FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace"
-	" WHERE n.nspname OPERATOR(pg_catalog.=) 'oms' AND p.proname OPERATOR(pg_catalog.=) 'fingerprint'"
-	" AND p.pronargs OPERATOR(pg_catalog.=) 0), 'none')"
-	" FROM pg_catalog.pg_extension AS e WHERE e.extname OPERATOR(pg_catalog.=) 'oms'"
+	.sql = "SELECT e.extversion, COALESCE((SELECT split_part(p.prosrc, '''', 2)"
+	" FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace"
+	" WHERE n.nspname = 'oms' AND p.proname = 'fingerprint'"
+	" AND p.pronargs = 0), 'none')"
+	" FROM pg_extension AS e WHERE e.extname = 'oms'"
 };
 
 /*

@@ -33,14 +33,14 @@ static MemoryContext graph_context = NULL;
 static Oid	graphs_table = InvalidOid;	/* the table that they were read from */
 
 static OmsStatement select_definition = {
-	.sql = "SELECT definition, version FROM oms.workflow WHERE workflow_id OPERATOR(pg_catalog.=) $1",
+	.sql = "SELECT definition, version FROM oms.workflow WHERE workflow_id = $1",
 	.nargs = 1,
 	.types = {INT4OID}
 };
 
 static OmsStatement select_version = {
-	.sql = "SELECT definition FROM oms.workflow WHERE name OPERATOR(pg_catalog.=) $1"
-	" AND (version OPERATOR(pg_catalog.=) $2 OR ($2 IS NULL AND current))",
+	.sql = "SELECT definition FROM oms.workflow WHERE name = $1"
+	" AND (version = $2 OR ($2 IS NULL AND current))",
 	.nargs = 2,
 	.types = {TEXTOID, INT4OID}
 };
@@ -50,27 +50,27 @@ static OmsStatement lock_workflows = {
 };
 
 static OmsStatement select_same = {
-	.sql = "SELECT version, definition OPERATOR(pg_catalog.=) $2 FROM oms.workflow"
-	" WHERE name OPERATOR(pg_catalog.=) $1 AND current",
+	.sql = "SELECT version, definition = $2 FROM oms.workflow"
+	" WHERE name = $1 AND current",
 	.nargs = 2,
 	.types = {TEXTOID, JSONBOID}
 };
 
 static OmsStatement unset_current = {
-	.sql = "UPDATE oms.workflow SET current = false WHERE name OPERATOR(pg_catalog.=) $1 AND current",
+	.sql = "UPDATE oms.workflow SET current = false WHERE name = $1 AND current",
 	.nargs = 1,
 	.types = {TEXTOID}
 };
 
 static OmsStatement bring_back = {
-	.sql = "UPDATE oms.workflow SET retired_at = NULL WHERE name OPERATOR(pg_catalog.=) $1 AND current",
+	.sql = "UPDATE oms.workflow SET retired_at = NULL WHERE name = $1 AND current",
 	.nargs = 1,
 	.types = {TEXTOID}
 };
 
 static OmsStatement retire = {
 	.sql = "UPDATE oms.workflow SET retired_at = COALESCE(retired_at, $2)"
-	" WHERE name OPERATOR(pg_catalog.=) $1 AND current",
+	" WHERE name = $1 AND current",
 	.nargs = 2,
 	.types = {TEXTOID, TIMESTAMPTZOID}
 };
@@ -84,11 +84,11 @@ static OmsStatement insert_workflow = {
 
 static OmsStatement insert_stages = {
 	.sql = "INSERT INTO oms.workflow_stage (workflow_id, stage_no, stage, owner, label, public_owner)"
-	" SELECT $1, s.no::pg_catalog.int2, s.def OPERATOR(pg_catalog.->>) 'id',"
-	" s.def OPERATOR(pg_catalog.->>) 'owner',"
-	" COALESCE(s.def OPERATOR(pg_catalog.->>) 'label', s.def OPERATOR(pg_catalog.->>) 'id'),"
-	" s.def OPERATOR(pg_catalog.->>) 'publicOwner'"
-	" FROM pg_catalog.jsonb_array_elements($2 OPERATOR(pg_catalog.->) 'stages')"
+	" SELECT $1, s.no::int2, s.def ->> 'id',"
+	" s.def ->> 'owner',"
+	" COALESCE(s.def ->> 'label', s.def ->> 'id'),"
+	" s.def ->> 'publicOwner'"
+	" FROM jsonb_array_elements($2 -> 'stages')"
 	" WITH ORDINALITY AS s(def, no)",
 	.nargs = 2,
 	.types = {INT4OID, JSONBOID}
