@@ -55,6 +55,8 @@ in_top() { (cd "$top" && "${as[@]}" "$@"); }
 
 demo() { in_top make demo </dev/null; }
 regress() { in_top make test SUITE=regress; }
+demo_act() { in_top make demo-act </dev/null; }
+sdk() { in_top make sdk; }
 both() {
   local name
   before

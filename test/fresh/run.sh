@@ -13,7 +13,7 @@
 #
 #   FRESH_CACHE=folder      minimal systems and packages, else build/fresh
 #   FRESH_SECONDS=1800      limit of one case
-#   FRESH_STEPS=demo        what is done on it, else "demo regress"
+#   FRESH_STEPS=demo        what is done on it, else "demo regress"; there are also demo_act and sdk
 #
 # Prints what failed, then a table, and last "N passed, N failed".
 set -eu
@@ -103,6 +103,7 @@ mkdir -p "$cache/log" "$cache/packages"
 exec 9>"$cache/.lock"
 flock -n 9 || die "it runs already, in $cache"
 mapfile -t network < <(env | grep -iE '^(http|https|ftp|no)_proxy=' || true)
+[ ! -e /etc/ssl/certs/ca-certificates.crt ] || network+=(npm_config_cafile=/etc/ssl/certs/ca-certificates.crt)
 
 [ $# -gt 0 ] || read -r -a releases <<<"$releases"
 wanted=()
