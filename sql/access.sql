@@ -28,14 +28,14 @@ CREATE FUNCTION pg_temp.rights(role text) RETURNS TABLE (kind text, object text,
   SELECT 'schema', nspname::text,
     CASE WHEN has_schema_privilege(role, oid, 'USAGE') THEN 'U' ELSE '' END ||
     CASE WHEN has_schema_privilege(role, oid, 'CREATE') THEN 'C' ELSE '' END
-  FROM pg_namespace WHERE nspname = 'oms'
+  FROM pg_namespace WHERE nspname IN ('oms', 'oms_internal')
   UNION ALL
   SELECT 'type', format_type(oid, NULL), CASE WHEN has_type_privilege(role, oid, 'USAGE') THEN 'U' ELSE '' END
-  FROM pg_type WHERE typnamespace = 'oms'::regnamespace AND typrelid = 0 AND typelem = 0
+  FROM pg_type WHERE typnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND typrelid = 0 AND typelem = 0
   UNION ALL
   SELECT CASE prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, oid::regprocedure::text,
     CASE WHEN has_function_privilege(role, oid, 'EXECUTE') THEN 'X' ELSE '' END
-  FROM pg_proc WHERE pronamespace = 'oms'::regnamespace
+  FROM pg_proc WHERE pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
   UNION ALL
   SELECT CASE relkind WHEN 'v' THEN 'view' ELSE 'table' END, oid::regclass::text,
     (SELECT coalesce(string_agg(letter, '' ORDER BY no), '')
@@ -43,13 +43,13 @@ CREATE FUNCTION pg_temp.rights(role text) RETURNS TABLE (kind text, object text,
                   (5, 'TRUNCATE', 'D'), (6, 'REFERENCES', 'x'), (7, 'TRIGGER', 't')) AS p (no, word, letter)
      WHERE has_table_privilege(role, c.oid, word)
         OR (word IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') AND has_any_column_privilege(role, c.oid, word)))
-  FROM pg_class AS c WHERE relnamespace = 'oms'::regnamespace AND relkind NOT IN ('i', 'I', 'S', 'c', 't')
+  FROM pg_class AS c WHERE relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND relkind NOT IN ('i', 'I', 'S', 'c', 't')
   UNION ALL
   SELECT 'sequence', oid::regclass::text,
     (SELECT coalesce(string_agg(letter, '' ORDER BY no), '')
      FROM (VALUES (1, 'USAGE', 'U'), (2, 'SELECT', 'r'), (3, 'UPDATE', 'w')) AS p (no, word, letter)
      WHERE has_sequence_privilege(role, c.oid, word))
-  FROM pg_class AS c WHERE relnamespace = 'oms'::regnamespace AND relkind = 'S'
+  FROM pg_class AS c WHERE relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND relkind = 'S'
 $$;
 
 -- The whole matrix. A new function belongs to a level or to nobody; this is where it is seen.
@@ -68,7 +68,7 @@ GROUP BY r.kind, r.object ORDER BY r.kind COLLATE "C", r.object COLLATE "C";
 SELECT * FROM pg_temp.rights('public') WHERE held <> '';
 SELECT * FROM pg_temp.rights('regress_nobody') WHERE held <> '';
 SELECT format_type(oid, NULL) AS usable_by_public FROM pg_type
-WHERE typnamespace = 'oms'::regnamespace AND has_type_privilege('public', oid, 'USAGE')
+WHERE typnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND has_type_privilege('public', oid, 'USAGE')
 ORDER BY format_type(oid, NULL) COLLATE "C";
 
 -- Each level has what those below it have.
@@ -91,12 +91,12 @@ WHERE (r.kind IN ('table', 'view', 'sequence') AND (r.held ~ '[^r]'
 
 -- Rights are plain GRANTs of the owner, without the option to pass them on.
 SELECT DISTINCT grantor::regrole = nspowner::regrole AS by_owner, is_grantable
-FROM pg_namespace, (SELECT (aclexplode(proacl)).* FROM pg_proc WHERE pronamespace = 'oms'::regnamespace
-  UNION ALL SELECT (aclexplode(relacl)).* FROM pg_class WHERE relnamespace = 'oms'::regnamespace) AS a
-WHERE nspname = 'oms' AND grantee::regrole::text LIKE 'regress%';
+FROM pg_namespace, (SELECT (aclexplode(proacl)).* FROM pg_proc WHERE pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
+  UNION ALL SELECT (aclexplode(relacl)).* FROM pg_class WHERE relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)) AS a
+WHERE nspname IN ('oms', 'oms_internal') AND grantee::regrole::text LIKE 'regress%';
 
 -- No function runs with its owner's rights, so that the caller is known.
-SELECT oid::regprocedure AS definer FROM pg_proc WHERE pronamespace = 'oms'::regnamespace AND prosecdef;
+SELECT oid::regprocedure AS definer FROM pg_proc WHERE pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND prosecdef;
 
 -- Giving a level twice, and another one in addition.
 SELECT oms.grant_access('regress_nobody', 'citizen');

@@ -5,7 +5,7 @@ CREATE DATABASE regress_guards_empty;
 CREATE EXTENSION IF NOT EXISTS oms;
 SELECT oms.create_workflow('{"name": "Guards", "prefix": "GRD", "stages": [{"id": "a", "owner": "Guard"}]}');
 SELECT count(*) FROM oms.open_tickets('Guards', ARRAY['{}', '{}']::jsonb[]);
-SELECT count(*) AS before FROM oms.check_guards;
+SELECT count(*) AS before FROM oms_internal.check_guards;
 CREATE ROLE regress_guards;
 CREATE FUNCTION public.guards_nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TABLE public.guards_app (n int PRIMARY KEY, ticket oms.ticket_id);
@@ -111,7 +111,7 @@ DROP ROLE regress_guards_owner;
 SELECT pg_temp.try('ALTER SCHEMA oms OWNER TO regress_guards');
 SELECT pg_temp.try('ALTER TABLE oms.timeline OWNER TO regress_guards');
 SELECT pg_temp.try('ALTER TABLE oms.owner OWNER TO regress_guards');
-SELECT pg_temp.try('ALTER VIEW oms.check_guards OWNER TO regress_guards');
+SELECT pg_temp.try('ALTER VIEW oms_internal.check_guards OWNER TO regress_guards');
 SELECT pg_temp.try('ALTER TABLE oms.stage OWNER TO regress_guards');
 SELECT pg_temp.try('ALTER SEQUENCE oms.ticket_number OWNER TO regress_guards');
 SELECT pg_temp.try('ALTER FUNCTION oms.sla_report OWNER TO regress_guards');
@@ -124,9 +124,9 @@ SELECT pg_temp.owner_reason();
 UPDATE pg_namespace SET nspowner = 'regress_guards'::regrole WHERE nspname = 'oms';
 SELECT status, reasons FROM oms.health();
 ALTER SCHEMA oms OWNER TO CURRENT_USER;
-UPDATE pg_class SET relowner = 'regress_guards'::regrole WHERE oid = 'oms.check_guards'::regclass;
+UPDATE pg_class SET relowner = 'regress_guards'::regrole WHERE oid = 'oms_internal.check_guards'::regclass;
 SELECT status, reasons FROM oms.health();
-ALTER VIEW oms.check_guards OWNER TO CURRENT_USER;
+ALTER VIEW oms_internal.check_guards OWNER TO CURRENT_USER;
 SELECT pg_temp.owner_reason();
 -- Harmless: how it is stored, who may read it, and what somebody makes of his own.
 SELECT pg_temp.try('ALTER TABLE oms.timeline SET (autovacuum_vacuum_scale_factor = 0.1)');
@@ -158,7 +158,7 @@ ALTER TABLE public.guards_child INHERIT public.guards_parent;
 UPDATE pg_inherits SET inhparent = 'oms.timeline'::regclass WHERE inhparent = 'public.guards_parent'::regclass;
 ALTER TABLE public.guards_app ADD CONSTRAINT mine FOREIGN KEY (n) REFERENCES public.guards_app;
 UPDATE pg_constraint SET confrelid = 'oms.ticket_state'::regclass WHERE conname = 'mine';
-SELECT detail FROM oms.check_guards ORDER BY 1;
+SELECT detail FROM oms_internal.check_guards ORDER BY 1;
 ALTER TABLE oms.timeline DISABLE TRIGGER mine;
 DROP TRIGGER mine ON oms.timeline;
 DROP RULE mine ON oms.timeline;
@@ -166,7 +166,7 @@ DROP POLICY mine ON oms.timeline;
 ALTER TABLE public.guards_app DROP CONSTRAINT mine;
 UPDATE pg_inherits SET inhparent = 'public.guards_parent'::regclass WHERE inhparent = 'oms.timeline'::regclass;
 DROP TABLE public.guards_child, public.guards_parent;
-SELECT count(*) AS after FROM oms.check_guards;
+SELECT count(*) AS after FROM oms_internal.check_guards;
 
 -- A guard is one by its function and its table, wherever the table went while the library was not there.
 UPDATE pg_class SET relnamespace = 'public'::regnamespace WHERE oid = 'oms.timeline'::regclass;
@@ -180,7 +180,7 @@ SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'public.timeline'::regclass AND
 UPDATE pg_class SET relnamespace = 'oms'::regnamespace WHERE oid = 'public.timeline'::regclass;
 UPDATE pg_namespace SET nspname = 'o' WHERE nspname = 'oms';
 ALTER SCHEMA o RENAME TO oms;
-SELECT count(*) AS after FROM oms.check_guards;
+SELECT count(*) AS after FROM oms_internal.check_guards;
 
 -- The same before there is a ticket.  Only a data-only restore has to switch triggers off before it fills the tables; what
 -- it left would be told, and mended.
@@ -198,15 +198,15 @@ ALTER TABLE oms.timeline ENABLE REPLICA TRIGGER guard;
 ALTER TABLE oms.timeline DROP COLUMN note;
 ALTER TABLE oms.timeline SET UNLOGGED;
 ALTER SCHEMA oms OWNER TO regress_guards;
-SELECT count(*) FROM oms.check_guards;
+SELECT count(*) FROM oms_internal.check_guards;
 ALTER TABLE oms.timeline DISABLE TRIGGER ALL;
-SELECT detail FROM oms.check_guards ORDER BY 1;
+SELECT detail FROM oms_internal.check_guards ORDER BY 1;
 SELECT r FROM oms.health(), unnest(reasons) AS r WHERE r ~ '^guards';
 SELECT oms.create_workflow('{"name": "Guards", "stages": [{"id": "a", "owner": "Guard"}]}');
 SELECT oms.open_ticket('Guards') AS t \gset
 SELECT r FROM oms.health(), unnest(reasons) AS r WHERE r ~ '^guards';
 SELECT oms.repair_guards();
-SELECT count(*) FROM oms.check_guards;
+SELECT count(*) FROM oms_internal.check_guards;
 ALTER TABLE oms.timeline DISABLE TRIGGER ALL;
 -- REASSIGN OWNED takes all along, and work goes on under an owner who is no superuser.
 REASSIGN OWNED BY regress_guards_super TO regress_guards_owner;

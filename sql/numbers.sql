@@ -17,7 +17,7 @@ BEGIN
   beyond := pg_temp.n(oms.open_ticket(workflow)) - highest;
 END $$;
 CREATE FUNCTION pg_temp.found() RETURNS SETOF text LANGUAGE sql AS $$
-  SELECT regexp_replace(detail, '\d+', 'N', 'g') FROM oms.check_numbers
+  SELECT regexp_replace(detail, '\d+', 'N', 'g') FROM oms_internal.check_numbers
   UNION ALL SELECT r FROM oms.health(), unnest(reasons) AS r WHERE r ~ '^numbers' $$;
 
 SELECT oms.create_calendar('numbers', '{"timezone": "UTC", "hours": {"mon": ["08:00-11:00"]}}');

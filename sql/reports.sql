@@ -311,7 +311,7 @@ SELECT count(*) > 0 AS rows FROM oms.aging;
 SELECT * FROM oms.workload;
 SELECT * FROM oms.open_stage;
 SELECT * FROM oms.finished_stage;
-SELECT * FROM oms.report_done;
+SELECT * FROM oms_internal.report_done;
 SELECT oms.roll_up();
 RESET ROLE;
 SELECT oms.revoke_access('regress_reports');
@@ -321,6 +321,6 @@ SELECT count(oms.cancel_ticket(ticket_id, 'the test is over')) FROM oms.ticket W
 SELECT * FROM pg_temp.all_differ();
 
 -- Units are lengths of time.
-SELECT count(*) FROM oms.report_finished(NULL, NULL, 'f', '100 years');
-SELECT count(*) FROM oms.report_finished(NULL, NULL, 'f', '0');
-SELECT oms.report_unit('6 hours', '2026-03-02 14:35+00');
+SELECT count(*) FROM oms_internal.report_finished(NULL, NULL, 'f', '100 years');
+SELECT count(*) FROM oms_internal.report_finished(NULL, NULL, 'f', '0');
+SELECT oms_internal.report_unit('6 hours', '2026-03-02 14:35+00');

@@ -324,7 +324,7 @@ look_at_guards(OmsHealth *health)
 	health->guard_problems = oms_store_guard_problems();
 	if (health->guard_problems > 0)
 		add_reason(health, OMS_HEALTH_BAD,
-				   psprintf("guards: %d do not stand, see oms.check_guards", health->guard_problems));
+				   psprintf("guards: %d do not stand, see oms_internal.check_guards", health->guard_problems));
 }
 
 static void

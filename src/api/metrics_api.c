@@ -420,7 +420,7 @@ put_health(Sink *sink, const OmsHealth *health)
 	if (!health->standby)
 		put_gauge(sink, "oms_notify_queue_ratio", "How full the server's queue of notifications is.",
 				  health->notify_queue);
-	put_gauge(sink, "oms_guard_problems", "What oms.check_guards finds.", health->guard_problems);
+	put_gauge(sink, "oms_guard_problems", "What oms_internal.check_guards finds.", health->guard_problems);
 }
 
 static void

@@ -6,6 +6,8 @@
 -- Fails if somebody made a schema of this name before, so that nobody else owns it.
 CREATE SCHEMA oms;
 COMMENT ON SCHEMA oms IS 'workflow and ticket hub';
+CREATE SCHEMA oms_internal;
+COMMENT ON SCHEMA oms_internal IS 'what oms.check() and the reports of oms are made of';
 
 --------------------------------------------------------------------------------------------------
 -- types: the ticket number

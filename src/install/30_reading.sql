@@ -84,9 +84,9 @@ COMMENT ON VIEW oms.archived_stage IS 'one row per stage of every archived ticke
 
 -- The functions that look at a ticket are VOLATILE, so that they see what the same statement has done:
 -- oms.get_ticket(oms.open_ticket(...)) works.
-CREATE FUNCTION oms.known_ticket(ticket oms.ticket_id) RETURNS oms.ticket_id
+CREATE FUNCTION oms_internal.known_ticket(ticket oms.ticket_id) RETURNS oms.ticket_id
 	AS 'MODULE_PATHNAME', 'oms_known_ticket' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION oms.known_ticket(oms.ticket_id) IS 'the ticket itself; OM002 if there is no such ticket, 22023 if it is NULL';
+COMMENT ON FUNCTION oms_internal.known_ticket(oms.ticket_id) IS 'the ticket itself; OM002 if there is no such ticket, 22023 if it is NULL';
 
 CREATE FUNCTION oms.get_workflow(name text, version int DEFAULT NULL) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'oms_get_workflow' LANGUAGE C STABLE PARALLEL SAFE;
@@ -155,7 +155,7 @@ COMMENT ON FUNCTION oms.get_archived_ticket(oms.ticket_id) IS 'for oms.get_ticke
 CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
 	BEGIN ATOMIC
-		SELECT oms.known_ticket(get_ticket.ticket);
+		SELECT oms_internal.known_ticket(get_ticket.ticket);
 		SELECT COALESCE((SELECT jsonb_build_object(
 			'id', t.ticket_id::text,
 			'workflow', t.workflow,

@@ -186,7 +186,7 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 	LANGUAGE sql VOLATILE ROWS 5
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-		SELECT oms.known_ticket("explain".ticket);
+		SELECT oms_internal.known_ticket("explain".ticket);
 		WITH own AS MATERIALIZED (
 			-- what was queued before the clock was set back does not pause
 			SELECT s.*, s.ready_at > GREATEST(s.queued_at, oms.clock()) AS pauses

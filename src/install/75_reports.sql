@@ -72,38 +72,38 @@ CREATE INDEX stage_past_archive_finished ON oms.stage_past_archive (finished_at)
 
 -- ---- histograms ----
 
-CREATE FUNCTION oms.report_add_ratio(internal, float8) RETURNS internal
+CREATE FUNCTION oms_internal.report_add_ratio(internal, float8) RETURNS internal
 	AS 'MODULE_PATHNAME', 'oms_report_add_ratio' LANGUAGE C IMMUTABLE;
-CREATE FUNCTION oms.report_add_ratios(internal, int[]) RETURNS internal
+CREATE FUNCTION oms_internal.report_add_ratios(internal, int[]) RETURNS internal
 	AS 'MODULE_PATHNAME', 'oms_report_add_ratios' LANGUAGE C IMMUTABLE;
-CREATE FUNCTION oms.report_ratios_end(internal) RETURNS int[]
+CREATE FUNCTION oms_internal.report_ratios_end(internal) RETURNS int[]
 	AS 'MODULE_PATHNAME', 'oms_report_ratios' LANGUAGE C IMMUTABLE;
-CREATE FUNCTION oms.report_percentiles_end(internal) RETURNS float8[]
+CREATE FUNCTION oms_internal.report_percentiles_end(internal) RETURNS float8[]
 	AS 'MODULE_PATHNAME', 'oms_report_percentiles' LANGUAGE C IMMUTABLE;
-CREATE AGGREGATE oms.report_ratios(float8) (SFUNC = oms.report_add_ratio, STYPE = internal, FINALFUNC = oms.report_ratios_end);
-CREATE AGGREGATE oms.report_ratios(int[]) (SFUNC = oms.report_add_ratios, STYPE = internal, FINALFUNC = oms.report_ratios_end);
-CREATE AGGREGATE oms.report_percentiles(int[]) (SFUNC = oms.report_add_ratios, STYPE = internal,
-	FINALFUNC = oms.report_percentiles_end);
-COMMENT ON FUNCTION oms.report_add_ratio(internal, float8) IS 'for oms.report_ratios()';
-COMMENT ON FUNCTION oms.report_add_ratios(internal, int[]) IS 'for oms.report_ratios() and oms.report_percentiles()';
-COMMENT ON FUNCTION oms.report_ratios_end(internal) IS 'for oms.report_ratios()';
-COMMENT ON FUNCTION oms.report_percentiles_end(internal) IS 'for oms.report_percentiles()';
-COMMENT ON AGGREGATE oms.report_ratios(float8) IS 'for the reports: histogram of ratios, each to three significant digits';
-COMMENT ON AGGREGATE oms.report_ratios(int[]) IS 'for the reports: histograms into one';
-COMMENT ON AGGREGATE oms.report_percentiles(int[]) IS 'for the reports: {p50, p90, p99} of histograms; NULL if they are empty';
+CREATE AGGREGATE oms_internal.report_ratios(float8) (SFUNC = oms_internal.report_add_ratio, STYPE = internal, FINALFUNC = oms_internal.report_ratios_end);
+CREATE AGGREGATE oms_internal.report_ratios(int[]) (SFUNC = oms_internal.report_add_ratios, STYPE = internal, FINALFUNC = oms_internal.report_ratios_end);
+CREATE AGGREGATE oms_internal.report_percentiles(int[]) (SFUNC = oms_internal.report_add_ratios, STYPE = internal,
+	FINALFUNC = oms_internal.report_percentiles_end);
+COMMENT ON FUNCTION oms_internal.report_add_ratio(internal, float8) IS 'for oms_internal.report_ratios()';
+COMMENT ON FUNCTION oms_internal.report_add_ratios(internal, int[]) IS 'for oms_internal.report_ratios() and oms_internal.report_percentiles()';
+COMMENT ON FUNCTION oms_internal.report_ratios_end(internal) IS 'for oms_internal.report_ratios()';
+COMMENT ON FUNCTION oms_internal.report_percentiles_end(internal) IS 'for oms_internal.report_percentiles()';
+COMMENT ON AGGREGATE oms_internal.report_ratios(float8) IS 'for the reports: histogram of ratios, each to three significant digits';
+COMMENT ON AGGREGATE oms_internal.report_ratios(int[]) IS 'for the reports: histograms into one';
+COMMENT ON AGGREGATE oms_internal.report_percentiles(int[]) IS 'for the reports: {p50, p90, p99} of histograms; NULL if they are empty';
 
 -- ---- what is finished ----
 
-CREATE FUNCTION oms.report_unit(unit interval, at timestamptz) RETURNS timestamptz
+CREATE FUNCTION oms_internal.report_unit(unit interval, at timestamptz) RETURNS timestamptz
 	AS 'MODULE_PATHNAME', 'oms_report_unit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION oms.report_unit(interval, timestamptz) IS 'for the reports: when the unit began, in UTC; 22023 for a unit with months or years, or none';
+COMMENT ON FUNCTION oms_internal.report_unit(interval, timestamptz) IS 'for the reports: when the unit began, in UTC; 22023 for a unit with months or years, or none';
 
 -- Tickets and the ends of cycles, archived or not.
-CREATE VIEW oms.report_ticket AS
+CREATE VIEW oms_internal.report_ticket AS
 	SELECT t.ticket_id, t.workflow_id FROM oms.ticket_state AS t
 	UNION ALL
 	SELECT a.ticket_id, a.workflow_id FROM oms.ticket_state_archive AS a;
-COMMENT ON VIEW oms.report_ticket IS 'for the reports: one row per ticket, archived or not';
+COMMENT ON VIEW oms_internal.report_ticket IS 'for the reports: one row per ticket, archived or not';
 
 -- What people search.  No security barrier: it hides no rows, and with one a pattern could not go by an index.
 CREATE VIEW oms.any_ticket AS
@@ -137,14 +137,14 @@ COMMENT ON COLUMN oms.stage_label.workflow IS 'name of the workflow';
 COMMENT ON COLUMN oms.stage_label.stage IS 'id of the stage';
 COMMENT ON COLUMN oms.stage_label.label IS 'its name for the public; the id if it was given none';
 
-CREATE VIEW oms.report_end AS
+CREATE VIEW oms_internal.report_end AS
 	SELECT e.ticket_id, e.stage, e.cycle, e.xid FROM oms.timeline AS e WHERE e.status = 'done'
 	UNION ALL
 	SELECT a.ticket_id, a.stage, a.cycle, a.xid FROM oms.timeline_archive AS a WHERE a.status = 'done';
-COMMENT ON VIEW oms.report_end IS 'for the reports: one row per event that says that a stage is done, archived or not';
+COMMENT ON VIEW oms_internal.report_end IS 'for the reports: one row per event that says that a stage is done, archived or not';
 
 -- One row per cycle that was done.  Skipped, cancelled and broken off cycles are not among them.
-CREATE VIEW oms.report_done AS
+CREATE VIEW oms_internal.report_done AS
 	SELECT s.ticket_id, s.stage_no, s.cycle, t.workflow_id, s.owner, s.finished_at, s.due_at,
 		s.limit_us IS NOT NULL AND s.breached_at IS NULL AS met,
 		s.limit_us IS NOT NULL AND s.breached_at IS NOT NULL AS breached,
@@ -167,7 +167,7 @@ CREATE VIEW oms.report_done AS
 			b.breached_at, b.limit_us, b.consumed_us, b.held_us
 		FROM oms.stage_past_archive AS b WHERE b.status = 'd' AND b.stage_no > 0
 	) AS s
-	JOIN oms.report_ticket AS t ON t.ticket_id = s.ticket_id
+	JOIN oms_internal.report_ticket AS t ON t.ticket_id = s.ticket_id
 	CROSS JOIN LATERAL (
 		SELECT e.dwell_us, LEAST(s.held_us, e.dwell_us) AS hold_us
 		FROM (SELECT (date_part('epoch', s.finished_at - s.queued_at) * 1000000)::int8 AS dwell_us) AS e
@@ -185,77 +185,77 @@ CREATE VIEW oms.report_done AS
 						WHERE h.ticket_id = s.ticket_id AND h.stage_no IN (0, s.stage_no) AND h.held_at < s.started_at
 							AND h.lifted_at >= h.held_at)) AS r (held)), 0) END, 0), d.dwell_us - d.hold_us) END AS wait_us
 	) AS w;
-COMMENT ON VIEW oms.report_done IS 'for the reports: one row per cycle of a stage that was done';
+COMMENT ON VIEW oms_internal.report_done IS 'for the reports: one row per cycle of a stage that was done';
 
 -- One row per event that says so.
-CREATE VIEW oms.report_event AS
+CREATE VIEW oms_internal.report_event AS
 	SELECT e.ticket_id, w.stage_no, e.cycle, e.xid
-	FROM oms.report_end AS e
-	JOIN oms.report_ticket AS t ON t.ticket_id = e.ticket_id
+	FROM oms_internal.report_end AS e
+	JOIN oms_internal.report_ticket AS t ON t.ticket_id = e.ticket_id
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage = e.stage;
-COMMENT ON VIEW oms.report_event IS 'for the reports: which transaction finished a cycle';
+COMMENT ON VIEW oms_internal.report_event IS 'for the reports: which transaction finished a cycle';
 
 -- From a horizon on the way by the indexes is right, whether or not the statistics know of the newest
 -- transactions; so the planner is told.
-CREATE FUNCTION oms.report_since(since bigint, before bigint) RETURNS SETOF oms.report_done
+CREATE FUNCTION oms_internal.report_since(since bigint, before bigint) RETURNS SETOF oms_internal.report_done
 	LANGUAGE sql STABLE ROWS 100
 	SET search_path = pg_catalog, pg_temp SET jit = off
 	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 	AS $$
 		WITH event AS MATERIALIZED (
 			SELECT e.ticket_id, e.stage, e.cycle
-			FROM oms.report_end AS e
+			FROM oms_internal.report_end AS e
 			WHERE e.xid >= report_since.since AND (e.xid < report_since.before OR report_since.before IS NULL)
 		)
 		SELECT d.*
 		FROM event AS e
-		JOIN oms.report_ticket AS t ON t.ticket_id = e.ticket_id
+		JOIN oms_internal.report_ticket AS t ON t.ticket_id = e.ticket_id
 		JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage = e.stage
 		CROSS JOIN LATERAL (
-			SELECT x.* FROM oms.report_done AS x
+			SELECT x.* FROM oms_internal.report_done AS x
 			WHERE x.ticket_id = e.ticket_id AND x.stage_no = w.stage_no AND x.cycle = e.cycle
 			OFFSET 0
 		) AS d
 		WHERE NOT EXISTS (SELECT FROM oms.rollup_ahead AS a
 			WHERE a.ticket_id = e.ticket_id AND a.stage_no = w.stage_no AND a.cycle = e.cycle);
 	$$;
-COMMENT ON FUNCTION oms.report_since(bigint, bigint) IS 'for the reports: cycles finished by transactions from since on, before NULL: up to now';
+COMMENT ON FUNCTION oms_internal.report_since(bigint, bigint) IS 'for the reports: cycles finished by transactions from since on, before NULL: up to now';
 
-CREATE FUNCTION oms.report_everything() RETURNS SETOF oms.report_done
+CREATE FUNCTION oms_internal.report_everything() RETURNS SETOF oms_internal.report_done
 	LANGUAGE sql STABLE ROWS 100000
 	SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB'
 	AS $$
-		SELECT d.* FROM oms.report_done AS d;
+		SELECT d.* FROM oms_internal.report_done AS d;
 	$$;
-COMMENT ON FUNCTION oms.report_everything() IS 'for the reports: all finished cycles';
+COMMENT ON FUNCTION oms_internal.report_everything() IS 'for the reports: all finished cycles';
 
-CREATE FUNCTION oms.report_tickets(after oms.ticket_id, upto oms.ticket_id) RETURNS SETOF oms.report_done
+CREATE FUNCTION oms_internal.report_tickets(after oms.ticket_id, upto oms.ticket_id) RETURNS SETOF oms_internal.report_done
 	LANGUAGE sql STABLE ROWS 10000
 	SET search_path = pg_catalog, pg_temp SET jit = off
 	SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 	AS $$
-		SELECT d.* FROM oms.report_done AS d
+		SELECT d.* FROM oms_internal.report_done AS d
 		WHERE d.ticket_id > report_tickets.after AND d.ticket_id <= report_tickets.upto;
 	$$;
-COMMENT ON FUNCTION oms.report_tickets(oms.ticket_id, oms.ticket_id) IS 'for the reports: finished cycles of the tickets after one and up to another';
+COMMENT ON FUNCTION oms_internal.report_tickets(oms.ticket_id, oms.ticket_id) IS 'for the reports: finished cycles of the tickets after one and up to another';
 
 -- What a roll-up adds: of transactions, or of tickets; both NULL: everything.
-CREATE FUNCTION oms.report_pack(since bigint, before bigint, after oms.ticket_id, upto oms.ticket_id) RETURNS SETOF oms.rollup
+CREATE FUNCTION oms_internal.report_pack(since bigint, before bigint, after oms.ticket_id, upto oms.ticket_id) RETURNS SETOF oms.rollup
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB'
 	AS $$
 		WITH done AS MATERIALIZED (
-			SELECT d.* FROM oms.report_since(report_pack.since, report_pack.before) AS d WHERE report_pack.since IS NOT NULL
+			SELECT d.* FROM oms_internal.report_since(report_pack.since, report_pack.before) AS d WHERE report_pack.since IS NOT NULL
 			UNION ALL
-			SELECT d.* FROM oms.report_tickets(report_pack.after, report_pack.upto) AS d WHERE report_pack.after IS NOT NULL
+			SELECT d.* FROM oms_internal.report_tickets(report_pack.after, report_pack.upto) AS d WHERE report_pack.after IS NOT NULL
 			UNION ALL
-			SELECT d.* FROM oms.report_everything() AS d WHERE report_pack.since IS NULL AND report_pack.after IS NULL
+			SELECT d.* FROM oms_internal.report_everything() AS d WHERE report_pack.since IS NULL AND report_pack.after IS NULL
 		), cell AS (
-			SELECT 'f'::"char" AS kind, oms.report_unit('1 hour', d.finished_at) AS at, d.workflow_id, d.stage_no,
+			SELECT 'f'::"char" AS kind, oms_internal.report_unit('1 hour', d.finished_at) AS at, d.workflow_id, d.stage_no,
 				'' COLLATE "C" AS owner, d.*
 			FROM done AS d
 			UNION ALL
-			SELECT 'o', oms.report_unit('6 hours', d.finished_at), 0, 0, d.owner, d.*
+			SELECT 'o', oms_internal.report_unit('6 hours', d.finished_at), 0, 0, d.owner, d.*
 			FROM done AS d
 		)
 		SELECT c.at,
@@ -265,82 +265,82 @@ CREATE FUNCTION oms.report_pack(since bigint, before bigint, after oms.ticket_id
 			COALESCE(sum(c.wait_us + c.work_us + c.hold_us) FILTER (WHERE c.cycle > 1), 0)::bigint,
 			c.workflow_id, count(*)::int, (count(*) FILTER (WHERE c.cycle > 1))::int,
 			(count(*) FILTER (WHERE c.met))::int, (count(*) FILTER (WHERE c.breached))::int,
-			c.stage_no::smallint, c.kind, c.owner, oms.report_ratios(c.ratio), '{}'::timestamptz[], '{}'::timestamptz[]
+			c.stage_no::smallint, c.kind, c.owner, oms_internal.report_ratios(c.ratio), '{}'::timestamptz[], '{}'::timestamptz[]
 		FROM cell AS c (kind, at, workflow_id, stage_no, owner, ticket_id, no, cycle, workflow, by, finished_at, due_at,
 			met, breached, ratio, wait_us, work_us, hold_us)
 		GROUP BY c.kind, c.at, c.workflow_id, c.stage_no, c.owner
 		UNION ALL
-		SELECT oms.report_unit('6 hours', d.due_at), 0, 0, 0, 0, d.workflow_id, 0, 0,
+		SELECT oms_internal.report_unit('6 hours', d.due_at), 0, 0, 0, 0, d.workflow_id, 0, 0,
 			(count(*) FILTER (WHERE d.met))::int, (count(*) FILTER (WHERE d.breached))::int,
 			d.stage_no, 'd', '', '{}',
 			COALESCE(array_agg(d.due_at) FILTER (WHERE d.met), '{}'),
 			COALESCE(array_agg(d.due_at) FILTER (WHERE d.breached), '{}')
 		FROM done AS d
 		WHERE d.due_at IS NOT NULL AND (d.met OR d.breached)
-		GROUP BY oms.report_unit('6 hours', d.due_at), d.workflow_id, d.stage_no;
+		GROUP BY oms_internal.report_unit('6 hours', d.due_at), d.workflow_id, d.stage_no;
 	$$;
-COMMENT ON FUNCTION oms.report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id) IS 'for roll-ups: cells of the cycles finished by transactions in [since, before), or of the tickets in (after, upto]; both NULL: of all';
+COMMENT ON FUNCTION oms_internal.report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id) IS 'for roll-ups: cells of the cycles finished by transactions in [since, before), or of the tickets in (after, upto]; both NULL: of all';
 
 -- A period as full units, which the roll-up has, and two ends.  Without a roll-up all of it is the middle.
-CREATE FUNCTION oms.report_period(starts timestamptz, ends timestamptz, unit interval)
+CREATE FUNCTION oms_internal.report_period(starts timestamptz, ends timestamptz, unit interval)
 	RETURNS TABLE (rolled bool, bottom timestamptz, low timestamptz, high timestamptz, top timestamptz)
 	LANGUAGE sql STABLE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 		SELECT p.rolled, p.bottom, m.low,
-			CASE WHEN p.rolled THEN GREATEST(oms.report_unit(report_period.unit, p.top), m.low) ELSE p.top END, p.top
+			CASE WHEN p.rolled THEN GREATEST(oms_internal.report_unit(report_period.unit, p.top), m.low) ELSE p.top END, p.top
 		FROM (
 			SELECT EXISTS (SELECT FROM oms.rollup_state AS r WHERE r.horizon IS NOT NULL) AS rolled,
 				COALESCE(report_period.starts, '-infinity') AS bottom, COALESCE(report_period.ends, 'infinity') AS top
 		) AS p
 		CROSS JOIN LATERAL (
-			SELECT CASE WHEN p.rolled THEN LEAST(oms.report_unit(report_period.unit, p.bottom
+			SELECT CASE WHEN p.rolled THEN LEAST(oms_internal.report_unit(report_period.unit, p.bottom
 				+ report_period.unit - '1 microsecond'::interval), p.top) ELSE p.bottom END AS low
 		) AS m;
 	$$;
-COMMENT ON FUNCTION oms.report_period(timestamptz, timestamptz, interval) IS 'for the reports: [bottom, low) and [high, top) are looked up, [low, high) is rolled up';
+COMMENT ON FUNCTION oms_internal.report_period(timestamptz, timestamptz, interval) IS 'for the reports: [bottom, low) and [high, top) are looked up, [low, high) is rolled up';
 
 -- What was finished since the last roll-up; without one, everything.
-CREATE FUNCTION oms.report_new() RETURNS SETOF oms.report_done
+CREATE FUNCTION oms_internal.report_new() RETURNS SETOF oms_internal.report_done
 	LANGUAGE sql STABLE ROWS 100
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-		SELECT d.* FROM oms.rollup_state AS r CROSS JOIN LATERAL oms.report_since(r.horizon, NULL) AS d
+		SELECT d.* FROM oms.rollup_state AS r CROSS JOIN LATERAL oms_internal.report_since(r.horizon, NULL) AS d
 		WHERE r.horizon IS NOT NULL
 		UNION ALL
-		SELECT d.* FROM oms.report_everything() AS d
+		SELECT d.* FROM oms_internal.report_everything() AS d
 		WHERE NOT EXISTS (SELECT FROM oms.rollup_state AS r WHERE r.horizon IS NOT NULL);
 	$$;
-COMMENT ON FUNCTION oms.report_new() IS 'for the reports: finished cycles that are not rolled up';
+COMMENT ON FUNCTION oms_internal.report_new() IS 'for the reports: finished cycles that are not rolled up';
 
-CREATE FUNCTION oms.report_between(starts timestamptz, ends timestamptz) RETURNS SETOF oms.report_done
+CREATE FUNCTION oms_internal.report_between(starts timestamptz, ends timestamptz) RETURNS SETOF oms_internal.report_done
 	LANGUAGE sql STABLE ROWS 1000
 	SET search_path = pg_catalog, pg_temp SET jit = off
 	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 	AS $$
-		SELECT d.* FROM oms.report_done AS d
+		SELECT d.* FROM oms_internal.report_done AS d
 		WHERE d.finished_at >= report_between.starts AND d.finished_at < report_between.ends;
 	$$;
-COMMENT ON FUNCTION oms.report_between(timestamptz, timestamptz) IS 'for the reports: cycles finished in a short time, by the index';
+COMMENT ON FUNCTION oms_internal.report_between(timestamptz, timestamptz) IS 'for the reports: cycles finished in a short time, by the index';
 
 -- What was finished in a period and is not to be had from the roll-up.
-CREATE FUNCTION oms.report_looked_up(starts timestamptz, ends timestamptz, unit interval) RETURNS SETOF oms.report_done
+CREATE FUNCTION oms_internal.report_looked_up(starts timestamptz, ends timestamptz, unit interval) RETURNS SETOF oms_internal.report_done
 	LANGUAGE sql STABLE ROWS 1000
 	SET search_path = pg_catalog, pg_temp SET jit = off
 	AS $$
-		SELECT d.* FROM oms.report_period(report_looked_up.starts, report_looked_up.ends, report_looked_up.unit) AS p
-		JOIN oms.report_new() AS d ON d.finished_at >= p.low AND d.finished_at < p.high
+		SELECT d.* FROM oms_internal.report_period(report_looked_up.starts, report_looked_up.ends, report_looked_up.unit) AS p
+		JOIN oms_internal.report_new() AS d ON d.finished_at >= p.low AND d.finished_at < p.high
 		UNION ALL
-		SELECT d.* FROM oms.report_period(report_looked_up.starts, report_looked_up.ends, report_looked_up.unit) AS p
+		SELECT d.* FROM oms_internal.report_period(report_looked_up.starts, report_looked_up.ends, report_looked_up.unit) AS p
 		CROSS JOIN LATERAL (VALUES (p.bottom, p.low), (p.high, p.top)) AS e (begins, ends)
-		CROSS JOIN LATERAL oms.report_between(e.begins, e.ends) AS d
+		CROSS JOIN LATERAL oms_internal.report_between(e.begins, e.ends) AS d
 		WHERE e.begins < e.ends;
 	$$;
-COMMENT ON FUNCTION oms.report_looked_up(timestamptz, timestamptz, interval) IS 'for the reports: cycles finished in the ends of a period, or since the last roll-up';
+COMMENT ON FUNCTION oms_internal.report_looked_up(timestamptz, timestamptz, interval) IS 'for the reports: cycles finished in the ends of a period, or since the last roll-up';
 
 -- These two have no settings of their own, so that they become part of the report that asks.
 
-CREATE FUNCTION oms.report_finished(starts timestamptz, ends timestamptz, kind "char", unit interval)
+CREATE FUNCTION oms_internal.report_finished(starts timestamptz, ends timestamptz, kind "char", unit interval)
 	RETURNS TABLE (at timestamptz, workflow_id int, stage_no smallint, owner text, finished int, again int, met int, breached int,
 		wait_us bigint, work_us bigint, hold_us bigint, rework_us bigint, ratios int[])
 	LANGUAGE sql STABLE
@@ -349,49 +349,49 @@ CREATE FUNCTION oms.report_finished(starts timestamptz, ends timestamptz, kind "
 			r.wait_us, r.work_us, r.hold_us, r.rework_us, r.ratios
 		FROM oms.rollup AS r
 		WHERE r.kind = report_finished.kind
-			AND r.at >= (SELECT p.low FROM oms.report_period(report_finished.starts, report_finished.ends, report_finished.unit) AS p)
+			AND r.at >= (SELECT p.low FROM oms_internal.report_period(report_finished.starts, report_finished.ends, report_finished.unit) AS p)
 			AND r.at < (SELECT CASE WHEN p.rolled THEN p.high ELSE '-infinity' END
-				FROM oms.report_period(report_finished.starts, report_finished.ends, report_finished.unit) AS p)
+				FROM oms_internal.report_period(report_finished.starts, report_finished.ends, report_finished.unit) AS p)
 		UNION ALL
-		SELECT oms.report_unit(report_finished.unit, d.finished_at), d.workflow_id, d.stage_no, d.owner, count(*)::int,
+		SELECT oms_internal.report_unit(report_finished.unit, d.finished_at), d.workflow_id, d.stage_no, d.owner, count(*)::int,
 			(count(*) FILTER (WHERE d.cycle > 1))::int,
 			(count(*) FILTER (WHERE d.met))::int, (count(*) FILTER (WHERE d.breached))::int,
 			COALESCE(sum(d.wait_us) FILTER (WHERE d.cycle = 1), 0)::bigint,
 			COALESCE(sum(d.work_us) FILTER (WHERE d.cycle = 1), 0)::bigint,
 			COALESCE(sum(d.hold_us) FILTER (WHERE d.cycle = 1), 0)::bigint,
 			COALESCE(sum(d.wait_us + d.work_us + d.hold_us) FILTER (WHERE d.cycle > 1), 0)::bigint,
-			oms.report_ratios(d.ratio)
-		FROM oms.report_looked_up(report_finished.starts, report_finished.ends, report_finished.unit) AS d
+			oms_internal.report_ratios(d.ratio)
+		FROM oms_internal.report_looked_up(report_finished.starts, report_finished.ends, report_finished.unit) AS d
 		GROUP BY 1, d.workflow_id, d.stage_no, d.owner;
 	END;
-COMMENT ON FUNCTION oms.report_finished(timestamptz, timestamptz, "char", interval) IS 'for the reports: all cells of what was finished in a period';
+COMMENT ON FUNCTION oms_internal.report_finished(timestamptz, timestamptz, "char", interval) IS 'for the reports: all cells of what was finished in a period';
 
-CREATE FUNCTION oms.report_due(starts timestamptz, ends timestamptz)
+CREATE FUNCTION oms_internal.report_due(starts timestamptz, ends timestamptz)
 	RETURNS TABLE (workflow_id int, stage_no smallint, met bigint, breached bigint)
 	LANGUAGE sql STABLE
 	BEGIN ATOMIC
 		SELECT r.workflow_id, r.stage_no, r.met::bigint, r.breached::bigint
 		FROM oms.rollup AS r
 		WHERE r.kind = 'd'
-			AND r.at >= (SELECT p.low FROM oms.report_period(report_due.starts, report_due.ends, '6 hours') AS p)
+			AND r.at >= (SELECT p.low FROM oms_internal.report_period(report_due.starts, report_due.ends, '6 hours') AS p)
 			AND r.at < (SELECT CASE WHEN p.rolled THEN p.high ELSE '-infinity' END
-				FROM oms.report_period(report_due.starts, report_due.ends, '6 hours') AS p)
+				FROM oms_internal.report_period(report_due.starts, report_due.ends, '6 hours') AS p)
 		UNION ALL
 		SELECT r.workflow_id, r.stage_no,
 			(SELECT count(*) FROM unnest(r.met_due) AS u (due)
 				WHERE (u.due >= p.bottom AND u.due < p.low) OR (u.due >= p.high AND u.due < p.top)),
 			(SELECT count(*) FROM unnest(r.breached_due) AS u (due)
 				WHERE (u.due >= p.bottom AND u.due < p.low) OR (u.due >= p.high AND u.due < p.top))
-		FROM oms.report_period(report_due.starts, report_due.ends, '6 hours') AS p
+		FROM oms_internal.report_period(report_due.starts, report_due.ends, '6 hours') AS p
 		CROSS JOIN LATERAL (VALUES (p.bottom, p.low), (p.high, p.top)) AS h (begins, ends)
-		JOIN oms.rollup AS r ON r.kind = 'd' AND r.at = oms.report_unit('6 hours', h.begins)
-		WHERE h.begins < h.ends AND (h.begins = p.bottom OR oms.report_unit('6 hours', p.bottom) <> r.at)
+		JOIN oms.rollup AS r ON r.kind = 'd' AND r.at = oms_internal.report_unit('6 hours', h.begins)
+		WHERE h.begins < h.ends AND (h.begins = p.bottom OR oms_internal.report_unit('6 hours', p.bottom) <> r.at)
 		UNION ALL
 		SELECT d.workflow_id, d.stage_no, d.met::int::bigint, d.breached::int::bigint
-		FROM oms.report_new() AS d
+		FROM oms_internal.report_new() AS d
 		WHERE d.due_at >= COALESCE(report_due.starts, '-infinity') AND d.due_at < COALESCE(report_due.ends, 'infinity');
 	END;
-COMMENT ON FUNCTION oms.report_due(timestamptz, timestamptz) IS 'for the reports: finished cycles that were due in a period';
+COMMENT ON FUNCTION oms_internal.report_due(timestamptz, timestamptz) IS 'for the reports: finished cycles that were due in a period';
 
 -- ---- what is open ----
 
@@ -399,7 +399,7 @@ COMMENT ON FUNCTION oms.report_due(timestamptz, timestamptz) IS 'for the reports
 -- indexes, without a UNION, so that the queues and workers lead to it, or the number of its ticket, whichever way is the
 -- shortest.  LEFT JOIN, so that the planner leaves out what a report does not ask for.  That its ticket is open as well is
 -- not said: after a rush the statistics know of no open tickets, and the planner would go through all of them for each stage.
-CREATE VIEW oms.report_open AS
+CREATE VIEW oms_internal.report_open AS
 	SELECT s.ticket_id, s.stage_no, t.workflow_id, w.name AS workflow, d.stage, d.label, s.owner, s.worker, s.status, s.queued_at,
 		s.ready_at, s.due_at, s.running_since, s.breached_at, s.limit_us IS NOT NULL AS clocked, c.now,
 		s.limit_us IS NOT NULL AND (s.breached_at IS NOT NULL OR (s.running_since IS NOT NULL AND s.due_at < c.now)) AS overdue,
@@ -410,14 +410,14 @@ CREATE VIEW oms.report_open AS
 	LEFT JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = t.workflow_id AND d.stage_no = s.stage_no
 	WHERE s.status = 'q' OR s.status IN ('p', 'h', 'f');
-COMMENT ON VIEW oms.report_open IS 'for the reports: one row per stage that is begun and not finished';
+COMMENT ON VIEW oms_internal.report_open IS 'for the reports: one row per stage that is begun and not finished';
 
 -- What people work on: the board of a client, lists behind the figures of a report.
 CREATE VIEW oms.open_stage AS
 	SELECT o.ticket_id, o.stage_no, o.workflow, o.stage, o.label, oms.stage_status(o.status) AS status, o.owner, o.worker,
 		o.priority, o.applicant, o.opened_at, oms.ticket_status(o.ticket_status) AS ticket_status, o.queued_at, o.due_at,
 		o.running_since, o.breached_at, o.clocked, o.overdue, o.now
-	FROM oms.report_open AS o;
+	FROM oms_internal.report_open AS o;
 COMMENT ON VIEW oms.open_stage IS 'one row per stage that is queued, in progress, on hold or failed, with its ticket';
 COMMENT ON COLUMN oms.open_stage.ticket_id IS 'number of the ticket';
 COMMENT ON COLUMN oms.open_stage.stage_no IS 'place of the stage in the definition, from 1 on';
@@ -443,7 +443,7 @@ CREATE VIEW oms.finished_stage AS
 	SELECT f.ticket_id, f.stage_no, w.name AS workflow, d.stage, d.label, f.cycle, f.owner, f.finished_at, f.due_at, f.met, f.breached,
 		f.ratio, f.wait_us * '1 microsecond'::interval AS wait, f.work_us * '1 microsecond'::interval AS work,
 		f.hold_us * '1 microsecond'::interval AS hold
-	FROM oms.report_done AS f
+	FROM oms_internal.report_done AS f
 	LEFT JOIN oms.workflow AS w ON w.workflow_id = f.workflow_id
 	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = f.workflow_id AND d.stage_no = f.stage_no;
 COMMENT ON VIEW oms.finished_stage IS 'one row per cycle of a stage that was done: what the figures of the reports are made of';
@@ -473,7 +473,7 @@ CREATE VIEW oms.queue AS
 		count(*) FILTER (WHERE o.running_since IS NOT NULL AND NOT o.overdue
 			AND o.due_at <= o.now + '1 hour'::interval) AS due_within_hour,
 		count(*) FILTER (WHERE o.overdue) AS overdue
-	FROM oms.report_open AS o
+	FROM oms_internal.report_open AS o
 	GROUP BY o.owner;
 COMMENT ON VIEW oms.queue IS 'one row per owner that has open stages';
 COMMENT ON COLUMN oms.queue.owner IS 'who is responsible';
@@ -496,7 +496,7 @@ CREATE VIEW oms.workload AS
 			count(*) FILTER (WHERE x.overdue) AS overdue
 		FROM (
 			SELECT o.owner, CASE WHEN o.status IN ('p', 'h') THEN o.worker END AS worker, o.status, o.overdue
-			FROM oms.report_open AS o WHERE o.status <> 'f'
+			FROM oms_internal.report_open AS o WHERE o.status <> 'f'
 			UNION ALL
 			SELECT m.owner, m.member, NULL, NULL FROM oms.owner_member AS m
 		) AS x
@@ -528,7 +528,7 @@ CREATE VIEW oms.aging AS
 			count(*) FILTER (WHERE o.status = 'h') AS on_hold,
 			count(*) FILTER (WHERE o.overdue) AS overdue,
 			min(o.queued_at) AS oldest
-		FROM oms.report_open AS o
+		FROM oms_internal.report_open AS o
 		JOIN (VALUES (0, 1), (1, 3), (3, 7), (7, 14), (14, 30), (30, NULL)) AS b (from_days, to_days)
 			ON (o.queued_at <= o.now - make_interval(hours => b.from_days * 24) OR b.from_days = 0)
 			AND (o.queued_at > o.now - make_interval(hours => b.to_days * 24) OR b.to_days IS NULL)
@@ -553,7 +553,7 @@ CREATE FUNCTION oms.at_risk(within interval DEFAULT '4 hours')
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 		SELECT o.ticket_id, o.workflow, o.stage, o.owner, oms.stage_status(o.status), o.due_at, o.due_at - o.now
-		FROM oms.report_open AS o
+		FROM oms_internal.report_open AS o
 		WHERE o.running_since IS NOT NULL AND o.breached_at IS NULL AND o.due_at >= o.now AND o.due_at <= o.now + at_risk.within
 		ORDER BY o.due_at, o.ticket_id, o.stage_no;
 	$$;
@@ -572,12 +572,12 @@ CREATE FUNCTION oms.sla_report(starts timestamptz, ends timestamptz, workflow te
 			SELECT f.workflow_id, f.stage_no, sum(f.finished) AS finished, sum(f.again) AS again, sum(f.met) AS met,
 				sum(f.breached) AS breached, sum(f.wait_us) AS wait_us, sum(f.work_us) AS work_us, sum(f.hold_us) AS hold_us,
 				sum(f.rework_us) AS rework_us, 0 AS due, 0 AS due_breached, 0 AS open, 0 AS open_overdue,
-				oms.report_ratios(f.ratios) AS ratios
-			FROM oms.report_finished(sla_report.starts, sla_report.ends, 'f', '1 hour') AS f
+				oms_internal.report_ratios(f.ratios) AS ratios
+			FROM oms_internal.report_finished(sla_report.starts, sla_report.ends, 'f', '1 hour') AS f
 			GROUP BY f.workflow_id, f.stage_no
 			UNION ALL
 			SELECT d.workflow_id, d.stage_no, 0, 0, 0, 0, 0, 0, 0, 0, sum(d.met) + sum(d.breached), sum(d.breached), 0, 0, NULL
-			FROM oms.report_due(sla_report.starts, sla_report.ends) AS d
+			FROM oms_internal.report_due(sla_report.starts, sla_report.ends) AS d
 			GROUP BY d.workflow_id, d.stage_no
 			UNION ALL
 			SELECT o.workflow_id, o.stage_no, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -586,7 +586,7 @@ CREATE FUNCTION oms.sla_report(starts timestamptz, ends timestamptz, workflow te
 				count(*) FILTER (WHERE o.overdue AND o.due_at >= COALESCE(sla_report.starts, '-infinity')
 					AND o.due_at < COALESCE(sla_report.ends, 'infinity')),
 				count(*), count(*) FILTER (WHERE o.overdue), NULL
-			FROM oms.report_open AS o
+			FROM oms_internal.report_open AS o
 			WHERE o.clocked
 			GROUP BY o.workflow_id, o.stage_no
 		), total AS (
@@ -597,7 +597,7 @@ CREATE FUNCTION oms.sla_report(starts timestamptz, ends timestamptz, workflow te
 				COALESCE(sum(p.open), 0) AS open, COALESCE(sum(p.open_overdue), 0) AS open_overdue,
 				COALESCE(sum(p.wait_us), 0)::float8 AS wait_us, COALESCE(sum(p.work_us), 0)::float8 AS work_us,
 				COALESCE(sum(p.hold_us), 0)::float8 AS hold_us, COALESCE(sum(p.rework_us), 0)::float8 AS rework_us,
-				oms.report_percentiles(p.ratios) AS percentiles
+				oms_internal.report_percentiles(p.ratios) AS percentiles
 			FROM part AS p
 			JOIN oms.workflow AS w ON w.workflow_id = p.workflow_id
 			JOIN oms.workflow_stage AS g ON g.workflow_id = p.workflow_id AND g.stage_no = p.stage_no
@@ -617,9 +617,9 @@ CREATE FUNCTION oms.sla_report(starts timestamptz, ends timestamptz, workflow te
 	$$;
 COMMENT ON FUNCTION oms.sla_report(timestamptz, timestamptz, text) IS 'how time limits were kept, by what was finished in [starts, ends), by what was due then, and of what is open now; a row for everything (workflow and stage NULL), for each workflow (stage NULL) and each stage. NULL: without that end; workflow NULL: all. docs/guides/reports.md has the columns';
 
-CREATE FUNCTION oms.report_way(by text) RETURNS text
+CREATE FUNCTION oms_internal.report_way(by text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_report_way' LANGUAGE C IMMUTABLE;
-COMMENT ON FUNCTION oms.report_way(text) IS 'for oms.heat_map(): by itself; 22023 if there is no such heat-map';
+COMMENT ON FUNCTION oms_internal.report_way(text) IS 'for oms.heat_map(): by itself; 22023 if there is no such heat-map';
 
 CREATE FUNCTION oms.heat_map(starts timestamptz, ends timestamptz, by text DEFAULT 'stage')
 	RETURNS TABLE (workflow text, y text, x text, n bigint, value float8, p50 float8, breach_rate float8)
@@ -628,27 +628,27 @@ CREATE FUNCTION oms.heat_map(starts timestamptz, ends timestamptz, by text DEFAU
 	AS $$
 		WITH part AS MATERIALIZED (
 			SELECT f.workflow_id, f.stage_no, '' COLLATE "C" AS owner, date_trunc('week', f.at) AS week, 0 AS weekday, 0 AS hour,
-				sum(f.met) AS met, sum(f.breached) AS breached, oms.report_ratios(f.ratios) AS ratios
-			FROM oms.report_finished(heat_map.starts, heat_map.ends, 'f', '1 hour') AS f
-			WHERE oms.report_way(heat_map.by) = 'stage'
+				sum(f.met) AS met, sum(f.breached) AS breached, oms_internal.report_ratios(f.ratios) AS ratios
+			FROM oms_internal.report_finished(heat_map.starts, heat_map.ends, 'f', '1 hour') AS f
+			WHERE oms_internal.report_way(heat_map.by) = 'stage'
 			GROUP BY f.workflow_id, f.stage_no, date_trunc('week', f.at)
 			UNION ALL
 			SELECT NULL, 0, '', NULL, EXTRACT(isodow FROM f.at)::int, EXTRACT(hour FROM f.at)::int,
-				sum(f.met), sum(f.breached), oms.report_ratios(f.ratios)
-			FROM oms.report_finished(heat_map.starts, heat_map.ends, 'f', '1 hour') AS f
+				sum(f.met), sum(f.breached), oms_internal.report_ratios(f.ratios)
+			FROM oms_internal.report_finished(heat_map.starts, heat_map.ends, 'f', '1 hour') AS f
 			WHERE heat_map.by = 'weekday'
 			GROUP BY EXTRACT(isodow FROM f.at), EXTRACT(hour FROM f.at)
 			UNION ALL
 			SELECT NULL, 0, f.owner, date_trunc('week', f.at, 'UTC') AT TIME ZONE 'UTC' AT TIME ZONE current_setting('TimeZone'), 0, 0,
-				sum(f.met), sum(f.breached), oms.report_ratios(f.ratios)
-			FROM oms.report_finished(heat_map.starts, heat_map.ends, 'o', '6 hours') AS f
+				sum(f.met), sum(f.breached), oms_internal.report_ratios(f.ratios)
+			FROM oms_internal.report_finished(heat_map.starts, heat_map.ends, 'o', '6 hours') AS f
 			WHERE heat_map.by = 'owner'
 			GROUP BY f.owner, date_trunc('week', f.at, 'UTC')
 		), cell AS (
 			SELECT w.name AS workflow, COALESCE(g.stage, (ARRAY['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])[p.weekday], p.owner) AS y,
 				COALESCE(to_char(p.week, 'IYYY-"W"IW'), to_char(p.hour, 'FM00')) AS x, max(p.weekday) AS weekday,
 				max(g.stage_no) AS stage_no, (sum(p.met) + sum(p.breached))::bigint AS n, sum(p.breached) AS breached,
-				oms.report_percentiles(p.ratios) AS percentiles
+				oms_internal.report_percentiles(p.ratios) AS percentiles
 			FROM part AS p
 			LEFT JOIN oms.workflow AS w ON w.workflow_id = p.workflow_id
 			LEFT JOIN oms.workflow_stage AS g ON g.workflow_id = p.workflow_id AND g.stage_no = p.stage_no
@@ -675,11 +675,11 @@ CREATE FUNCTION oms.bottlenecks(starts timestamptz, ends timestamptz, workflow t
 			SELECT f.workflow_id, f.stage_no, sum(f.finished) AS finished, sum(f.breached) AS breached, sum(f.wait_us) AS wait_us,
 				sum(f.work_us) AS work_us, sum(f.hold_us) AS hold_us, sum(f.rework_us) AS rework_us, 0 AS open,
 				min(f.at) AS first_at
-			FROM oms.report_finished(bottlenecks.starts, bottlenecks.ends, 'f', '1 hour') AS f
+			FROM oms_internal.report_finished(bottlenecks.starts, bottlenecks.ends, 'f', '1 hour') AS f
 			GROUP BY f.workflow_id, f.stage_no
 			UNION ALL
 			SELECT o.workflow_id, o.stage_no, 0, 0, 0, 0, 0, 0, count(*), NULL
-			FROM oms.report_open AS o
+			FROM oms_internal.report_open AS o
 			GROUP BY o.workflow_id, o.stage_no
 		), stage AS (
 			SELECT w.name AS workflow, g.stage, sum(p.finished) AS finished, sum(p.breached) AS breached, sum(p.open) AS open,

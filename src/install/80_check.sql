@@ -9,7 +9,7 @@
 
 -- The definitions, read as the contract says.  OFFSET 0 keeps them one thing for the planner, which would
 -- otherwise join by stage alone and sort the workflows out afterwards.
-CREATE VIEW oms.check_graph AS
+CREATE VIEW oms_internal.check_graph AS
 	SELECT w.workflow_id, s.no::int2 AS stage_no, s.def ->> 'id' AS stage, s.def ->> 'owner' AS owner,
 		COALESCE(s.def ->> 'label', s.def ->> 'id') AS label, s.def ->> 'publicOwner' AS public_owner,
 		(s.def ->> 'slaMins')::numeric::int8 * 60000000 AS limit_us,
@@ -29,19 +29,19 @@ CREATE VIEW oms.check_graph AS
 	CROSS JOIN LATERAL jsonb_array_elements(w.definition -> 'stages') WITH ORDINALITY AS s (def, no)
 	CROSS JOIN LATERAL (SELECT jsonb_array_length(COALESCE(s.def -> 'dependsOn', '[]')) AS count) AS d
 	OFFSET 0;
-COMMENT ON VIEW oms.check_graph IS 'for oms.check(): the stages of every version, read from its definition';
+COMMENT ON VIEW oms_internal.check_graph IS 'for oms.check(): the stages of every version, read from its definition';
 
-CREATE VIEW oms.check_edge AS
+CREATE VIEW oms_internal.check_edge AS
 	SELECT g.workflow_id, g.stage_no, g.stage, g.need, g.manual, d.stage AS dependency
-	FROM oms.check_graph AS g
+	FROM oms_internal.check_graph AS g
 	CROSS JOIN LATERAL jsonb_array_elements_text(g.depends_on) AS d (stage)
 	OFFSET 0;
-COMMENT ON VIEW oms.check_edge IS 'for oms.check(): which stage depends on which';
+COMMENT ON VIEW oms_internal.check_edge IS 'for oms.check(): which stage depends on which';
 
 -- The state table of a stage: the events that move it, from where, to where.  On hold, reassigned and a hold
 -- that is lifted while there are others leave it on hold; resumed leads to where it was before; a lease that
 -- ran out for good is followed by failed.
-CREATE VIEW oms.check_move (event, from_status, to_status) AS VALUES
+CREATE VIEW oms_internal.check_move (event, from_status, to_status) AS VALUES
 	('queued', '{waiting}'::text[], 'queued'),
 	('in_progress', '{queued}', 'in_progress'),
 	('assigned', '{queued,in_progress}', 'in_progress'),
@@ -60,11 +60,11 @@ CREATE VIEW oms.check_move (event, from_status, to_status) AS VALUES
 	('cancelled', '{waiting,queued,in_progress,on_hold,failed}', 'cancelled'),
 	('sent_back', '{waiting,queued,in_progress,on_hold,done,skipped,failed,cancelled}', 'waiting'),
 	('reopened', '{waiting,queued,in_progress,on_hold,done,skipped,failed,cancelled}', 'waiting');
-COMMENT ON VIEW oms.check_move IS 'for oms.check(): the legal moves of a stage, one row per event';
+COMMENT ON VIEW oms_internal.check_move IS 'for oms.check(): the legal moves of a stage, one row per event';
 
 -- The same for a ticket.  One that failed is open again as soon as one of its stages is; one on hold stays so
 -- when stages of it go back.
-CREATE VIEW oms.check_ticket_move (event, from_status, to_status) AS VALUES
+CREATE VIEW oms_internal.check_ticket_move (event, from_status, to_status) AS VALUES
 	('opened', '{}'::text[], 'open'),
 	('ticket_done', '{open,on_hold,failed}', 'done'),
 	('ticket_failed', '{open,failed}', 'failed'),
@@ -74,12 +74,12 @@ CREATE VIEW oms.check_ticket_move (event, from_status, to_status) AS VALUES
 	('ticket_resumed', '{on_hold}', 'open'),
 	('sent_back', '{open,on_hold,failed}', 'open'),
 	('reopened', '{open,on_hold,done,failed,cancelled}', 'open');
-COMMENT ON VIEW oms.check_ticket_move IS 'for oms.check(): the legal moves of a ticket, one row per event';
+COMMENT ON VIEW oms_internal.check_ticket_move IS 'for oms.check(): the legal moves of a ticket, one row per event';
 
 -- Every event that moved a stage, with the states it moved from and to by all that was said before.  A
 -- new cycle starts from waiting.  busy: somebody has it, or had it when it was put on hold; lost: it failed
 -- when a lease ran out.
-CREATE VIEW oms.check_step AS
+CREATE VIEW oms_internal.check_step AS
 	SELECT c.*,
 		max(c.at) FILTER (WHERE c.event = 'in_progress' OR (c.event = 'assigned' AND c.before = 'queued'))
 			OVER w AS taken_at,
@@ -111,7 +111,7 @@ CREATE VIEW oms.check_step AS
 					max(e.seq) FILTER (WHERE e.status = 'lease_expired') OVER w AS lease_seq,
 					max(e.seq) FILTER (WHERE e.status = 'failed') OVER w AS failed_seq
 				FROM oms.timeline AS e
-				JOIN oms.check_move AS m ON m.event = e.status
+				JOIN oms_internal.check_move AS m ON m.event = e.status
 				WHERE e.stage IS NOT NULL
 				WINDOW w AS (PARTITION BY e.ticket_id, e.stage COLLATE "C", e.cycle ORDER BY e.seq)
 			) AS a
@@ -119,11 +119,11 @@ CREATE VIEW oms.check_step AS
 		WINDOW w AS (PARTITION BY b.ticket_id, b.stage, b.cycle ORDER BY b.seq)
 	) AS c
 	WINDOW w AS (PARTITION BY c.ticket_id, c.stage, c.cycle ORDER BY c.seq);
-COMMENT ON VIEW oms.check_step IS 'for oms.check(): every event that moves a stage, with the states before and after it';
+COMMENT ON VIEW oms_internal.check_step IS 'for oms.check(): every event that moves a stage, with the states before and after it';
 
 -- What the timeline says of each cycle of a stage as a whole.  base: who took the stage last, other than by
 -- delegation.
-CREATE VIEW oms.check_cycle AS
+CREATE VIEW oms_internal.check_cycle AS
 	SELECT e.ticket_id, e.stage COLLATE "C" AS stage, e.cycle,
 		min(e.seq) AS first_seq, max(e.seq) AS last_seq,
 		count(*) FILTER (WHERE e.status = 'queued') AS n_queued,
@@ -158,10 +158,10 @@ CREATE VIEW oms.check_cycle AS
 	FROM oms.timeline AS e
 	WHERE e.stage IS NOT NULL AND e.cycle > 0
 	GROUP BY e.ticket_id, e.stage COLLATE "C", e.cycle;
-COMMENT ON VIEW oms.check_cycle IS 'for oms.check(): what the timeline says of each cycle of each stage';
+COMMENT ON VIEW oms_internal.check_cycle IS 'for oms.check(): what the timeline says of each cycle of each stage';
 
 -- Every event that moved a ticket, with the states it moved from and to by all that was said before.
-CREATE VIEW oms.check_ticket_step AS
+CREATE VIEW oms_internal.check_ticket_step AS
 	SELECT b.*, lag(b.after) OVER w AS before, lead(b.seq) OVER w IS NULL AS is_last
 	FROM (
 		SELECT a.ticket_id, a.seq, a.at, a.event, a.from_status,
@@ -178,16 +178,16 @@ CREATE VIEW oms.check_ticket_step AS
 				max(e.seq) FILTER (WHERE e.status IN ('ticket_resumed', 'ticket_done', 'ticket_cancelled'))
 					OVER w AS free_seq
 			FROM oms.timeline AS e
-			JOIN oms.check_ticket_move AS m ON m.event = e.status
+			JOIN oms_internal.check_ticket_move AS m ON m.event = e.status
 			WHERE (e.stage IS NULL) = (e.status NOT IN ('sent_back', 'reopened'))
 			WINDOW w AS (PARTITION BY e.ticket_id ORDER BY e.seq)
 		) AS a
 	) AS b
 	WINDOW w AS (PARTITION BY b.ticket_id ORDER BY b.seq);
-COMMENT ON VIEW oms.check_ticket_step IS 'for oms.check(): every event that moves a ticket, with the states before and after it';
+COMMENT ON VIEW oms_internal.check_ticket_step IS 'for oms.check(): every event that moves a ticket, with the states before and after it';
 
 -- The cycles of a ticket's own clock: from its opening to its end, and after each reopen of a closed ticket.
-CREATE VIEW oms.check_ticket_cycle AS
+CREATE VIEW oms_internal.check_ticket_cycle AS
 	SELECT c.ticket_id, c.cycle, min(c.seq) AS first_seq, min(c.at) AS first_at,
 		min(c.seq) FILTER (WHERE c.ends) AS ended_seq, min(c.at) FILTER (WHERE c.ends) AS ended_at,
 		count(*) FILTER (WHERE c.event = 'breached') AS n_breached,
@@ -206,26 +206,26 @@ CREATE VIEW oms.check_ticket_cycle AS
 		) AS b
 	) AS c
 	GROUP BY c.ticket_id, c.cycle;
-COMMENT ON VIEW oms.check_ticket_cycle IS 'for oms.check(): what the timeline says of each cycle of a ticket''s own clock';
+COMMENT ON VIEW oms_internal.check_ticket_cycle IS 'for oms.check(): what the timeline says of each cycle of a ticket''s own clock';
 
 -- The rows of stages with what their definition says: those of the present cycle, and all.
-CREATE VIEW oms.check_row AS
+CREATE VIEW oms_internal.check_row AS
 	SELECT s.*, t.workflow_id, t.status AS ticket_status, t.closed_at, t.last_at, g.stage, g.max_attempts
 	FROM oms.stage_state AS s
 	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
-	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = s.stage_no;
-COMMENT ON VIEW oms.check_row IS 'for oms.check(): the row of a stage beside its definition';
+	JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = s.stage_no;
+COMMENT ON VIEW oms_internal.check_row IS 'for oms.check(): the row of a stage beside its definition';
 
-CREATE VIEW oms.check_any_row AS
+CREATE VIEW oms_internal.check_any_row AS
 	SELECT false AS is_past, s.* FROM oms.stage_state AS s
 	UNION ALL
 	SELECT true, s.* FROM oms.stage_past AS s;
-COMMENT ON VIEW oms.check_any_row IS 'for oms.check(): the rows of stages in all cycles';
+COMMENT ON VIEW oms_internal.check_any_row IS 'for oms.check(): the rows of stages in all cycles';
 
 -- ---- what the clocks stood for ----
 
 -- The times for which stages were on hold, by the timeline.  Most tickets never are.
-CREATE VIEW oms.check_held AS
+CREATE VIEW oms_internal.check_held AS
 	SELECT p.ticket_id, g.stage_no, p.stage, p.cycle,
 		min(p.at) FILTER (WHERE p.event = 'on_hold') AS from_at,
 		min(p.at) FILTER (WHERE p.event <> 'on_hold') AS to_at,
@@ -240,78 +240,78 @@ CREATE VIEW oms.check_held AS
 			AND e.status IN ('on_hold', 'resumed', 'done', 'skipped', 'cancelled', 'sent_back', 'reopened')
 	) AS p
 	JOIN oms.ticket_state AS t ON t.ticket_id = p.ticket_id
-	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = p.stage
+	JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = p.stage
 	GROUP BY p.ticket_id, g.stage_no, p.stage, p.cycle, p.nth
 	HAVING bool_or(p.event = 'on_hold');
-COMMENT ON VIEW oms.check_held IS 'for oms.check(): from when to when a stage was on hold';
+COMMENT ON VIEW oms_internal.check_held IS 'for oms.check(): from when to when a stage was on hold';
 
 -- The holds as far as they held a stage, or the ticket (0), in a cycle.  One that ran out ends at its time, however
 -- late that was noticed.
-CREATE VIEW oms.check_stop AS
+CREATE VIEW oms_internal.check_stop AS
 	SELECT p.ticket_id, p.stage_no, p.cycle, h.stops_clock,
 		COALESCE(p.ended_by NOT IN ('sent_back', 'reopened'), false) AS is_over,
 		GREATEST(h.held_at, p.from_at) AS from_at,
 		LEAST(COALESCE(h.lifted_at, 'infinity'), COALESCE(p.to_at, 'infinity')) AS to_at
-	FROM oms.check_held AS p
+	FROM oms_internal.check_held AS p
 	JOIN oms.hold AS h ON h.ticket_id = p.ticket_id AND h.stage_no IN (0, p.stage_no)
 	WHERE GREATEST(h.held_at, p.from_at) < LEAST(COALESCE(h.lifted_at, 'infinity'), COALESCE(p.to_at, 'infinity'))
 	UNION ALL
 	SELECT c.ticket_id, 0, c.cycle, h.stops_clock, true, GREATEST(h.held_at, c.first_at),
 		LEAST(COALESCE(h.lifted_at, 'infinity'), COALESCE(c.ended_at, 'infinity'))
-	FROM oms.check_ticket_cycle AS c
+	FROM oms_internal.check_ticket_cycle AS c
 	JOIN oms.hold AS h ON h.ticket_id = c.ticket_id AND h.stage_no = 0
 	WHERE GREATEST(h.held_at, c.first_at) < LEAST(COALESCE(h.lifted_at, 'infinity'), COALESCE(c.ended_at, 'infinity'));
-COMMENT ON VIEW oms.check_stop IS 'for oms.check(): holds as far as they held a stage in a cycle';
+COMMENT ON VIEW oms_internal.check_stop IS 'for oms.check(): holds as far as they held a stage in a cycle';
 
-CREATE FUNCTION oms.check_us(interval) RETURNS bigint
+CREATE FUNCTION oms_internal.check_us(interval) RETURNS bigint
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN (EXTRACT(epoch FROM $1) * 1000000)::int8;
-COMMENT ON FUNCTION oms.check_us(interval) IS 'for oms.check(): a length of time in microseconds';
+COMMENT ON FUNCTION oms_internal.check_us(interval) IS 'for oms.check(): a length of time in microseconds';
 
 -- The time for which a clock stood in a cycle, and by all of its holds; and where a limit ends that many
 -- microseconds of running time after the first.
-CREATE VIEW oms.check_stops AS
+CREATE VIEW oms_internal.check_stops AS
 	SELECT s.ticket_id, s.stage_no, s.cycle,
 		range_agg(tstzrange(s.from_at, s.to_at)) FILTER (WHERE s.stops_clock) AS stood,
 		range_agg(tstzrange(s.from_at, s.to_at)) FILTER (WHERE s.is_over) AS held
-	FROM oms.check_stop AS s
+	FROM oms_internal.check_stop AS s
 	GROUP BY s.ticket_id, s.stage_no, s.cycle;
-COMMENT ON VIEW oms.check_stops IS 'for oms.check(): all the time for which a clock stood in a cycle, or a stage was on hold';
+COMMENT ON VIEW oms_internal.check_stops IS 'for oms.check(): all the time for which a clock stood in a cycle, or a stage was on hold';
 
 -- The clocks of all cycles beside what definition and timeline say of them.
-CREATE VIEW oms.check_clock_row AS
+CREATE VIEW oms_internal.check_clock_row AS
 	SELECT r.*, format('stage %s, cycle %s', g.stage, r.cycle) AS name, g.stage,
 		g.limit_us AS def_us, g.limit_days, g.calendar, g.warn_at, g.escalation,
 		c.queued_at AS first_at, c.queued_seq AS first_seq, c.ended_seq, c.stopped_at AS ended_at,
 		c.n_warning, c.n_breached, c.breached_seq, c.breached_at AS was_breached_at, c.n_missed, t.last_at, t.closed_at
-	FROM oms.check_any_row AS r
+	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
-	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
-	LEFT JOIN oms.check_cycle AS c ON c.ticket_id = r.ticket_id AND c.stage = g.stage AND c.cycle = r.cycle
+	JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
+	LEFT JOIN oms_internal.check_cycle AS c ON c.ticket_id = r.ticket_id AND c.stage = g.stage AND c.cycle = r.cycle
 	UNION ALL
 	SELECT r.*, format('the ticket, cycle %s', r.cycle), NULL,
 		(w.definition ->> 'slaMins')::numeric::int8 * 60000000,
 		(w.definition ->> 'slaDays')::numeric::int4, w.definition ->> 'calendar', NULL, NULL,
 		c.first_at, c.first_seq, c.ended_seq, c.ended_at, 0, c.n_breached, c.breached_seq, c.breached_at, 0, t.last_at,
 		t.closed_at
-	FROM oms.check_any_row AS r
+	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
 	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
-	LEFT JOIN oms.check_ticket_cycle AS c ON c.ticket_id = r.ticket_id AND c.cycle = r.cycle
+	LEFT JOIN oms_internal.check_ticket_cycle AS c ON c.ticket_id = r.ticket_id AND c.cycle = r.cycle
 	WHERE r.stage_no = 0;
-COMMENT ON VIEW oms.check_clock_row IS 'for oms.check(): the clock of a stage or ticket in a cycle beside what definition and timeline say';
+COMMENT ON VIEW oms_internal.check_clock_row IS 'for oms.check(): the clock of a stage or ticket in a cycle beside what definition and timeline say';
 
 -- ---- guards ----
 
 -- Every table, and the triggers that must be there: table or view, trigger (NULL: none), when it fires
 -- (pg_trigger.tgtype), ENABLE state, function, and the columns to which its UPDATE is limited.
 -- @check_guard
-COMMENT ON VIEW oms.check_guard IS 'for oms.check(): every table that oms has, and every trigger, and no other';
+COMMENT ON VIEW oms_internal.check_guard IS 'for oms.check(): every table that oms has, and every trigger, and no other';
 
-CREATE VIEW oms.check_guards (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_guards (kind, ticket, detail) AS
 	WITH relation AS (
 		SELECT c.oid, r.name, c.relkind, c.relpersistence, c.relrowsecurity
-		FROM (SELECT DISTINCT g.relation AS name FROM oms.check_guard AS g) AS r
+		FROM (SELECT DISTINCT g.relation AS name FROM oms_internal.check_guard AS g) AS r
 		LEFT JOIN pg_class AS c ON c.relname::text = r.name
 			AND c.relnamespace = 'oms'::regnamespace
 	), installed AS (
@@ -330,7 +330,7 @@ CREATE VIEW oms.check_guards (kind, ticket, detail) AS
 				i.relation, CASE WHEN i.tgenabled = 'D' THEN 'disabled' WHEN g.enabled = 'A' THEN 'not ENABLE ALWAYS'
 					ELSE 'not ENABLE REPLICA' END)
 			ELSE format('trigger %I on oms.%I is not the one that oms made', i.trigger, i.relation) END
-	FROM oms.check_guard AS g
+	FROM oms_internal.check_guard AS g
 	LEFT JOIN installed AS i ON i.relation = g.relation AND i.trigger = g.trigger
 	WHERE g.trigger IS NOT NULL
 		AND (i.trigger IS NULL OR i.tgenabled <> g.enabled::"char" OR i.tgtype <> g.fires OR i.tgqual IS NOT NULL
@@ -340,7 +340,7 @@ CREATE VIEW oms.check_guards (kind, ticket, detail) AS
 	UNION ALL
 	SELECT 'guards', NULL, format('trigger %I on oms.%I does not belong there', i.trigger, i.relation)
 	FROM installed AS i
-	WHERE NOT EXISTS (SELECT FROM oms.check_guard AS g WHERE g.relation = i.relation AND g.trigger = i.trigger)
+	WHERE NOT EXISTS (SELECT FROM oms_internal.check_guard AS g WHERE g.relation = i.relation AND g.trigger = i.trigger)
 	UNION ALL
 	SELECT 'guards', NULL, format('rule %I on oms.%I does not belong there', w.rulename, r.name)
 	FROM relation AS r
@@ -372,30 +372,30 @@ CREATE VIEW oms.check_guards (kind, ticket, detail) AS
 	FROM relation AS r
 	WHERE r.oid IS NULL OR r.relkind NOT IN ('r', 'p', 'v') OR r.relrowsecurity <> (r.name = 'secret')
 		OR r.relpersistence <> 'p';
-COMMENT ON VIEW oms.check_guards IS 'for oms.check(): tables missing, triggers missing, changed, not ENABLE ALWAYS or not ours, rules, policies, foreign keys, children, row security';
+COMMENT ON VIEW oms_internal.check_guards IS 'for oms.check(): tables missing, triggers missing, changed, not ENABLE ALWAYS or not ours, rules, policies, foreign keys, children, row security';
 
 -- ---- chain ----
 
 -- All events: the archive has to be whole too.  What a closed ticket was checked for before it went there is not
 -- asked again.
-CREATE VIEW oms.check_event AS
+CREATE VIEW oms_internal.check_event AS
 	SELECT e.* FROM oms.timeline AS e
 	UNION ALL
 	SELECT a.* FROM oms.timeline_archive AS a;
-COMMENT ON VIEW oms.check_event IS 'for oms.check(): all events, archived or not';
+COMMENT ON VIEW oms_internal.check_event IS 'for oms.check(): all events, archived or not';
 
-CREATE FUNCTION oms.check_piece(bytea) RETURNS bytea
+CREATE FUNCTION oms_internal.check_piece(bytea) RETURNS bytea
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN COALESCE(int4send(octet_length($1)) || $1, E'\\xffffffff'::bytea);
-COMMENT ON FUNCTION oms.check_piece(bytea) IS 'for oms.check(): bytes as they are hashed, after their length';
+COMMENT ON FUNCTION oms_internal.check_piece(bytea) IS 'for oms.check(): bytes as they are hashed, after their length';
 
-CREATE FUNCTION oms.check_piece(text) RETURNS bytea
+CREATE FUNCTION oms_internal.check_piece(text) RETURNS bytea
 	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN COALESCE(int4send(octet_length(convert_to($1, 'UTF8')))
 		|| convert_to($1, 'UTF8'), E'\\xffffffff'::bytea);
-COMMENT ON FUNCTION oms.check_piece(text) IS 'for oms.check(): a text as it is hashed, in UTF-8 after its length';
+COMMENT ON FUNCTION oms_internal.check_piece(text) IS 'for oms.check(): a text as it is hashed, in UTF-8 after its length';
 
-CREATE VIEW oms.check_chain (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_chain (kind, ticket, detail) AS
 	-- Each event with the hash that its content and the hash before it give (docs/reference/hash-chain.md).
 	SELECT 'chain', c.ticket_id, format('event %s: %s', c.seq, p.problem)
 	FROM (
@@ -404,26 +404,26 @@ CREATE VIEW oms.check_chain (kind, ticket, detail) AS
 			sha256(COALESCE(lag(e.hash) OVER w,
 					E'\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea)
 				|| E'\\x01'::bytea
-				|| oms.check_piece(e.ticket_id::text)
+				|| oms_internal.check_piece(e.ticket_id::text)
 				|| int4send(e.seq)
 				|| int8send(CASE WHEN isfinite(e.at)
 					THEN (EXTRACT(epoch FROM e.at) * 1000000)::int8 END)
-				|| oms.check_piece(e.status)
-				|| oms.check_piece(e.stage)
-				|| oms.check_piece(e.owner)
-				|| oms.check_piece(e.actor)
-				|| oms.check_piece(e.session_actor)
-				|| oms.check_piece(e.client)
-				|| oms.check_piece(e.worker)
+				|| oms_internal.check_piece(e.status)
+				|| oms_internal.check_piece(e.stage)
+				|| oms_internal.check_piece(e.owner)
+				|| oms_internal.check_piece(e.actor)
+				|| oms_internal.check_piece(e.session_actor)
+				|| oms_internal.check_piece(e.client)
+				|| oms_internal.check_piece(e.worker)
 				|| CASE WHEN e.public THEN E'\\x01'::bytea ELSE E'\\x00'::bytea END
 				|| int4send(e.cycle)
 				|| int4send(e.attempt)
-				|| oms.check_piece(CASE WHEN e.note IS NULL THEN e.note_digest
+				|| oms_internal.check_piece(CASE WHEN e.note IS NULL THEN e.note_digest
 					ELSE sha256(COALESCE(e.salt, '') || convert_to(e.note, 'UTF8')) END)
-				|| oms.check_piece(CASE WHEN e.payload IS NULL THEN e.payload_digest
+				|| oms_internal.check_piece(CASE WHEN e.payload IS NULL THEN e.payload_digest
 					ELSE sha256(COALESCE(e.salt, '')
 						|| convert_to(e.payload::text, 'UTF8')) END)) AS expected
-		FROM oms.check_event AS e
+		FROM oms_internal.check_event AS e
 		WINDOW w AS (PARTITION BY e.ticket_id ORDER BY e.seq)
 	) AS c
 	CROSS JOIN LATERAL (VALUES
@@ -444,14 +444,14 @@ CREATE VIEW oms.check_chain (kind, ticket, detail) AS
 	FROM (SELECT y.ticket_id, y.seq, y.xid, y.head FROM oms.ticket_state AS y
 		UNION ALL SELECT z.ticket_id, z.seq, z.xid, z.head FROM oms.ticket_state_archive AS z) AS t
 	LEFT JOIN (SELECT x.ticket_id, max(x.seq) AS last_seq
-		FROM oms.check_event AS x GROUP BY x.ticket_id) AS e ON e.ticket_id = t.ticket_id
-	LEFT JOIN oms.check_event AS l ON l.ticket_id = t.ticket_id AND l.seq = e.last_seq
+		FROM oms_internal.check_event AS x GROUP BY x.ticket_id) AS e ON e.ticket_id = t.ticket_id
+	LEFT JOIN oms_internal.check_event AS l ON l.ticket_id = t.ticket_id AND l.seq = e.last_seq
 	WHERE e.last_seq IS DISTINCT FROM t.seq OR l.hash IS DISTINCT FROM t.head OR l.xid IS DISTINCT FROM t.xid;
-COMMENT ON VIEW oms.check_chain IS 'for oms.check(): gaps, time and transactions going back, hashes worked out anew, heads';
+COMMENT ON VIEW oms_internal.check_chain IS 'for oms.check(): gaps, time and transactions going back, hashes worked out anew, heads';
 
 -- ---- counters ----
 
-CREATE VIEW oms.check_counters (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_counters (kind, ticket, detail) AS
 	-- Sums over the rows of a ticket's stages.  With as many bits as rows that are to have one, and each
 	-- of these having it, the set is right.  A stage that waited when its ticket was cancelled may or may
 	-- not count as started.
@@ -470,7 +470,7 @@ CREATE VIEW oms.check_counters (kind, ticket, detail) AS
 		FROM oms.stage_state AS r WHERE r.stage_no > 0 GROUP BY r.ticket_id
 	) AS s ON s.ticket_id = t.ticket_id
 	LEFT JOIN (
-		SELECT g.workflow_id, (count(*) + 7) / 8 AS bytes FROM oms.check_graph AS g GROUP BY g.workflow_id
+		SELECT g.workflow_id, (count(*) + 7) / 8 AS bytes FROM oms_internal.check_graph AS g GROUP BY g.workflow_id
 	) AS w ON w.workflow_id = t.workflow_id
 	CROSS JOIN LATERAL (VALUES
 		(t.n_active <> COALESCE(s.n_active, 0),
@@ -517,11 +517,11 @@ CREATE VIEW oms.check_counters (kind, ticket, detail) AS
 		(r.status IN ('q', 'p', 'h') AND r.priority <> t.priority,
 			format('priority %s, that of the ticket is %s', r.priority, t.priority))) AS p (found, problem)
 	WHERE p.found AND r.stage_no > 0;
-COMMENT ON VIEW oms.check_counters IS 'for oms.check(): counters, sets and status of a ticket against the rows of its stages';
+COMMENT ON VIEW oms_internal.check_counters IS 'for oms.check(): counters, sets and status of a ticket against the rows of its stages';
 
 -- ---- fold ----
 
-CREATE VIEW oms.check_fold (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 	-- Rows of stages: what the last event of the cycle left behind.  A stage that no event moved is waiting,
 	-- or ended with its ticket.  The row of a cycle that was followed by another is what the stage was when it
 	-- went back.  Content that was erased leaves 0 in place of its event.
@@ -559,12 +559,12 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 					WHEN r.is_past AND r.output_seq = c.erased_seq THEN c.erased_seq ELSE 0 END AS e_output_seq,
 				CASE WHEN r.is_past THEN l.busy_before ELSE l.busy END AS busy, l.lost, l.taken_at, l.held_at AS l_held_at,
 				c.delegated_seq, c.base_seq, c.base_worker, c.done_by
-			FROM oms.check_any_row AS r
+			FROM oms_internal.check_any_row AS r
 			JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
-			JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
-			LEFT JOIN oms.check_step AS l
+			JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
+			LEFT JOIN oms_internal.check_step AS l
 				ON l.ticket_id = r.ticket_id AND l.stage = g.stage AND l.cycle = r.cycle AND l.is_last
-			LEFT JOIN oms.check_cycle AS c
+			LEFT JOIN oms_internal.check_cycle AS c
 				ON c.ticket_id = r.ticket_id AND c.stage = g.stage AND c.cycle = r.cycle
 			LEFT JOIN (
 				SELECT e.ticket_id, e.stage COLLATE "C" AS stage, count(*) AS times
@@ -598,9 +598,9 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 	-- Stages of which the timeline knows more than the rows.
 	SELECT 'fold', c.ticket_id, format('stage %s: the timeline is in cycle %s, the row %s', c.stage,
 		c.cycle, COALESCE('in ' || s.cycle, 'is missing'))
-	FROM oms.check_cycle AS c
+	FROM oms_internal.check_cycle AS c
 	JOIN oms.ticket_state AS t ON t.ticket_id = c.ticket_id
-	LEFT JOIN oms.check_row AS s ON s.ticket_id = c.ticket_id AND s.stage = c.stage
+	LEFT JOIN oms_internal.check_row AS s ON s.ticket_id = c.ticket_id AND s.stage = c.stage
 	WHERE s.cycle IS NULL OR s.cycle < c.cycle
 	UNION ALL
 	-- Every cycle before the present one is kept.
@@ -633,7 +633,7 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 					'assigned', 'released', 'retry', 'reassigned', 'on_hold', 'resumed')) AS active_seq
 			FROM oms.timeline AS y GROUP BY y.ticket_id
 		) AS e ON e.ticket_id = t.ticket_id
-		LEFT JOIN oms.check_ticket_step AS l ON l.ticket_id = t.ticket_id AND l.is_last
+		LEFT JOIN oms_internal.check_ticket_step AS l ON l.ticket_id = t.ticket_id AND l.is_last
 		LEFT JOIN oms.timeline AS o ON o.ticket_id = t.ticket_id AND o.seq = 1 AND o.status = 'opened'
 	) AS x
 	CROSS JOIN LATERAL (VALUES
@@ -646,18 +646,18 @@ CREATE VIEW oms.check_fold (kind, ticket, detail) AS
 	WHERE (x.status_word, x.opened_at, x.opened_by, x.closed_at, x.last_at, x.data_seq)
 		IS DISTINCT FROM (x.e_status, x.e_opened_at, x.e_opened_by, x.e_closed_at, x.e_last_at, x.e_data_seq)
 		AND v.found IS DISTINCT FROM v.expected;
-COMMENT ON VIEW oms.check_fold IS 'for oms.check(): the rows of tickets and stages against what the timeline adds up to';
+COMMENT ON VIEW oms_internal.check_fold IS 'for oms.check(): the rows of tickets and stages against what the timeline adds up to';
 
 -- ---- moves ----
 
-CREATE VIEW oms.check_moves (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_moves (kind, ticket, detail) AS
 	-- Stages.
 	SELECT 'moves', s.ticket_id, CASE
 		WHEN s.event = 'in_progress' AND s.before = 'in_progress' THEN format(
 			'event %s: stage %s was taken while somebody had it', s.seq, s.stage)
 		ELSE format('event %s: stage %s was %s, which %s does not allow', s.seq, s.stage, s.before,
 			s.event) END
-	FROM oms.check_step AS s
+	FROM oms_internal.check_step AS s
 	WHERE s.before <> ALL (s.from_status)
 	UNION ALL
 	-- Who has a stage keeps it until somebody else gets it, also while it is on hold; nobody else can finish that.
@@ -665,7 +665,7 @@ CREATE VIEW oms.check_moves (kind, ticket, detail) AS
 		THEN format('event %s: stage %s was on hold and nobody had it, which done does not allow', s.seq, s.stage)
 		ELSE format('event %s: stage %s, %s by worker %s after %s', s.seq, s.stage, s.event,
 			COALESCE(s.worker, 'nobody'), COALESCE(s.worker_before, 'nobody')) END
-	FROM oms.check_step AS s
+	FROM oms_internal.check_step AS s
 	WHERE CASE WHEN s.event IN ('in_progress', 'assigned', 'delegated', 'resolved') THEN s.worker IS NULL
 		WHEN s.event = 'reassigned' THEN s.worker IS NOT NULL
 		WHEN s.before IN ('in_progress', 'done', 'skipped', 'cancelled') OR (s.before = 'on_hold' AND s.busy_before)
@@ -677,7 +677,7 @@ CREATE VIEW oms.check_moves (kind, ticket, detail) AS
 	-- Attempts count up by one at a retry and after a lease that ran out, and from 1 again once it had failed.
 	SELECT 'moves', s.ticket_id, format('event %s: stage %s, attempt %s after %s', s.seq, s.stage,
 		s.attempt, COALESCE(s.attempt_before::text, 'none'))
-	FROM oms.check_step AS s
+	FROM oms_internal.check_step AS s
 	WHERE s.event NOT IN ('sent_back', 'reopened')
 		AND CASE WHEN s.event_before IS NULL OR s.event_before IN ('sent_back', 'reopened') THEN s.attempt <> 1
 			WHEN s.before = 'failed' AND s.event IN ('retry', 'reassigned') THEN s.attempt <> 1
@@ -689,9 +689,9 @@ CREATE VIEW oms.check_moves (kind, ticket, detail) AS
 	UNION ALL
 	SELECT 'moves', s.ticket_id, format('event %s: stage %s, attempt %s of %s', s.seq, s.stage, s.attempt,
 		g.max_attempts)
-	FROM oms.check_step AS s
+	FROM oms_internal.check_step AS s
 	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
-	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = s.stage
+	JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = s.stage
 	WHERE s.attempt > g.max_attempts
 	UNION ALL
 	-- Cycles follow each other, each after a send_back or reopen that ended the one before.
@@ -699,21 +699,21 @@ CREATE VIEW oms.check_moves (kind, ticket, detail) AS
 		c.stage, c.cycle)
 	FROM (
 		SELECT y.*, lag(y.last_seq) OVER w AS last_before, sum(y.n_back) OVER w AS times
-		FROM oms.check_cycle AS y
+		FROM oms_internal.check_cycle AS y
 		WINDOW w AS (PARTITION BY y.ticket_id, y.stage ORDER BY y.cycle)
 	) AS c
 	WHERE c.first_seq < c.last_before OR c.cycle <> c.times - c.n_back + 1 OR c.n_back > 1
 	UNION ALL
 	SELECT 'moves', s.ticket_id, format('event %s: stage %s, %s after cycle %s had ended', s.seq, s.stage,
 		s.event, s.cycle)
-	FROM oms.check_step AS s
+	FROM oms_internal.check_step AS s
 	WHERE s.event_before IN ('sent_back', 'reopened')
 	UNION ALL
 	-- Tickets.
 	SELECT 'moves', s.ticket_id, CASE WHEN s.before IS NULL
 		THEN format('event %s: %s, and the ticket was not opened', s.seq, s.event)
 		ELSE format('event %s: the ticket was %s, which %s does not allow', s.seq, s.before, s.event) END
-	FROM oms.check_ticket_step AS s
+	FROM oms_internal.check_ticket_step AS s
 	WHERE CASE WHEN s.event = 'opened' THEN s.seq <> 1 ELSE s.before IS NULL OR s.before <> ALL (s.from_status) END
 	UNION ALL
 	-- Nothing moves in a closed ticket.
@@ -727,22 +727,22 @@ CREATE VIEW oms.check_moves (kind, ticket, detail) AS
 		WINDOW w AS (PARTITION BY e.ticket_id ORDER BY e.seq)
 	) AS s
 	WHERE s.closed_seq > COALESCE(s.opened_seq, 0) AND s.stage IS NOT NULL
-		AND s.event IN (SELECT m.event FROM oms.check_move AS m);
-COMMENT ON VIEW oms.check_moves IS 'for oms.check(): moves that the state table does not allow, two holders at once, attempts and cycles out of turn';
+		AND s.event IN (SELECT m.event FROM oms_internal.check_move AS m);
+COMMENT ON VIEW oms_internal.check_moves IS 'for oms.check(): moves that the state table does not allow, two holders at once, attempts and cycles out of turn';
 
 -- ---- dispatch ----
 
-CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	-- No stage is queued before its dependencies are met: before as many of them as it needs were finished, and had
 	-- not gone back since.  A stage to which others were sent back, or that was reopened, follows its event at once.
 	SELECT 'dispatch', q.ticket_id, format('stage %s: queued by event %s, with %s of %s dependencies finished',
 		q.stage, q.queued_seq, q.finished, q.need)
 	FROM (
 		SELECT c.ticket_id, c.stage, c.queued_seq, x.need, count(f.stage) AS finished
-		FROM oms.check_cycle AS c
+		FROM oms_internal.check_cycle AS c
 		JOIN oms.ticket_state AS t ON t.ticket_id = c.ticket_id
-		JOIN oms.check_edge AS x ON x.workflow_id = t.workflow_id AND x.stage = c.stage
-		LEFT JOIN oms.check_cycle AS f ON f.ticket_id = c.ticket_id AND f.stage = x.dependency
+		JOIN oms_internal.check_edge AS x ON x.workflow_id = t.workflow_id AND x.stage = c.stage
+		LEFT JOIN oms_internal.check_cycle AS f ON f.ticket_id = c.ticket_id AND f.stage = x.dependency
 			AND f.finished_seq < c.queued_seq AND COALESCE(f.back_seq > c.queued_seq, true)
 		WHERE c.queued_seq IS NOT NULL
 		GROUP BY c.ticket_id, c.stage, c.queued_seq, x.need
@@ -752,12 +752,12 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 		WHERE b.ticket_id = q.ticket_id AND b.seq = q.queued_seq - 1 AND b.status IN ('sent_back', 'reopened'))
 	UNION ALL
 	SELECT 'dispatch', c.ticket_id, format('stage %s: queued %s times in cycle %s', c.stage, c.n_queued, c.cycle)
-	FROM oms.check_cycle AS c
+	FROM oms_internal.check_cycle AS c
 	WHERE c.n_queued > 1
 	UNION ALL
 	-- A manual stage is started by hand, which a note in its event tells, or goes back.
 	SELECT 'dispatch', e.ticket_id, format('stage %s: queued by event %s, but it is manual', e.stage, e.seq)
-	FROM oms.check_graph AS g
+	FROM oms_internal.check_graph AS g
 	JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
 	JOIN oms.timeline AS e ON e.ticket_id = t.ticket_id AND e.stage = g.stage
 	WHERE g.manual AND e.status = 'queued' AND e.note IS NULL AND e.note_digest IS NULL
@@ -770,22 +770,22 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 	FROM (
 		SELECT t.ticket_id, t.status, t.workflow_id, g.stage_no, g.stage, g.need
 		FROM oms.ticket_state AS t
-		JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.need = 0 AND NOT g.manual
+		JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.need = 0 AND NOT g.manual
 		UNION ALL
 		SELECT f.ticket_id, f.ticket_status, f.workflow_id, x.stage_no, x.stage, x.need
 		FROM (
 			-- DISTINCT, so that the planner takes the rows of a ticket before it looks at the edges
 			SELECT DISTINCT r.ticket_id, r.ticket_status, r.workflow_id, r.stage
-			FROM oms.check_row AS r
+			FROM oms_internal.check_row AS r
 			WHERE r.status IN ('d', 's')
 		) AS f
-		JOIN oms.check_edge AS x ON x.workflow_id = f.workflow_id AND x.dependency = f.stage
+		JOIN oms_internal.check_edge AS x ON x.workflow_id = f.workflow_id AND x.dependency = f.stage
 		WHERE NOT x.manual
 		GROUP BY f.ticket_id, f.ticket_status, f.workflow_id, x.stage_no, x.stage, x.need
 		HAVING count(*) >= x.need
 	) AS m
 	LEFT JOIN oms.stage_state AS s ON s.ticket_id = m.ticket_id AND s.stage_no = m.stage_no
-	LEFT JOIN oms.check_cycle AS c
+	LEFT JOIN oms_internal.check_cycle AS c
 		ON c.ticket_id = m.ticket_id AND c.stage = m.stage AND c.cycle = COALESCE(s.cycle, 1)
 	WHERE m.status IN ('o', 'f', 'd', 'h') AND c.queued_seq IS NULL AND c.finished_seq IS NULL
 		AND NOT EXISTS (SELECT FROM oms.rework AS b WHERE b.ticket_id = m.ticket_id AND b.stage = m.stage)
@@ -794,8 +794,8 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 	SELECT 'dispatch', w.ticket_id, format('stage %s: waits for rework of %s, which %s', w.stage, w.back_to,
 		CASE WHEN b.status IN ('d', 's') THEN 'is finished' ELSE 'it has no reason to' END)
 	FROM oms.rework AS w
-	LEFT JOIN oms.check_row AS s ON s.ticket_id = w.ticket_id AND s.stage = w.stage
-	LEFT JOIN oms.check_row AS b ON b.ticket_id = w.ticket_id AND b.stage = w.back_to
+	LEFT JOIN oms_internal.check_row AS s ON s.ticket_id = w.ticket_id AND s.stage = w.stage
+	LEFT JOIN oms_internal.check_row AS b ON b.ticket_id = w.ticket_id AND b.stage = w.back_to
 	WHERE b.status IN ('d', 's') OR COALESCE(s.cycle, 1) = 1 OR s.status NOT IN ('w', 'x')
 	UNION ALL
 	-- A stage that was taken back is not queued before the dependency was done again that it was taken back to,
@@ -805,7 +805,7 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 		g.stage, n.seq, x.dependency)
 	FROM oms.timeline AS g
 	JOIN oms.ticket_state AS t ON t.ticket_id = g.ticket_id
-	JOIN oms.check_edge AS x ON x.workflow_id = t.workflow_id AND x.stage = g.stage
+	JOIN oms_internal.check_edge AS x ON x.workflow_id = t.workflow_id AND x.stage = g.stage
 	JOIN oms.timeline AS q ON q.ticket_id = g.ticket_id AND q.stage = x.dependency AND q.status = 'queued'
 		AND q.seq > g.seq AND q.at = g.at
 	JOIN oms.timeline AS n ON n.ticket_id = g.ticket_id AND n.stage = g.stage AND n.status = 'queued'
@@ -831,7 +831,7 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 			OR COALESCE(NOT jsonb_path_match(d.payload,
 				('strict ' || regexp_replace(g.condition, '^[[:space:]]*strict[[:space:]]', ''))::jsonpath,
 				jsonb_build_object('stages', COALESCE(o.outputs, '{}')), true), false) AS known_false
-		FROM oms.check_graph AS g
+		FROM oms_internal.check_graph AS g
 		JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
 		JOIN oms.timeline AS e ON e.ticket_id = t.ticket_id AND e.stage = g.stage
 		-- the data and the outputs as they were then
@@ -862,11 +862,11 @@ CREATE VIEW oms.check_dispatch (kind, ticket, detail) AS
 				WHEN 'skipped' THEN e.note = 'condition is false' ELSE false END
 	) AS q
 	WHERE (q.event = 'queued') = q.known_false;
-COMMENT ON VIEW oms.check_dispatch IS 'for oms.check(): stages queued too early, twice, by themselves, not at all, or against their condition';
+COMMENT ON VIEW oms_internal.check_dispatch IS 'for oms.check(): stages queued too early, twice, by themselves, not at all, or against their condition';
 
 -- ---- stuck ----
 
-CREATE VIEW oms.check_stuck (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_stuck (kind, ticket, detail) AS
 	SELECT 'stuck', t.ticket_id, format('the ticket is %s and has no next move', oms.ticket_status(t.status))
 	FROM oms.ticket_state AS t
 	WHERE (t.status = 'o' OR t.status = 'h' AND t.n_failed = 0)
@@ -878,17 +878,17 @@ CREATE VIEW oms.check_stuck (kind, ticket, detail) AS
 	SELECT 'stuck', t.ticket_id, format('the ticket is done with stages that are not and wait for no manual one: %s',
 		string_agg(g.stage, ', ' ORDER BY g.stage_no))
 	FROM oms.ticket_state AS t
-	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id
+	JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id
 	WHERE t.status = 'd' AND NOT g.manual
 		AND get_bit(t.finished, g.stage_no - 1) = 0
 		AND g.stage NOT IN (
 			WITH RECURSIVE behind (stage) AS (
-				SELECT y.stage FROM oms.check_graph AS y
+				SELECT y.stage FROM oms_internal.check_graph AS y
 				WHERE y.workflow_id = t.workflow_id AND y.manual AND get_bit(t.finished, y.stage_no - 1) = 0
 				UNION
 				SELECT n.stage FROM behind AS y
 				CROSS JOIN LATERAL (
-					SELECT x.stage FROM oms.check_edge AS x WHERE x.workflow_id = t.workflow_id AND x.dependency = y.stage
+					SELECT x.stage FROM oms_internal.check_edge AS x WHERE x.workflow_id = t.workflow_id AND x.dependency = y.stage
 					UNION ALL
 					SELECT w.stage FROM oms.rework AS w WHERE w.ticket_id = t.ticket_id AND w.back_to = y.stage
 				) AS n
@@ -897,16 +897,16 @@ CREATE VIEW oms.check_stuck (kind, ticket, detail) AS
 	GROUP BY t.ticket_id
 	UNION ALL
 	SELECT 'stuck', r.ticket_id, format('stage %s: queued, but never to be claimed', r.stage)
-	FROM oms.check_row AS r
+	FROM oms_internal.check_row AS r
 	WHERE r.status = 'q' AND (r.ready_at IS NULL OR r.ready_at = 'infinity');
-COMMENT ON VIEW oms.check_stuck IS 'for oms.check(): open tickets in which nothing can happen any more';
+COMMENT ON VIEW oms_internal.check_stuck IS 'for oms.check(): open tickets in which nothing can happen any more';
 
 -- ---- breach ----
 
-CREATE VIEW oms.check_breach (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_breach (kind, ticket, detail) AS
 	-- When a clock is due stands in its row, which check_clock works out anew.
 	SELECT 'breach', c.ticket_id, format('%s: %s', c.name, p.problem)
-	FROM oms.check_clock_row AS c
+	FROM oms_internal.check_clock_row AS c
 	CROSS JOIN LATERAL (VALUES
 		(c.n_breached > 1, 'breached more than once'),
 		(c.was_breached_at <= c.due_at, 'breached before it was due'),
@@ -919,56 +919,56 @@ CREATE VIEW oms.check_breach (kind, ticket, detail) AS
 	-- Whatever is done later than due comes after the breach.  A lease that had run out before is told first.
 	SELECT 'breach', e.ticket_id, format('event %s: stage %s, %s later than due and before the breach',
 		e.seq, c.stage, e.status)
-	FROM oms.check_any_row AS r
+	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
-	JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
-	JOIN oms.check_cycle AS c ON c.ticket_id = r.ticket_id AND c.stage = g.stage AND c.cycle = r.cycle
+	JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
+	JOIN oms_internal.check_cycle AS c ON c.ticket_id = r.ticket_id AND c.stage = g.stage AND c.cycle = r.cycle
 	JOIN oms.timeline AS e ON e.ticket_id = c.ticket_id AND e.stage = c.stage AND e.cycle = c.cycle
 	WHERE e.at > r.due_at AND e.seq > c.queued_seq
 		AND CASE WHEN c.breached_seq IS NULL THEN c.ended_seq IS NULL ELSE e.seq < c.breached_seq END
 		AND e.status IN ('in_progress', 'assigned', 'delegated', 'resolved', 'released', 'retry', 'on_hold', 'done', 'skipped',
 			'cancelled');
-COMMENT ON VIEW oms.check_breach IS 'for oms.check(): breaches recorded twice, too early, too late or not at all';
+COMMENT ON VIEW oms_internal.check_breach IS 'for oms.check(): breaches recorded twice, too early, too late or not at all';
 
 -- ---- clock ----
 
 -- Open time between two instants: by the calendar of that name, for '' all of it; NULL: not known.
-CREATE FUNCTION oms.check_open(calendar text, from_at timestamptz, to_at timestamptz) RETURNS bigint
+CREATE FUNCTION oms_internal.check_open(calendar text, from_at timestamptz, to_at timestamptz) RETURNS bigint
 	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN CASE WHEN calendar IS NULL OR NOT COALESCE(isfinite(from_at) AND isfinite(to_at), false) THEN NULL
 		WHEN to_at <= from_at THEN 0
-		WHEN calendar = '' THEN oms.check_us(to_at - from_at)
-		ELSE oms.check_us(oms.business_time(calendar, from_at, to_at)) END;
-COMMENT ON FUNCTION oms.check_open(text, timestamptz, timestamptz) IS 'for oms.check(): open time between two instants in microseconds';
+		WHEN calendar = '' THEN oms_internal.check_us(to_at - from_at)
+		ELSE oms_internal.check_us(oms.business_time(calendar, from_at, to_at)) END;
+COMMENT ON FUNCTION oms_internal.check_open(text, timestamptz, timestamptz) IS 'for oms.check(): open time between two instants in microseconds';
 
 -- The calendars by which something can be worked out: versions that are current and can be read.
-CREATE VIEW oms.check_calendar AS
+CREATE VIEW oms_internal.check_calendar AS
 	SELECT a.calendar_id, a.name, a.definition ->> 'timezone' AS timezone
 	FROM oms.calendar AS a
 	WHERE a.current AND oms.calendar_problem(a.name) IS NULL
 	OFFSET 0;
-COMMENT ON VIEW oms.check_calendar IS 'for oms.check(): the current versions of calendars, as far as they can be read';
+COMMENT ON VIEW oms_internal.check_calendar IS 'for oms.check(): the current versions of calendars, as far as they can be read';
 
-CREATE VIEW oms.check_calendars (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_calendars (kind, ticket, detail) AS
 	SELECT 'calendars', NULL::oms.ticket_id, format('calendar %s cannot be read: %s', a.name, p.problem)
 	FROM oms.calendar AS a
 	CROSS JOIN LATERAL (SELECT oms.calendar_problem(a.name) AS problem) AS p
 	WHERE a.current AND p.problem IS NOT NULL;
-COMMENT ON VIEW oms.check_calendars IS 'for oms.check(): calendars that this server cannot read';
+COMMENT ON VIEW oms_internal.check_calendars IS 'for oms.check(): calendars that this server cannot read';
 
 -- The pieces of clocks with what came before each, and the event that ended it.  The open time of a piece is known
 -- if the calendar by which it ran is still the current one of its name.
-CREATE VIEW oms.check_segment AS
+CREATE VIEW oms_internal.check_segment AS
 	SELECT s.*, lag(s.seq) OVER w AS seq_before, lag(s.ended_at) OVER w AS ended_before,
 		CASE WHEN s.calendar_id = 0 THEN '' ELSE a.name END AS by_calendar,
 		e.status AS event, e.at AS event_at, e.cycle AS event_cycle, e.stage AS event_stage
 	FROM oms.clock_segment AS s
-	LEFT JOIN oms.check_calendar AS a ON a.calendar_id = s.calendar_id
+	LEFT JOIN oms_internal.check_calendar AS a ON a.calendar_id = s.calendar_id
 	LEFT JOIN oms.timeline AS e ON e.ticket_id = s.ticket_id AND e.seq = s.seq
 	WINDOW w AS (PARTITION BY s.ticket_id, s.stage_no, s.cycle ORDER BY s.seq);
-COMMENT ON VIEW oms.check_segment IS 'for oms.check(): the pieces of clocks with the events that ended them';
+COMMENT ON VIEW oms_internal.check_segment IS 'for oms.check(): the pieces of clocks with the events that ended them';
 
-CREATE VIEW oms.check_segments AS
+CREATE VIEW oms_internal.check_segments AS
 	SELECT s.ticket_id, s.stage_no, s.cycle, min(s.started_at) AS first_at, max(s.ended_at) AS last_at,
 		sum(s.open_us)::int8 AS open_us,
 		bool_or(s.ended_before <> s.started_at) AS torn,
@@ -978,13 +978,13 @@ CREATE VIEW oms.check_segments AS
 		array_agg(s.ended_at ORDER BY s.seq) AS ends,
 		array_agg(s.open_us ORDER BY s.seq) AS opens,
 		array_agg(s.calendar_id ORDER BY s.seq) AS calendars
-	FROM oms.check_segment AS s
+	FROM oms_internal.check_segment AS s
 	GROUP BY s.ticket_id, s.stage_no, s.cycle;
-COMMENT ON VIEW oms.check_segments IS 'for oms.check(): the pieces of the clock of a cycle, added up';
+COMMENT ON VIEW oms_internal.check_segments IS 'for oms.check(): the pieces of the clock of a cycle, added up';
 
 -- The clocks with their pieces: what the clock showed when its due time was set for the last time (since_at, used_us,
 -- by the calendar due_calendar), and for how long it should have stood.
-CREATE VIEW oms.check_watch AS
+CREATE VIEW oms_internal.check_watch AS
 	SELECT w.*, CASE WHEN w.calendar_id = 0 THEN '' ELSE a.name END AS by_calendar,
 		CASE WHEN w.due_calendar_id = 0 THEN '' ELSE b.name END AS due_calendar, d.name AS calendar_name,
 		COALESCE(b.timezone, 'UTC') AS timezone,
@@ -1003,20 +1003,20 @@ CREATE VIEW oms.check_watch AS
 				ELSE COALESCE((SELECT u.calendar_id FROM ROWS FROM (unnest(g.seqs), unnest(g.calendars))
 					AS u (seq, calendar_id) WHERE u.seq > k.breached_seq ORDER BY u.seq LIMIT 1), k.calendar_id) END
 				AS due_calendar_id
-		FROM oms.check_clock_row AS k
-		LEFT JOIN oms.check_segments AS g
+		FROM oms_internal.check_clock_row AS k
+		LEFT JOIN oms_internal.check_segments AS g
 			ON g.ticket_id = k.ticket_id AND g.stage_no = k.stage_no AND g.cycle = k.cycle
-		LEFT JOIN oms.check_stops AS s
+		LEFT JOIN oms_internal.check_stops AS s
 			ON s.ticket_id = k.ticket_id AND s.stage_no = k.stage_no AND s.cycle = k.cycle
 	) AS w
-	LEFT JOIN oms.check_calendar AS a ON a.calendar_id = w.calendar_id
-	LEFT JOIN oms.check_calendar AS b ON b.calendar_id = w.due_calendar_id
+	LEFT JOIN oms_internal.check_calendar AS a ON a.calendar_id = w.calendar_id
+	LEFT JOIN oms_internal.check_calendar AS b ON b.calendar_id = w.due_calendar_id
 	LEFT JOIN oms.calendar AS d ON d.calendar_id = w.calendar_id;
-COMMENT ON VIEW oms.check_watch IS 'for oms.check(): clocks with their pieces, and for how long each should have stood';
+COMMENT ON VIEW oms_internal.check_watch IS 'for oms.check(): clocks with their pieces, and for how long each should have stood';
 
 -- How often a step of an escalation has to have fired when a clock that has ended shows so much; a step on the due
 -- time itself has fired if the clock was breached.
-CREATE FUNCTION oms.check_fired(step jsonb, limit_us bigint, shows_us bigint, breached bool) RETURNS bigint
+CREATE FUNCTION oms_internal.check_fired(step jsonb, limit_us bigint, shows_us bigint, breached bool) RETURNS bigint
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN (SELECT CASE WHEN s.first_us = limit_us AND NOT breached OR s.first_us > shows_us THEN 0
 			WHEN s.every_us IS NULL THEN 1
@@ -1026,18 +1026,18 @@ CREATE FUNCTION oms.check_fired(step jsonb, limit_us bigint, shows_us bigint, br
 				ELSE limit_us + btrim(step ->> 'at', '+m')::numeric * 60000000 END AS first_us,
 			(step ->> 'everyMins')::numeric * 60000000 AS every_us,
 			(step ->> 'max')::numeric::int8 AS most) AS s);
-COMMENT ON FUNCTION oms.check_fired(jsonb, bigint, bigint, bool) IS 'for oms.check(): how often an escalation step has to have fired';
+COMMENT ON FUNCTION oms_internal.check_fired(jsonb, bigint, bigint, bool) IS 'for oms.check(): how often an escalation step has to have fired';
 
-CREATE VIEW oms.check_clock (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 	SELECT 'clock', c.ticket_id, format('%s: %s', c.name, p.problem)
 	FROM (
 		SELECT w.*, w.ended_at IS NOT NULL AS ended,
 			w.limit_us - w.used_us AS left_us,
 			CASE WHEN w.ended_at IS NOT NULL AND w.paused_at IS NULL
-				THEN w.piece_us + oms.check_open(w.by_calendar, w.piece_last_at, w.ended_at)
+				THEN w.piece_us + oms_internal.check_open(w.by_calendar, w.piece_last_at, w.ended_at)
 				ELSE w.piece_us END AS e_consumed_us,
 			w.consumed_us + CASE WHEN w.running_since IS NULL THEN 0
-				ELSE oms.check_open(w.by_calendar, w.running_since, w.last_at) END AS shows_us,
+				ELSE oms_internal.check_open(w.by_calendar, w.running_since, w.last_at) END AS shows_us,
 			COALESCE(w.stood, '{}') + CASE WHEN w.paused_at < COALESCE(w.ended_at, 'infinity')
 				THEN tstzmultirange(tstzrange(w.paused_at, COALESCE(w.ended_at, 'infinity'))) ELSE '{}' END
 				AS all_stood,
@@ -1053,7 +1053,7 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 						FROM unnest(w.should_stand) AS x (stood)
 						WHERE upper(x.stood) < 'infinity'
 					) AS y) END, '0') END AS e_due_at
-		FROM oms.check_watch AS w
+		FROM oms_internal.check_watch AS w
 		-- Most need no second look: no clock, or one that never stood, without calendar, thresholds and steps.
 		WHERE NOT COALESCE(w.warned = 0 AND w.n_warning = 0 AND w.steps IS NULL AND w.paused_at IS NULL AND w.calendar_id = 0
 			AND w.piece_first_at IS NULL AND w.should_stand IS NULL
@@ -1093,7 +1093,7 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 			THEN 'it stands and is due' END),
 		(CASE WHEN c.limit_us IS NOT NULL AND c.due_at IS NULL AND (c.breached_seq IS NOT NULL OR c.paused_at IS NULL
 				AND NOT c.ended AND (c.running_since IS NULL
-					OR oms.check_open(c.due_calendar, c.since_at, c.since_at + '10 years'::interval)
+					OR oms_internal.check_open(c.due_calendar, c.since_at, c.since_at + '10 years'::interval)
 						> COALESCE(c.def_us, (c.limit_days + 1) * 86400000000::int8)))
 			THEN 'it runs and is never due' END),
 		(CASE WHEN c.limit_us IS NOT NULL AND c.due_at IS NULL AND c.paused_at IS NULL AND NOT EXISTS (SELECT FROM oms.timeline AS e
@@ -1110,8 +1110,8 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 		(CASE WHEN c.due_at <> c.e_due_at
 			THEN format('it is due %s, its holds say %s', c.due_at, c.e_due_at) END),
 		(CASE WHEN c.def_us IS NOT NULL AND CASE WHEN c.left_us <= 0 THEN c.due_at <> c.since_at
-				ELSE oms.check_open(c.due_calendar, c.since_at, c.due_at) <> c.left_us
-					OR oms.check_open(c.due_calendar, c.since_at, c.due_at - '1 microsecond'::interval) >= c.left_us END
+				ELSE oms_internal.check_open(c.due_calendar, c.since_at, c.due_at) <> c.left_us
+					OR oms_internal.check_open(c.due_calendar, c.since_at, c.due_at - '1 microsecond'::interval) >= c.left_us END
 			THEN format('it is due %s, which is not when its limit is used up', c.due_at) END),
 		(CASE WHEN c.stage_no > 0 AND c.warned <> COALESCE(c.n_warning, 0)
 			THEN format('%s thresholds have passed, the timeline says %s', c.warned, COALESCE(c.n_warning, 0)) END),
@@ -1129,21 +1129,21 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 		(CASE WHEN c.def_us IS NOT NULL AND c.limit_us IS NOT NULL AND c.escalation IS NOT NULL AND (c.ended OR c.shows_us IS NOT NULL) AND (
 				SELECT bool_or(CASE WHEN c.ended THEN f.times <> COALESCE(c.steps[f.no], 0)
 					ELSE f.times < c.steps[f.no] END)
-				FROM (SELECT y.no, oms.check_fired(y.step, c.limit_us, CASE WHEN c.ended THEN c.consumed_us ELSE c.shows_us END,
+				FROM (SELECT y.no, oms_internal.check_fired(y.step, c.limit_us, CASE WHEN c.ended THEN c.consumed_us ELSE c.shows_us END,
 						c.breached_seq IS NOT NULL) AS times
 					FROM jsonb_array_elements(c.escalation) WITH ORDINALITY AS y (step, no)) AS f)
 			THEN format('its escalation steps have fired %s times, which is not what it shows',
 				COALESCE(c.steps::text, 'no')) END),
 		-- days: a closing time, and as many more of them before as are left since it runs, of dates not counted yet
 		(CASE WHEN c.limit_days > c.consumed_days AND c.running_since IS NOT NULL AND c.due_at IS NOT NULL AND c.breached_seq IS NULL AND (
-				oms.check_open(c.due_calendar, c.due_at - '1 microsecond'::interval, c.due_at) = 0
-				OR oms.check_open(c.due_calendar, c.due_at, (c.due_date + 1)::timestamp AT TIME ZONE c.timezone) > 0
+				oms_internal.check_open(c.due_calendar, c.due_at - '1 microsecond'::interval, c.due_at) = 0
+				OR oms_internal.check_open(c.due_calendar, c.due_at, (c.due_date + 1)::timestamp AT TIME ZONE c.timezone) > 0
 				OR c.limit_days - c.consumed_days <> (
 					SELECT count(*)
 					FROM generate_series((c.running_since AT TIME ZONE c.timezone)::date, c.due_date, '1 day')
 						AS d (day)
 					WHERE d.day::date > c.last_date
-						AND oms.check_open(c.due_calendar,
+						AND oms_internal.check_open(c.due_calendar,
 							GREATEST(c.running_since, d.day::timestamp AT TIME ZONE c.timezone),
 							(d.day::date + 1)::timestamp AT TIME ZONE c.timezone) > 0))
 			THEN format('it is due %s, which is not the end of its days', c.due_at) END),
@@ -1155,12 +1155,12 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 	UNION ALL
 	SELECT 'clock', s.ticket_id, format('%s, cycle %s: the piece of its clock that event %s ended: %s',
 		CASE s.stage_no WHEN 0 THEN 'the ticket' ELSE 'stage ' || s.stage_no END, s.cycle, s.seq, p.problem)
-	FROM oms.check_segment AS s
+	FROM oms_internal.check_segment AS s
 	CROSS JOIN LATERAL (VALUES
 		(s.ended_at < s.started_at, 'it ends before it begins'),
-		(s.open_us <> CASE WHEN s.ran THEN oms.check_open(s.by_calendar, s.started_at, s.ended_at) ELSE 0 END,
+		(s.open_us <> CASE WHEN s.ran THEN oms_internal.check_open(s.by_calendar, s.started_at, s.ended_at) ELSE 0 END,
 			format('open for %s µs, the calendar says %s', s.open_us,
-				CASE WHEN s.ran THEN oms.check_open(s.by_calendar, s.started_at, s.ended_at) ELSE 0 END)),
+				CASE WHEN s.ran THEN oms_internal.check_open(s.by_calendar, s.started_at, s.ended_at) ELSE 0 END)),
 		(s.event IS NULL OR (s.event_stage IS NULL) <> (s.stage_no = 0) OR s.event_cycle <> s.cycle AND s.stage_no > 0
 			OR s.event <> ALL (CASE WHEN s.ran THEN '{on_hold,ticket_held,clock_changed}'::text[]
 				ELSE '{hold_lifted,resumed,ticket_resumed}' END)
@@ -1170,14 +1170,14 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 	UNION ALL
 	-- Nothing comes up while the clock stands.
 	SELECT 'clock', e.ticket_id, format('event %s: %s while the clock stood', e.seq, e.status)
-	FROM oms.check_segment AS s
+	FROM oms_internal.check_segment AS s
 	JOIN oms.timeline AS e ON e.ticket_id = s.ticket_id AND e.stage IS NOT DISTINCT FROM s.event_stage
 		AND e.cycle = s.event_cycle AND e.seq < s.seq AND e.seq > s.seq_before
 	WHERE NOT s.ran AND e.status IN ('warning', 'breached')
 	UNION ALL
 	-- A ticket with a time limit has a clock, which begins anew with each reopen of what was closed.
 	SELECT 'clock', y.ticket_id, format('the ticket, cycle %s: it has no clock', y.cycle)
-	FROM oms.check_ticket_cycle AS y
+	FROM oms_internal.check_ticket_cycle AS y
 	JOIN oms.ticket_state AS t ON t.ticket_id = y.ticket_id
 	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id AND w.definition ?| '{slaMins,slaDays}'
 	LEFT JOIN oms.stage_state AS s ON s.ticket_id = y.ticket_id AND s.stage_no = 0
@@ -1185,18 +1185,18 @@ CREATE VIEW oms.check_clock (kind, ticket, detail) AS
 	UNION ALL
 	SELECT 'clock', s.ticket_id, format('%s, cycle %s: pieces of a clock without its row',
 		CASE s.stage_no WHEN 0 THEN 'the ticket' ELSE 'stage ' || s.stage_no END, s.cycle)
-	FROM oms.check_segments AS s
-	WHERE NOT EXISTS (SELECT FROM oms.check_any_row AS r
+	FROM oms_internal.check_segments AS s
+	WHERE NOT EXISTS (SELECT FROM oms_internal.check_any_row AS r
 		WHERE r.ticket_id = s.ticket_id AND r.stage_no = s.stage_no AND r.cycle = s.cycle AND r.limit_us IS NOT NULL);
-COMMENT ON VIEW oms.check_clock IS 'for oms.check(): clocks, their pieces, warnings and escalation steps against timeline, holds and calendars';
+COMMENT ON VIEW oms_internal.check_clock IS 'for oms.check(): clocks, their pieces, warnings and escalation steps against timeline, holds and calendars';
 
 -- ---- holds ----
 
-CREATE VIEW oms.check_holds (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_holds (kind, ticket, detail) AS
 	SELECT 'holds', h.ticket_id, format('the hold by event %s: %s', h.seq, p.problem)
 	FROM oms.hold AS h
 	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = h.ticket_id
-	LEFT JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = h.stage_no
+	LEFT JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = h.stage_no
 	LEFT JOIN oms.timeline AS e ON e.ticket_id = h.ticket_id AND e.seq = h.seq
 	LEFT JOIN oms.stage_state AS s ON s.ticket_id = h.ticket_id AND s.stage_no = h.stage_no AND h.stage_no > 0
 	CROSS JOIN LATERAL (VALUES
@@ -1225,10 +1225,10 @@ CREATE VIEW oms.check_holds (kind, ticket, detail) AS
 	UNION ALL
 	SELECT 'holds', r.ticket_id, format('stage %s, cycle %s: it was on hold for %s µs, its holds say %s', r.stage_no,
 		r.cycle, r.held_us, y.e_held_us)
-	FROM oms.check_any_row AS r
-	LEFT JOIN oms.check_stops AS s ON s.ticket_id = r.ticket_id AND s.stage_no = r.stage_no AND s.cycle = r.cycle
+	FROM oms_internal.check_any_row AS r
+	LEFT JOIN oms_internal.check_stops AS s ON s.ticket_id = r.ticket_id AND s.stage_no = r.stage_no AND s.cycle = r.cycle
 	CROSS JOIN LATERAL (
-		SELECT COALESCE(sum(oms.check_us(upper(x.held) - lower(x.held))), 0) AS e_held_us
+		SELECT COALESCE(sum(oms_internal.check_us(upper(x.held) - lower(x.held))), 0) AS e_held_us
 		FROM unnest(s.held) AS x (held)
 	) AS y
 	WHERE r.stage_no > 0 AND (r.held_us <> 0 OR s.held IS NOT NULL) AND r.held_us <> y.e_held_us
@@ -1248,23 +1248,23 @@ CREATE VIEW oms.check_holds (kind, ticket, detail) AS
 		AND NOT EXISTS (SELECT FROM oms.hold AS h WHERE h.ticket_id = e.ticket_id AND h.seq = e.seq)
 		AND (e.status = 'ticket_held' OR NOT EXISTS (SELECT FROM oms.hold AS h
 			WHERE h.ticket_id = e.ticket_id AND h.stage_no = 0 AND h.seq < e.seq));
-COMMENT ON VIEW oms.check_holds IS 'for oms.check(): holds against the timeline and the rows that they hold';
+COMMENT ON VIEW oms_internal.check_holds IS 'for oms.check(): holds against the timeline and the rows that they hold';
 
 -- ---- hands ----
 
-CREATE VIEW oms.check_hands (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_hands (kind, ticket, detail) AS
 	-- A role that finished two stages for their workers may have done so with their tokens, and is no finding.
 	SELECT DISTINCT 'hands', a.ticket_id, format('stage %s: worker %s has stage %s as well', a.stage, n.name, b.stage)
-	FROM oms.check_row AS a
-	JOIN oms.check_graph AS g ON g.workflow_id = a.workflow_id AND g.stage_no = a.stage_no
-	JOIN oms.check_row AS b ON b.ticket_id = a.ticket_id AND b.stage = g.not_same_as
+	FROM oms_internal.check_row AS a
+	JOIN oms_internal.check_graph AS g ON g.workflow_id = a.workflow_id AND g.stage_no = a.stage_no
+	JOIN oms_internal.check_row AS b ON b.ticket_id = a.ticket_id AND b.stage = g.not_same_as
 	CROSS JOIN LATERAL (VALUES (a.worker, b.worker), (a.worker, b.finished_by), (a.finished_by, b.worker)) AS n (name, other)
 	WHERE n.name = n.other AND a.status IN ('p', 'h', 'd') AND b.status IN ('p', 'h', 'd');
-COMMENT ON VIEW oms.check_hands IS 'for oms.check(): stages that two should have done, and one did';
+COMMENT ON VIEW oms_internal.check_hands IS 'for oms.check(): stages that two should have done, and one did';
 
 -- ---- timers ----
 
-CREATE VIEW oms.check_timers (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_timers (kind, ticket, detail) AS
 	-- A timer may come up early, but never late.
 	SELECT 'timers', r.ticket_id, format('%s: %s', r.what, p.problem)
 	FROM (
@@ -1295,8 +1295,8 @@ CREATE VIEW oms.check_timers (kind, ticket, detail) AS
 					- w.consumed_us AS alarm_us
 			FROM oms.stage_state AS w
 			JOIN oms.ticket_state AS t ON t.ticket_id = w.ticket_id
-			LEFT JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = w.stage_no
-			LEFT JOIN oms.check_calendar AS a ON a.calendar_id = w.calendar_id
+			LEFT JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = w.stage_no
+			LEFT JOIN oms_internal.check_calendar AS a ON a.calendar_id = w.calendar_id
 			WHERE w.stage_no = 0 OR g.stage IS NOT NULL
 		) AS y
 	) AS r
@@ -1306,7 +1306,7 @@ CREATE VIEW oms.check_timers (kind, ticket, detail) AS
 		(r.running_since IS NOT NULL AND r.finished_at IS NULL AND r.alarm_us < 3e15
 			AND CASE WHEN r.by_calendar = '' THEN r.timer_at IS NULL OR r.timer_at > r.alarm_at
 				WHEN r.alarm_us <= 0 THEN r.timer_at > r.running_since
-				ELSE oms.check_open(r.by_calendar, r.running_since, r.timer_at - '1 microsecond'::interval)
+				ELSE oms_internal.check_open(r.by_calendar, r.running_since, r.timer_at - '1 microsecond'::interval)
 					>= r.alarm_us END, 'the timer comes later than an alarm of its clock'),
 		((r.status IN ('w', 'd', 's', 'x') OR r.finished_at IS NOT NULL) AND r.timer_at IS NOT NULL,
 			'it has ended, and a timer is set'),
@@ -1314,11 +1314,11 @@ CREATE VIEW oms.check_timers (kind, ticket, detail) AS
 		(r.status <> 'q' AND r.announce_at IS NOT NULL, 'it is not queued, and is to be announced'),
 		(r.status <> 'p' AND r.lease_until IS NOT NULL, 'nobody has it, and a lease runs')) AS p (found, problem)
 	WHERE p.found;
-COMMENT ON VIEW oms.check_timers IS 'for oms.check(): timers that are missing or would come up too late';
+COMMENT ON VIEW oms_internal.check_timers IS 'for oms.check(): timers that are missing or would come up too late';
 
 -- ---- orphans ----
 
-CREATE VIEW oms.check_orphans (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_orphans (kind, ticket, detail) AS
 	SELECT 'orphans', NULL::oms.ticket_id, format('owner %s: its member %s is no role', m.owner, m.member)
 	FROM oms.owner_member AS m
 	WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = m.member)
@@ -1335,7 +1335,7 @@ CREATE VIEW oms.check_orphans (kind, ticket, detail) AS
 	SELECT 'orphans', e.ticket_id, format('%s events of an unknown stage %s', count(*), e.stage)
 	FROM oms.timeline AS e
 	JOIN oms.ticket_state AS t ON t.ticket_id = e.ticket_id
-	LEFT JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = e.stage
+	LEFT JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = e.stage
 	WHERE e.stage IS NOT NULL AND g.stage_no IS NULL
 	GROUP BY e.ticket_id, e.stage
 	UNION ALL
@@ -1346,7 +1346,7 @@ CREATE VIEW oms.check_orphans (kind, ticket, detail) AS
 	SELECT 'orphans', s.ticket_id, format('row of stage %s, which the workflow does not have', s.stage_no)
 	FROM oms.stage_state AS s
 	JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
-	LEFT JOIN oms.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = s.stage_no
+	LEFT JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = s.stage_no
 	WHERE g.stage_no IS NULL AND s.stage_no > 0
 	UNION ALL
 	SELECT 'orphans', s.ticket_id, 'the clock of a ticket that has none'
@@ -1371,19 +1371,19 @@ CREATE VIEW oms.check_orphans (kind, ticket, detail) AS
 	SELECT 'orphans', i.ticket_id, format('idempotency key %s of %s', i.key,
 		CASE WHEN t.ticket_id IS NULL THEN 'an unknown ticket' ELSE 'another workflow' END)
 	FROM oms.idempotency AS i
-	LEFT JOIN oms.report_ticket AS t ON t.ticket_id = i.ticket_id
+	LEFT JOIN oms_internal.report_ticket AS t ON t.ticket_id = i.ticket_id
 	WHERE t.workflow_id IS DISTINCT FROM i.workflow_id
 	UNION ALL
 	SELECT 'orphans', NULL, format('workflow %s: stage %s is not as in the definition',
 		COALESCE(g.workflow_id, s.workflow_id), COALESCE(g.stage_no, s.stage_no))
-	FROM oms.check_graph AS g
+	FROM oms_internal.check_graph AS g
 	FULL JOIN oms.workflow_stage AS s ON s.workflow_id = g.workflow_id AND s.stage_no = g.stage_no
 	WHERE (s.stage, s.owner, s.label, s.public_owner) IS DISTINCT FROM (g.stage, g.owner, g.label, g.public_owner);
-COMMENT ON VIEW oms.check_orphans IS 'for oms.check(): rows without the rows that they belong to';
+COMMENT ON VIEW oms_internal.check_orphans IS 'for oms.check(): rows without the rows that they belong to';
 
 -- ---- archive ----
 
-CREATE VIEW oms.check_archive (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_archive (kind, ticket, detail) AS
 	-- Only what is closed is in the archive, only there, and sealed as it is.
 	SELECT 'archive', t.ticket_id, p.problem
 	FROM oms.ticket_state_archive AS t
@@ -1416,11 +1416,11 @@ CREATE VIEW oms.check_archive (kind, ticket, detail) AS
 		SELECT c.ticket_id, 'an archived piece of a clock' FROM oms.clock_segment_archive AS c
 	) AS x
 	WHERE NOT EXISTS (SELECT FROM oms.ticket_state_archive AS t WHERE t.ticket_id = x.ticket_id);
-COMMENT ON VIEW oms.check_archive IS 'for oms.check(): what is in the archive and should not be, or not so';
+COMMENT ON VIEW oms_internal.check_archive IS 'for oms.check(): what is in the archive and should not be, or not so';
 
 -- ---- numbers ----
 
-CREATE VIEW oms.check_numbers (kind, ticket, detail) AS
+CREATE VIEW oms_internal.check_numbers (kind, ticket, detail) AS
 	SELECT 'numbers', NULL::oms.ticket_id, format('oms.%I would give out %s, and %s was given out', s.relname,
 		CASE WHEN n.is_called THEN n.last_value + q.seqincrement ELSE n.last_value END, n.highest)
 	FROM (
@@ -1440,26 +1440,26 @@ CREATE VIEW oms.check_numbers (kind, ticket, detail) AS
 	JOIN pg_class AS s ON s.oid = n.sequence
 	JOIN pg_sequence AS q ON q.seqrelid = n.sequence
 	WHERE n.highest >= CASE WHEN n.is_called THEN n.last_value + q.seqincrement ELSE n.last_value END;
-COMMENT ON VIEW oms.check_numbers IS 'for oms.check(): sequences that are behind the numbers that were given out';
+COMMENT ON VIEW oms_internal.check_numbers IS 'for oms.check(): sequences that are behind the numbers that were given out';
 
-CREATE VIEW oms.check_all (kind, ticket, detail) AS
-	SELECT c.kind, c.ticket, c.detail FROM oms.check_guards AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_chain AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_counters AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_fold AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_moves AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_dispatch AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_stuck AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_breach AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_calendars AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_clock AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_holds AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_hands AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_timers AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_orphans AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_archive AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms.check_numbers AS c;
-COMMENT ON VIEW oms.check_all IS 'for oms.check(): all kinds of findings';
+CREATE VIEW oms_internal.check_all (kind, ticket, detail) AS
+	SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_guards AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_chain AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_counters AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_fold AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_moves AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_dispatch AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_stuck AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_breach AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_calendars AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_clock AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_holds AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_hands AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_timers AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_orphans AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_archive AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_numbers AS c;
+COMMENT ON VIEW oms_internal.check_all IS 'for oms.check(): all kinds of findings';
 
 CREATE FUNCTION oms.check(ticket oms.ticket_id DEFAULT NULL)
 	RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)

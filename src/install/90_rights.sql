@@ -10,10 +10,10 @@
 -- rights: nothing for PUBLIC
 --------------------------------------------------------------------------------------------------
 
-REVOKE ALL ON SCHEMA oms FROM PUBLIC;
-REVOKE ALL ON ALL TABLES IN SCHEMA oms FROM PUBLIC;
+REVOKE ALL ON SCHEMA oms, oms_internal FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA oms, oms_internal FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA oms FROM PUBLIC;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA oms FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA oms, oms_internal FROM PUBLIC;
 REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
 -- row types too, or somebody could build on them and block an update
 -- @row_types
@@ -22,4 +22,4 @@ REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
 DELETE FROM pg_init_privs AS p
 	USING pg_type AS t, pg_class AS c
 	WHERE p.classoid = 'pg_type'::regclass AND p.objoid = t.oid
-		AND c.oid = t.typrelid AND c.relkind <> 'c' AND t.typnamespace = 'oms'::regnamespace;
+		AND c.oid = t.typrelid AND c.relkind <> 'c' AND t.typnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace);

@@ -22,7 +22,7 @@ function granted(list, kind, other,		i) {
 	printf "#define %s(X)", list
 	for (i = 1; i <= objects; i++)
 		if ((kinds[i] == kind || kinds[i] == other) && levels[i] != "-")
-			printf " \\\n\tX(%s, %s)", names[i], bits(levels[i])
+			printf " \\\n\tX(%s, %s, %s)", schemas[i], names[i], bits(levels[i])
 	print ""
 }
 
@@ -41,7 +41,7 @@ END {
 		exit 1
 	print "/*\n * register.h\n *\t\tWhat the register says, for the library; made from src/install/register by make.\n */"
 	print "#ifndef OMS_REGISTER_H\n#define OMS_REGISTER_H"
-	print "\n/* Who may execute or read it: X(name, levels) */"
+	print "\n/* Who may execute or read it: X(schema, name, levels) */"
 	granted("OMS_FUNCTIONS", "function", "")
 	print ""
 	granted("OMS_RELATIONS", "table", "view")

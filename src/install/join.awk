@@ -28,7 +28,7 @@ function print_triggers(	i, name) {
 
 # What is to be found there.  The numbers are those of pg_trigger.tgtype.
 function print_check_guard(	i, name, of, rows, separator) {
-	print "CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, columns) AS VALUES"
+	print "CREATE VIEW oms_internal.check_guard (relation, trigger, fires, enabled, function, columns) AS VALUES"
 	for (i = 1; i <= objects; i++) {
 		name = names[i]
 		of = columns[name] == "" ? "NULL" : "'" columns[name] "'"
@@ -58,7 +58,7 @@ function print_dumped(	i) {
 function print_row_types(	i) {
 	for (i = 1; i <= objects; i++)
 		if (kinds[i] == "table" || kinds[i] == "view")
-			print "REVOKE ALL ON TYPE oms." names[i] " FROM PUBLIC;"
+			print "REVOKE ALL ON TYPE " schemas[i] "." names[i] " FROM PUBLIC;"
 }
 
 !registering && $0 == "-- @triggers" { print_triggers(); next }

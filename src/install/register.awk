@@ -1,17 +1,20 @@
 # Reads the register, which is the first file; the format is told there.
 function refuse(why) {
-	print FILENAME ":" FNR ": " why ": " $0 >"/dev/stderr"
+	print FILENAME ":" FNR ": " why ": " line >"/dev/stderr"
 	failed = 1
 	exit 1
 }
 
-{ registering = (FNR == NR) }
+{ registering = (FNR == NR); line = $0 }
 registering && (/^#/ || NF == 0) { next }
 registering {
 	objects++
 	if ($1 !~ /^(table|sequence|view|function|index)$/)
 		refuse("no kind")
 	kinds[objects] = $1
+	schemas[objects] = "oms"
+	if (sub(/^internal\./, "", $2))
+		schemas[objects] = "oms_internal"
 	names[objects] = $2
 	levels[objects] = $3
 	for (i = 4; i <= NF && $i !~ /^"/; i++) {
@@ -27,8 +30,8 @@ registering {
 	}
 	if ($1 == "table" && marked[objects, "dumped"] + marked[objects, "local"] != 1)
 		refuse("neither dumped nor local")
-	if (match($0, /".*"$/))
-		hint[$2] = substr($0, RSTART + 1, RLENGTH - 2)
+	if (match(line, /".*"$/))
+		hint[$2] = substr(line, RSTART + 1, RLENGTH - 2)
 	if (marked[objects, "guarded"] && hint[$2] == "")
 		refuse("a guard without a hint")
 }

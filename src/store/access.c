@@ -269,10 +269,11 @@ static const struct
 	{"citizen", C}, {"portal", P}, {"agent", A}, {"monitor", M}, {"staff", S}, {"admin", D}
 };
 
-#define GRANTED(name, levels)	{#name, levels},
+#define GRANTED(schema, name, levels)	{#schema, #name, levels},
 
 typedef struct Granted
 {
+	const char *schema;
 	const char *name;
 	int			levels;
 } Granted;
@@ -282,6 +283,9 @@ typedef struct Granted
  * is not here (guards, internals) is for nobody.
  */
 static const Granted functions[] = {OMS_FUNCTIONS(GRANTED)};
+
+/* Where they are: what is called, and what that is made of */
+static const char *const schemas[] = {"oms", "oms_internal"};
 
 /* The relations that a level may read */
 static const Granted relations[] = {OMS_RELATIONS(GRANTED)};
@@ -315,13 +319,12 @@ run_grant(bool grant, const char *privilege, const char *kind, const char *objec
 }
 
 /*
- * Every function or procedure of the schema oms with this name.
+ * Every function or procedure of a schema with this name.
  */
 static void
-grant_functions(const char *name, const char *role)
+grant_functions(Oid schema, const char *name, const char *role)
 {
 	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
-	Oid			schema = get_namespace_oid("oms", false);
 
 	for (int i = 0; i < list->n_members; i++)
 	{
@@ -331,6 +334,32 @@ grant_functions(const char *name, const char *role)
 			run_grant(true, "EXECUTE", "ROUTINE", format_procedure_extended(proc->oid, FORMAT_PROC_FORCE_QUALIFY), role);
 	}
 	ReleaseSysCacheList(list);
+}
+
+/*
+ * All that a level may do in a schema.
+ */
+static void
+grant_schema(const char *name, int bit, const char *role)
+{
+	Oid			schema = get_namespace_oid(name, false);
+	bool		any = false;
+
+	for (int i = 0; i < (int) lengthof(functions); i++)
+		if ((functions[i].levels & bit) && strcmp(functions[i].schema, name) == 0)
+		{
+			grant_functions(schema, functions[i].name, role);
+			any = true;
+		}
+	for (int i = 0; i < (int) lengthof(relations); i++)
+		if ((relations[i].levels & bit) && strcmp(relations[i].schema, name) == 0 &&
+			OidIsValid(get_relname_relid(relations[i].name, schema)))
+		{
+			run_grant(true, "SELECT", "TABLE", psprintf("%s.%s", name, quote_identifier(relations[i].name)), role);
+			any = true;
+		}
+	if (any)
+		run_grant(true, "USAGE", "SCHEMA", name, role);
 }
 
 static void
@@ -346,33 +375,29 @@ void
 oms_grant_level(const char *role, const char *level)
 {
 	int			bit = level_bit(level);
-	Oid			schema = get_namespace_oid("oms", false);
 
 	require_role(role);
 	SPI_connect();
-	run_grant(true, "USAGE", "SCHEMA", "oms", role);
 	run_grant(true, "USAGE", "TYPE", "oms.ticket_id", role);
-	for (int i = 0; i < (int) lengthof(functions); i++)
-		if (functions[i].levels & bit)
-			grant_functions(functions[i].name, role);
-	for (int i = 0; i < (int) lengthof(relations); i++)
-		if ((relations[i].levels & bit) && OidIsValid(get_relname_relid(relations[i].name, schema)))
-			run_grant(true, "SELECT", "TABLE", psprintf("oms.%s", quote_identifier(relations[i].name)),
-					  role);
+	for (int i = 0; i < (int) lengthof(schemas); i++)
+		grant_schema(schemas[i], bit, role);
 	SPI_finish();
 }
 
 /*
- * Take every right on the schema oms and what is in it from a role.
+ * Take every right on the schemas of oms and what is in them from a role.
  */
 void
 oms_revoke_levels(const char *role)
 {
 	require_role(role);
 	SPI_connect();
-	run_grant(false, "ALL", "ALL ROUTINES IN SCHEMA", "oms", role);
-	run_grant(false, "ALL", "ALL TABLES IN SCHEMA", "oms", role);
 	run_grant(false, "ALL", "TYPE", "oms.ticket_id", role);
-	run_grant(false, "ALL", "SCHEMA", "oms", role);
+	for (int i = 0; i < (int) lengthof(schemas); i++)
+	{
+		run_grant(false, "ALL", "ALL ROUTINES IN SCHEMA", schemas[i], role);
+		run_grant(false, "ALL", "ALL TABLES IN SCHEMA", schemas[i], role);
+		run_grant(false, "ALL", "SCHEMA", schemas[i], role);
+	}
 	SPI_finish();
 }

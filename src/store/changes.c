@@ -51,7 +51,7 @@
 	"WITH e AS MATERIALIZED (SELECT " EVENT " FROM " EVENTS " AS e WHERE " where \
 	" ORDER BY " order limit ")" \
 	" SELECT " EVENT ", t.workflow_id FROM e" \
-	" LEFT JOIN oms.report_ticket AS t ON t.ticket_id = e.ticket_id" \
+	" LEFT JOIN oms_internal.report_ticket AS t ON t.ticket_id = e.ticket_id" \
 	" ORDER BY " order
 
 #define BY_TICKET "e.ticket_id USING <, e.seq USING <"

@@ -40,7 +40,7 @@ static OmsStatement select_size = {
 };
 
 static OmsStatement count_guard_problems = {
-	.sql = "SELECT count(*) FROM oms.check_guards"
+	.sql = "SELECT count(*) FROM oms_internal.check_guards"
 };
 
 /* By the server's catalogs alone: views of ours can be read while they have the owner that they should have */

@@ -5,185 +5,185 @@
 #ifndef OMS_REGISTER_H
 #define OMS_REGISTER_H
 
-/* Who may execute or read it: X(name, levels) */
+/* Who may execute or read it: X(schema, name, levels) */
 #define OMS_FUNCTIONS(X) \
-	X(activate, D) \
-	X(archive, D) \
-	X(assign, S | D) \
-	X(at_risk, M | S | D) \
-	X(attach, S | D) \
-	X(bottlenecks, M | S | D) \
-	X(breached, ALL) \
-	X(business_add, S | D) \
-	X(business_time, S | D) \
-	X(calendar_problem, S | D) \
-	X(cancel_ticket, S | D) \
-	X(changes_of, M | S | D) \
-	X(changes_since, M | S | D) \
-	X(check, S | D) \
-	X(check_fired, S | D) \
-	X(check_open, S | D) \
-	X(check_piece, S | D) \
-	X(check_us, S | D) \
-	X(claim, A | S | D) \
-	X(claim_stage, A | S | D) \
-	X(clock, M | S | D) \
-	X(comment, P | S | D) \
-	X(create_calendar, D) \
-	X(create_workflow, D) \
-	X(delegate, S | D) \
-	X(diagram, S | D) \
-	X(disable_cron, D) \
-	X(dispatch_channel, ALL) \
-	X(draw_workflow, S | D) \
-	X(enable_cron, D) \
-	X(erase, D) \
-	X(erase_applicant, D) \
-	X(escalate, S | D) \
-	X(exchange, A | S | D) \
-	X(explain, S | D) \
-	X(explain_clock, S | D) \
-	X(get_archived_ticket, S | D) \
-	X(get_ticket, S | D) \
-	X(get_timeline, C | P | S | D) \
-	X(get_workflow, S | D) \
-	X(grant_access, D) \
-	X(health, M | S | D) \
-	X(heartbeat, A | S | D) \
-	X(heat_map, M | S | D) \
-	X(help, ALL) \
-	X(hold, S | D) \
-	X(known_ticket, S | D) \
-	X(metrics, M | S | D) \
-	X(metrics_text, M | S | D) \
-	X(my_work, S | D) \
-	X(next_stages, A | S | D) \
-	X(open_ticket, P | S | D) \
-	X(open_tickets, P | S | D) \
-	X(proof, S | D) \
-	X(reassign, S | D) \
-	X(release, A | S | D) \
-	X(reopen, S | D) \
-	X(repair_guards, D) \
-	X(resolve, S | D) \
-	X(resume, S | D) \
-	X(retire_workflow, D) \
-	X(retry_stage, S | D) \
-	X(revoke_access, D) \
-	X(roll_up, D) \
-	X(rotate_tracking_number, S | D) \
-	X(seal, D) \
-	X(send_back, S | D) \
-	X(set_absence, S | D) \
-	X(set_hold_reason, D) \
-	X(set_owner, D) \
-	X(set_retention, D) \
-	X(skip_stage, S | D) \
-	X(sla_report, M | S | D) \
-	X(stage_done, A | S | D) \
-	X(stage_failed, A | S | D) \
-	X(stage_status, M | S | D) \
-	X(stages_done, A | S | D) \
-	X(start_stage, S | D) \
-	X(text, ALL) \
-	X(tick, D) \
-	X(ticket_id, ALL) \
-	X(ticket_id_cmp, ALL) \
-	X(ticket_id_eq, ALL) \
-	X(ticket_id_ge, ALL) \
-	X(ticket_id_gt, ALL) \
-	X(ticket_id_hash, ALL) \
-	X(ticket_id_hash_extended, ALL) \
-	X(ticket_id_le, ALL) \
-	X(ticket_id_lt, ALL) \
-	X(ticket_id_ne, ALL) \
-	X(ticket_status, M | S | D) \
-	X(track, C | P | S | D) \
-	X(tracking_number, P | S | D) \
-	X(us_federal_holidays, S | D) \
-	X(validate_workflow, S | D) \
-	X(verify_seals, S | D) \
-	X(verify_timeline, S | D) \
-	X(version, ALL) \
-	X(wait_for_work, A | S | D) \
-	X(worker_errors, M | S | D) \
-	X(worker_status, M | S | D)
+	X(oms, activate, D) \
+	X(oms, archive, D) \
+	X(oms, assign, S | D) \
+	X(oms, at_risk, M | S | D) \
+	X(oms, attach, S | D) \
+	X(oms, bottlenecks, M | S | D) \
+	X(oms, breached, ALL) \
+	X(oms, business_add, S | D) \
+	X(oms, business_time, S | D) \
+	X(oms, calendar_problem, S | D) \
+	X(oms, cancel_ticket, S | D) \
+	X(oms, changes_of, M | S | D) \
+	X(oms, changes_since, M | S | D) \
+	X(oms, check, S | D) \
+	X(oms_internal, check_fired, S | D) \
+	X(oms_internal, check_open, S | D) \
+	X(oms_internal, check_piece, S | D) \
+	X(oms_internal, check_us, S | D) \
+	X(oms, claim, A | S | D) \
+	X(oms, claim_stage, A | S | D) \
+	X(oms, clock, M | S | D) \
+	X(oms, comment, P | S | D) \
+	X(oms, create_calendar, D) \
+	X(oms, create_workflow, D) \
+	X(oms, delegate, S | D) \
+	X(oms, diagram, S | D) \
+	X(oms, disable_cron, D) \
+	X(oms, dispatch_channel, ALL) \
+	X(oms, draw_workflow, S | D) \
+	X(oms, enable_cron, D) \
+	X(oms, erase, D) \
+	X(oms, erase_applicant, D) \
+	X(oms, escalate, S | D) \
+	X(oms, exchange, A | S | D) \
+	X(oms, explain, S | D) \
+	X(oms, explain_clock, S | D) \
+	X(oms, get_archived_ticket, S | D) \
+	X(oms, get_ticket, S | D) \
+	X(oms, get_timeline, C | P | S | D) \
+	X(oms, get_workflow, S | D) \
+	X(oms, grant_access, D) \
+	X(oms, health, M | S | D) \
+	X(oms, heartbeat, A | S | D) \
+	X(oms, heat_map, M | S | D) \
+	X(oms, help, ALL) \
+	X(oms, hold, S | D) \
+	X(oms_internal, known_ticket, S | D) \
+	X(oms, metrics, M | S | D) \
+	X(oms, metrics_text, M | S | D) \
+	X(oms, my_work, S | D) \
+	X(oms, next_stages, A | S | D) \
+	X(oms, open_ticket, P | S | D) \
+	X(oms, open_tickets, P | S | D) \
+	X(oms, proof, S | D) \
+	X(oms, reassign, S | D) \
+	X(oms, release, A | S | D) \
+	X(oms, reopen, S | D) \
+	X(oms, repair_guards, D) \
+	X(oms, resolve, S | D) \
+	X(oms, resume, S | D) \
+	X(oms, retire_workflow, D) \
+	X(oms, retry_stage, S | D) \
+	X(oms, revoke_access, D) \
+	X(oms, roll_up, D) \
+	X(oms, rotate_tracking_number, S | D) \
+	X(oms, seal, D) \
+	X(oms, send_back, S | D) \
+	X(oms, set_absence, S | D) \
+	X(oms, set_hold_reason, D) \
+	X(oms, set_owner, D) \
+	X(oms, set_retention, D) \
+	X(oms, skip_stage, S | D) \
+	X(oms, sla_report, M | S | D) \
+	X(oms, stage_done, A | S | D) \
+	X(oms, stage_failed, A | S | D) \
+	X(oms, stage_status, M | S | D) \
+	X(oms, stages_done, A | S | D) \
+	X(oms, start_stage, S | D) \
+	X(oms, text, ALL) \
+	X(oms, tick, D) \
+	X(oms, ticket_id, ALL) \
+	X(oms, ticket_id_cmp, ALL) \
+	X(oms, ticket_id_eq, ALL) \
+	X(oms, ticket_id_ge, ALL) \
+	X(oms, ticket_id_gt, ALL) \
+	X(oms, ticket_id_hash, ALL) \
+	X(oms, ticket_id_hash_extended, ALL) \
+	X(oms, ticket_id_le, ALL) \
+	X(oms, ticket_id_lt, ALL) \
+	X(oms, ticket_id_ne, ALL) \
+	X(oms, ticket_status, M | S | D) \
+	X(oms, track, C | P | S | D) \
+	X(oms, tracking_number, P | S | D) \
+	X(oms, us_federal_holidays, S | D) \
+	X(oms, validate_workflow, S | D) \
+	X(oms, verify_seals, S | D) \
+	X(oms, verify_timeline, S | D) \
+	X(oms, version, ALL) \
+	X(oms, wait_for_work, A | S | D) \
+	X(oms, worker_errors, M | S | D) \
+	X(oms, worker_status, M | S | D)
 
 #define OMS_RELATIONS(X) \
-	X(workflow, S | D) \
-	X(workflow_stage, S | D) \
-	X(stage_past, S | D) \
-	X(hold, S | D) \
-	X(clock_segment, S | D) \
-	X(timeline, S | D) \
-	X(stage_past_archive, S | D) \
-	X(hold_archive, S | D) \
-	X(clock_segment_archive, S | D) \
-	X(timeline_archive, S | D) \
-	X(retention, S | D) \
-	X(owner, S | D) \
-	X(owner_member, S | D) \
-	X(absence, S | D) \
-	X(hold_reason, S | D) \
-	X(tracking_miss, S | D) \
-	X(seals, M | S | D) \
-	X(calendar, S | D) \
-	X(ticket, S | D) \
-	X(stage, S | D) \
-	X(rework, S | D) \
-	X(archived_ticket, S | D) \
-	X(archived_stage, S | D) \
-	X(attachment, S | D) \
-	X(worker_status, M | S | D) \
-	X(worker_errors, M | S | D) \
-	X(metrics, M | S | D) \
-	X(lake_ticket, M | S | D) \
-	X(lake_stage, M | S | D) \
-	X(help_task, ALL) \
-	X(any_ticket, S | D) \
-	X(stage_label, M | S | D) \
-	X(open_stage, S | D) \
-	X(finished_stage, S | D) \
-	X(queue, M | S | D) \
-	X(workload, S | D) \
-	X(aging, M | S | D) \
-	X(check_graph, S | D) \
-	X(check_edge, S | D) \
-	X(check_move, S | D) \
-	X(check_ticket_move, S | D) \
-	X(check_step, S | D) \
-	X(check_cycle, S | D) \
-	X(check_ticket_step, S | D) \
-	X(check_ticket_cycle, S | D) \
-	X(check_row, S | D) \
-	X(check_any_row, S | D) \
-	X(check_held, S | D) \
-	X(check_stop, S | D) \
-	X(check_stops, S | D) \
-	X(check_clock_row, S | D) \
-	X(check_guard, S | D) \
-	X(check_guards, S | D) \
-	X(check_event, S | D) \
-	X(check_chain, S | D) \
-	X(check_counters, S | D) \
-	X(check_fold, S | D) \
-	X(check_moves, S | D) \
-	X(check_dispatch, S | D) \
-	X(check_stuck, S | D) \
-	X(check_breach, S | D) \
-	X(check_calendar, S | D) \
-	X(check_calendars, S | D) \
-	X(check_segment, S | D) \
-	X(check_segments, S | D) \
-	X(check_watch, S | D) \
-	X(check_clock, S | D) \
-	X(check_holds, S | D) \
-	X(check_hands, S | D) \
-	X(check_timers, S | D) \
-	X(check_orphans, S | D) \
-	X(check_archive, S | D) \
-	X(check_numbers, S | D) \
-	X(check_all, S | D)
+	X(oms, workflow, S | D) \
+	X(oms, workflow_stage, S | D) \
+	X(oms, stage_past, S | D) \
+	X(oms, hold, S | D) \
+	X(oms, clock_segment, S | D) \
+	X(oms, timeline, S | D) \
+	X(oms, stage_past_archive, S | D) \
+	X(oms, hold_archive, S | D) \
+	X(oms, clock_segment_archive, S | D) \
+	X(oms, timeline_archive, S | D) \
+	X(oms, retention, S | D) \
+	X(oms, owner, S | D) \
+	X(oms, owner_member, S | D) \
+	X(oms, absence, S | D) \
+	X(oms, hold_reason, S | D) \
+	X(oms, tracking_miss, S | D) \
+	X(oms, seals, M | S | D) \
+	X(oms, calendar, S | D) \
+	X(oms, ticket, S | D) \
+	X(oms, stage, S | D) \
+	X(oms, rework, S | D) \
+	X(oms, archived_ticket, S | D) \
+	X(oms, archived_stage, S | D) \
+	X(oms, attachment, S | D) \
+	X(oms, worker_status, M | S | D) \
+	X(oms, worker_errors, M | S | D) \
+	X(oms, metrics, M | S | D) \
+	X(oms, lake_ticket, M | S | D) \
+	X(oms, lake_stage, M | S | D) \
+	X(oms, help_task, ALL) \
+	X(oms, any_ticket, S | D) \
+	X(oms, stage_label, M | S | D) \
+	X(oms, open_stage, S | D) \
+	X(oms, finished_stage, S | D) \
+	X(oms, queue, M | S | D) \
+	X(oms, workload, S | D) \
+	X(oms, aging, M | S | D) \
+	X(oms_internal, check_graph, S | D) \
+	X(oms_internal, check_edge, S | D) \
+	X(oms_internal, check_move, S | D) \
+	X(oms_internal, check_ticket_move, S | D) \
+	X(oms_internal, check_step, S | D) \
+	X(oms_internal, check_cycle, S | D) \
+	X(oms_internal, check_ticket_step, S | D) \
+	X(oms_internal, check_ticket_cycle, S | D) \
+	X(oms_internal, check_row, S | D) \
+	X(oms_internal, check_any_row, S | D) \
+	X(oms_internal, check_held, S | D) \
+	X(oms_internal, check_stop, S | D) \
+	X(oms_internal, check_stops, S | D) \
+	X(oms_internal, check_clock_row, S | D) \
+	X(oms_internal, check_guard, S | D) \
+	X(oms_internal, check_guards, S | D) \
+	X(oms_internal, check_event, S | D) \
+	X(oms_internal, check_chain, S | D) \
+	X(oms_internal, check_counters, S | D) \
+	X(oms_internal, check_fold, S | D) \
+	X(oms_internal, check_moves, S | D) \
+	X(oms_internal, check_dispatch, S | D) \
+	X(oms_internal, check_stuck, S | D) \
+	X(oms_internal, check_breach, S | D) \
+	X(oms_internal, check_calendar, S | D) \
+	X(oms_internal, check_calendars, S | D) \
+	X(oms_internal, check_segment, S | D) \
+	X(oms_internal, check_segments, S | D) \
+	X(oms_internal, check_watch, S | D) \
+	X(oms_internal, check_clock, S | D) \
+	X(oms_internal, check_holds, S | D) \
+	X(oms_internal, check_hands, S | D) \
+	X(oms_internal, check_timers, S | D) \
+	X(oms_internal, check_orphans, S | D) \
+	X(oms_internal, check_archive, S | D) \
+	X(oms_internal, check_numbers, S | D) \
+	X(oms_internal, check_all, S | D)
 
 /* Tables whose size is a metric, those that the worker always needs, and those that only its steps that look back need */
 #define OMS_COUNTED_TABLES(X) \

@@ -68,7 +68,7 @@ static OmsStatement forget_horizon = {
 };
 
 static OmsStatement select_end_of_slice = {
-	.sql = "SELECT ticket_id FROM oms.report_ticket WHERE ticket_id > $1"
+	.sql = "SELECT ticket_id FROM oms_internal.report_ticket WHERE ticket_id > $1"
 	" ORDER BY ticket_id USING < OFFSET $2 LIMIT 1",
 	.nargs = 2,
 	.types = {OMS_TICKET_TYPE, INT8OID}
@@ -86,7 +86,7 @@ static OmsStatement select_end_of_slice = {
 	" work_us = r.work_us + excluded.work_us," \
 	" hold_us = r.hold_us + excluded.hold_us," \
 	" rework_us = r.rework_us + excluded.rework_us," \
-	" ratios = (SELECT oms.report_ratios(x.ratios) FROM (VALUES (r.ratios), (excluded.ratios)) AS x (ratios))," \
+	" ratios = (SELECT oms_internal.report_ratios(x.ratios) FROM (VALUES (r.ratios), (excluded.ratios)) AS x (ratios))," \
 	" met_due = r.met_due || excluded.met_due," \
 	" breached_due = r.breached_due || excluded.breached_due)" \
 	" SELECT COALESCE(sum(p.finished) FILTER (WHERE p.kind = 'f'), 0)" \
@@ -97,9 +97,9 @@ static OmsStatement select_end_of_slice = {
  */
 static OmsStatement add_everything = {
 	.sql = "WITH ahead AS (INSERT INTO oms.rollup_ahead"
-	" SELECT e.ticket_id, e.xid, e.cycle, e.stage_no FROM oms.report_event AS e"
+	" SELECT e.ticket_id, e.xid, e.cycle, e.stage_no FROM oms_internal.report_event AS e"
 	" WHERE e.xid >= $1 ON CONFLICT DO NOTHING)"
-	", pack AS MATERIALIZED (SELECT p.* FROM oms.report_pack(NULL, NULL, NULL, NULL) AS p)"
+	", pack AS MATERIALIZED (SELECT p.* FROM oms_internal.report_pack(NULL, NULL, NULL, NULL) AS p)"
 	ADD_CELLS,
 	.nargs = 1,
 	.types = {INT8OID}
@@ -107,17 +107,17 @@ static OmsStatement add_everything = {
 
 static OmsStatement add_tickets = {
 	.sql = "WITH ahead AS (INSERT INTO oms.rollup_ahead"
-	" SELECT e.ticket_id, e.xid, e.cycle, e.stage_no FROM oms.report_event AS e"
+	" SELECT e.ticket_id, e.xid, e.cycle, e.stage_no FROM oms_internal.report_event AS e"
 	" WHERE e.xid >= $1 AND e.ticket_id > $2"
 	" AND e.ticket_id <= $3 ON CONFLICT DO NOTHING)"
-	", pack AS MATERIALIZED (SELECT p.* FROM oms.report_pack(NULL, NULL, $2, $3) AS p)"
+	", pack AS MATERIALIZED (SELECT p.* FROM oms_internal.report_pack(NULL, NULL, $2, $3) AS p)"
 	ADD_CELLS,
 	.nargs = 3,
 	.types = {INT8OID, OMS_TICKET_TYPE, OMS_TICKET_TYPE}
 };
 
 static OmsStatement add_since = {
-	.sql = "WITH pack AS MATERIALIZED (SELECT p.* FROM oms.report_pack($1, $2, NULL, NULL) AS p)"
+	.sql = "WITH pack AS MATERIALIZED (SELECT p.* FROM oms_internal.report_pack($1, $2, NULL, NULL) AS p)"
 	ADD_CELLS,
 	.nargs = 2,
 	.types = {INT8OID, INT8OID}

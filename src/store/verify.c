@@ -94,17 +94,17 @@ oms_store_verify(const OmsTicketId *ticket, OmsProblemReport report, void *conte
 	return count + oms_store_verify_seals(ticket, report, context);
 }
 
-/* The model is plain SQL (oms.check_all); only those who may read it may run it */
+/* The model is plain SQL (oms_internal.check_all); only those who may read it may run it */
 static OmsStatement select_findings = {
-	.sql = "SELECT kind, ticket, detail FROM oms.check_all",
+	.sql = "SELECT kind, ticket, detail FROM oms_internal.check_all",
 	.as_caller = true,
 	.plan_once = true
 };
 
 static OmsStatement select_findings_of_ticket = {
-	.sql = "SELECT kind, ticket, detail FROM oms.check_guards"
+	.sql = "SELECT kind, ticket, detail FROM oms_internal.check_guards"
 	" UNION ALL"
-	" SELECT kind, ticket, detail FROM oms.check_all WHERE ticket = $1"
+	" SELECT kind, ticket, detail FROM oms_internal.check_all WHERE ticket = $1"
 	" UNION ALL"
 	" SELECT 'orphans', $1, 'no such ticket'"
 	" WHERE NOT EXISTS (SELECT FROM oms.ticket AS t WHERE t.ticket_id = $1)"

@@ -59,7 +59,7 @@ sub oms_has
 {
 	my ($node, $db, $name) = @_;
 	return $node->safe_psql($db,
-		"SELECT count(*) > 0 FROM pg_proc WHERE pronamespace = 'oms'::regnamespace AND proname = '$name'") eq 't';
+		"SELECT count(*) > 0 FROM pg_proc WHERE pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND proname = '$name'") eq 't';
 }
 
 # About 60 tickets of four workflows in every state, and an application's own objects beside them.
@@ -230,11 +230,11 @@ sub oms_rights
 	my ($node, $db) = @_;
 	return $node->safe_psql($db, q{
 		SELECT o.name, a.grantee::regrole::text AS grantee, a.privilege_type, a.is_grantable
-		FROM (SELECT oid::regprocedure::text, proacl, proowner, 'f'::"char" FROM pg_proc WHERE pronamespace = 'oms'::regnamespace
+		FROM (SELECT oid::regprocedure::text, proacl, proowner, 'f'::"char" FROM pg_proc WHERE pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
 			UNION ALL SELECT oid::regclass::text, relacl, relowner, CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char"
-				FROM pg_class WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('r', 'v', 'S', 'p', 'm')
+				FROM pg_class WHERE relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND relkind IN ('r', 'v', 'S', 'p', 'm')
 			UNION ALL SELECT typname::text, typacl, typowner, 'T' FROM pg_type WHERE oid = 'oms.ticket_id'::regtype
-			UNION ALL SELECT nspname::text, nspacl, nspowner, 'n' FROM pg_namespace WHERE nspname = 'oms')
+			UNION ALL SELECT nspname::text, nspacl, nspowner, 'n' FROM pg_namespace WHERE nspname IN ('oms', 'oms_internal'))
 			AS o (name, acl, owner, kind),
 			aclexplode(COALESCE(o.acl, acldefault(o.kind, o.owner))) AS a
 		WHERE a.grantee <> o.owner

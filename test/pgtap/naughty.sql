@@ -213,9 +213,9 @@ UNION ALL SELECT 'bytea'::regtype, format('%L::bytea', x) FROM unnest(ARRAY['', 
 -- All functions that SQL can call: no triggers, nothing that takes or gives
 -- what only the server has.
 CREATE TEMP TABLE targets AS
-SELECT p.oid, p.proname::text AS name, p.proargtypes::oid[] AS args, p.pronargs, p.pronargdefaults, p.provariadic <> 0 AS variadic
+SELECT p.oid, p.proname::text AS name, p.pronamespace::regnamespace AS schema, p.proargtypes::oid[] AS args, p.pronargs, p.pronargdefaults, p.provariadic <> 0 AS variadic
 FROM pg_proc p
-WHERE p.pronamespace = 'oms'::regnamespace AND p.prokind = 'f' AND p.provariadic = 0
+WHERE p.pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND p.prokind = 'f' AND p.provariadic = 0
 	AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype, 'internal'::regtype)
 	AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[]) a WHERE a IN ('internal'::regtype, 'cstring'::regtype) OR a IN (SELECT oid FROM pg_type WHERE typtype = 'p'));
 SELECT is(ARRAY(SELECT f FROM unnest(ARRAY['breached', 'cancel_ticket', 'claim', 'claim_stage', 'comment', 'create_workflow', 'escalate', 'get_ticket', 'get_timeline',
@@ -238,7 +238,7 @@ BEGIN
 		END IF;
 		list := list || e;
 	END LOOP;
-	RETURN format('SELECT * FROM oms.%I(%s)', f.name, array_to_string(list, ', '));
+	RETURN format('SELECT * FROM %s.%I(%s)', f.schema, f.name, array_to_string(list, ', '));
 END $$;
 
 -- The type's output function gives a cstring, which FROM cannot show; it is
@@ -246,7 +246,7 @@ END $$;
 DELETE FROM targets WHERE oid IN (SELECT oid FROM pg_proc WHERE prorettype = 'cstring'::regtype);
 CREATE TEMP TABLE shots AS
 SELECT f.name, t.shoot(f) AS sql FROM targets f, generate_series(1, 60) UNION ALL
-SELECT f.name, format('SELECT * FROM oms.%I(%s)', f.name, array_to_string(ARRAY(SELECT format('NULL::%s', a::regtype) FROM unnest(f.args) a), ', ')) FROM targets f;
+SELECT f.name, format('SELECT * FROM %s.%I(%s)', f.schema, f.name, array_to_string(ARRAY(SELECT format('NULL::%s', a::regtype) FROM unnest(f.args) a), ', ')) FROM targets f;
 ALTER TABLE shots ADD nr serial, ADD said text;
 UPDATE shots SET said = t.said(sql);
 SELECT is_empty('SELECT left(sql, 200), said FROM shots WHERE NOT t.proper(said)', 'no call ends in an improper error');

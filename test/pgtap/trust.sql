@@ -398,7 +398,7 @@ SELECT is(t.try('tr_staff', 'SELECT * FROM oms.stage AS x WHERE t.leak(x.output)
 SELECT is((SELECT last_value FROM t.heard), (SELECT count(*) FROM oms.stage), 'and hear the rows of the view, no others');
 SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'oms'::regnamespace AND relkind = 'v' AND relname IN ('ticket', 'stage') AND NOT 'security_barrier=true' = ANY (coalesce(reloptions, '{}'))
 	AND NOT 'security_barrier' = ANY (coalesce(reloptions, '{}'))$$, 'the views are barriers');
-SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'oms'::regnamespace AND proleakproof AND proname !~ '^ticket_id_(eq|ne|lt|le|gt|ge|cmp|hash|hash_extended)$'$$,
+SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND proleakproof AND proname !~ '^ticket_id_(eq|ne|lt|le|gt|ge|cmp|hash|hash_extended)$'$$,
 	'only comparisons, which cannot fail, are leakproof');
 
 -- ---------------------------------------------------------------------------
@@ -539,9 +539,10 @@ SELECT is(t.try('tr_agent', format('SELECT oms.claim(''A'', qty => %s)', n)), '2
 CREATE FUNCTION t.where_is(word text) RETURNS SETOF text LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	name text;
+	relation regclass;
 BEGIN
-	FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('r', 'v', 'm', 'p') AND relname !~ '^check' ORDER BY relname COLLATE "C" LOOP
-		RETURN QUERY EXECUTE format('SELECT DISTINCT %L FROM oms.%I AS x WHERE strpos(to_jsonb(x)::text, $1) > 0', name, name) USING word;
+	FOR name, relation IN SELECT relname, oid FROM pg_class WHERE relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND relkind IN ('r', 'v', 'm', 'p') AND relname !~ '^check' ORDER BY relname COLLATE "C" LOOP
+		RETURN QUERY EXECUTE format('SELECT DISTINCT %L FROM %s AS x WHERE strpos(to_jsonb(x)::text, $1) > 0', name, relation) USING word;
 	END LOOP;
 END $$;
 SELECT oms.open_ticket('Loan', '{"name":"CANARY-data","keep":{"me":1},"deep":{"ssn":"CANARY-deep","x":1},"list":[1,"CANARY-list"]}', 'erase me', 0, 'CANARY-applicant')::text AS e1,
@@ -608,9 +609,9 @@ SELECT is(t.try('tr_admin', s), c, s) FROM (VALUES ('SELECT oms.erase(''L-2026-7
 -- The catalogue
 -- ---------------------------------------------------------------------------
 -- Reports count rows that those who may read them must not see one by one.
-SELECT set_eq($$SELECT proname::text FROM pg_proc WHERE pronamespace = 'oms'::regnamespace AND prosecdef$$, ARRAY['sla_report', 'heat_map', 'bottlenecks', 'at_risk'],
+SELECT set_eq($$SELECT proname::text FROM pg_proc WHERE pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND prosecdef$$, ARRAY['sla_report', 'heat_map', 'bottlenecks', 'at_risk'],
 	'no functions but reports have rights of their owner');
-SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = prolang WHERE pronamespace = 'oms'::regnamespace AND prokind <> 'a' AND NOT (lanname = 'c' OR lanname = 'sql' AND (prosqlbody IS NOT NULL OR 'search_path=pg_catalog, pg_temp' = ANY (proconfig)))$$,
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = prolang WHERE pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND prokind <> 'a' AND NOT (lanname = 'c' OR lanname = 'sql' AND (prosqlbody IS NOT NULL OR 'search_path=pg_catalog, pg_temp' = ANY (proconfig)))$$,
 	'functions are C, or SQL that is bound, or that has a search_path of its own');
 SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'oms'::regnamespace AND (provolatile <> 'v' OR proparallel <> 'u') AND prokind = 'f'
 	AND proname ~ '^(open_|claim|heartbeat|release|stages?_(done|failed)|start_|skip_|retry_|(re)?assign|delegate|resolve|hold$|resume|send_back|reopen|attach$|escalate|comment|cancel_|erase|tick$|rotate|create_|retire_|set_|grant_|revoke_|activate|repair|enable_|disable_|seal$)'$$,

@@ -47,11 +47,11 @@ my %reads = (
 	'changes_of(oms.ticket_id)' => ["oms.changes_of('$ticket')"],
 	'changes_since(text, integer)' => [ q{(SELECT string_agg(format('%s %s', c.ticket, c.seq), ',') FROM oms.changes_since(max => 1000000) AS c)} ],
 	'check(oms.ticket_id)' => ["oms.check('$ticket')"],
-	'check_piece(bytea)' => [ q{oms.check_piece('\\x01'::bytea)} ],
-	'check_piece(text)' => [ q{oms.check_piece('a'::text)} ],
-	'check_fired(jsonb, bigint, bigint, boolean)' => [ q{oms.check_fired('{"at": "100%"}', 60, 30, false)} ],
-	'check_open(text, timestamp with time zone, timestamp with time zone)' => [ q{oms.check_open(NULL, now(), now())} ],
-	'check_us(interval)' => [ q{oms.check_us('1 minute')} ],
+	'check_piece(bytea)' => [ q{oms_internal.check_piece('\\x01'::bytea)} ],
+	'check_piece(text)' => [ q{oms_internal.check_piece('a'::text)} ],
+	'check_fired(jsonb, bigint, bigint, boolean)' => [ q{oms_internal.check_fired('{"at": "100%"}', 60, 30, false)} ],
+	'check_open(text, timestamp with time zone, timestamp with time zone)' => [ q{oms_internal.check_open(NULL, now(), now())} ],
+	'check_us(interval)' => [ q{oms_internal.check_us('1 minute')} ],
 	'proof(oms.ticket_id, boolean)' => ["oms.proof('$ticket')"],
 	'us_federal_holidays(integer)' => ['oms.us_federal_holidays(2026)'],
 	'verify_seals()' => ['oms.verify_seals()'],
@@ -70,7 +70,7 @@ my %reads = (
 	'get_timeline(text)' => ["oms.get_timeline('$ticket'::text)"],
 	'get_timeline(oms.ticket_id)' => ["oms.get_timeline('$ticket'::oms.ticket_id)"],
 	'get_workflow(text, integer)' => [q{oms.get_workflow('DisasterLoan')}],
-	'known_ticket(oms.ticket_id)' => [ "oms.known_ticket('$ticket')", $ticket ],
+	'known_ticket(oms.ticket_id)' => [ "oms_internal.known_ticket('$ticket')", $ticket ],
 	'next_stages(jsonb, text[], jsonb)' => [ "oms.next_stages($definition, '{}')", 'a' ],
 	'next_stages(oms.ticket_id)' => ["oms.next_stages('$ticket')"],
 	'stage_status("char")' => [ q{oms.stage_status('q')}, 'queued' ],
@@ -82,18 +82,18 @@ my %reads = (
 	'at_risk(interval)' => [ q{count(*) >= 0 FROM oms.at_risk()}, 't' ],
 	'bottlenecks(timestamp with time zone, timestamp with time zone, text)' => ['oms.bottlenecks(NULL, NULL)'],
 	'heat_map(timestamp with time zone, timestamp with time zone, text)' => ['oms.heat_map(NULL, NULL)'],
-	'report_between(timestamp with time zone, timestamp with time zone)' => [q{count(*) FROM oms.report_between('-infinity', 'infinity')}],
-	'report_due(timestamp with time zone, timestamp with time zone)' => ['count(*) FROM oms.report_due(NULL, NULL)'],
-	'report_everything()' => ['count(*) FROM oms.report_everything()'],
-	'report_finished(timestamp with time zone, timestamp with time zone, "char", interval)' => [q{count(*) FROM oms.report_finished(NULL, NULL, 'f', '1 hour')}],
-	'report_looked_up(timestamp with time zone, timestamp with time zone, interval)' => [q{count(*) FROM oms.report_looked_up(NULL, NULL, '1 hour')}],
-	'report_new()' => ['count(*) FROM oms.report_new()'],
-	'report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id)' => ['count(*) FROM oms.report_pack(NULL, NULL, NULL, NULL)'],
-	'report_tickets(oms.ticket_id, oms.ticket_id)' => [q{count(*) FROM oms.report_tickets('A-2000-00001', 'ZZZZ-2100-00001')}],
-	'report_period(timestamp with time zone, timestamp with time zone, interval)' => [q{oms.report_period(NULL, NULL, '1 hour')}],
-	'report_since(bigint, bigint)' => ['count(*) FROM oms.report_since(0, NULL)'],
-	'report_unit(interval, timestamp with time zone)' => [q{oms.report_unit('1 hour', '2026-03-02 12:34+00')}],
-	'report_way(text)' => [ q{oms.report_way('stage')}, 'stage' ],
+	'report_between(timestamp with time zone, timestamp with time zone)' => [q{count(*) FROM oms_internal.report_between('-infinity', 'infinity')}],
+	'report_due(timestamp with time zone, timestamp with time zone)' => ['count(*) FROM oms_internal.report_due(NULL, NULL)'],
+	'report_everything()' => ['count(*) FROM oms_internal.report_everything()'],
+	'report_finished(timestamp with time zone, timestamp with time zone, "char", interval)' => [q{count(*) FROM oms_internal.report_finished(NULL, NULL, 'f', '1 hour')}],
+	'report_looked_up(timestamp with time zone, timestamp with time zone, interval)' => [q{count(*) FROM oms_internal.report_looked_up(NULL, NULL, '1 hour')}],
+	'report_new()' => ['count(*) FROM oms_internal.report_new()'],
+	'report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id)' => ['count(*) FROM oms_internal.report_pack(NULL, NULL, NULL, NULL)'],
+	'report_tickets(oms.ticket_id, oms.ticket_id)' => [q{count(*) FROM oms_internal.report_tickets('A-2000-00001', 'ZZZZ-2100-00001')}],
+	'report_period(timestamp with time zone, timestamp with time zone, interval)' => [q{oms_internal.report_period(NULL, NULL, '1 hour')}],
+	'report_since(bigint, bigint)' => ['count(*) FROM oms_internal.report_since(0, NULL)'],
+	'report_unit(interval, timestamp with time zone)' => [q{oms_internal.report_unit('1 hour', '2026-03-02 12:34+00')}],
+	'report_way(text)' => [ q{oms_internal.report_way('stage')}, 'stage' ],
 	'sla_report(timestamp with time zone, timestamp with time zone, text)' => ['oms.sla_report(NULL, NULL)'],
 	'health()' => [ 'status FROM oms.health()', 'good' ],
 	'metrics()' => [ 'count(*) > 10 FROM oms.metrics()', 't' ],
@@ -127,7 +127,7 @@ my @functions = map { [ split /\|/, $_, 3 ] } split /\n/, $primary->safe_psql($d
 	SELECT p.proname || '(' || oidvectortypes(p.proargtypes) || ')',
 		p.proname, array_to_string(p.proargnames[1:p.pronargs - p.pronargdefaults], ',')
 	FROM pg_proc AS p
-	WHERE p.pronamespace = 'oms'::regnamespace AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
+	WHERE p.pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
 	AND p.proname !~ '^ticket_id' AND p.proname <> 'text' AND NOT 'internal'::regtype = ANY (p.proargtypes)
 	ORDER BY 1});
 cmp_ok(scalar(@functions), '>', 30, 'there are functions');
@@ -176,12 +176,12 @@ like(on('standby', "oms.get_ticket('DL-2026-99999')"), qr/ERROR:  OM002/, 'error
 
 # ---- relations, statements ----
 
-foreach (split /\n/, on('primary', q{relname FROM pg_class
-	WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('v', 'r', 'p', 'm') AND relname NOT LIKE 'worker\_%'
-	AND relname NOT IN ('metrics', 'open_stage', 'report_open') ORDER BY 1}))
+foreach (split /\n/, on('primary', q{oid::regclass FROM pg_class
+	WHERE relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND relkind IN ('v', 'r', 'p', 'm') AND relname NOT LIKE 'worker\_%'
+	AND relname NOT IN ('metrics', 'open_stage', 'report_open') ORDER BY relname}))
 {
-	my $all = qq{md5(string_agg(v::text, ',' ORDER BY v::text COLLATE "C")) FROM oms.$_ AS v};
-	is(on('standby', $all), on('primary', $all), "oms.$_ reads");
+	my $all = qq{md5(string_agg(v::text, ',' ORDER BY v::text COLLATE "C")) FROM $_ AS v};
+	is(on('standby', $all), on('primary', $all), "$_ reads");
 }
 is($standby->safe_psql($db, 'SELECT count(*) FROM oms.open_stage'), $primary->safe_psql($db, 'SELECT count(*) FROM oms.open_stage'),
 	'oms.open_stage reads');

@@ -49,7 +49,7 @@ sql_like($node, $db, 'CREATE EXTENSION oms SCHEMA oms', qr/^ERROR: /m, '… also
 is($node->safe_psql($db, $traces), $before, '… leaves nothing behind');
 $node->safe_psql($db, 'DROP SCHEMA oms CASCADE; CREATE EXTENSION oms');
 is($node->safe_psql($db, 'SELECT oms.version()'), $newest, '… and works when it is gone');
-is($node->safe_psql($db, q{SELECT nspowner = 10 FROM pg_namespace WHERE nspname = 'oms'}), 't', 'the schema is the superuser\'s');
+is($node->safe_psql($db, q{SELECT nspowner = 10 FROM pg_namespace WHERE nspname IN ('oms', 'oms_internal')}), 't', 'the schema is the superuser\'s');
 
 # What belongs to a role that is not trusted must not be what the extension hangs on.
 foreach my $schema ('public', 'mallory')
@@ -218,14 +218,14 @@ WITH member AS (
 	FROM pg_catalog.pg_depend WHERE refclassid = 'pg_catalog.pg_extension'::regclass AND deptype = 'e'
 	AND refobjid = (SELECT oid FROM pg_catalog.pg_extension WHERE extname = 'oms')
 ), acl (what, acl, owner, kind) AS (
-	SELECT 'schema', nspacl, nspowner, 'n'::"char" FROM pg_catalog.pg_namespace WHERE nspname = 'oms'
-	UNION ALL SELECT p.oid::regprocedure::text, proacl, proowner, 'f' FROM pg_catalog.pg_proc AS p WHERE pronamespace = 'oms'::regnamespace
+	SELECT 'schema', nspacl, nspowner, 'n'::"char" FROM pg_catalog.pg_namespace WHERE nspname IN ('oms', 'oms_internal')
+	UNION ALL SELECT p.oid::regprocedure::text, proacl, proowner, 'f' FROM pg_catalog.pg_proc AS p WHERE pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
 	UNION ALL SELECT c.oid::regclass::text, relacl, relowner, CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char"
-		FROM pg_catalog.pg_class AS c WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('r', 'v', 'm', 'p', 'S')
-	UNION ALL SELECT t.oid::regtype::text, typacl, typowner, 'T' FROM pg_catalog.pg_type AS t WHERE typnamespace = 'oms'::regnamespace
+		FROM pg_catalog.pg_class AS c WHERE relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND relkind IN ('r', 'v', 'm', 'p', 'S')
+	UNION ALL SELECT t.oid::regtype::text, typacl, typowner, 'T' FROM pg_catalog.pg_type AS t WHERE typnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
 		AND typrelid = 0 AND typelem = 0
 	UNION ALL SELECT attrelid::regclass || '.' || attname, attacl, 10, 'c' FROM pg_catalog.pg_attribute
-		JOIN pg_catalog.pg_class AS c ON c.oid = attrelid AND relnamespace = 'oms'::regnamespace WHERE attacl IS NOT NULL
+		JOIN pg_catalog.pg_class AS c ON c.oid = attrelid AND relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) WHERE attacl IS NOT NULL
 )
 SELECT 'member', (o).type, (o).identity FROM member
 UNION ALL SELECT 'comment', (o).type || ' ' || (o).identity, pg_catalog.obj_description(objid, classid::regclass::name) FROM member
@@ -238,34 +238,34 @@ UNION ALL SELECT 'owner', acl.what, owner::regrole::text FROM acl
 UNION ALL SELECT 'first right', (o).identity, pg_catalog.array_to_string(ARRAY(SELECT x::text FROM pg_catalog.unnest(i.initprivs) AS x ORDER BY 1), ' ')
 	FROM member JOIN pg_catalog.pg_init_privs AS i ON i.objoid = member.objid AND i.classoid = member.classid
 UNION ALL SELECT 'function', p.oid::regprocedure::text, pg_catalog.concat_ws(' ', pg_catalog.pg_get_functiondef(p.oid), proleakproof, procost, prorows, prosupport)
-	FROM pg_catalog.pg_proc AS p WHERE pronamespace = 'oms'::regnamespace AND prokind IN ('f', 'p')
+	FROM pg_catalog.pg_proc AS p WHERE pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND prokind IN ('f', 'p')
 UNION ALL SELECT 'relation', c.oid::regclass::text, pg_catalog.concat_ws(' ', relkind, relpersistence, reloptions, relrowsecurity, relforcerowsecurity,
 		relreplident, pg_catalog.pg_get_viewdef(c.oid), pg_catalog.pg_get_partkeydef(c.oid))
-	FROM pg_catalog.pg_class AS c WHERE relnamespace = 'oms'::regnamespace
+	FROM pg_catalog.pg_class AS c WHERE relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
 UNION ALL SELECT 'column', attrelid::regclass || '.' || attname, pg_catalog.concat_ws(' ', attnum, pg_catalog.format_type(atttypid, atttypmod), attnotnull,
 		attidentity, attgenerated, attstorage, attcompression, attcollation::regcollation,
 		-- A server may stamp each column with the WAL position of its creation.
 		ARRAY(SELECT o FROM pg_catalog.unnest(attoptions) AS o WHERE o !~ '^pg_attver='), attisdropped, pg_catalog.pg_get_expr(adbin, adrelid),
 		pg_catalog.col_description(attrelid, attnum))
-	FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = attrelid AND relnamespace = 'oms'::regnamespace
+	FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = attrelid AND relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
 	LEFT JOIN pg_catalog.pg_attrdef AS d ON adrelid = attrelid AND adnum = attnum WHERE attnum > 0
 UNION ALL SELECT 'index', indexrelid::regclass::text, pg_catalog.pg_get_indexdef(indexrelid) || indisvalid
-	FROM pg_catalog.pg_index JOIN pg_catalog.pg_class AS c ON c.oid = indexrelid AND relnamespace = 'oms'::regnamespace
+	FROM pg_catalog.pg_index JOIN pg_catalog.pg_class AS c ON c.oid = indexrelid AND relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
 UNION ALL SELECT 'constraint', conrelid::regclass || ' ' || conname, pg_catalog.pg_get_constraintdef(oid) || convalidated
-	FROM pg_catalog.pg_constraint WHERE connamespace = 'oms'::regnamespace
+	FROM pg_catalog.pg_constraint WHERE connamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
 UNION ALL SELECT 'trigger', tgrelid::regclass || ' ' || tgname, pg_catalog.concat_ws(' ', tgenabled, pg_catalog.pg_get_triggerdef(t.oid))
-	FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_class AS c ON c.oid = tgrelid AND relnamespace = 'oms'::regnamespace
+	FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_class AS c ON c.oid = tgrelid AND relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
 UNION ALL SELECT 'rule', ev_class::regclass || ' ' || rulename, pg_catalog.concat_ws(' ', ev_enabled, pg_catalog.pg_get_ruledef(r.oid))
-	FROM pg_catalog.pg_rewrite AS r JOIN pg_catalog.pg_class AS c ON c.oid = ev_class AND relnamespace = 'oms'::regnamespace
+	FROM pg_catalog.pg_rewrite AS r JOIN pg_catalog.pg_class AS c ON c.oid = ev_class AND relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
 UNION ALL SELECT 'policy', polrelid::regclass || ' ' || polname, pg_catalog.concat_ws(' ', polcmd, polpermissive, polroles::regrole[],
 		pg_catalog.pg_get_expr(polqual, polrelid), pg_catalog.pg_get_expr(polwithcheck, polrelid))
-	FROM pg_catalog.pg_policy JOIN pg_catalog.pg_class AS c ON c.oid = polrelid AND relnamespace = 'oms'::regnamespace
+	FROM pg_catalog.pg_policy JOIN pg_catalog.pg_class AS c ON c.oid = polrelid AND relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
 UNION ALL SELECT 'sequence', seqrelid::regclass::text, pg_catalog.concat_ws(' ', seqtypid::regtype, seqstart, seqincrement, seqmax, seqmin, seqcache, seqcycle,
 		(SELECT refobjid::regclass::text FROM pg_catalog.pg_depend WHERE objid = seqrelid AND deptype IN ('a', 'i')))
-	FROM pg_catalog.pg_sequence JOIN pg_catalog.pg_class AS c ON c.oid = seqrelid AND relnamespace = 'oms'::regnamespace
+	FROM pg_catalog.pg_sequence JOIN pg_catalog.pg_class AS c ON c.oid = seqrelid AND relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
 UNION ALL SELECT 'type', t.oid::regtype::text, pg_catalog.concat_ws(' ', typlen, typbyval, typtype, typcategory, typispreferred, typdelim, typinput, typoutput,
 		typreceive, typsend, typalign, typstorage, typnotnull, typdefault)
-	FROM pg_catalog.pg_type AS t WHERE typnamespace = 'oms'::regnamespace
+	FROM pg_catalog.pg_type AS t WHERE typnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
 UNION ALL SELECT 'operator', o.oid::regoperator::text, pg_catalog.concat_ws(' ', oprcanmerge, oprcanhash, oprcode, oprrest, oprjoin,
 		oprcom::regoperator, oprnegate::regoperator)
 	FROM pg_catalog.pg_operator AS o JOIN member ON objid = o.oid AND classid = 'pg_catalog.pg_operator'::regclass

@@ -91,11 +91,11 @@ test("every answer has the headers that keep a page to itself, and is not kept",
 
 test("the login of the board can do nothing by itself", async () => {
   assert.equal(
-    await w.one(`SELECT count(*)::int FROM pg_proc p WHERE pronamespace = 'oms'::regnamespace AND has_function_privilege('oms_board', p.oid, 'EXECUTE')`),
+    await w.one(`SELECT count(*)::int FROM pg_proc p WHERE pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND has_function_privilege('oms_board', p.oid, 'EXECUTE')`),
     0,
   );
   assert.equal(
-    await w.one(`SELECT count(*)::int FROM pg_class c WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('r', 'v', 'p') AND has_table_privilege('oms_board', c.oid, 'SELECT')`),
+    await w.one(`SELECT count(*)::int FROM pg_class c WHERE relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND relkind IN ('r', 'v', 'p') AND has_table_privilege('oms_board', c.oid, 'SELECT')`),
     0,
   );
 });

@@ -232,14 +232,14 @@ test("who is not signed in reaches no page but those for everybody", async () =>
 
 test("the citizens' login has no right on anything else in the database", async () => {
   const relations = await w.sql<{ relname: string }>(
-    `SELECT c.relname FROM pg_class c WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('r', 'v', 'p', 'm', 'f', 'S')
+    `SELECT c.relname FROM pg_class c WHERE relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND relkind IN ('r', 'v', 'p', 'm', 'f', 'S')
        AND CASE WHEN relkind = 'S' THEN has_sequence_privilege('oms_citizen', c.oid, 'USAGE, SELECT, UPDATE')
            ELSE has_any_column_privilege('oms_citizen', c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege('oms_citizen', c.oid, 'DELETE, TRUNCATE') END`,
   );
   // The list of functions by task, which help() shows everybody.
   assert.deepEqual(relations.map((r) => r.relname), ["help_task"]);
   const functions = await w.sql<{ name: string }>(
-    `SELECT DISTINCT p.proname AS name FROM pg_proc p JOIN pg_type t ON t.oid = p.prorettype WHERE pronamespace = 'oms'::regnamespace
+    `SELECT DISTINCT p.proname AS name FROM pg_proc p JOIN pg_type t ON t.oid = p.prorettype WHERE pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
        AND has_function_privilege('oms_citizen', p.oid, 'EXECUTE') AND p.proname NOT LIKE 'ticket_id%' AND p.proname <> 'text' ORDER BY 1`,
   );
   assert.deepEqual(functions.map((f) => f.name), ["breached", "dispatch_channel", "get_timeline", "help", "track", "version"]);

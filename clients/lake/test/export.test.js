@@ -32,7 +32,7 @@ before(async () => {
 });
 after(() => Promise.all([db, asMonitor, asStaff].map((client) => client.end())));
 
-const events = async (of = db) => (await of.query("SELECT count(*)::int AS n FROM oms.check_event")).rows[0].n;
+const events = async (of = db) => (await of.query("SELECT count(*)::int AS n FROM oms_internal.check_event")).rows[0].n;
 
 /** Everything in its place: the proof, the files, and what a reader finds. */
 async function whole(directory, as = monitor) {
