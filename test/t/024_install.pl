@@ -40,16 +40,20 @@ my $traces = q{SELECT 'extension', extname::text FROM pg_extension WHERE extname
 	ORDER BY 1, 2};
 
 my $db = new_database();
-$node->safe_psql($db, 'CREATE SCHEMA oms AUTHORIZATION mallory; CREATE TABLE oms.timeline (trap int); ALTER TABLE oms.timeline OWNER TO mallory');
-my $before = $node->safe_psql($db, $traces);
-sql_like($node, $db, 'CREATE EXTENSION oms', qr/^ERROR:  42P06: schema "oms" already exists/m, 'a schema oms made before');
-sql_like($node, $db, 'CREATE EXTENSION IF NOT EXISTS oms CASCADE', qr/^ERROR:  42P06: schema "oms" already exists/m,
-	'… also with IF NOT EXISTS and CASCADE');
-sql_like($node, $db, 'CREATE EXTENSION oms SCHEMA oms', qr/^ERROR: /m, '… also if it is asked for');
-is($node->safe_psql($db, $traces), $before, '… leaves nothing behind');
-$node->safe_psql($db, 'DROP SCHEMA oms CASCADE; CREATE EXTENSION oms');
+foreach my $schema ('oms', 'oms_internal')
+{
+	$node->safe_psql($db, "CREATE SCHEMA $schema AUTHORIZATION mallory; CREATE TABLE $schema.timeline (trap int); ALTER TABLE $schema.timeline OWNER TO mallory");
+	my $before = $node->safe_psql($db, $traces);
+	sql_like($node, $db, 'CREATE EXTENSION oms', qr/^ERROR:  42P06: schema "$schema" already exists/m, "a schema $schema made before");
+	sql_like($node, $db, 'CREATE EXTENSION IF NOT EXISTS oms CASCADE', qr/^ERROR:  42P06: schema "$schema" already exists/m,
+		'… also with IF NOT EXISTS and CASCADE');
+	sql_like($node, $db, "CREATE EXTENSION oms SCHEMA $schema", qr/^ERROR: /m, '… also if it is asked for');
+	is($node->safe_psql($db, $traces), $before, '… leaves nothing behind');
+	$node->safe_psql($db, "DROP SCHEMA $schema CASCADE");
+}
+$node->safe_psql($db, 'CREATE EXTENSION oms');
 is($node->safe_psql($db, 'SELECT oms.version()'), $newest, '… and works when it is gone');
-is($node->safe_psql($db, q{SELECT nspowner = 10 FROM pg_namespace WHERE nspname IN ('oms', 'oms_internal')}), 't', 'the schema is the superuser\'s');
+is($node->safe_psql($db, q{SELECT bool_and(nspowner = 10) FROM pg_namespace WHERE nspname IN ('oms', 'oms_internal')}), 't', 'the schemas are the superuser\'s');
 
 # What belongs to a role that is not trusted must not be what the extension hangs on.
 foreach my $schema ('public', 'mallory')
@@ -156,7 +160,7 @@ foreach my $path ('trap, public, pg_catalog', 'public, pg_catalog, trap, pg_temp
 	is($out, $told, "… with the same result");
 	is($node->safe_psql($db, q{SELECT count(*) FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid AND extname = 'oms'
 		CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS o
-		WHERE d.deptype = 'e' AND o.schema NOT IN ('oms', 'pg_catalog')}), '0', '… its objects are where they belong');
+		WHERE d.deptype = 'e' AND o.schema NOT IN ('oms', 'oms_internal', 'pg_catalog')}), '0', '… its objects are where they belong');
 }
 
 # ---- DROP and CREATE within a session ----
