@@ -362,12 +362,13 @@ CREATE TABLE oms.owner_member (
 );
 COMMENT ON TABLE oms.owner_member IS 'roles that are members of an owner; oms.set_owner() writes it';
 
--- One row per absence of a person.
+-- One row per absence of a person, or per part of one that others split.
 CREATE TABLE oms.absence (
 	person		text COLLATE "C" NOT NULL,
 	from_at		timestamptz NOT NULL,
 	to_at		timestamptz NOT NULL,	-- back from then on
 	delegate	text,					-- who gets the work meanwhile
+	first_at	timestamptz NOT NULL,	-- when the absence begins of which this is a part
 	PRIMARY KEY (person, from_at)
 );
 COMMENT ON TABLE oms.absence IS 'when persons are away and who stands in; oms.set_absence() writes it';
@@ -1018,7 +1019,7 @@ COMMENT ON FUNCTION oms.set_hold_reason(text, bool, text, int, text) IS 'registe
 
 CREATE FUNCTION oms.set_absence(person text, starts timestamptz, ends timestamptz, delegate text DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_set_absence' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a person (an owner or a member of one) is away in [starts, ends) and gets no new work; delegate stands in. Takes the place of the one that begins then, and of the parts of others that it overlaps. 22023';
+COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a person (an owner or a member of one) is away in [starts, ends) and gets no new work; delegate stands in. Takes the place of the one that begins then, and of the parts of others that it overlaps, which are split. ends the same as starts: the person is there after all, which ends the absence around that moment. 22023';
 
 CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;
