@@ -789,7 +789,7 @@ COMMENT ON FUNCTION oms.activate() IS 'timers fire and events are sent in this d
 
 CREATE FUNCTION oms.repair_guards() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_repair_guards' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.repair_guards() IS 'makes the guards of the tables fire always again, after tools that reset the state of triggers; returns how many did not';
+COMMENT ON FUNCTION oms.repair_guards() IS 'makes the triggers of the tables, the guards among them, fire again when they should, after tools that reset the state of triggers; returns how many did not';
 
 --------------------------------------------------------------------------------------------------
 -- api: stages

@@ -51,7 +51,8 @@
 #include "store/spi.h"
 
 static OmsStatement select_weak = {
-	.sql = "SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, t.tgname::pg_catalog.text"
+	.sql = "SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, t.tgname::pg_catalog.text,"
+	" CASE g.enabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END"
 	" FROM pg_catalog.pg_extension AS x"
 	" JOIN pg_catalog.pg_depend AS d ON d.refobjid OPERATOR(pg_catalog.=) x.oid"
 	" AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass"
@@ -59,17 +60,18 @@ static OmsStatement select_weak = {
 	" AND d.deptype OPERATOR(pg_catalog.=) 'e'"
 	" JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) d.objid"
 	" JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+	" JOIN oms.check_guard AS g ON g.relation OPERATOR(pg_catalog.=) c.relname::pg_catalog.text"
 	" JOIN pg_catalog.pg_trigger AS t ON t.tgrelid OPERATOR(pg_catalog.=) c.oid"
+	" AND t.tgname::pg_catalog.text OPERATOR(pg_catalog.=) g.trigger"
 	" WHERE x.extname OPERATOR(pg_catalog.=) 'oms'"
-	" AND t.tgfoid OPERATOR(pg_catalog.=) 'oms.guard()'::pg_catalog.regprocedure"
-	" AND t.tgenabled OPERATOR(pg_catalog.<>) 'A'"
+	" AND c.relkind OPERATOR(pg_catalog.=) 'r' AND t.tgenabled OPERATOR(pg_catalog.<>) g.enabled::pg_catalog.\"char\""
 	" AND ($1 OPERATOR(pg_catalog.=) 0 OR c.oid OPERATOR(pg_catalog.=) $1)",
 	.nargs = 1,
 	.types = {OIDOID}
 };
 
 /*
- * Make the guards of a table (InvalidOid: of all tables) fire always again; how many did not.
+ * Make the triggers of a table (InvalidOid: of all tables) fire again when they should; how many did not.
  */
 int
 oms_store_repair_guards(Oid table)
@@ -88,8 +90,8 @@ oms_store_repair_guards(Oid table)
 		char	   *trigger = SPI_getvalue(rows->vals[i], rows->tupdesc, 3);
 
 		/* all are names out of the catalog */
-		oms_sql_as_owner(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
-								  quote_qualified_identifier(schema, name), quote_identifier(trigger)));
+		oms_sql_as_owner(psprintf("ALTER TABLE %s ENABLE %s TRIGGER %s", quote_qualified_identifier(schema, name),
+								  SPI_getvalue(rows->vals[i], rows->tupdesc, 4), quote_identifier(trigger)));
 	}
 	SPI_finish();
 	return (int) count;
@@ -193,20 +195,35 @@ is_owner(const RoleSpec *role)
 }
 
 /*
- * Is this trigger of a relation of ours one that we made?
+ * What a trigger of a relation of ours calls, if we made it; else InvalidOid.
  */
-static bool
-is_our_trigger(Oid relation, const char *name)
+static Oid
+trigger_function(Oid relation, const char *name)
 {
 	Relation	rel = relation_open(relation, AccessShareLock);
 	TriggerDesc *triggers = rel->trigdesc;
-	bool		ours = false;
+	Oid			function = InvalidOid;
 
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 		if (strcmp(triggers->triggers[i].tgname, name) == 0)
-			ours = is_ours(ProcedureRelationId, triggers->triggers[i].tgfoid);
+			function = triggers->triggers[i].tgfoid;
 	relation_close(rel, AccessShareLock);
-	return ours;
+	return is_ours(ProcedureRelationId, function) ? function : InvalidOid;
+}
+
+static bool
+is_our_trigger(Oid relation, const char *name)
+{
+	return OidIsValid(trigger_function(relation, name));
+}
+
+/* One that keeps subscriptions off what is about a server alone, and fires for nobody else */
+static bool
+is_for_replicas(Oid relation, const char *name)
+{
+	Oid			function = trigger_function(relation, name);
+
+	return OidIsValid(function) && strcmp(get_func_name(function), "stay_local") == 0;
 }
 
 static bool
@@ -308,8 +325,9 @@ is_harmless(Oid relation, const AlterTableCmd *command)
 			/* those of a view say how it hides rows */
 			return get_rel_relkind(relation) != RELKIND_VIEW;
 		case AT_DisableTrig:
-		case AT_EnableReplicaTrig:
 			return !is_our_trigger(relation, command->name);
+		case AT_EnableReplicaTrig:
+			return !is_our_trigger(relation, command->name) || is_for_replicas(relation, command->name);
 		case AT_DisableTrigAll:
 		case AT_DisableTrigUser:
 			/* a data-only restore does that before it fills the table */
@@ -572,6 +590,11 @@ oms_guards_before(Node *command)
 		case T_AlterOwnerStmt:
 			check_owner((AlterOwnerStmt *) command);
 			break;
+		case T_AlterFunctionStmt:
+			check_place("ALTER of", ((AlterFunctionStmt *) command)->objtype, NULL,
+						(Node *) ((AlterFunctionStmt *) command)->func, NULL,
+						"As SECURITY DEFINER, or with a role of its own, it would act under another name than the caller's.");
+			break;
 		case T_AlterTypeStmt:
 			check_place("ALTER TYPE of", OBJECT_TYPE, NULL, (Node *) ((AlterTypeStmt *) command)->typeName, NULL,
 						"The values that are stored rely on it.");
@@ -585,7 +608,7 @@ oms_guards_before(Node *command)
 }
 
 /*
- * After triggers of a table were enabled: make its guards fire always again.
+ * After triggers of a table were enabled: make its own fire again when they should.
  */
 void
 oms_guards_after(Node *command)
@@ -600,7 +623,8 @@ oms_guards_after(Node *command)
 	{
 		AlterTableType type = ((AlterTableCmd *) lfirst(cell))->subtype;
 
-		if (type != AT_EnableTrig && type != AT_EnableTrigAll && type != AT_EnableTrigUser)
+		if (type != AT_EnableTrig && type != AT_EnableTrigAll && type != AT_EnableTrigUser &&
+			type != AT_EnableAlwaysTrig)
 			continue;
 		relation = find_ours(alter->relation);
 		if (OidIsValid(relation))
