@@ -430,17 +430,19 @@ COMMENT ON TABLE oms.owner_member IS 'roles that are members of an owner; oms.se
 COMMENT ON COLUMN oms.owner_member.member IS 'name of a role';
 COMMENT ON COLUMN oms.owner_member.last_assigned IS 'for round_robin';
 
--- One row per absence of a person.
+-- One row per absence of a person, or per part of one that others split.
 CREATE TABLE oms.absence (
 	person		text COLLATE "C" NOT NULL,
 	from_at		timestamptz NOT NULL,
 	to_at		timestamptz NOT NULL,
 	delegate	text,
+	first_at	timestamptz NOT NULL,
 	PRIMARY KEY (person, from_at)
 );
 COMMENT ON TABLE oms.absence IS 'when persons are away and who stands in; oms.set_absence() writes it';
 COMMENT ON COLUMN oms.absence.to_at IS 'back from then on';
 COMMENT ON COLUMN oms.absence.delegate IS 'who gets the work meanwhile';
+COMMENT ON COLUMN oms.absence.first_at IS 'when the absence begins of which this is a part';
 
 -- One row per reason in the catalogue of holds.
 CREATE TABLE oms.hold_reason (
@@ -843,7 +845,7 @@ COMMENT ON FUNCTION oms.activate() IS 'timers fire and events are sent in this d
 
 CREATE FUNCTION oms.repair_guards() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_repair_guards' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.repair_guards() IS 'makes the guards of the tables fire always again, after tools that reset the state of triggers; returns how many did not';
+COMMENT ON FUNCTION oms.repair_guards() IS 'makes the triggers of the tables, the guards among them, fire again when they should, after tools that reset the state of triggers; returns how many did not';
 
 --------------------------------------------------------------------------------------------------
 -- api: stages
@@ -1073,7 +1075,7 @@ COMMENT ON FUNCTION oms.set_hold_reason(text, bool, text, int, text) IS 'registe
 
 CREATE FUNCTION oms.set_absence(person text, starts timestamptz, ends timestamptz, delegate text DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_set_absence' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a person (an owner or a member of one) is away in [starts, ends) and gets no new work; delegate stands in. Takes the place of the one that begins then, and of the parts of others that it overlaps. 22023';
+COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a person (an owner or a member of one) is away in [starts, ends) and gets no new work; delegate stands in. Takes the place of the one that begins then, and of the parts of others that it overlaps, which are split. ends the same as starts: the person is there after all, which ends the absence around that moment. 22023';
 
 CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;

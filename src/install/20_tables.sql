@@ -310,17 +310,19 @@ COMMENT ON TABLE oms.owner_member IS 'roles that are members of an owner; oms.se
 COMMENT ON COLUMN oms.owner_member.member IS 'name of a role';
 COMMENT ON COLUMN oms.owner_member.last_assigned IS 'for round_robin';
 
--- One row per absence of a person.
+-- One row per absence of a person, or per part of one that others split.
 CREATE TABLE oms.absence (
 	person		text COLLATE "C" NOT NULL,
 	from_at		timestamptz NOT NULL,
 	to_at		timestamptz NOT NULL,
 	delegate	text,
+	first_at	timestamptz NOT NULL,
 	PRIMARY KEY (person, from_at)
 );
 COMMENT ON TABLE oms.absence IS 'when persons are away and who stands in; oms.set_absence() writes it';
 COMMENT ON COLUMN oms.absence.to_at IS 'back from then on';
 COMMENT ON COLUMN oms.absence.delegate IS 'who gets the work meanwhile';
+COMMENT ON COLUMN oms.absence.first_at IS 'when the absence begins of which this is a part';
 
 -- One row per reason in the catalogue of holds.
 CREATE TABLE oms.hold_reason (

@@ -67,7 +67,7 @@ COMMENT ON FUNCTION oms.activate() IS 'timers fire and events are sent in this d
 
 CREATE FUNCTION oms.repair_guards() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_repair_guards' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.repair_guards() IS 'makes the guards of the tables fire always again, after tools that reset the state of triggers; returns how many did not';
+COMMENT ON FUNCTION oms.repair_guards() IS 'makes the triggers of the tables, the guards among them, fire again when they should, after tools that reset the state of triggers; returns how many did not';
 
 --------------------------------------------------------------------------------------------------
 -- api: stages
@@ -297,7 +297,7 @@ COMMENT ON FUNCTION oms.set_hold_reason(text, bool, text, int, text) IS 'registe
 
 CREATE FUNCTION oms.set_absence(person text, starts timestamptz, ends timestamptz, delegate text DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_set_absence' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a person (an owner or a member of one) is away in [starts, ends) and gets no new work; delegate stands in. Takes the place of the one that begins then, and of the parts of others that it overlaps. 22023';
+COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a person (an owner or a member of one) is away in [starts, ends) and gets no new work; delegate stands in. Takes the place of the one that begins then, and of the parts of others that it overlaps, which are split. ends the same as starts: the person is there after all, which ends the absence around that moment. 22023';
 
 CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;

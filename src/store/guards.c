@@ -52,7 +52,8 @@
 #include "store/spi.h"
 
 static OmsStatement select_weak = {
-	.sql = "SELECT n.nspname::text, c.relname::text, t.tgname::text"
+	.sql = "SELECT n.nspname::text, c.relname::text, t.tgname::text,"
+	" CASE g.enabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END"
 	" FROM pg_extension AS x"
 	" JOIN pg_depend AS d ON d.refobjid = x.oid"
 	" AND d.refclassid = 'pg_extension'::regclass"
@@ -60,17 +61,18 @@ static OmsStatement select_weak = {
 	" AND d.deptype = 'e'"
 	" JOIN pg_class AS c ON c.oid = d.objid"
 	" JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+	" JOIN oms_internal.check_guard AS g ON g.relation = c.relname::text"
 	" JOIN pg_trigger AS t ON t.tgrelid = c.oid"
+	" AND t.tgname::text = g.trigger"
 	" WHERE x.extname = 'oms'"
-	" AND t.tgfoid = 'oms.guard()'::regprocedure"
-	" AND t.tgenabled <> 'A'"
+	" AND c.relkind = 'r' AND t.tgenabled <> g.enabled::\"char\""
 	" AND ($1 = 0 OR c.oid = $1)",
 	.nargs = 1,
 	.types = {OIDOID}
 };
 
 /*
- * Make the guards of a table (InvalidOid: of all tables) fire always again; how many did not.
+ * Make the triggers of a table (InvalidOid: of all tables) fire again when they should; how many did not.
  */
 int
 oms_store_repair_guards(Oid table)
@@ -89,8 +91,8 @@ oms_store_repair_guards(Oid table)
 		char	   *trigger = SPI_getvalue(rows->vals[i], rows->tupdesc, 3);
 
 		/* all are names out of the catalog */
-		oms_sql_as_owner(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
-								  quote_qualified_identifier(schema, name), quote_identifier(trigger)));
+		oms_sql_as_owner(psprintf("ALTER TABLE %s ENABLE %s TRIGGER %s", quote_qualified_identifier(schema, name),
+								  SPI_getvalue(rows->vals[i], rows->tupdesc, 4), quote_identifier(trigger)));
 	}
 	SPI_finish();
 	return (int) count;
@@ -190,20 +192,35 @@ is_owner(const RoleSpec *role)
 }
 
 /*
- * Is this trigger of a relation of ours one that we made?
+ * What a trigger of a relation of ours calls, if we made it; else InvalidOid.
  */
-static bool
-is_our_trigger(Oid relation, const char *name)
+static Oid
+trigger_function(Oid relation, const char *name)
 {
 	Relation	rel = relation_open(relation, AccessShareLock);
 	TriggerDesc *triggers = rel->trigdesc;
-	bool		ours = false;
+	Oid			function = InvalidOid;
 
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 		if (strcmp(triggers->triggers[i].tgname, name) == 0)
-			ours = is_ours(ProcedureRelationId, triggers->triggers[i].tgfoid);
+			function = triggers->triggers[i].tgfoid;
 	relation_close(rel, AccessShareLock);
-	return ours;
+	return is_ours(ProcedureRelationId, function) ? function : InvalidOid;
+}
+
+static bool
+is_our_trigger(Oid relation, const char *name)
+{
+	return OidIsValid(trigger_function(relation, name));
+}
+
+/* One that keeps subscriptions off what is about a server alone, and fires for nobody else */
+static bool
+is_for_replicas(Oid relation, const char *name)
+{
+	Oid			function = trigger_function(relation, name);
+
+	return OidIsValid(function) && strcmp(get_func_name(function), "stay_local") == 0;
 }
 
 static bool
@@ -305,8 +322,9 @@ is_harmless(Oid relation, const AlterTableCmd *command)
 			/* those of a view say how it hides rows */
 			return get_rel_relkind(relation) != RELKIND_VIEW;
 		case AT_DisableTrig:
-		case AT_EnableReplicaTrig:
 			return !is_our_trigger(relation, command->name);
+		case AT_EnableReplicaTrig:
+			return !is_our_trigger(relation, command->name) || is_for_replicas(relation, command->name);
 		case AT_DisableTrigAll:
 		case AT_DisableTrigUser:
 			/* a data-only restore does that before it fills the table */
@@ -569,6 +587,11 @@ oms_guards_before(Node *command)
 		case T_AlterOwnerStmt:
 			check_owner((AlterOwnerStmt *) command);
 			break;
+		case T_AlterFunctionStmt:
+			check_place("ALTER of", ((AlterFunctionStmt *) command)->objtype, NULL,
+						(Node *) ((AlterFunctionStmt *) command)->func, NULL,
+						"As SECURITY DEFINER, or with a role of its own, it would act under another name than the caller's.");
+			break;
 		case T_AlterTypeStmt:
 			check_place("ALTER TYPE of", OBJECT_TYPE, NULL, (Node *) ((AlterTypeStmt *) command)->typeName, NULL,
 						"The values that are stored rely on it.");
@@ -582,7 +605,7 @@ oms_guards_before(Node *command)
 }
 
 /*
- * After triggers of a table were enabled: make its guards fire always again.
+ * After triggers of a table were enabled: make its own fire again when they should.
  */
 void
 oms_guards_after(Node *command)
@@ -597,7 +620,8 @@ oms_guards_after(Node *command)
 	{
 		AlterTableType type = ((AlterTableCmd *) lfirst(cell))->subtype;
 
-		if (type != AT_EnableTrig && type != AT_EnableTrigAll && type != AT_EnableTrigUser)
+		if (type != AT_EnableTrig && type != AT_EnableTrigAll && type != AT_EnableTrigUser &&
+			type != AT_EnableAlwaysTrig)
 			continue;
 		relation = find_ours(alter->relation);
 		if (OidIsValid(relation))

@@ -380,22 +380,26 @@ oms_store_was_assigned(const OmsCandidate *candidate)
 
 /* ---- absences ---- */
 
+/* A part that another absence split off is none that begins where it does */
 static OmsStatement clear_absences = {
-	.sql = "WITH gone AS (DELETE FROM oms.absence WHERE person = $1"
-	" AND from_at <= $3 AND to_at > $2"
-	" AND (from_at < $3 OR from_at = $2)"
-	" RETURNING from_at, to_at, delegate)"
-	" INSERT INTO oms.absence (person, from_at, to_at, delegate)"
-	" SELECT $1, p.from_at, p.to_at, g.delegate FROM gone AS g"
+	.sql = "WITH gone AS (DELETE FROM oms.absence AS a WHERE a.person = $1"
+	" AND (a.first_at = $2"
+	" OR (a.from_at < $3 AND a.to_at > $2)"
+	" OR ($2 = $3 AND EXISTS (SELECT FROM oms.absence AS h WHERE h.person = $1"
+	" AND h.first_at = a.first_at"
+	" AND h.from_at <= $2 AND h.to_at > $2)))"
+	" RETURNING a.from_at, a.to_at, a.delegate, a.first_at)"
+	" INSERT INTO oms.absence (person, from_at, to_at, delegate, first_at)"
+	" SELECT $1, p.from_at, p.to_at, g.delegate, g.first_at FROM gone AS g"
 	" CROSS JOIN LATERAL (VALUES (g.from_at, $2), ($3, g.to_at)) AS p (from_at, to_at)"
-	" WHERE g.from_at <> $2 AND $2 < $3"
+	" WHERE g.first_at <> $2 AND $2 < $3"
 	" AND p.from_at < p.to_at",
 	.nargs = 3,
 	.types = {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 };
 
 static OmsStatement insert_absence = {
-	.sql = "INSERT INTO oms.absence (person, from_at, to_at, delegate) VALUES ($1, $2, $3, $4)",
+	.sql = "INSERT INTO oms.absence (person, from_at, to_at, delegate, first_at) VALUES ($1, $2, $3, $4, $2)",
 	.nargs = 4,
 	.types = {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID}
 };
@@ -427,7 +431,7 @@ oms_store_is_away(const char *person, TimestampTz now, const char **delegate)
 /*
  * Note when a person is away, in place of the one that begins then, and of the parts of others that this
  * one overlaps.  to the same as from: the person is there after all, and nothing takes the place of the
- * absence around that moment.
+ * absence around that moment, with all its parts.
  */
 void
 oms_store_set_absence(const char *person, TimestampTz from, TimestampTz to, const char *delegate)

@@ -137,6 +137,7 @@ typedef enum OmsAbsenceColumn
 	ABSENCE_FROM_AT,
 	ABSENCE_TO_AT,
 	ABSENCE_DELEGATE,
+	ABSENCE_FIRST_AT,
 	ABSENCE_COLUMNS
 } OmsAbsenceColumn;
 

@@ -138,9 +138,17 @@ SELECT is((SELECT array_agg(format('%s %s %s', from_at::date, to_at::date, deleg
 	ARRAY['2026-03-01 2026-03-10 a', '2026-03-10 2026-03-11 b', '2026-03-11 2026-04-01 a'], 'a day inside of a month splits it');
 SELECT oms.set_absence('people_p', '2026-03-05', '2026-03-15', 'c'), oms.set_absence('people_p', '2026-03-15', '2026-03-20', 'd') \g /dev/null
 SELECT is((SELECT array_agg(format('%s %s %s', from_at::date, to_at::date, delegate) ORDER BY from_at) FROM oms.absence WHERE person = 'people_p'),
-	ARRAY['2026-03-01 2026-03-05 a', '2026-03-05 2026-03-15 c', '2026-03-15 2026-03-20 d'], 'one that overlaps takes the parts, one that begins then takes the place');
+	ARRAY['2026-03-01 2026-03-05 a', '2026-03-05 2026-03-15 c', '2026-03-15 2026-03-20 d', '2026-03-20 2026-04-01 a'],
+	'one that overlaps takes the parts, and one that begins where a part does leaves the rest of the month');
+SELECT oms.set_absence('people_p', '2026-03-01', '2026-03-03', 'a'), oms.set_absence('people_p', '2026-03-15', '2026-03-17', 'e') \g /dev/null
+SELECT is((SELECT array_agg(format('%s %s %s', from_at::date, to_at::date, delegate) ORDER BY from_at) FROM oms.absence WHERE person = 'people_p'),
+	ARRAY['2026-03-01 2026-03-03 a', '2026-03-05 2026-03-15 c', '2026-03-15 2026-03-17 e'], 'one that begins at the same time takes the place of all parts');
 SELECT oms.set_absence('people_p', '2026-03-06', '2026-03-06') \g /dev/null
 SELECT is((SELECT count(*) FROM oms.absence WHERE person = 'people_p'), 2::bigint, 'who is back after all ends the one around that moment');
+SELECT oms.set_absence('people_p', '2026-03-01', '2026-04-01', 'a'), oms.set_absence('people_p', '2026-03-10', '2026-03-11', 'b'),
+	oms.set_absence('people_p', '2026-03-20', '2026-03-20') \g /dev/null
+SELECT is((SELECT array_agg(format('%s %s %s', from_at::date, to_at::date, delegate) ORDER BY from_at) FROM oms.absence WHERE person = 'people_p'),
+	ARRAY['2026-03-10 2026-03-11 b'], '… with all its parts, and no other');
 
 -- ---------------------------------------------------------------------------
 -- assign, delegate, resolve, release
