@@ -462,6 +462,18 @@ CREATE TABLE oms.seal_state (
 INSERT INTO oms.seal_state (seal_hash, horizon) VALUES ('', 0);
 COMMENT ON TABLE oms.seal_state IS 'how far tickets have been looked through for sealing; not dumped';
 
+-- Tickets at which a seal or a roll-up met an error, to be come back to.  Belongs to this server's transaction ids, and
+-- without it begins what begins anew, so it is not dumped.
+CREATE TABLE oms.passed_over (
+	step		text COLLATE "C" NOT NULL,	-- seal or roll-up
+	ticket_id	oms.ticket_id NOT NULL,
+	since		bigint NOT NULL,		-- roll-up: cycles finished by transactions in [since, before) are not counted; seal: 0
+	before		bigint NOT NULL,
+	tries		int NOT NULL,
+	PRIMARY KEY (step, ticket_id, since)
+);
+COMMENT ON TABLE oms.passed_over IS 'tickets that seals and roll-ups passed over since they raised an error, and come back to; not dumped';
+
 -- A row for each role while its jobs of enable_cron() are in another database.  A copy of this one has none, so it is
 -- not dumped, and says whose it is.
 CREATE TABLE oms.cron_state (
@@ -1176,6 +1188,9 @@ ALTER TABLE oms.worker_state ENABLE REPLICA TRIGGER local;
 CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.seal_state
 	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
 ALTER TABLE oms.seal_state ENABLE REPLICA TRIGGER local;
+CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.passed_over
+	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
+ALTER TABLE oms.passed_over ENABLE REPLICA TRIGGER local;
 CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.cron_state
 	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
 ALTER TABLE oms.cron_state ENABLE REPLICA TRIGGER local;
@@ -1733,15 +1748,35 @@ CREATE FUNCTION oms.report_tickets(after oms.ticket_id, upto oms.ticket_id) RETU
 	$$;
 COMMENT ON FUNCTION oms.report_tickets(oms.ticket_id, oms.ticket_id) IS 'for the reports: finished cycles of the tickets after one and up to another';
 
--- What a roll-up adds: of transactions, or of tickets; both NULL: everything.
+CREATE FUNCTION oms.report_of(ticket oms.ticket_id, since bigint, before bigint) RETURNS SETOF oms.report_done
+	LANGUAGE sql STABLE ROWS 10
+	SET search_path = pg_catalog, pg_temp SET jit = off
+	SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+	AS $$
+		SELECT d.*
+		FROM oms.report_done AS d
+		WHERE d.ticket_id = report_of.ticket
+			AND EXISTS (SELECT FROM oms.report_event AS e
+				WHERE e.ticket_id = report_of.ticket AND e.stage_no = d.stage_no AND e.cycle = d.cycle
+					AND e.xid >= report_of.since AND e.xid < report_of.before)
+			AND NOT EXISTS (SELECT FROM oms.rollup_ahead AS a
+				WHERE a.ticket_id = report_of.ticket AND a.stage_no = d.stage_no AND a.cycle = d.cycle);
+	$$;
+COMMENT ON FUNCTION oms.report_of(oms.ticket_id, bigint, bigint) IS 'for the reports: cycles of a ticket finished by transactions in [since, before)';
+
+-- What a roll-up adds: of transactions, of tickets, or of a ticket (upto) and transactions; all NULL: everything.
 CREATE FUNCTION oms.report_pack(since bigint, before bigint, after oms.ticket_id, upto oms.ticket_id) RETURNS SETOF oms.rollup
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB'
 	AS $$
 		WITH done AS MATERIALIZED (
-			SELECT d.* FROM oms.report_since(report_pack.since, report_pack.before) AS d WHERE report_pack.since IS NOT NULL
+			SELECT d.* FROM oms.report_since(report_pack.since, report_pack.before) AS d
+			WHERE report_pack.since IS NOT NULL AND report_pack.upto IS NULL
 			UNION ALL
 			SELECT d.* FROM oms.report_tickets(report_pack.after, report_pack.upto) AS d WHERE report_pack.after IS NOT NULL
+			UNION ALL
+			SELECT d.* FROM oms.report_of(report_pack.upto, report_pack.since, report_pack.before) AS d
+			WHERE report_pack.since IS NOT NULL AND report_pack.upto IS NOT NULL
 			UNION ALL
 			SELECT d.* FROM oms.report_everything() AS d WHERE report_pack.since IS NULL AND report_pack.after IS NULL
 		), cell AS (
@@ -1773,7 +1808,7 @@ CREATE FUNCTION oms.report_pack(since bigint, before bigint, after oms.ticket_id
 		WHERE d.due_at IS NOT NULL AND (d.met OR d.breached)
 		GROUP BY oms.report_unit('6 hours', d.due_at), d.workflow_id, d.stage_no;
 	$$;
-COMMENT ON FUNCTION oms.report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id) IS 'for roll-ups: cells of the cycles finished by transactions in [since, before), or of the tickets in (after, upto]; both NULL: of all';
+COMMENT ON FUNCTION oms.report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id) IS 'for roll-ups: cells of the cycles finished by transactions in [since, before), or of the tickets in (after, upto], or of ticket upto by transactions in [since, before); all NULL: of all';
 
 -- A period as full units, which the roll-up has, and two ends.  Without a roll-up all of it is the middle.
 CREATE FUNCTION oms.report_period(starts timestamptz, ends timestamptz, unit interval)
@@ -2566,6 +2601,7 @@ CREATE VIEW oms.check_guard (relation, trigger, fires, enabled, function, column
 	('rollup_state', 'local', 31, 'R', 'stay_local', NULL),
 	('cron_state', 'local', 31, 'R', 'stay_local', NULL),
 	('seal_state', 'local', 31, 'R', 'stay_local', NULL),
+	('passed_over', 'local', 31, 'R', 'stay_local', NULL),
 	('worker_state', 'local', 31, 'R', 'stay_local', NULL);
 COMMENT ON VIEW oms.check_guard IS 'for oms.check(): every table that oms has, and every trigger, and no other';
 
@@ -3748,7 +3784,7 @@ REVOKE ALL ON TYPE oms.archived_stage, oms.archived_ticket, oms.check_archive, o
 	oms.check_graph, oms.check_guard, oms.check_guards, oms.check_move, oms.check_moves, oms.check_numbers,
 	oms.check_orphans, oms.check_row, oms.check_step, oms.check_stuck, oms.check_ticket_move,
 	oms.check_timers, oms.cron_state, oms.help_task, oms.home, oms.idempotency, oms.metrics, oms.owner, oms.owner_member, oms.seal_leaf,
-	oms.seal_state, oms.seals, oms.secret, oms.stage, oms.stage_state, oms.ticket, oms.ticket_state,
+	oms.seal_state, oms.passed_over, oms.seals, oms.secret, oms.stage, oms.stage_state, oms.ticket, oms.ticket_state,
 	oms.timeline, oms.tracking, oms.tracking_miss, oms.worker_errors, oms.worker_state,
 	oms.worker_status, oms.workflow, oms.workflow_stage FROM PUBLIC;
 

@@ -290,7 +290,7 @@ put_failure(ReturnSetInfo *result, OmsStep step, const OmsBadTicket *bad, OmsFai
 	{
 		values[1] = TicketIdGetDatum(bad->ticket);
 		values[2] = Int32GetDatum(bad->stage);
-		nulls[2] = bad->step == OMS_STEP_ARCHIVE;
+		nulls[2] = bad->step == OMS_STEP_ARCHIVE || bad->step == OMS_STEP_SEAL || bad->step == OMS_STEP_ROLL_UP;
 	}
 	values[3] = Int32GetDatum(failure.failures);
 	values[4] = TimestampTzGetDatum(failure.retry_at);

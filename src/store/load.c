@@ -32,8 +32,11 @@
 #include "store/tables.h"
 #include "worker/bell.h"
 
-static void
-damaged(OmsTicketId id)
+/*
+ * What is stored of a ticket is nothing that we wrote.
+ */
+void
+oms_store_damaged(OmsTicketId id)
 {
 	char		number[OMS_TICKET_ID_TEXT_SIZE];
 
@@ -48,7 +51,7 @@ get_bytes(const TupleTableSlot *slot, int column, uint8 *to, int len, OmsTicketI
 	bytea	   *value = DatumGetByteaPP(slot->tts_values[column]);
 
 	if (VARSIZE_ANY_EXHDR(value) != len)
-		damaged(id);
+		oms_store_damaged(id);
 	memcpy(to, VARDATA_ANY(value), len);
 }
 
@@ -73,7 +76,7 @@ get_reworks(const TupleTableSlot *slot, OmsTicket *ticket)
 		return;
 	array = DatumGetArrayTypeP(slot->tts_values[TICKET_REWORKS]);
 	if (ARR_NDIM(array) != 1 || ARR_HASNULL(array) || ARR_DIMS(array)[0] % 2 != 0)
-		damaged(ticket->id);
+		oms_store_damaged(ticket->id);
 	numbers = (int16 *) ARR_DATA_PTR(array);
 	ticket->nreworks = ARR_DIMS(array)[0] / 2;
 	ticket->reworks = palloc(sizeof(OmsRework) * ticket->nreworks);
@@ -85,7 +88,7 @@ get_reworks(const TupleTableSlot *slot, OmsTicket *ticket)
 		rework->back_to = numbers[2 * i + 1];
 		if (Min(rework->stage, rework->back_to) < 1 ||
 			Max(rework->stage, rework->back_to) > ticket->graph->nstages)
-			damaged(ticket->id);
+			oms_store_damaged(ticket->id);
 	}
 }
 
@@ -329,7 +332,7 @@ read_steps(const TupleTableSlot *slot, OmsTicketId id, int count)
 	array = DatumGetArrayTypeP(slot->tts_values[STAGE_STEPS]);
 	if (ARR_NDIM(array) > 1 || ARR_HASNULL(array) ||
 		ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) != count)
-		damaged(id);
+		oms_store_damaged(id);
 	memcpy(steps, ARR_DATA_PTR(array), sizeof(int) * count);
 	return steps;
 }
@@ -360,7 +363,7 @@ stage_from_row(OmsTicket *ticket, const TupleTableSlot *slot)
 	stage->no = DatumGetInt16(slot->tts_values[STAGE_NO]);
 	if (stage->no < 0 || stage->no > ticket->graph->nstages ||
 		(stage->no == OMS_NO_STAGE && !ticket->has_clock))
-		damaged(ticket->id);
+		oms_store_damaged(ticket->id);
 	stage->status = DatumGetChar(slot->tts_values[STAGE_STATUS]);
 	stage->owner = oms_slot_text(slot, STAGE_OWNER);
 	stage->worker = oms_slot_text(slot, STAGE_WORKER);

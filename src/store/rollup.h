@@ -12,7 +12,7 @@ typedef struct OmsRollUpWalk
 {
 	OmsTicketId after;			/* while nothing is rolled up yet: up to here it is */
 	uint64		horizon;		/* when that began */
-	bool		added;			/* there was something */
+	bool		found;			/* there was something */
 	uint64		window;			/* transactions in a slice */
 } OmsRollUpWalk;
 

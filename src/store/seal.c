@@ -36,9 +36,11 @@
 #include "clock.h"
 #include "store/changes.h"
 #include "store/outbox.h"
+#include "store/passed_over.h"
 #include "store/seal.h"
 #include "store/spi.h"
 #include "store/slot.h"
+#include "store/store.h"
 #include "store/tables.h"
 
 /* Columns of oms.seals and oms.seal_leaf, as in oms--1.0.sql */
@@ -313,6 +315,23 @@ static OmsStatement changed_of_range = {
 	.types = {OMS_TICKET_TYPE, OMS_TICKET_TYPE}
 };
 
+/* The tickets of each of these, to go through them one by one */
+static OmsStatement tickets_since = {
+	.sql = "SELECT DISTINCT e.ticket_id FROM oms.timeline AS e"
+	" WHERE e.xid OPERATOR(pg_catalog.>=) $1 AND e.xid OPERATOR(pg_catalog.<=) $2"
+	" ORDER BY e.ticket_id USING OPERATOR(pg_catalog.<)",
+	.nargs = 2,
+	.types = {INT8OID, INT8OID}
+};
+
+static OmsStatement tickets_of_range = {
+	.sql = "SELECT t.ticket_id FROM oms.ticket_state AS t"
+	" WHERE t.ticket_id OPERATOR(pg_catalog.>) $1 AND t.ticket_id OPERATOR(pg_catalog.<=) $2"
+	" ORDER BY t.ticket_id USING OPERATOR(pg_catalog.<)",
+	.nargs = 2,
+	.types = {OMS_TICKET_TYPE, OMS_TICKET_TYPE}
+};
+
 static OmsStatement select_end_of_range = {
 	.sql = "SELECT ticket_id FROM oms.ticket_state WHERE ticket_id OPERATOR(pg_catalog.>) $1"
 	" ORDER BY ticket_id USING OPERATOR(pg_catalog.<) OFFSET $2 LIMIT 1",
@@ -329,6 +348,16 @@ typedef struct SealRange
 	uint64		first_xid;
 	uint64		last_xid;
 } SealRange;
+
+/*
+ * The arguments of the statements that look at a range.
+ */
+static void
+range_values(const SealRange *range, Datum *values)
+{
+	values[0] = range->by_ticket ? TicketIdGetDatum(range->after) : Int64GetDatum((int64) range->first_xid);
+	values[1] = range->by_ticket ? TicketIdGetDatum(range->last_ticket) : Int64GetDatum((int64) range->last_xid);
+}
 
 static void
 write_leaf(OmsWriter *writer, const OmsSealLeaf *leaf)
@@ -364,6 +393,8 @@ seal_page(int64 number, OmsMerkle *tree)
 		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values, nulls);
 		leaf.ticket = DatumGetTicketId(values[0]);
 		leaf.seq = DatumGetInt32(values[1]);
+		if (VARSIZE_ANY_EXHDR(DatumGetByteaPP(values[2])) != OMS_HASH_LEN)
+			oms_store_damaged(leaf.ticket);
 		copy_hash(values[2], nulls[2], leaf.head);
 		write_leaf(&writer, &leaf);
 		hash_leaf(&leaf, hash);
@@ -379,16 +410,15 @@ seal_page(int64 number, OmsMerkle *tree)
 static void
 seal_changed(const SealRange *range, int64 number, OmsMerkle *tree)
 {
-	Datum		tickets[2] = {TicketIdGetDatum(range->after), TicketIdGetDatum(range->last_ticket)};
-	Datum		xids[2] = {Int64GetDatum((int64) range->first_xid), Int64GetDatum((int64) range->last_xid)};
+	Datum		values[2];
 	MemoryContext page;
 	MemoryContext old;
 	Portal		portal;
 
+	range_values(range, values);
 	SPI_connect();
 	page = AllocSetContextCreate(CurrentMemoryContext, "oms seal", ALLOCSET_DEFAULT_SIZES);
-	portal = range->by_ticket ? oms_sql_open(&changed_of_range, tickets, NULL)
-		: oms_sql_open(&changed_since, xids, NULL);
+	portal = oms_sql_open(range->by_ticket ? &changed_of_range : &changed_since, values, NULL);
 	for (;;)
 	{
 		SPI_cursor_fetch(portal, true, LEAVES_PER_PAGE);
@@ -439,24 +469,95 @@ make_seal(const OmsSeal *last, OmsMerkle *tree, OmsSeal *seal)
 	hash_seal(seal, seal->hash);
 }
 
+/* A seal that is being made: all at once, or, if that raises an error, ticket by ticket */
+typedef struct Sealing
+{
+	OmsIsolation isolation;
+	const SealRange *range;
+	int64		number;
+	OmsMerkle	tree;
+} Sealing;
+
+static void
+seal_ticket(void *context)
+{
+	Sealing    *sealing = context;
+	SealRange	one = {.by_ticket = true, .after = sealing->isolation.ticket - 1, .last_ticket = sealing->isolation.ticket};
+	OmsMerkle	tree = sealing->tree;
+
+	seal_changed(&one, sealing->number, &tree);
+	/* what an error takes back is in no tree */
+	sealing->tree = tree;
+}
+
+static void
+seal_all(void *context)
+{
+	Sealing    *sealing = context;
+	Datum		values[2];
+
+	if (!sealing->isolation.apart)
+	{
+		seal_changed(sealing->range, sealing->number, &sealing->tree);
+		return;
+	}
+	range_values(sealing->range, values);
+	sealing->isolation.since = sealing->isolation.before = 0;
+	SPI_connect();
+	(void) oms_passed_over_each(&sealing->isolation, sealing->range->by_ticket ? &tickets_of_range : &tickets_since,
+								values, seal_ticket, sealing);
+	SPI_finish();
+}
+
+static void
+forget_leaves(void *context)
+{
+	oms_merkle_begin(&((Sealing *) context)->tree, OMS_MERKLE_NOBODY);
+}
+
 /*
- * Seal what changed in a range, after the last seal, which becomes this one.  Without a change none is made.
+ * The seal over the leaves that were written, after the last seal, which becomes this one.  Without a leaf none is made.
  * Returns how many tickets are in it.
+ */
+static int64
+end_seal(Sealing *sealing, OmsSeal *seal)
+{
+	OmsSeal		last = *seal;
+
+	if (sealing->tree.count > 0)
+	{
+		make_seal(&last, &sealing->tree, seal);
+		write_seal(seal);
+	}
+	return sealing->tree.count;
+}
+
+/*
+ * Seal what changed in a range.
  */
 static int64
 seal_range(const SealRange *range, OmsSeal *seal)
 {
-	OmsMerkle	tree;
-	OmsSeal		last = *seal;
+	Sealing		sealing = {.range = range, .number = seal->number + 1};
 
-	oms_merkle_begin(&tree, OMS_MERKLE_NOBODY);
-	seal_changed(range, last.number + 1, &tree);
-	if (tree.count > 0)
-	{
-		make_seal(&last, &tree, seal);
-		write_seal(seal);
-	}
-	return tree.count;
+	forget_leaves(&sealing);
+	oms_isolate(&sealing.isolation, OMS_STEP_SEAL, seal_all, forget_leaves, &sealing);
+	return end_seal(&sealing, seal);
+}
+
+/*
+ * Seal what was passed over, as far as it raises no error any more.
+ */
+static void
+seal_again(OmsSeal *seal)
+{
+	Sealing		sealing = {.number = seal->number + 1};
+
+	forget_leaves(&sealing);
+	SPI_connect();
+	oms_passed_over_again(&sealing.isolation, OMS_STEP_SEAL, seal_ticket, &sealing);
+	SPI_finish();
+	(void) end_seal(&sealing, seal);
 }
 
 /*
@@ -471,17 +572,19 @@ oms_store_seal(bool everything)
 	SealRange	range = {.last_ticket = PG_INT64_MAX, .last_xid = PG_INT64_MAX};
 	uint8		kept_for[OMS_HASH_LEN];
 	uint64		horizon;
-	int64		count;
+	int64		last;
 
 	(void) begin_sealing(true, kept_for, &range.first_xid);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	query_seal(&select_last_seal, NULL, &seal);
+	last = seal.number;
 	/* taken before the search, so that whatever that does not see is not below it */
 	horizon = oms_store_horizon();
 	range.by_ticket = everything || seal.number == 0 || range.first_xid > horizon ||
 		memcmp(kept_for, seal.hash, OMS_HASH_LEN) != 0;
-	count = seal_range(&range, &seal);
-	if (count > 0 || (range.by_ticket && seal.number > 0))
+	seal_again(&seal);
+	(void) seal_range(&range, &seal);
+	if (seal.number > last || (range.by_ticket && seal.number > 0))
 		remember(&seal, horizon);
 	PopActiveSnapshot();
 	return seal.number;
@@ -530,15 +633,17 @@ static bool
 seal_transactions(OmsSealWalk *walk, OmsSeal *seal, uint64 kept, uint64 horizon)
 {
 	SealRange	range = {.first_xid = kept, .last_xid = PG_INT64_MAX};
+	int64		last = seal->number;
 	bool		more;
 	int64		count;
 
 	walk->after = 0;
+	seal_again(seal);
 	more = horizon - kept > walk->window;
 	if (more)
 		range.last_xid = kept + walk->window - 1;
 	count = seal_range(&range, seal);
-	if (count > 0 || more)
+	if (seal->number > last || more)
 		remember(seal, more ? range.last_xid + 1 : horizon);
 	if (more)
 		walk->window = oms_store_next_window(walk->window, count, SLICE);

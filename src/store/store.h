@@ -12,6 +12,7 @@
 
 /* ---- load.c ---- */
 extern void oms_store_fresh_snapshot(void);
+extern void oms_store_damaged(OmsTicketId id) pg_attribute_noreturn();
 extern OmsTicket *oms_store_lock(OmsTicketId id);
 extern OmsTicket *oms_store_try_lock(OmsTicketId id);
 extern OmsTicket *oms_store_peek(OmsTicketId id, bool *busy);

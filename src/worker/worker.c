@@ -127,7 +127,8 @@ static const char *const tables[] = {"workflow", "workflow_stage", "ticket_state
 
 /* What only steps need that look back: seals, roll-ups, the archive, and sending from the tables */
 static const char *const more_tables[] = {"ticket_state_archive", "stage_state_archive", "stage_past_archive",
-"hold_archive", "clock_segment_archive", "timeline_archive", "seals", "seal_leaf", "seal_state", "retention"};
+"hold_archive", "clock_segment_archive", "timeline_archive", "seals", "seal_leaf", "seal_state", "retention",
+"passed_over"};
 
 /*
  * Lock tables without waiting.  False if somebody has one locked now; *gone if one is not there any more.
