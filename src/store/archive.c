@@ -400,7 +400,7 @@ oms_store_archive(const TimestampTz *before, int max)
  * True if there is more.
  */
 bool
-oms_store_archive_slice(OmsArchiveWalk *walk)
+oms_store_archive_slice(OmsWalk *walk)
 {
 	Datum		values[2] = {(Datum) 0, TimestampTzGetDatum(oms_clock_now())};
 	Candidate	candidates[TICKETS_PER_PAGE];
@@ -409,11 +409,11 @@ oms_store_archive_slice(OmsArchiveWalk *walk)
 
 	SPI_connect();
 	portal = oms_sql_open(&select_candidates, values, "n ");
-	SPI_cursor_move(portal, true, walk->passed);
+	SPI_cursor_move(portal, true, walk->left);
 	SPI_cursor_fetch(portal, true, TICKETS_PER_PAGE);
 	page.count = read_page(candidates);
 	oms_isolate(&page.isolation, OMS_STEP_ARCHIVE, archive_page, forget_page, &page);
-	walk->passed = page.count < TICKETS_PER_PAGE ? 0 : walk->passed + page.count - page.moved;
+	walk->left = page.count < TICKETS_PER_PAGE ? 0 : walk->left + page.count - page.moved;
 	SPI_cursor_close(portal);
 	SPI_finish();
 	return page.count == TICKETS_PER_PAGE;

@@ -364,7 +364,7 @@ end_of_slice(OmsTicketId after)
  * A slice of all tickets.  True if there is more.
  */
 static bool
-roll_up_tickets(OmsRollUpWalk *walk, uint64 before)
+roll_up_tickets(OmsWalk *walk, uint64 before)
 {
 	OmsTicketId end = end_of_slice(walk->after);
 	Datum		values[3];
@@ -396,7 +396,7 @@ roll_up_tickets(OmsRollUpWalk *walk, uint64 before)
  * A slice of the transactions since the horizon.  True if there is more.
  */
 static bool
-roll_up_since(OmsRollUpWalk *walk, uint64 since, uint64 before)
+roll_up_since(OmsWalk *walk, uint64 since, uint64 before)
 {
 	bool		more = before - since > walk->window;
 	uint64		end = more ? since + walk->window : before;
@@ -416,7 +416,7 @@ roll_up_since(OmsRollUpWalk *walk, uint64 since, uint64 before)
  * done while somebody else is at it.  True if there is more.
  */
 bool
-oms_store_roll_up_slice(OmsRollUpWalk *walk)
+oms_store_roll_up_slice(OmsWalk *walk)
 {
 	uint64		since;
 	uint64		before;

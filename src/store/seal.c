@@ -612,7 +612,7 @@ end_of_slice(OmsTicketId after)
  * horizon on that was taken at the beginning, and is remembered at the end.  True if there is more.
  */
 static bool
-seal_tickets(OmsSealWalk *walk, OmsSeal *seal, uint64 horizon)
+seal_tickets(OmsWalk *walk, OmsSeal *seal, uint64 horizon)
 {
 	SealRange	range = {.by_ticket = true, .after = walk->after, .last_ticket = end_of_slice(walk->after)};
 	bool		more = range.last_ticket != PG_INT64_MAX;
@@ -630,7 +630,7 @@ seal_tickets(OmsSealWalk *walk, OmsSeal *seal, uint64 horizon)
  * A slice of the transactions since the horizon that was kept.  True if there is more.
  */
 static bool
-seal_transactions(OmsSealWalk *walk, OmsSeal *seal, uint64 kept, uint64 horizon)
+seal_transactions(OmsWalk *walk, OmsSeal *seal, uint64 kept, uint64 horizon)
 {
 	SealRange	range = {.first_xid = kept, .last_xid = PG_INT64_MAX};
 	int64		last = seal->number;
@@ -655,7 +655,7 @@ seal_transactions(OmsSealWalk *walk, OmsSeal *seal, uint64 kept, uint64 horizon)
  * another one that is just sealing.  True if there is more.
  */
 bool
-oms_store_seal_slice(OmsSealWalk *walk)
+oms_store_seal_slice(OmsWalk *walk)
 {
 	OmsSeal		seal;
 	uint8		kept_for[OMS_HASH_LEN];

@@ -7,6 +7,7 @@
 
 #include "engine/merkle.h"
 #include "store/timeline.h"
+#include "store/walk.h"
 
 /* One row of oms.seals; number 0: there is none */
 typedef struct OmsSeal
@@ -51,17 +52,8 @@ oms_unix_usecs(TimestampTz time)
 	return time + (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
-/* How far the worker is with sealing in slices; zeros: at the beginning */
-typedef struct OmsSealWalk
-{
-	bool		busy;			/* somebody else was sealing */
-	OmsTicketId after;			/* while all tickets are compared: up to here they are */
-	uint64		horizon;		/* when that began */
-	uint64		window;			/* transactions in a slice */
-} OmsSealWalk;
-
 extern int64 oms_store_seal(bool everything);
-extern bool oms_store_seal_slice(OmsSealWalk *walk);
+extern bool oms_store_seal_slice(OmsWalk *walk);
 extern uint64 oms_store_verify_seals(const OmsTicketId *ticket, OmsProblemReport report,
 									 void *context);
 extern void oms_store_check_seals(OmsSealReport report, void *context);
