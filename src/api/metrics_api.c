@@ -18,7 +18,6 @@
 #include "api/health.h"
 #include "clock.h"
 #include "store/figures.h"
-#include "store/seal.h"
 #include "worker/gauge.h"
 
 PG_FUNCTION_INFO_V1(oms_metrics);

@@ -10,7 +10,9 @@
 #include "utils/timestamp.h"
 
 #include "api/args.h"
+#include "store/proof.h"
 #include "store/seal.h"
+#include "store/seal_verify.h"
 #include "worker/gauge.h"
 
 PG_FUNCTION_INFO_V1(oms_seal);

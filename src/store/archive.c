@@ -36,6 +36,7 @@
 #include "store/archive.h"
 #include "store/isolate.h"
 #include "store/seal.h"
+#include "store/seal_rows.h"
 #include "store/slot.h"
 #include "store/spi.h"
 #include "store/store.h"

@@ -163,6 +163,15 @@ oms_sql_open(OmsStatement *statement, Datum *values, const char *nulls)
 }
 
 /*
+ * The first row of a statement that was just run, between SPI_connect and SPI_finish.
+ */
+void
+oms_sql_first_row(Datum *values, bool *nulls)
+{
+	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, values, nulls);
+}
+
+/*
  * Run a utility command as the owner of the schema, between SPI_connect and SPI_finish.  For commands
  * that cannot have parameters: the caller quotes the names in it.
  */

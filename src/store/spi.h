@@ -31,6 +31,7 @@ extern void oms_sql_end_procedure(void);
 extern uint64 oms_sql(OmsStatement *statement, Datum *values, const char *nulls);
 extern uint64 oms_sql_by_index(OmsStatement *statement, Datum *values);
 extern uint64 oms_sql_by_hash(OmsStatement *statement, Datum *values);
+extern void oms_sql_first_row(Datum *values, bool *nulls);
 extern Portal oms_sql_open(OmsStatement *statement, Datum *values, const char *nulls);
 
 #endif							/* OMS_SPI_H */
