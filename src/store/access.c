@@ -232,22 +232,6 @@ oms_require_opener(const OmsTicket *ticket)
 		oms_refuse_ticket(ticket->id);
 }
 
-/*
- * The owner of the schema oms: whoever created the extension.
- */
-Oid
-oms_schema_owner(void)
-{
-	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(get_namespace_oid("oms", false)));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		return BOOTSTRAP_SUPERUSERID;
-	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 /* ---- granting ---- */
 
 /* Bits of the levels in the table below */

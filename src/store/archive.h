@@ -12,7 +12,6 @@
 
 extern int	oms_store_archive(const TimestampTz *before, int max);
 extern bool oms_store_archive_slice(OmsWalk *walk);
-extern bool oms_store_recall(OmsTicketId id);
 extern void oms_store_set_retention(const char *workflow, const Interval *keep);
 
 #endif							/* OMS_ARCHIVE_H */

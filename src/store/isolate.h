@@ -5,7 +5,7 @@
 #ifndef OMS_ISOLATE_H
 #define OMS_ISOLATE_H
 
-#include "worker/failures.h"
+#include "shared/failures.h"
 
 typedef void (*OmsWork) (void *context);
 

@@ -21,29 +21,19 @@
 
 #include "clock.h"
 #include "engine/condition.h"
+#include "engine/graph.h"
 #include "engine/lookup.h"
+#include "engine/ticket.h"
 #include "errors.h"
+#include "shared/ring.h"
 #include "store/access.h"
-#include "store/archive.h"
 #include "store/calendar.h"
 #include "store/owner.h"
+#include "store/row.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/tables.h"
-#include "worker/bell.h"
-
-/*
- * What is stored of a ticket is nothing that we wrote.
- */
-void
-oms_store_damaged(OmsTicketId id)
-{
-	char		number[OMS_TICKET_ID_TEXT_SIZE];
-
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("stored state of ticket %s is damaged", oms_ticket_id_to_text(id, number))));
-}
+#include "store/twin.h"
 
 static void
 get_bytes(const TupleTableSlot *slot, int column, uint8 *to, int len, OmsTicketId id)
@@ -145,15 +135,6 @@ ticket_from_row(const TupleTableSlot *slot)
 	return ticket;
 }
 
-/* See what this transaction has done so far, and what was committed while it waited for a lock */
-void
-oms_store_fresh_snapshot(void)
-{
-	PopActiveSnapshot();
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-}
-
 /*
  * The tables that a change may write, locked as a writer does, in one order and before anything is read from
  * them.  Whoever read an index first and asked for this lock then would wait for REINDEX, which has the
@@ -189,7 +170,7 @@ lock_ticket(OmsTicketId id, LockWaitPolicy wait, bool *gone)
 	if (ticket == NULL)
 		return NULL;
 
-	oms_bell_locked(id);
+	oms_ring_locked(id);
 	oms_store_fresh_snapshot();
 	ticket->real_now = oms_clock_now();
 	ticket->now = Max(ticket->real_now, ticket->last_at);

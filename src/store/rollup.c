@@ -28,6 +28,7 @@
 #include "utils/builtins.h"
 
 #include "store/changes.h"
+#include "store/horizon.h"
 #include "store/outbox.h"
 #include "store/passed_over.h"
 #include "store/rollup.h"

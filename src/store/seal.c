@@ -34,8 +34,10 @@
 
 #include "clock.h"
 #include "store/changes.h"
+#include "store/horizon.h"
 #include "store/outbox.h"
 #include "store/passed_over.h"
+#include "store/row.h"
 #include "store/seal.h"
 #include "store/seal_rows.h"
 #include "store/spi.h"

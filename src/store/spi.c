@@ -9,14 +9,16 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"
 
 #include "errors.h"
-#include "store/access.h"
 #include "store/spi.h"
 
 static void
@@ -38,6 +40,22 @@ prepare(OmsStatement *statement, Oid schema)
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not prepare a statement: %s", SPI_result_code_string(SPI_result))));
 	statement->schema = schema;
+}
+
+/*
+ * The owner of the schema oms: whoever created the extension.
+ */
+Oid
+oms_schema_owner(void)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(get_namespace_oid("oms", false)));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return BOOTSTRAP_SUPERUSERID;
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	return owner;
 }
 
 /*

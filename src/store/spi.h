@@ -24,6 +24,7 @@ typedef struct OmsStatement
 	Oid			schema;			/* the schema oms that the plan was made for */
 } OmsStatement;
 
+extern Oid	oms_schema_owner(void);
 extern void oms_sql_as_owner(const char *command);
 extern void oms_sql_begin_procedure(void);
 extern void oms_sql_commit(void);

@@ -34,11 +34,12 @@
 #include "engine/graph.h"
 #include "engine/sha256.h"
 #include "errors.h"
+#include "shared/counters.h"
+#include "store/horizon.h"
 #include "store/identity.h"
 #include "store/slot.h"
 #include "store/tables.h"
 #include "store/timeline.h"
-#include "worker/meter.h"
 
 StaticAssertDecl(OMS_HASH_LEN == OMS_SHA256_LEN, "hashes are SHA-256");
 
@@ -189,7 +190,7 @@ oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsActor *actor)
 	ticket->xid = Max(ticket->xid, U64FromFullTransactionId(GetTopFullTransactionId()) + oms_store_xid_base());
 	for (OmsEvent *event = ticket->events; event != NULL; event = event->next)
 		write_event(writer, ticket, event, actor);
-	oms_meter_events(ticket);
+	oms_count_events(ticket);
 	ticket->last_at = ticket->now;
 }
 

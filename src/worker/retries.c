@@ -9,7 +9,7 @@
 #include "utils/timestamp.h"
 
 #include "clock.h"
-#include "worker/failures.h"
+#include "shared/failures.h"
 #include "worker/worker.h"
 
 /* Shortest and longest pause, in milliseconds */

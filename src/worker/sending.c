@@ -11,9 +11,9 @@
 
 #include "clock.h"
 #include "guc.h"
+#include "store/horizon.h"
 #include "store/outbox.h"
 #include "worker/announce.h"
-#include "worker/bell.h"
 #include "worker/worker.h"
 
 /* Events sent with one transaction */
@@ -169,7 +169,7 @@ step_ring(void *context)
 }
 
 /*
- * Send from the ring; how many places it went forward.  A batch that fails over one of its events is made
+ * Send from the ring; how many positions it went forward.  A batch that fails over one of its events is made
  * anew at once, without that.
  */
 int
@@ -333,11 +333,11 @@ keep_horizon(TimestampTz now)
 }
 
 /*
- * A place that is reserved and not published holds up the others: a commit is under way.  If it takes
+ * A position that is reserved and not published holds up the others: a commit is under way.  If it takes
  * too long (it may wait for a standby), go past it; whoever reserved it will ask for the tables.
  */
 static void
-pass_stuck_place(TimestampTz now, int sent)
+pass_stuck_position(TimestampTz now, int sent)
 {
 	uint64		read_pos = pg_atomic_read_u64(&oms_worker.database->read_pos);
 
@@ -386,7 +386,7 @@ oms_worker_send_events(TimestampTz now)
 	if (pg_atomic_read_u64(&oms_worker.database->read_pos) != pg_atomic_read_u64(&oms_worker.database->write_pos))
 		sent = oms_worker_send_ring();
 	if (oms_worker.database->failed[OMS_STEP_EVENTS].failures == 0)
-		pass_stuck_place(now, sent);
+		pass_stuck_position(now, sent);
 	keep_horizon(oms_clock_steady());
 	if (sent >= SEND_BATCH)
 		return 0;

@@ -6,6 +6,7 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -20,6 +21,25 @@
 #define ERROR_MS		1000
 #define ERROR_MAX_MS	60000
 #define SEND_ERROR_MAX_MS	4000	/* events are waited for */
+
+OmsWorker	oms_worker;
+
+/*
+ * The process ends, in a state that tells the launcher what to do.
+ */
+void
+oms_worker_leave(OmsWorkerState state)
+{
+	OmsDatabase *database = oms_worker.database;
+
+	SpinLockAcquire(&database->mutex);
+	/* somebody has asked for another look while this one was looking with old eyes */
+	if (pg_atomic_exchange_u32(&database->leave, 0) != 0 && state != OMS_WORKER_UNWANTED)
+		state = OMS_WORKER_UNKNOWN;
+	database->state = state;
+	SpinLockRelease(&database->mutex);
+	proc_exit(0);
+}
 
 /* ---- transactions ---- */
 

@@ -45,10 +45,11 @@
 #include "clock.h"
 #include "compat.h"
 #include "guc.h"
+#include "shared/failures.h"
+#include "store/horizon.h"
 #include "store/identity.h"
 #include "store/outbox.h"
 #include "store/store.h"
-#include "worker/failures.h"
 #include "worker/launcher.h"
 #include "worker/worker.h"
 
@@ -56,8 +57,6 @@
 #define PREPARED_MS		5000	/* between two looks for prepared transactions that ended */
 #define HOME_MS			5000	/* between two looks whether the data is at home here, while it is not */
 #define CLOCK_MS		5000	/* between two looks at the clock while a timer is armed: it may be set */
-
-OmsWorker	oms_worker;
 
 static void
 forget_worker(int code, Datum arg)
@@ -73,20 +72,6 @@ forget_worker(int code, Datum arg)
 	SpinLockRelease(&database->mutex);
 	pg_atomic_write_u32(&database->sleeping, 0);
 	oms_shared_wake_launcher(false);
-}
-
-void
-oms_worker_leave(OmsWorkerState state)
-{
-	OmsDatabase *database = oms_worker.database;
-
-	SpinLockAcquire(&database->mutex);
-	/* somebody has asked for another look while this one was looking with old eyes */
-	if (pg_atomic_exchange_u32(&database->leave, 0) != 0 && state != OMS_WORKER_UNWANTED)
-		state = OMS_WORKER_UNKNOWN;
-	database->state = state;
-	SpinLockRelease(&database->mutex);
-	proc_exit(0);
 }
 
 /*
@@ -205,7 +190,7 @@ look_around(void)
  * Become the worker of the database, unless there is one.
  */
 static void
-take_place(Oid dboid)
+take_slot(Oid dboid)
 {
 	OmsDatabase *database = oms_shared_database(dboid, true);
 	bool		taken;
@@ -365,7 +350,7 @@ oms_worker_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
-	take_place(dboid);
+	take_slot(dboid);
 	BackgroundWorkerInitializeConnectionByOid(dboid, InvalidOid, 0);
 	oms_retries_make();
 	look_around();

@@ -7,9 +7,9 @@
 
 #include "utils/hsearch.h"
 
+#include "shared/shared.h"
 #include "store/walk.h"
 #include "worker/announce.h"
-#include "worker/shared.h"
 
 /* Pauses, in milliseconds */
 #define OMS_BUSY_MS		100		/* until tables that somebody has locked are tried again */
@@ -85,7 +85,7 @@ typedef struct OmsWorker
 	TimestampTz last_send;
 	TimestampTz stuck_since;
 	int64		send_cost;		/* of a batch of events lately, microseconds of CPU */
-	int			ring_sent;		/* places that the batch goes forward */
+	int			ring_sent;		/* positions that the batch goes forward */
 	bool		batch_built;	/* of events: what fails then is the commit, and no event's fault */
 	bool		told_late;		/* some event is lost to this worker: the horizon stays */
 	OmsAnnouncement announcement;
@@ -107,10 +107,8 @@ typedef struct OmsWorker
 
 extern OmsWorker oms_worker;
 
-/* worker.c */
-extern void oms_worker_leave(OmsWorkerState state) pg_attribute_noreturn();
-
 /* steps.c */
+extern void oms_worker_leave(OmsWorkerState state) pg_attribute_noreturn();
 extern TimestampTz oms_worker_after(TimestampTz now, long ms);
 extern bool oms_worker_begin(bool more, bool *gone);
 extern void oms_worker_end(void);
