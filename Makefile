@@ -31,7 +31,7 @@ OMS_HEADERS = $(call oms_files,src/*.h src/*/*.h)
 # The script that makes what this library works with, and what it says of itself in C.  Both are made here from
 # src/install, and stand in git.
 OMS_SCRIPT = oms--1.0.sql
-OMS_REGISTER = src/store/register.h
+OMS_REGISTER = src/register.h
 OMS_PARTS = $(call oms_files,src/install/*)
 DATA_built = $(addprefix stamped/,$(call oms_files,oms--*.sql))
 

@@ -547,6 +547,20 @@ CREATE TABLE oms.seal_state (
 INSERT INTO oms.seal_state (seal_hash, horizon) VALUES ('', 0);
 COMMENT ON TABLE oms.seal_state IS 'how far tickets have been looked through for sealing; not dumped';
 
+-- Tickets at which a seal or a roll-up met an error, to be come back to.  Belongs to this server's transaction ids, and
+-- without it begins what begins anew, so it is not dumped.
+CREATE TABLE oms.passed_over (
+	step		text COLLATE "C" NOT NULL,
+	ticket_id	oms.ticket_id NOT NULL,
+	since		bigint NOT NULL,
+	before		bigint NOT NULL,
+	tries		int NOT NULL,
+	PRIMARY KEY (step, ticket_id, since)
+);
+COMMENT ON TABLE oms.passed_over IS 'tickets that seals and roll-ups passed over since they raised an error, and come back to; not dumped';
+COMMENT ON COLUMN oms.passed_over.step IS 'seal or roll-up';
+COMMENT ON COLUMN oms.passed_over.since IS 'roll-up: cycles finished by transactions in [since, before) are not counted; seal: 0';
+
 -- A row for each role while its jobs of enable_cron() are in another database.  A copy of this one has none, so it is
 -- not dumped, and says whose it is.
 CREATE TABLE oms.cron_state (
@@ -1663,15 +1677,35 @@ CREATE FUNCTION oms_internal.report_tickets(after oms.ticket_id, upto oms.ticket
 	$$;
 COMMENT ON FUNCTION oms_internal.report_tickets(oms.ticket_id, oms.ticket_id) IS 'for the reports: finished cycles of the tickets after one and up to another';
 
--- What a roll-up adds: of transactions, or of tickets; both NULL: everything.
+CREATE FUNCTION oms_internal.report_of(ticket oms.ticket_id, since bigint, before bigint) RETURNS SETOF oms_internal.report_done
+	LANGUAGE sql STABLE ROWS 10
+	SET search_path = pg_catalog, pg_temp SET jit = off
+	SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+	AS $$
+		SELECT d.*
+		FROM oms_internal.report_done AS d
+		WHERE d.ticket_id = report_of.ticket
+			AND EXISTS (SELECT FROM oms_internal.report_event AS e
+				WHERE e.ticket_id = report_of.ticket AND e.stage_no = d.stage_no AND e.cycle = d.cycle
+					AND e.xid >= report_of.since AND e.xid < report_of.before)
+			AND NOT EXISTS (SELECT FROM oms.rollup_ahead AS a
+				WHERE a.ticket_id = report_of.ticket AND a.stage_no = d.stage_no AND a.cycle = d.cycle);
+	$$;
+COMMENT ON FUNCTION oms_internal.report_of(oms.ticket_id, bigint, bigint) IS 'for the reports: cycles of a ticket finished by transactions in [since, before)';
+
+-- What a roll-up adds: of transactions, of tickets, or of a ticket (upto) and transactions; all NULL: everything.
 CREATE FUNCTION oms_internal.report_pack(since bigint, before bigint, after oms.ticket_id, upto oms.ticket_id) RETURNS SETOF oms.rollup
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB'
 	AS $$
 		WITH done AS MATERIALIZED (
-			SELECT d.* FROM oms_internal.report_since(report_pack.since, report_pack.before) AS d WHERE report_pack.since IS NOT NULL
+			SELECT d.* FROM oms_internal.report_since(report_pack.since, report_pack.before) AS d
+			WHERE report_pack.since IS NOT NULL AND report_pack.upto IS NULL
 			UNION ALL
 			SELECT d.* FROM oms_internal.report_tickets(report_pack.after, report_pack.upto) AS d WHERE report_pack.after IS NOT NULL
+			UNION ALL
+			SELECT d.* FROM oms_internal.report_of(report_pack.upto, report_pack.since, report_pack.before) AS d
+			WHERE report_pack.since IS NOT NULL AND report_pack.upto IS NOT NULL
 			UNION ALL
 			SELECT d.* FROM oms_internal.report_everything() AS d WHERE report_pack.since IS NULL AND report_pack.after IS NULL
 		), cell AS (
@@ -1703,7 +1737,7 @@ CREATE FUNCTION oms_internal.report_pack(since bigint, before bigint, after oms.
 		WHERE d.due_at IS NOT NULL AND (d.met OR d.breached)
 		GROUP BY oms_internal.report_unit('6 hours', d.due_at), d.workflow_id, d.stage_no;
 	$$;
-COMMENT ON FUNCTION oms_internal.report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id) IS 'for roll-ups: cells of the cycles finished by transactions in [since, before), or of the tickets in (after, upto]; both NULL: of all';
+COMMENT ON FUNCTION oms_internal.report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id) IS 'for roll-ups: cells of the cycles finished by transactions in [since, before), or of the tickets in (after, upto], or of ticket upto by transactions in [since, before); all NULL: of all';
 
 -- A period as full units, which the roll-up has, and two ends.  Without a roll-up all of it is the middle.
 CREATE FUNCTION oms_internal.report_period(starts timestamptz, ends timestamptz, unit interval)
@@ -2489,6 +2523,7 @@ CREATE VIEW oms_internal.check_guard (relation, trigger, fires, enabled, functio
 	('seal_leaf', 'guard', 58, 'A', 'guard', NULL),
 	('seal_leaf', 'guard_row', 27, 'A', 'guard', NULL),
 	('seal_state', 'local', 31, 'R', 'stay_local', NULL),
+	('passed_over', 'local', 31, 'R', 'stay_local', NULL),
 	('cron_state', 'local', 31, 'R', 'stay_local', NULL),
 	('calendar', 'guard', 58, 'A', 'guard', 'calendar_id, name, version, definition, created_by, created_at'),
 	('calendar', 'guard_row', 27, 'A', 'guard', 'calendar_id, name, version, definition, created_by, created_at'),
@@ -3800,6 +3835,9 @@ ALTER TABLE oms.seal_leaf ENABLE ALWAYS TRIGGER guard_row;
 CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.seal_state
 	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
 ALTER TABLE oms.seal_state ENABLE REPLICA TRIGGER local;
+CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.passed_over
+	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
+ALTER TABLE oms.passed_over ENABLE REPLICA TRIGGER local;
 CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.cron_state
 	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
 ALTER TABLE oms.cron_state ENABLE REPLICA TRIGGER local;
@@ -3861,6 +3899,7 @@ REVOKE ALL ON TYPE oms.worker_state FROM PUBLIC;
 REVOKE ALL ON TYPE oms.seals FROM PUBLIC;
 REVOKE ALL ON TYPE oms.seal_leaf FROM PUBLIC;
 REVOKE ALL ON TYPE oms.seal_state FROM PUBLIC;
+REVOKE ALL ON TYPE oms.passed_over FROM PUBLIC;
 REVOKE ALL ON TYPE oms.cron_state FROM PUBLIC;
 REVOKE ALL ON TYPE oms.calendar FROM PUBLIC;
 REVOKE ALL ON TYPE oms.rollup FROM PUBLIC;

@@ -16,4 +16,11 @@ extern int64 oms_clock_cpu(void);
 extern bool oms_clock_check(char **newval, void **extra, GucSource source);
 extern void oms_clock_assign(const char *newval, void *extra);
 
+/* Microseconds since 1970, as they are hashed and shown */
+static inline int64
+oms_unix_usecs(TimestampTz time)
+{
+	return time + (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+}
+
 #endif							/* OMS_CLOCK_H */

@@ -12,7 +12,6 @@
 
 #include "clock.h"
 #include "guc.h"
-#include "worker/bell.h"
 
 char	   *oms_agency = NULL;
 char	   *oms_databases = NULL;
@@ -22,6 +21,8 @@ int			oms_max_databases = 16;
 int			oms_max_definition_size = 4096;
 int			oms_max_note_size = 1024;
 int			oms_max_open_tickets_per_role = 0;
+int			oms_dispatch_mode = OMS_DISPATCH_WORKER;
+int			oms_dispatch_channel = OMS_CHANNEL_SHARED;
 int			oms_max_output_size = 4096;
 int			oms_max_ticket_output_size = 65536;
 int			oms_seal_interval = 3600;

@@ -5,8 +5,23 @@
 #ifndef OMS_GUC_H
 #define OMS_GUC_H
 
+typedef enum OmsDispatchMode
+{
+	OMS_DISPATCH_OFF,
+	OMS_DISPATCH_TRANSACTION,
+	OMS_DISPATCH_WORKER
+} OmsDispatchMode;
+
+typedef enum OmsDispatchChannel
+{
+	OMS_CHANNEL_SHARED,
+	OMS_CHANNEL_OWNER
+} OmsDispatchChannel;
+
 extern char *oms_agency;
 extern char *oms_databases;
+extern int	oms_dispatch_channel;
+extern int	oms_dispatch_mode;
 extern int	oms_gather;
 extern int	oms_max_data_size;
 extern int	oms_max_databases;

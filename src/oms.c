@@ -11,9 +11,9 @@
 #include "miscadmin.h"
 
 #include "guc.h"
+#include "shared/shared.h"
 #include "worker/hooks.h"
 #include "worker/launcher.h"
-#include "worker/shared.h"
 
 PG_MODULE_MAGIC;
 

@@ -332,7 +332,7 @@ typedef enum OmsChannel
 	OMS_STATUS
 } OmsChannel;
 
-typedef struct OmsBell
+typedef struct OmsNotification
 {
 	OmsChannel	channel;
 	int			stage;			/* OMS_NO_STAGE: the ticket */
@@ -341,8 +341,8 @@ typedef struct OmsBell
 	int			number;			/* attempt of a dispatch, level of an alert */
 	bool		untraced;		/* no event of the timeline goes with it */
 	TimestampTz due;			/* of an alert that a clock set off: when it was due */
-	struct OmsBell *next;
-} OmsBell;
+	struct OmsNotification *next;
+} OmsNotification;
 
 /* One row of ticket_state, what was loaded with it, and what is to be written */
 typedef struct OmsTicket
@@ -391,8 +391,8 @@ typedef struct OmsTicket
 	OmsStage   *past;			/* cycles that ended by another one, to be appended */
 	OmsEvent   *events;
 	OmsEvent   *last_event;
-	OmsBell    *bells;
-	OmsBell    *last_bell;
+	OmsNotification *notifications;
+	OmsNotification *last_notification;
 } OmsTicket;
 
 #endif							/* OMS_H */

@@ -12,9 +12,9 @@
 
 #include "api/args.h"
 #include "engine/definition.h"
+#include "engine/graph.h"
 #include "errors.h"
 #include "guc.h"
-#include "store/access.h"
 
 static void
 bad_argument(const char *what, const char *problem)
@@ -192,52 +192,4 @@ oms_arg_duration(FunctionCallInfo fcinfo, int n, const char *what, int64 min)
 	if (usecs > 366.0 * USECS_PER_DAY)
 		bad_argument(what, "must not be longer than 366 days");
 	return (int64) usecs;
-}
-
-/*
- * The number of a stage of the ticket's workflow.
- */
-int
-oms_stage_number(const OmsTicket *ticket, const char *id, int len)
-{
-	int			no = oms_graph_find(ticket->graph, id, len);
-	char		number[OMS_TICKET_ID_TEXT_SIZE];
-
-	if (no == 0)
-		oms_require_part(ticket);
-	if (no == 0)
-		ereport(ERROR,
-				(errcode(OMS_ERR_UNKNOWN_STAGE),
-				 errmsg("unknown stage \"%s\" of ticket %s",
-						pnstrdup(id, pg_mbcliplen(id, len, OMS_MAX_NAME)),
-						oms_ticket_id_to_text(ticket->id, number)),
-				 errdetail("The ticket runs through workflow \"%s\".", ticket->graph->name)));
-	return no;
-}
-
-int
-oms_arg_stage(FunctionCallInfo fcinfo, int n, const OmsTicket *ticket)
-{
-	text	   *id = PG_GETARG_TEXT_PP(n);
-
-	return oms_stage_number(ticket, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
-}
-
-/*
- * Lock the ticket of arguments 0 and 1 and load the stage they name.  An agent must be a member of its
- * owner; staff may touch every stage.
- */
-OmsStage *
-oms_arg_lock_stage(FunctionCallInfo fcinfo, OmsTicket **ticket)
-{
-	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
-	OmsStage   *stage;
-
-	oms_arg_required(fcinfo, 1, "stage");
-	*ticket = oms_store_lock(id);
-	stage = oms_store_stage(*ticket, oms_arg_stage(fcinfo, 1, *ticket));
-	/* whose it is may just have changed */
-	oms_catch_up(*ticket, stage);
-	oms_require_stage(*ticket, stage);
-	return stage;
 }

@@ -26,8 +26,5 @@ extern char *oms_arg_note(FunctionCallInfo fcinfo, int n, const char *what);
 extern char *oms_arg_note_or_null(FunctionCallInfo fcinfo, int n, const char *what);
 extern char *oms_arg_key_or_null(FunctionCallInfo fcinfo, int n, const char *what);
 extern int64 oms_arg_duration(FunctionCallInfo fcinfo, int n, const char *what, int64 min);
-extern int	oms_arg_stage(FunctionCallInfo fcinfo, int n, const OmsTicket *ticket);
-extern OmsStage *oms_arg_lock_stage(FunctionCallInfo fcinfo, OmsTicket **ticket);
-extern int	oms_stage_number(const OmsTicket *ticket, const char *id, int len);
 
 #endif							/* OMS_ARGS_H */

@@ -19,6 +19,7 @@
 #include "store/access.h"
 #include "store/changes.h"
 #include "store/cursor.h"
+#include "store/horizon.h"
 #include "store/identity.h"
 #include "store/outbox.h"
 #include "store/slot.h"

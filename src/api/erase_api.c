@@ -12,6 +12,8 @@
 #include "utils/memutils.h"
 
 #include "api/args.h"
+#include "api/door.h"
+#include "engine/decide.h"
 #include "errors.h"
 #include "store/erase.h"
 

@@ -10,6 +10,7 @@
 #include "utils/timestamp.h"
 
 #include "api/args.h"
+#include "api/door.h"
 #include "clock.h"
 #include "engine/calendar.h"
 #include "store/calendar.h"

@@ -18,8 +18,14 @@
 #include "utils/typcache.h"
 
 #include "api/args.h"
+#include "api/door.h"
+#include "engine/catch_up.h"
+#include "engine/decide.h"
 #include "engine/event.h"
+#include "engine/hands.h"
+#include "engine/hold.h"
 #include "engine/lifecycle.h"
+#include "engine/require.h"
 #include "errors.h"
 
 PG_FUNCTION_INFO_V1(oms_guard);

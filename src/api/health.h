@@ -7,7 +7,8 @@
 
 #include "nodes/pg_list.h"
 
-#include "worker/shared.h"
+#include "shared/shared.h"
+#include "store/metrics.h"
 
 typedef enum OmsHealthStatus
 {
@@ -23,8 +24,8 @@ typedef struct OmsHealth
 	TimestampTz checked_at;
 	bool		standby;
 	bool		readable;		/* the tables can be read now */
-	OmsDatabase *place;			/* NULL: no shared memory, or no place in it yet */
-	OmsWorkerState state;		/* of its worker, if there is a place */
+	OmsDatabase *slot;			/* NULL: no shared memory, or no slot in it yet */
+	OmsWorkerState state;		/* of its worker, if there is a slot */
 	bool		worker_expected;
 	bool		worker_up;
 	TimestampTz last_alive;		/* of the worker; 0: no sign of life so far */

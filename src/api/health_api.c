@@ -22,15 +22,16 @@
 #include "clock.h"
 #include "engine/event.h"
 #include "guc.h"
+#include "shared/failures.h"
 #include "store/calendar.h"
 #include "store/cron.h"
-#include "store/figures.h"
+#include "store/horizon.h"
 #include "store/identity.h"
+#include "store/metrics.h"
 #include "store/numbers.h"
-#include "store/owner.h"
 #include "store/outbox.h"
-#include "worker/failures.h"
-#include "worker/gauge.h"
+#include "store/owner.h"
+#include "worker/kept_metrics.h"
 
 PG_FUNCTION_INFO_V1(oms_health);
 
@@ -77,7 +78,7 @@ worker_is_away(OmsHealth *health)
 	TimestampTz since = PgStartTime;
 	int64		gone;
 
-	if (health->place == NULL)
+	if (health->slot == NULL)
 	{
 		add_reason(health, oms_shared_has_room() ? OMS_HEALTH_DEGRADED : OMS_HEALTH_BAD,
 				   pstrdup(oms_shared_has_room() ? "worker: not there yet"
@@ -90,7 +91,7 @@ worker_is_away(OmsHealth *health)
 				   pstrdup("worker: waits after the promotion (oms.start_after_promotion is off)"));
 		return;
 	}
-	since = Max(Max(since, health->place->known_since), health->last_alive);
+	since = Max(Max(since, health->slot->known_since), health->last_alive);
 	gone = seconds_since(health, since);
 	add_reason(health, gone > START_SECS ? OMS_HEALTH_BAD : OMS_HEALTH_DEGRADED,
 			   psprintf("worker: not there for " INT64_FORMAT " s (%s)", gone,
@@ -133,25 +134,25 @@ is_expected(const OmsHealth *health)
 {
 	if (oms_shared == NULL || health->standby)
 		return false;
-	if (health->place == NULL || health->state == OMS_WORKER_UNKNOWN || health->state == OMS_WORKER_STARTING)
+	if (health->slot == NULL || health->state == OMS_WORKER_UNKNOWN || health->state == OMS_WORKER_STARTING)
 		return oms_worker_enabled;
 	return health->state != OMS_WORKER_OFF && health->state != OMS_WORKER_UNWANTED;
 }
 
 static void
-read_place(OmsHealth *health)
+read_slot(OmsHealth *health)
 {
-	OmsDatabase *place = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, false);
+	OmsDatabase *slot = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, false);
 
-	health->place = place;
-	if (place == NULL)
+	health->slot = slot;
+	if (slot == NULL)
 		return;
-	SpinLockAcquire(&place->mutex);
-	health->state = place->state;
-	health->worker_up = place->pid != 0 && place->state == OMS_WORKER_RUNNING;
-	SpinLockRelease(&place->mutex);
-	health->last_alive = place->stats.last_alive;
-	health->backlog = (int64) (pg_atomic_read_u64(&place->write_pos) - pg_atomic_read_u64(&place->read_pos));
+	SpinLockAcquire(&slot->mutex);
+	health->state = slot->state;
+	health->worker_up = slot->pid != 0 && slot->state == OMS_WORKER_RUNNING;
+	SpinLockRelease(&slot->mutex);
+	health->last_alive = slot->stats.last_alive;
+	health->backlog = (int64) (pg_atomic_read_u64(&slot->write_pos) - pg_atomic_read_u64(&slot->read_pos));
 }
 
 /*
@@ -179,7 +180,7 @@ look_at_failures(OmsHealth *health)
 static void
 look_at_steps(OmsHealth *health)
 {
-	const OmsFailure *failed = health->place->failed;
+	const OmsFailure *failed = health->slot->failed;
 
 	if (failed[OMS_STEP_EVENTS].failures > 0 || failed[OMS_STEP_ANNOUNCE].failures > 0)
 		add_reason(health, OMS_HEALTH_DEGRADED, pstrdup("events: sending fails, see oms.worker_errors"));
@@ -204,7 +205,7 @@ look_at_worker(OmsHealth *health)
 							: health->state == OMS_WORKER_UNWANTED ? "not wanted (oms.databases)"
 							: "off (oms.worker)"));
 	look_at_failures(health);
-	if (health->place == NULL)
+	if (health->slot == NULL)
 		return;
 	look_at_steps(health);
 	if (health->backlog > BACKLOG_EVENTS)
@@ -339,7 +340,7 @@ look_at_checks(OmsHealth *health)
 
 	for (int i = 0; i < OMS_CHECKS; i++)
 	{
-		OmsCheckResult result = oms_gauge_check(i);
+		OmsCheckResult result = oms_metrics_check(i);
 
 		if (result.problems > 0)
 			add_reason(health, OMS_HEALTH_BAD, psprintf(names[i], psprintf(INT64_FORMAT, result.problems)));
@@ -411,7 +412,7 @@ oms_health_look(OmsHealth *health)
 	health->status = OMS_HEALTH_GOOD;
 	health->checked_at = oms_clock_now();
 	health->standby = RecoveryInProgress();
-	read_place(health);
+	read_slot(health);
 	misfit = oms_store_misfit(&hint);
 	if (misfit != NULL)
 	{
@@ -476,13 +477,13 @@ oms_health(PG_FUNCTION_ARGS)
 	values[2] = TimestampTzGetDatum(health.checked_at);
 	values[3] = BoolGetDatum(health.standby);
 	values[4] = CStringGetTextDatum(oms_shared_state_name(health.state));
-	nulls[4] = health.place == NULL || health.standby;
+	nulls[4] = health.slot == NULL || health.standby;
 	late = palloc0(sizeof(Interval));
 	late->time = health.late;
 	values[5] = IntervalPGetDatum(late);
 	nulls[5] = !health.readable || health.standby;
 	values[6] = Int64GetDatum(health.backlog);
-	nulls[6] = health.place == NULL || health.standby;
+	nulls[6] = health.slot == NULL || health.standby;
 	values[7] = CStringGetTextDatum(OMS_VERSION);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	return (Datum) 0;

@@ -3,7 +3,7 @@
  *		The metrics of this database, as rows and in Prometheus' text format.
  *
  * Nothing here comes from tickets but their numbers, and of names only those of owners.  What needs counting
- * is counted now and then (worker/gauge.c); the rest is read from shared memory, or looked up.
+ * is counted now and then (worker/kept_metrics.c); the rest is read from shared memory, or looked up.
  */
 #include "postgres.h"
 
@@ -17,9 +17,8 @@
 #include "api/args.h"
 #include "api/health.h"
 #include "clock.h"
-#include "store/figures.h"
-#include "store/seal.h"
-#include "worker/gauge.h"
+#include "store/metrics.h"
+#include "worker/kept_metrics.h"
 
 PG_FUNCTION_INFO_V1(oms_metrics);
 PG_FUNCTION_INFO_V1(oms_metrics_text);
@@ -175,19 +174,19 @@ put_labelled(Sink *sink, const char *name, const char *help, const char *key, co
 
 static const struct
 {
-	OmsMeter	meter;
+	OmsCounter	counter;
 	const char *name;
 	const char *help;
-}			meters[] =
+}			counters[] =
 {
-	{OMS_METER_OPENED, "oms_tickets_opened_total", "Tickets opened since the server started."},
-	{OMS_METER_FINISHED, "oms_stages_finished_total", "Stages done since the server started."},
-	{OMS_METER_FAILURES, "oms_failures_total", "Stages that failed for good since the server started."},
-	{OMS_METER_BREACHES, "oms_breaches_total", "Time limits breached since the server started."},
-	{OMS_METER_WARNINGS, "oms_warnings_total", "Warnings of clocks since the server started."},
-	{OMS_METER_ESCALATIONS, "oms_escalations_total", "Escalations since the server started."},
-	{OMS_METER_UNROUTED, "oms_unrouted_total", "Alerts with nobody to tell since the server started."},
-	{OMS_METER_TIMERS, "oms_timers_fired_total", "Timers fired by the worker and oms.tick() since the server started."}
+	{OMS_COUNTER_OPENED, "oms_tickets_opened_total", "Tickets opened since the server started."},
+	{OMS_COUNTER_FINISHED, "oms_stages_finished_total", "Stages done since the server started."},
+	{OMS_COUNTER_FAILURES, "oms_failures_total", "Stages that failed for good since the server started."},
+	{OMS_COUNTER_BREACHES, "oms_breaches_total", "Time limits breached since the server started."},
+	{OMS_COUNTER_WARNINGS, "oms_warnings_total", "Warnings of clocks since the server started."},
+	{OMS_COUNTER_ESCALATIONS, "oms_escalations_total", "Escalations since the server started."},
+	{OMS_COUNTER_UNROUTED, "oms_unrouted_total", "Alerts with nobody to tell since the server started."},
+	{OMS_COUNTER_TIMERS, "oms_timers_fired_total", "Timers fired by the worker and oms.tick() since the server started."}
 };
 
 static const Family timed_calls[OMS_TIMED_CALLS] =
@@ -201,16 +200,16 @@ static const Family timed_calls[OMS_TIMED_CALLS] =
 };
 
 static uint64
-read_number(OmsDatabase *place, int number)
+read_number(OmsDatabase *slot, int number)
 {
-	return pg_atomic_read_u64(&place->meters.numbers[number]);
+	return pg_atomic_read_u64(&slot->counters.numbers[number]);
 }
 
 /*
  * A histogram as Prometheus has it: each bucket with what is below it.
  */
 static void
-put_histogram(Sink *sink, OmsDatabase *place, OmsTimedCall call)
+put_histogram(Sink *sink, OmsDatabase *slot, OmsTimedCall call)
 {
 	const Family *family = &timed_calls[call];
 	uint64		count = 0;
@@ -222,20 +221,20 @@ put_histogram(Sink *sink, OmsDatabase *place, OmsTimedCall call)
 
 		if (i < OMS_TIME_BUCKETS - 1)
 			snprintf(le, sizeof(le), "%g", SECONDS(oms_time_buckets[i]));
-		count += read_number(place, OMS_TIME_BUCKET(call, i));
+		count += read_number(slot, OMS_TIME_BUCKET(call, i));
 		put_sample(sink, family, "_bucket", label, no_label, count);
 	}
-	put_sample(sink, family, "_sum", no_label, no_label, SECONDS(read_number(place, OMS_TIME_SUM(call))));
+	put_sample(sink, family, "_sum", no_label, no_label, SECONDS(read_number(slot, OMS_TIME_SUM(call))));
 	put_sample(sink, family, "_count", no_label, no_label, count);
 }
 
 static void
-put_meters(Sink *sink, OmsDatabase *place)
+put_counters(Sink *sink, OmsDatabase *slot)
 {
-	for (int i = 0; i < (int) lengthof(meters); i++)
-		put_counter(sink, meters[i].name, meters[i].help, read_number(place, meters[i].meter));
+	for (int i = 0; i < (int) lengthof(counters); i++)
+		put_counter(sink, counters[i].name, counters[i].help, read_number(slot, counters[i].counter));
 	for (int i = 0; i < OMS_TIMED_CALLS; i++)
-		put_histogram(sink, place, i);
+		put_histogram(sink, slot, i);
 }
 
 /* ---- the worker ---- */
@@ -258,7 +257,7 @@ put_lateness(Sink *sink, const OmsWorkerStats *stats)
 static void
 put_worker(Sink *sink, const OmsHealth *health)
 {
-	OmsWorkerStats stats = health->place->stats;
+	OmsWorkerStats stats = health->slot->stats;
 
 	for (int i = 0; i < OMS_WORKER_STATES; i++)
 		put_labelled(sink, "oms_worker_state", "1 for the present state of the worker.", "state",
@@ -279,7 +278,7 @@ put_worker(Sink *sink, const OmsHealth *health)
 
 /* ---- open work ---- */
 
-typedef double (*OwnerFigure) (const OmsOpenOwner *owner, TimestampTz now);
+typedef double (*OwnerMetric) (const OmsOpenOwner *owner, TimestampTz now);
 
 static double
 depth(const OmsOpenOwner *owner, TimestampTz now)
@@ -300,7 +299,7 @@ overdue(const OmsOpenOwner *owner, TimestampTz now)
 }
 
 static void
-put_owners(Sink *sink, const OmsOpenWork *work, const char *name, const char *help, OwnerFigure figure)
+put_owners(Sink *sink, const OmsOpenWork *work, const char *name, const char *help, OwnerMetric figure)
 {
 	TimestampTz now = oms_clock_now();
 
@@ -332,7 +331,7 @@ put_open_work(Sink *sink)
 {
 	OmsOpenWork *work = palloc(sizeof(OmsOpenWork));
 
-	if (!oms_gauge_open_work(work))
+	if (!oms_metrics_open_work(work))
 		return;
 	put_owners(sink, work, "oms_queue_depth", "Queued stages.", depth);
 	put_owners(sink, work, "oms_queue_oldest_seconds", "For how long the oldest of the queued stages has been queued.", oldest);
@@ -368,7 +367,7 @@ put_checks(Sink *sink)
 
 	for (int i = 0; i < OMS_CHECKS; i++)
 	{
-		OmsCheckResult result = oms_gauge_check(i);
+		OmsCheckResult result = oms_metrics_check(i);
 
 		if (result.checked_at == 0)
 			continue;
@@ -431,9 +430,9 @@ put_everything(Sink *sink)
 	oms_look_begin();
 	oms_health_look(&health);
 	put_health(sink, &health);
-	if (health.place != NULL)
+	if (health.slot != NULL)
 	{
-		put_meters(sink, health.place);
+		put_counters(sink, health.slot);
 		put_worker(sink, &health);
 	}
 	put_checks(sink);

@@ -11,8 +11,18 @@
 #include "utils/timestamp.h"
 
 #include "api/args.h"
+#include "api/door.h"
 #include "clock.h"
+#include "engine/catch_up.h"
+#include "engine/decide.h"
+#include "engine/hands.h"
+#include "engine/hold.h"
+#include "engine/hold_set.h"
 #include "engine/lifecycle.h"
+#include "engine/require.h"
+#include "engine/rework.h"
+#include "engine/rework_set.h"
+#include "engine/ticket.h"
 #include "errors.h"
 #include "store/access.h"
 #include "store/inbox.h"
@@ -50,7 +60,7 @@ wrong_state(const OmsTicket *ticket, const char *what, const char *why)
 static void
 require_open(const OmsTicket *ticket, const char *what)
 {
-	if (ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED)
+	if (oms_is_closed(ticket))
 		wrong_state(ticket, what, psprintf("the ticket is %s", oms_ticket_status_name(ticket->status)));
 }
 
@@ -68,7 +78,7 @@ oms_start_stage(PG_FUNCTION_ARGS)
 	const OmsStageDef *def;
 
 	oms_call_begin(&call, "oms.start_stage()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_START, NULL);
 	def = oms_graph_stage(ticket->graph, stage->no);
 	if (!def->manual)
@@ -113,7 +123,7 @@ oms_assign(PG_FUNCTION_ARGS)
 	char	   *note = oms_arg_note_or_null(fcinfo, 3, "note");
 
 	oms_call_begin(&call, "oms.assign()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_ASSIGN, NULL);
 	require_there(worker, ticket->now);
 	oms_require_other_hands(ticket, stage, worker, NULL);
@@ -134,7 +144,7 @@ oms_delegate(PG_FUNCTION_ARGS)
 	char	   *note = oms_arg_note_or_null(fcinfo, 3, "note");
 
 	oms_call_begin(&call, "oms.delegate()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_DELEGATE, NULL);
 	require_there(worker, ticket->now);
 	oms_require_other_hands(ticket, stage, worker, NULL);
@@ -154,7 +164,7 @@ oms_resolve_delegation(PG_FUNCTION_ARGS)
 	char	   *note = oms_arg_note_or_null(fcinfo, 2, "note");
 
 	oms_call_begin(&call, "oms.resolve()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_RESOLVE, NULL);
 	if (stage->delegated_by == NULL)
 		wrong_state(ticket, "resolve",
@@ -225,7 +235,7 @@ oms_hold(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		stage = oms_arg_lock_stage(fcinfo, &ticket);
+		stage = oms_enter_stage(fcinfo, &ticket);
 		read_terms(fcinfo, &terms, &reason);
 		oms_require(ticket, stage, OMS_HOLD, NULL);
 		check_terms(ticket, &terms, &reason);
@@ -268,7 +278,7 @@ oms_resume(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		stage = oms_arg_lock_stage(fcinfo, &ticket);
+		stage = oms_enter_stage(fcinfo, &ticket);
 		oms_require(ticket, stage, OMS_RESUME, NULL);
 		if (oms_decide_resume(ticket, stage, reason) == 0)
 			nothing_lifted(ticket, psprintf("stage \"%s\"", oms_graph_stage(ticket->graph, stage->no)->id), reason);
@@ -292,7 +302,7 @@ oms_send_back(PG_FUNCTION_ARGS)
 
 	oms_arg_required(fcinfo, 2, "to_stage");
 	oms_call_begin(&call, "oms.send_back()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	require_open(ticket, "send_back");
 	to_stage = oms_store_stage(ticket, oms_arg_stage(fcinfo, 2, ticket));
 	oms_require(ticket, stage, OMS_SEND_BACK, NULL);
@@ -318,7 +328,7 @@ oms_reopen(PG_FUNCTION_ARGS)
 	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
 
 	oms_call_begin(&call, "oms.reopen()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_REOPEN, NULL);
 	oms_store_stages(ticket);
 	oms_decide_reopen(ticket, stage, reason);

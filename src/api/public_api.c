@@ -16,6 +16,7 @@
 
 #include "api/args.h"
 #include "clock.h"
+#include "engine/decide.h"
 #include "engine/event.h"
 #include "engine/public.h"
 #include "errors.h"

@@ -10,8 +10,10 @@
 #include "utils/timestamp.h"
 
 #include "api/args.h"
+#include "store/proof.h"
 #include "store/seal.h"
-#include "worker/gauge.h"
+#include "store/seal_verify.h"
+#include "worker/kept_metrics.h"
 
 PG_FUNCTION_INFO_V1(oms_seal);
 PG_FUNCTION_INFO_V1(oms_verify_seals);
@@ -68,7 +70,7 @@ oms_verify_seals(PG_FUNCTION_ARGS)
 	oms_look_begin();
 	oms_store_check_seals(report_problem, &findings);
 	oms_look_end();
-	oms_gauge_note_check(OMS_CHECK_SEALS, findings.count);
+	oms_metrics_note_check(OMS_CHECK_SEALS, findings.count);
 	return (Datum) 0;
 }
 

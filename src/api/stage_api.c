@@ -18,12 +18,19 @@
 #include "utils/timestamp.h"
 
 #include "api/args.h"
+#include "api/door.h"
 #include "clock.h"
+#include "engine/catch_up.h"
+#include "engine/decide.h"
+#include "engine/hands.h"
 #include "engine/lifecycle.h"
+#include "engine/offer.h"
+#include "engine/require.h"
 #include "errors.h"
 #include "guc.h"
+#include "shared/counters.h"
 #include "store/access.h"
-#include "worker/meter.h"
+#include "store/row.h"
 
 PG_FUNCTION_INFO_V1(oms_claim);
 PG_FUNCTION_INFO_V1(oms_claim_stage);
@@ -87,7 +94,7 @@ claim_one(void *context, OmsTicket *ticket, OmsStage *stage)
 	bool		taken;
 
 	oms_catch_up(ticket, stage);
-	taken = stage->status == OMS_QUEUED && strcmp(stage->owner, owner) == 0 &&
+	taken = oms_may(ticket, stage, OMS_CLAIM, NULL) && strcmp(stage->owner, owner) == 0 &&
 		oms_same_hands(ticket, stage, state->worker, &state->doer) == 0;
 	if (taken)
 	{
@@ -153,7 +160,7 @@ take(const OmsCall *call, const char *owner, ClaimState *state, TimestampTz star
 	if (state->worker == NULL)
 		state->worker = call->actor.role;
 	oms_isolate(&state->isolation, OMS_STEP_CLAIMS, claim_many, forget_claimed, state);
-	oms_meter_call(state->left < state->wanted ? OMS_TIMED_CLAIM : OMS_TIMED_EMPTY_CLAIM, started);
+	oms_count_call(state->left < state->wanted ? OMS_TIMED_CLAIM : OMS_TIMED_EMPTY_CLAIM, started);
 }
 
 /*
@@ -189,7 +196,7 @@ oms_claim_stage(PG_FUNCTION_ARGS)
 	int64		token;
 
 	oms_call_begin(&call, "oms.claim_stage()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	if (worker != NULL && stage->status == OMS_IN_PROGRESS && stage->worker != NULL &&
 		strcmp(stage->worker, worker) == 0)
 		token = stage->token;
@@ -223,7 +230,7 @@ oms_heartbeat(PG_FUNCTION_ARGS)
 	oms_arg_required(fcinfo, 2, "token");
 	token = PG_GETARG_INT64(2);
 	oms_call_begin(&call, "oms.heartbeat()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_HEARTBEAT, &token);
 	oms_decide_heartbeat(ticket, stage, lease);
 	oms_store_apply(ticket, &call.actor);
@@ -244,7 +251,7 @@ oms_release(PG_FUNCTION_ARGS)
 	int64		token = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
 
 	oms_call_begin(&call, "oms.release()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_RELEASE, PG_ARGISNULL(3) ? NULL : &token);
 	oms_decide_release(ticket, stage, note);
 	return oms_call_end_stage(&call, ticket, stage);
@@ -357,10 +364,10 @@ oms_stage_done(PG_FUNCTION_ARGS)
 	List	   *queued;
 
 	oms_call_begin(&call, "oms.stage_done()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	if (finish(ticket, stage, output, PG_ARGISNULL(3) ? NULL : &token, &call, &queued))
 		oms_store_apply(ticket, &call.actor);
-	oms_meter_call(OMS_TIMED_DONE, started);
+	oms_count_call(OMS_TIMED_DONE, started);
 	oms_call_end(&call);
 	PG_RETURN_DATUM(stage_ids(ticket->graph, queued));
 }
@@ -556,12 +563,10 @@ read_items(WorkItems *items, Jsonb *array)
 static bool
 do_item(const OmsCall *call, OmsTicket *ticket, const WorkItem *item)
 {
-	OmsStage   *stage = oms_store_stage(ticket, oms_stage_number(ticket, item->stage, item->stage_len));
+	OmsStage   *stage = oms_enter(ticket, oms_stage_number(ticket, item->stage, item->stage_len));
 	const int64 *token = item->has_token ? &item->token : NULL;
 	List	   *queued;
 
-	oms_catch_up(ticket, stage);
-	oms_require_stage(ticket, stage);
 	if (item->error == NULL)
 		return finish(ticket, stage, item->output, token, call, &queued);
 	oms_require(ticket, stage, OMS_FAIL, token);
@@ -706,7 +711,7 @@ oms_stage_failed(PG_FUNCTION_ARGS)
 
 	oms_arg_required(fcinfo, 4, "retryable");
 	oms_call_begin(&call, "oms.stage_failed()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_FAIL, PG_ARGISNULL(3) ? NULL : &token);
 	oms_decide_fail(ticket, stage, error, PG_GETARG_BOOL(4));
 	return oms_call_end_stage(&call, ticket, stage);
@@ -726,7 +731,7 @@ oms_skip_stage(PG_FUNCTION_ARGS)
 	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
 
 	oms_call_begin(&call, "oms.skip_stage()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_SKIP, NULL);
 	oms_decide_skip(ticket, stage, reason);
 	return oms_call_end_stage(&call, ticket, stage);
@@ -744,7 +749,7 @@ oms_retry_stage(PG_FUNCTION_ARGS)
 	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
 
 	oms_call_begin(&call, "oms.retry_stage()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_RETRY, NULL);
 	oms_decide_retry(ticket, stage, reason);
 	return oms_call_end_stage(&call, ticket, stage);
@@ -763,7 +768,7 @@ oms_reassign(PG_FUNCTION_ARGS)
 	char	   *reason = oms_arg_note(fcinfo, 3, "reason");
 
 	oms_call_begin(&call, "oms.reassign()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_REASSIGN, NULL);
 	oms_decide_reassign(ticket, stage, owner, reason);
 	return oms_call_end_stage(&call, ticket, stage);
@@ -783,7 +788,7 @@ oms_escalate(PG_FUNCTION_ARGS)
 	int			level;
 
 	oms_call_begin(&call, "oms.escalate()");
-	stage = oms_arg_lock_stage(fcinfo, &ticket);
+	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, reassign_to == NULL ? OMS_ESCALATE : OMS_ESCALATE_TO, NULL);
 	level = oms_decide_escalate(ticket, stage, reason, reassign_to);
 	oms_store_apply(ticket, &call.actor);

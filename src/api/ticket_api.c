@@ -15,14 +15,18 @@
 #include "utils/memutils.h"
 
 #include "api/args.h"
+#include "api/door.h"
 #include "clock.h"
+#include "engine/catch_up.h"
 #include "engine/condition.h"
+#include "engine/decide.h"
 #include "engine/lifecycle.h"
+#include "engine/ticket.h"
 #include "errors.h"
 #include "guc.h"
 #include "store/access.h"
 #include "store/numbers.h"
-#include "worker/gauge.h"
+#include "worker/kept_metrics.h"
 
 PG_FUNCTION_INFO_V1(oms_open_ticket);
 PG_FUNCTION_INFO_V1(oms_open_tickets);
@@ -290,7 +294,7 @@ oms_cancel_ticket(PG_FUNCTION_ARGS)
 	ticket = oms_store_lock(id);
 	oms_store_stages(ticket);
 	oms_catch_up_all(ticket);
-	if (ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED)
+	if (oms_is_closed(ticket))
 		ereport(ERROR,
 				(errcode(OMS_ERR_WRONG_STATE),
 				 errmsg("cancel_ticket is not possible for ticket %s: the ticket is %s",
@@ -351,7 +355,7 @@ oms_next_stages_of_ticket(PG_FUNCTION_ARGS)
 	ticket = oms_store_read(id);
 	oms_require_part(ticket);
 	oms_look_end();
-	if (ticket->status == OMS_TICKET_DONE || ticket->status == OMS_TICKET_CANCELLED)
+	if (oms_is_closed(ticket))
 		return (Datum) 0;
 	foreach(cell, oms_decide_next_of(ticket))
 	{
@@ -405,7 +409,7 @@ oms_verify_timeline(PG_FUNCTION_ARGS)
 				(errcode(OMS_ERR_UNKNOWN_TICKET),
 				 errmsg("unknown ticket: %s", oms_ticket_id_to_text(id, number))));
 	if (all)
-		oms_gauge_note_check(OMS_CHECK_CHAIN, findings.count);
+		oms_metrics_note_check(OMS_CHECK_CHAIN, findings.count);
 	return (Datum) 0;
 }
 
@@ -430,7 +434,7 @@ oms_check(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	count = oms_store_check(all ? NULL : &id, report_finding, fcinfo->resultinfo);
 	if (all)
-		oms_gauge_note_check(OMS_CHECK_MODEL, count);
+		oms_metrics_note_check(OMS_CHECK_MODEL, count);
 	return (Datum) 0;
 }
 

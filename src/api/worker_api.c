@@ -19,13 +19,15 @@
 #include "api/args.h"
 #include "clock.h"
 #include "compat.h"
+#include "guc.h"
+#include "shared/failures.h"
+#include "shared/ring.h"
 #include "store/access.h"
 #include "store/cron.h"
+#include "store/notify.h"
 #include "store/spi.h"
 #include "store/store.h"
-#include "worker/bell.h"
 #include "worker/errand.h"
-#include "worker/failures.h"
 
 PG_FUNCTION_INFO_V1(oms_wait_for_work);
 PG_FUNCTION_INFO_V1(oms_dispatch_channel_name);
@@ -44,7 +46,7 @@ PG_FUNCTION_INFO_V1(oms_disable_cron);
 /* One call of wait_for_work */
 typedef struct Wait
 {
-	OmsDatabase *place;			/* NULL: no shared memory, or no place in it */
+	OmsDatabase *slot;			/* NULL: no shared memory, or no slot in it */
 	int			bucket;
 	uint64		told_of;		/* bits of the locked tickets whose end it is told of */
 } Wait;
@@ -55,16 +57,16 @@ typedef struct Wait
 static void
 be_told_of(Wait *wait, uint64 tickets)
 {
-	for (int bit = 0; bit < OMS_TICKET_BITS && wait->place != NULL; bit++)
+	for (int bit = 0; bit < OMS_TICKET_BITS && wait->slot != NULL; bit++)
 	{
 		uint64		mask = UINT64CONST(1) << bit;
 
 		if ((tickets & mask) == (wait->told_of & mask))
 			continue;
 		if (tickets & mask)
-			pg_atomic_fetch_add_u32(&wait->place->held_up[bit], 1);
+			pg_atomic_fetch_add_u32(&wait->slot->held_up[bit], 1);
 		else
-			pg_atomic_fetch_sub_u32(&wait->place->held_up[bit], 1);
+			pg_atomic_fetch_sub_u32(&wait->slot->held_up[bit], 1);
 	}
 	wait->told_of = tickets;
 }
@@ -104,12 +106,12 @@ sleep_on_latch(long ms)
 static void
 wait_for_signal(const Wait *wait, uint64 seen, long ms)
 {
-	OmsDatabase *place = wait->place;
+	OmsDatabase *slot = wait->slot;
 	bool		gone = false;
 
-	if (place != NULL)
-		ConditionVariablePrepareToSleep(&place->work[wait->bucket]);
-	if (place == NULL || pg_atomic_read_u64(&place->work_count[wait->bucket]) == seen)
+	if (slot != NULL)
+		ConditionVariablePrepareToSleep(&slot->work[wait->bucket]);
+	if (slot == NULL || pg_atomic_read_u64(&slot->work_count[wait->bucket]) == seen)
 	{
 		gone = sleep_on_latch(ms);
 		ResetLatch(MyLatch);
@@ -155,7 +157,7 @@ look_and_sleep(Wait *wait, OmsLook *look, TimestampTz end)
 {
 	for (;;)
 	{
-		uint64		seen = wait->place == NULL ? 0 : pg_atomic_read_u64(&wait->place->work_count[wait->bucket]);
+		uint64		seen = wait->slot == NULL ? 0 : pg_atomic_read_u64(&wait->slot->work_count[wait->bucket]);
 		bool		found = look_for_work(look);
 		long		ms = TimestampDifferenceMilliseconds(oms_clock_wall(), end);
 		uint64		news = look->busy & ~wait->told_of;
@@ -167,7 +169,7 @@ look_and_sleep(Wait *wait, OmsLook *look, TimestampTz end)
 		if (news != 0)
 			continue;
 		/* a lock that is not taken here tells nobody of its end */
-		ms = Min(ms, wait->place == NULL || look->busy != 0 ? POLL_MS : LOOK_MS);
+		ms = Min(ms, wait->slot == NULL || look->busy != 0 ? POLL_MS : LOOK_MS);
 		if (look->next != DT_NOEND)
 			ms = Min(ms, TimestampDifferenceMilliseconds(look->now, look->next) + 1);
 		wait_for_signal(wait, seen, ms);
@@ -183,8 +185,8 @@ oms_wait_for_work(PG_FUNCTION_ARGS)
 	CallContext *call = (CallContext *) fcinfo->context;
 	OmsLook		look = {.owner = oms_arg_name(fcinfo, 0, "owner"), .worker = oms_arg_name_or_null(fcinfo, 2, "worker")};
 	TimestampTz end = oms_clock_wall() + oms_arg_duration(fcinfo, 1, "timeout", 0);
-	Wait		wait = {.place = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, true),
-	.bucket = oms_bell_bucket(look.owner)};
+	Wait		wait = {.slot = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, true),
+	.bucket = oms_ring_bucket(look.owner)};
 
 	if (call == NULL || !IsA(call, CallContext) || call->atomic)
 		ereport(ERROR,
@@ -217,7 +219,7 @@ oms_dispatch_channel_name(PG_FUNCTION_ARGS)
 {
 	char		channel[NAMEDATALEN];
 
-	oms_bell_channel(oms_arg_name(fcinfo, 0, "owner"), channel);
+	oms_notify_channel(oms_arg_name(fcinfo, 0, "owner"), channel);
 	PG_RETURN_TEXT_P(cstring_to_text(channel));
 }
 
@@ -290,7 +292,7 @@ put_failure(ReturnSetInfo *result, OmsStep step, const OmsBadTicket *bad, OmsFai
 	{
 		values[1] = TicketIdGetDatum(bad->ticket);
 		values[2] = Int32GetDatum(bad->stage);
-		nulls[2] = bad->step == OMS_STEP_ARCHIVE;
+		nulls[2] = bad->step == OMS_STEP_ARCHIVE || bad->step == OMS_STEP_SEAL || bad->step == OMS_STEP_ROLL_UP;
 	}
 	values[3] = Int32GetDatum(failure.failures);
 	values[4] = TimestampTzGetDatum(failure.retry_at);
@@ -307,13 +309,13 @@ oms_worker_errors(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	OmsBadTicket bad[OMS_BAD_TICKETS];
 	int			count = oms_failures_list(bad);
-	OmsDatabase *place;
+	OmsDatabase *slot;
 
 	InitMaterializedSRF(fcinfo, 0);
-	place = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, false);
-	for (int i = 0; place != NULL && i < OMS_STEPS; i++)
-		if (place->failed[i].failures > 0)
-			put_failure(result, i, NULL, place->failed[i]);
+	slot = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, false);
+	for (int i = 0; slot != NULL && i < OMS_STEPS; i++)
+		if (slot->failed[i].failures > 0)
+			put_failure(result, i, NULL, slot->failed[i]);
 	for (int i = 0; i < count; i++)
 		put_failure(result, bad[i].step, &bad[i], bad[i].failure);
 	return (Datum) 0;

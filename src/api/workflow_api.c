@@ -11,6 +11,7 @@
 
 #include "api/args.h"
 #include "clock.h"
+#include "engine/decide.h"
 #include "engine/definition.h"
 #include "errors.h"
 #include "guc.h"

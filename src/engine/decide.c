@@ -3,13 +3,13 @@
  *		The rules: what a call does to a ticket.
  *
  * Pure: the caller has locked and loaded the ticket, ticket->real_now is the one reading of the clock, and
- * everything that happens is left in the ticket (changed stages, events, bells) for the store to
+ * everything that happens is left in the ticket (changed stages, events, notifications) for the store to
  * write.  What must be loaded before a call is said with each function.
  *
  * The clock can be set back.  What happened goes by ticket->now, since times of a ticket never go back, and
  * so do its clocks; leases, pauses and ends of holds, which say when something may happen, go by real_now.
  *
- * Every call that changes a stage first lets everything happen that was due before (oms_require, alarm.c):
+ * Every call that changes a stage first lets everything happen that was due before (require.c, catch_up.c):
  * a breach that nobody was there to see comes before what is done now, and a stage done on its due time
  * has met it.
  */
@@ -19,12 +19,19 @@
 
 #include "miscadmin.h"
 
+#include "engine/catch_up.h"
 #include "engine/condition.h"
+#include "engine/decide.h"
 #include "engine/event.h"
+#include "engine/graph.h"
+#include "engine/hands.h"
 #include "engine/lifecycle.h"
-#include "engine/lookup.h"
 #include "engine/moves.h"
+#include "engine/offer.h"
+#include "engine/rework_set.h"
+#include "engine/start.h"
 #include "engine/stopwatch.h"
+#include "engine/ticket.h"
 
 /*
  * A new ticket: the event that carries its data, then every stage without dependencies.
@@ -139,19 +146,9 @@ oms_decide_finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const OmsDo
 	event = oms_event_add(ticket, OMS_EV_DONE, stage, NULL);
 	event->payload = output;
 	oms_set_output(ticket, stage, output, event->seq);
-	queued = oms_resolve_after(ticket, stage->no);
+	queued = oms_start_after(ticket, stage->no);
 	oms_settle(ticket);
 	return queued;
-}
-
-/* The stage needs attention; its clock runs on */
-void
-oms_fail_for_good(OmsTicket *ticket, OmsStage *stage, const char *error)
-{
-	oms_event_add(ticket, OMS_EV_FAILED, stage, error);
-	stage->worker = stage->delegated_by = NULL;
-	oms_move(ticket, stage, OMS_STAGE_FAILED);
-	oms_bell_alert(ticket, stage, "failed");
 }
 
 /* The pause before the next attempt, in microseconds */
@@ -192,7 +189,7 @@ oms_decide_skip(OmsTicket *ticket, OmsStage *stage, const char *reason)
 {
 	oms_move(ticket, stage, OMS_SKIPPED);
 	oms_event_add(ticket, OMS_EV_SKIPPED, stage, reason);
-	oms_resolve_after(ticket, stage->no);
+	oms_start_after(ticket, stage->no);
 	oms_settle(ticket);
 }
 
@@ -206,26 +203,11 @@ oms_decide_retry(OmsTicket *ticket, OmsStage *stage, const char *reason)
 	oms_settle(ticket);
 }
 
-/*
- * Another owner is responsible from now on.  One who takes over a failed stage gets fresh attempts; a
- * stage on hold is queued for the new owner when it goes on.
- */
+/* Another owner is responsible from now on */
 void
 oms_decide_reassign(OmsTicket *ticket, OmsStage *stage, const char *owner, const char *reason)
 {
-	if (stage->status == OMS_STAGE_FAILED)
-		stage->attempt = 1;
-	stage->owner = owner;
-	stage->worker = stage->delegated_by = NULL;
-	oms_event_add(ticket, OMS_EV_REASSIGNED, stage, reason);
-	if (stage->status == OMS_STAGE_HELD)
-	{
-		stage->held_from = OMS_QUEUED;
-		stage->started_at = OMS_NEVER;
-		oms_touch(ticket, stage);
-		return;
-	}
-	oms_queue_again(ticket, stage, 0);
+	oms_hand_over(ticket, stage, owner, reason);
 	oms_settle(ticket);
 }
 
@@ -256,12 +238,12 @@ oms_decide_cancel(OmsTicket *ticket, const char *reason)
 {
 	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
 	{
-		if (!oms_verb_allowed(OMS_CANCEL, stage->status))
+		if (!oms_verb_allowed(OMS_CANCEL, stage->status, false))
 			continue;
 		if (stage->status != OMS_WAITING)
 		{
 			oms_event_add(ticket, OMS_EV_CANCELLED, stage, NULL);
-			oms_bell_status(ticket, stage, "cancelled");
+			oms_add_status(ticket, stage, "cancelled");
 		}
 		oms_move(ticket, stage, OMS_STAGE_CANCELLED);
 	}

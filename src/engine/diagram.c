@@ -18,10 +18,10 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
-#include "engine/decide.h"
 #include "engine/diagram.h"
 #include "engine/event.h"
 #include "engine/lifecycle.h"
+#include "engine/ticket.h"
 
 /* Bytes of a condition that are shown */
 #define MAX_CONDITION	200

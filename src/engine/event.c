@@ -1,6 +1,6 @@
 /*
  * event.c
- *		Saying what happened: events for the timeline, bells for the listeners.
+ *		Saying what happened: events for the timeline, notifications for the listeners.
  *
  * Numbers are given out here, in the order of the calls, so that a token can be the number of the
  * event that gave it out.  Nothing is written before the store applies the ticket.
@@ -78,7 +78,7 @@ oms_event_citizen_status(const char *status)
 
 /*
  * Append an event about a stage, or about the ticket if stage is NULL (or the ticket's clock).  The
- * note is kept by reference.  What citizens see rings the status bell.
+ * note is kept by reference.  What citizens see adds a notification of the status.
  */
 OmsEvent *
 oms_event_add_shown(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage, const char *note, bool shown)
@@ -105,7 +105,7 @@ oms_event_add_shown(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage, const
 	ticket->last_event = event;
 
 	if (event->public)
-		oms_bell_status(ticket, stage, event_words[kind].citizen);
+		oms_add_status(ticket, stage, event_words[kind].citizen);
 	return event;
 }
 
@@ -116,48 +116,48 @@ oms_event_add(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage, const char 
 	return oms_event_add_shown(ticket, kind, stage, note, event_words[kind].citizen != NULL);
 }
 
-static OmsBell *
-add_bell(OmsTicket *ticket, OmsChannel channel, const OmsStage *stage)
+static OmsNotification *
+add_notification(OmsTicket *ticket, OmsChannel channel, const OmsStage *stage)
 {
-	OmsBell    *bell = palloc0(sizeof(OmsBell));
+	OmsNotification *notification = palloc0(sizeof(OmsNotification));
 
-	bell->channel = channel;
-	bell->stage = stage == NULL ? OMS_NO_STAGE : stage->no;
-	if (ticket->last_bell == NULL)
-		ticket->bells = bell;
+	notification->channel = channel;
+	notification->stage = stage == NULL ? OMS_NO_STAGE : stage->no;
+	if (ticket->last_notification == NULL)
+		ticket->notifications = notification;
 	else
-		ticket->last_bell->next = bell;
-	ticket->last_bell = bell;
-	return bell;
+		ticket->last_notification->next = notification;
+	ticket->last_notification = notification;
+	return notification;
 }
 
 /* The stage is there to be claimed */
 void
-oms_bell_dispatch(OmsTicket *ticket, const OmsStage *stage)
+oms_add_dispatch(OmsTicket *ticket, const OmsStage *stage)
 {
-	OmsBell    *bell = add_bell(ticket, OMS_DISPATCH, stage);
+	OmsNotification *notification = add_notification(ticket, OMS_DISPATCH, stage);
 
-	bell->owner = stage->owner;
-	bell->number = stage->attempt;
+	notification->owner = stage->owner;
+	notification->number = stage->attempt;
 }
 
 /* Somebody has to look at it */
 void
-oms_bell_alert(OmsTicket *ticket, const OmsStage *stage, const char *kind)
+oms_add_alert(OmsTicket *ticket, const OmsStage *stage, const char *kind)
 {
-	OmsBell    *bell = add_bell(ticket, OMS_ALERT, stage);
+	OmsNotification *notification = add_notification(ticket, OMS_ALERT, stage);
 
-	bell->word = kind;
-	bell->number = stage == NULL ? 0 : stage->level;
+	notification->word = kind;
+	notification->number = stage == NULL ? 0 : stage->level;
 }
 
 /* A public status changed, or somebody has to stop working on the stage */
 void
-oms_bell_status(OmsTicket *ticket, const OmsStage *stage, const char *status)
+oms_add_status(OmsTicket *ticket, const OmsStage *stage, const char *status)
 {
-	OmsBell    *bell = add_bell(ticket, OMS_STATUS, stage);
+	OmsNotification *notification = add_notification(ticket, OMS_STATUS, stage);
 
-	bell->word = status;
+	notification->word = status;
 }
 
 /*

@@ -3,8 +3,8 @@
  *		The state table of a stage.
  *
  * One row per verb, one column per state.  This is the only place that says what is allowed: whoever
- * changes a stage asks oms_verb_allowed first, with the ticket locked.  How far the stage then moves
- * (a failure goes back to the queue or not) is decided in decide.c.
+ * changes a stage asks oms_verb_allowed first, with the ticket locked, in most cases by oms_require.  How far the stage
+ * then moves (a failure goes back to the queue or not) is decided in decide.c.
  */
 #include "postgres.h"
 
@@ -15,7 +15,7 @@
 static const struct
 {
 	const char *name;
-	const char *allowed;		/* in the order of COLUMNS */
+	const char *allowed;		/* in the order of COLUMNS; t: with the token of who has the stage */
 }			lifecycle[] =
 {
 	/* verb                            waiting, queued, in progress, held, done, skipped, failed, x */
@@ -23,7 +23,7 @@ static const struct
 	[OMS_CLAIM_STAGE] = {"claim_stage",	"-+------"},
 	[OMS_HEARTBEAT] = {"heartbeat",		"--+-----"},
 	[OMS_RELEASE] = {"release",			"--+-----"},
-	[OMS_FINISH] = {"stage_done",		"-++-----"},
+	[OMS_FINISH] = {"stage_done",		"-++t----"},
 	[OMS_FAIL] = {"stage_failed",		"-++-----"},
 	[OMS_SKIP] = {"skip_stage",			"++++--+-"},
 	[OMS_RETRY] = {"retry_stage",		"------+-"},
@@ -44,12 +44,16 @@ static const struct
 	[OMS_COMMENT] = {"comment",			"++++++++"}
 };
 
+/*
+ * Is a verb allowed for a stage in that state?  by_token: the one who has the stage shows its token.
+ */
 bool
-oms_verb_allowed(OmsVerb verb, char status)
+oms_verb_allowed(OmsVerb verb, char status, bool by_token)
 {
 	const char *column = strchr(COLUMNS, status);
+	char		mark = column == NULL ? '-' : lifecycle[verb].allowed[column - COLUMNS];
 
-	return column != NULL && lifecycle[verb].allowed[column - COLUMNS] == '+';
+	return mark == '+' || (mark == 't' && by_token);
 }
 
 const char *

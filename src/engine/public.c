@@ -9,11 +9,13 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
-#include "engine/decide.h"
 #include "engine/event.h"
+#include "engine/graph.h"
+#include "engine/hold_set.h"
 #include "engine/lookup.h"
 #include "engine/public.h"
 #include "engine/stopwatch.h"
+#include "engine/ticket.h"
 
 const char *
 oms_public_label(const OmsStageDef *stage)

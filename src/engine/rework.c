@@ -11,12 +11,16 @@
 
 #include "miscadmin.h"
 
+#include "engine/catch_up.h"
 #include "engine/event.h"
 #include "engine/graph.h"
-#include "engine/lifecycle.h"
-#include "engine/lookup.h"
 #include "engine/moves.h"
+#include "engine/offer.h"
+#include "engine/rework.h"
+#include "engine/rework_set.h"
+#include "engine/start.h"
 #include "engine/stopwatch.h"
+#include "engine/ticket.h"
 
 /*
  * Every stage that comes after one, at any distance.
@@ -55,61 +59,6 @@ oms_comes_after(const OmsGraph *graph, int later, int earlier)
 }
 
 /* ---- what waits for what to be done again ---- */
-
-/*
- * Does a stage wait for another to be done again?
- */
-bool
-oms_waits_for_rework(const OmsTicket *ticket, int no)
-{
-	for (int i = 0; i < ticket->nreworks; i++)
-		if (ticket->reworks[i].stage == no)
-			return true;
-	return false;
-}
-
-static void
-add_rework(OmsTicket *ticket, int stage, int back_to)
-{
-	for (int i = 0; i < ticket->nreworks; i++)
-		if (ticket->reworks[i].stage == stage && ticket->reworks[i].back_to == back_to)
-			return;
-	ticket->reworks = ticket->reworks == NULL ? palloc(sizeof(OmsRework))
-		: repalloc(ticket->reworks, sizeof(OmsRework) * (ticket->nreworks + 1));
-	ticket->reworks[ticket->nreworks++] = (OmsRework) {stage, back_to};
-}
-
-/*
- * A stage has started or ended, so it waits for nothing any more.
- */
-void
-oms_drop_reworks_of(OmsTicket *ticket, int no)
-{
-	int			kept = 0;
-
-	for (int i = 0; i < ticket->nreworks; i++)
-		if (ticket->reworks[i].stage != no)
-			ticket->reworks[kept++] = ticket->reworks[i];
-	ticket->nreworks = kept;
-}
-
-/*
- * A stage is finished: nobody waits for it to be done again.  Returns who did.
- */
-List *
-oms_drop_reworks_to(OmsTicket *ticket, int no)
-{
-	List	   *waited = NIL;
-	int			kept = 0;
-
-	for (int i = 0; i < ticket->nreworks; i++)
-		if (ticket->reworks[i].back_to == no)
-			waited = lappend_int(waited, ticket->reworks[i].stage);
-		else
-			ticket->reworks[kept++] = ticket->reworks[i];
-	ticket->nreworks = kept;
-	return waited;
-}
 
 /* Stages still to be looked at, each once */
 typedef struct Walk
@@ -206,11 +155,10 @@ go_back(OmsTicket *ticket, OmsStage *stage, OmsEventKind kind, const char *note,
 	bool		active;
 
 	oms_catch_up_alone(ticket, stage, ticket->now);
-	active = stage->status == OMS_QUEUED || stage->status == OMS_IN_PROGRESS ||
-		stage->status == OMS_STAGE_HELD;
+	active = oms_is_active(stage);
 	oms_event_add_shown(ticket, kind, stage, note, shown);
 	if (active && !shown)
-		oms_bell_status(ticket, stage, "returned");
+		oms_add_status(ticket, stage, "returned");
 	oms_new_cycle(ticket, stage);
 }
 
@@ -227,7 +175,7 @@ take_back(OmsTicket *ticket, OmsStage *stage, const OmsStageSet *after, int back
 	if (has_begun(ticket, stage))
 		go_back(ticket, stage, kind, note, false);
 	if (stage->cycle > 1)
-		add_rework(ticket, stage->no, back_to);
+		oms_add_rework(ticket, stage->no, back_to);
 }
 
 /*
@@ -243,7 +191,7 @@ oms_decide_send_back(OmsTicket *ticket, OmsStage *stage, OmsStage *to_stage, con
 	go_back(ticket, stage, OMS_EV_SENT_BACK, note, true);
 	if (stage != to_stage)
 	{
-		add_rework(ticket, stage->no, to_stage->no);
+		oms_add_rework(ticket, stage->no, to_stage->no);
 		go_back(ticket, to_stage, OMS_EV_SENT_BACK, note, false);
 	}
 	for (OmsStage *other = ticket->stages; other != NULL; other = other->next)

@@ -128,7 +128,7 @@ tell_if_endless(OmsTicket *ticket, OmsStage *stage)
 				  : calendar->problem == NULL
 				  ? psprintf("no due time: calendar %s has no open time", calendar->name)
 				  : psprintf("no due time: calendar %s cannot be read, %s", calendar->name, calendar->problem));
-	oms_bell_alert(ticket, stage, "no_due_time");
+	oms_add_alert(ticket, stage, "no_due_time");
 }
 
 static void

@@ -427,6 +427,20 @@ CREATE TABLE oms.seal_state (
 INSERT INTO oms.seal_state (seal_hash, horizon) VALUES ('', 0);
 COMMENT ON TABLE oms.seal_state IS 'how far tickets have been looked through for sealing; not dumped';
 
+-- Tickets at which a seal or a roll-up met an error, to be come back to.  Belongs to this server's transaction ids, and
+-- without it begins what begins anew, so it is not dumped.
+CREATE TABLE oms.passed_over (
+	step		text COLLATE "C" NOT NULL,
+	ticket_id	oms.ticket_id NOT NULL,
+	since		bigint NOT NULL,
+	before		bigint NOT NULL,
+	tries		int NOT NULL,
+	PRIMARY KEY (step, ticket_id, since)
+);
+COMMENT ON TABLE oms.passed_over IS 'tickets that seals and roll-ups passed over since they raised an error, and come back to; not dumped';
+COMMENT ON COLUMN oms.passed_over.step IS 'seal or roll-up';
+COMMENT ON COLUMN oms.passed_over.since IS 'roll-up: cycles finished by transactions in [since, before) are not counted; seal: 0';
+
 -- A row for each role while its jobs of enable_cron() are in another database.  A copy of this one has none, so it is
 -- not dumped, and says whose it is.
 CREATE TABLE oms.cron_state (

@@ -239,15 +239,35 @@ CREATE FUNCTION oms_internal.report_tickets(after oms.ticket_id, upto oms.ticket
 	$$;
 COMMENT ON FUNCTION oms_internal.report_tickets(oms.ticket_id, oms.ticket_id) IS 'for the reports: finished cycles of the tickets after one and up to another';
 
--- What a roll-up adds: of transactions, or of tickets; both NULL: everything.
+CREATE FUNCTION oms_internal.report_of(ticket oms.ticket_id, since bigint, before bigint) RETURNS SETOF oms_internal.report_done
+	LANGUAGE sql STABLE ROWS 10
+	SET search_path = pg_catalog, pg_temp SET jit = off
+	SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+	AS $$
+		SELECT d.*
+		FROM oms_internal.report_done AS d
+		WHERE d.ticket_id = report_of.ticket
+			AND EXISTS (SELECT FROM oms_internal.report_event AS e
+				WHERE e.ticket_id = report_of.ticket AND e.stage_no = d.stage_no AND e.cycle = d.cycle
+					AND e.xid >= report_of.since AND e.xid < report_of.before)
+			AND NOT EXISTS (SELECT FROM oms.rollup_ahead AS a
+				WHERE a.ticket_id = report_of.ticket AND a.stage_no = d.stage_no AND a.cycle = d.cycle);
+	$$;
+COMMENT ON FUNCTION oms_internal.report_of(oms.ticket_id, bigint, bigint) IS 'for the reports: cycles of a ticket finished by transactions in [since, before)';
+
+-- What a roll-up adds: of transactions, of tickets, or of a ticket (upto) and transactions; all NULL: everything.
 CREATE FUNCTION oms_internal.report_pack(since bigint, before bigint, after oms.ticket_id, upto oms.ticket_id) RETURNS SETOF oms.rollup
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp SET jit = off SET work_mem = '64MB'
 	AS $$
 		WITH done AS MATERIALIZED (
-			SELECT d.* FROM oms_internal.report_since(report_pack.since, report_pack.before) AS d WHERE report_pack.since IS NOT NULL
+			SELECT d.* FROM oms_internal.report_since(report_pack.since, report_pack.before) AS d
+			WHERE report_pack.since IS NOT NULL AND report_pack.upto IS NULL
 			UNION ALL
 			SELECT d.* FROM oms_internal.report_tickets(report_pack.after, report_pack.upto) AS d WHERE report_pack.after IS NOT NULL
+			UNION ALL
+			SELECT d.* FROM oms_internal.report_of(report_pack.upto, report_pack.since, report_pack.before) AS d
+			WHERE report_pack.since IS NOT NULL AND report_pack.upto IS NOT NULL
 			UNION ALL
 			SELECT d.* FROM oms_internal.report_everything() AS d WHERE report_pack.since IS NULL AND report_pack.after IS NULL
 		), cell AS (
@@ -279,7 +299,7 @@ CREATE FUNCTION oms_internal.report_pack(since bigint, before bigint, after oms.
 		WHERE d.due_at IS NOT NULL AND (d.met OR d.breached)
 		GROUP BY oms_internal.report_unit('6 hours', d.due_at), d.workflow_id, d.stage_no;
 	$$;
-COMMENT ON FUNCTION oms_internal.report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id) IS 'for roll-ups: cells of the cycles finished by transactions in [since, before), or of the tickets in (after, upto]; both NULL: of all';
+COMMENT ON FUNCTION oms_internal.report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id) IS 'for roll-ups: cells of the cycles finished by transactions in [since, before), or of the tickets in (after, upto], or of ticket upto by transactions in [since, before); all NULL: of all';
 
 -- A period as full units, which the roll-up has, and two ends.  Without a roll-up all of it is the middle.
 CREATE FUNCTION oms_internal.report_period(starts timestamptz, ends timestamptz, unit interval)

@@ -1,6 +1,6 @@
 # The same for C, as lists of X(...):
 #
-#   awk -f src/install/register.awk -f src/install/header.awk src/install/register >src/store/register.h
+#   awk -f src/install/register.awk -f src/install/header.awk src/install/register >src/register.h
 
 # C's expression of who may: letters of the levels, or 0
 function bits(who,		n, i, part, all) {

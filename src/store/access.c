@@ -31,9 +31,9 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "register.h"
 #include "engine/graph.h"
 #include "store/access.h"
-#include "store/register.h"
 #include "store/row.h"
 #include "store/spi.h"
 #include "store/tables.h"
@@ -231,22 +231,6 @@ oms_require_opener(const OmsTicket *ticket)
 		(ticket->opened_by == NULL ||
 		 strcmp(ticket->opened_by, GetUserNameFromId(GetUserId(), false)) != 0))
 		oms_refuse_ticket(ticket->id);
-}
-
-/*
- * The owner of the schema oms: whoever created the extension.
- */
-Oid
-oms_schema_owner(void)
-{
-	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(get_namespace_oid("oms", false)));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		return BOOTSTRAP_SUPERUSERID;
-	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
-	ReleaseSysCache(tuple);
-	return owner;
 }
 
 /* ---- granting ---- */

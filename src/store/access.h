@@ -22,7 +22,6 @@ extern void oms_require_part(const OmsTicket *ticket);
 extern void oms_require_owner(const char *owner);
 extern void oms_require_stage(const OmsTicket *ticket, const OmsStage *stage);
 extern void oms_require_opener(const OmsTicket *ticket);
-extern Oid	oms_schema_owner(void);
 extern void oms_grant_level(const char *role, const char *level);
 extern void oms_revoke_levels(const char *role);
 

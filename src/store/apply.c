@@ -2,7 +2,7 @@
  * apply.c
  *		The one writer: what the engine left in a ticket goes into the tables and to the listeners.
  *
- * Events, stage rows, the ticket's row and the bells are written here together, so that none can be
+ * Events, stage rows, the ticket's row and the notifications are written here together, so that none can be
  * forgotten.  Several tickets can be written in one go; their rows then go in by batches.
  */
 #include "postgres.h"
@@ -14,11 +14,12 @@
 #include "utils/timestamp.h"
 
 #include "engine/calendar.h"
+#include "engine/graph.h"
+#include "store/notify.h"
 #include "store/owner.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/tables.h"
-#include "worker/bell.h"
 
 /* ---- stages ---- */
 
@@ -290,7 +291,7 @@ oms_store_apply_many(OmsTicket **tickets, int ntickets, const OmsActor *actor)
 	write_tickets(tickets, ntickets);
 	oms_store_given_written();
 	for (int i = 0; i < ntickets; i++)
-		oms_bells_ring(tickets[i]);
+		oms_notify_all(tickets[i]);
 }
 
 void

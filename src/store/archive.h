@@ -7,17 +7,11 @@
 
 #include "datatype/timestamp.h"
 
+#include "store/walk.h"
 #include "types/ticket_id.h"
 
-/* How far the worker is with archiving in slices; zeros: at the beginning */
-typedef struct OmsArchiveWalk
-{
-	int64		passed;			/* tickets that may go and had to be left, before all others */
-} OmsArchiveWalk;
-
 extern int	oms_store_archive(const TimestampTz *before, int max);
-extern bool oms_store_archive_slice(OmsArchiveWalk *walk);
-extern bool oms_store_recall(OmsTicketId id);
+extern bool oms_store_archive_slice(OmsWalk *walk);
 extern void oms_store_set_retention(const char *workflow, const Interval *keep);
 
 #endif							/* OMS_ARCHIVE_H */

@@ -12,6 +12,7 @@
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 
+#include "engine/hands.h"
 #include "engine/lifecycle.h"
 #include "store/call.h"
 #include "store/store.h"

@@ -5,7 +5,7 @@
 #ifndef OMS_CALL_H
 #define OMS_CALL_H
 
-#include "engine/decide.h"
+#include "engine/hands.h"
 #include "store/timeline.h"
 
 typedef struct OmsCall

@@ -46,8 +46,8 @@
 #include "utils/syscache.h"
 
 #include "errors.h"
+#include "register.h"
 #include "store/guards.h"
-#include "store/register.h"
 #include "store/row.h"
 #include "store/spi.h"
 

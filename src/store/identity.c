@@ -29,6 +29,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "store/horizon.h"
 #include "store/identity.h"
 #include "store/numbers.h"
 #include "store/outbox.h"
@@ -113,51 +114,6 @@ oms_store_at_home(void)
 		home_table = table;
 	oms_scan_end(&scan);
 	return at_home;
-}
-
-/* ---- the base of transaction numbers ---- */
-
-static Oid	base_table = InvalidOid;	/* oms.home, if xid_base is known */
-static uint64 xid_base;
-
-static void
-forget_base(Datum arg, Oid table)
-{
-	if (table == base_table || !OidIsValid(table))
-		base_table = InvalidOid;
-}
-
-/*
- * What is added to the number of a transaction for timeline.xid.  It can change only under a lock that
- * no writer of the timeline shares, and whoever changes it invalidates the table in all backends.  It is that of
- * now, also for a transaction with an old snapshot: readers would not look any more where the old base files.
- */
-uint64
-oms_store_xid_base(void)
-{
-	static bool registered = false;
-	OmsScan		scan;
-	Oid			table = oms_relation_oid("home");
-
-	if (base_table == table)
-		return xid_base;
-	if (!registered)
-		CacheRegisterRelcacheCallback(forget_base, (Datum) 0);
-	registered = true;
-	PushActiveSnapshot(GetLatestSnapshot());
-	scan.nkeys = 0;
-	oms_scan_key(&scan, booleq, InvalidOid, BoolGetDatum(true));
-	oms_scan_begin(&scan, "home", "home_pkey", HOME_COLUMNS, AccessShareLock);
-	base_table = InvalidOid;
-	xid_base = 0;
-	if (oms_scan_next(&scan))
-	{
-		xid_base = (uint64) DatumGetInt64(scan.slot->tts_values[HOME_XID_BASE]);
-		base_table = table;
-	}
-	oms_scan_end(&scan);
-	PopActiveSnapshot();
-	return xid_base;
 }
 
 /*

@@ -9,7 +9,6 @@
 
 #define OMS_SECRET_LEN	32
 
-extern uint64 oms_store_xid_base(void);
 extern bool oms_store_at_home(void);
 extern bool oms_store_epoch(uint64 *epoch);
 extern bool oms_store_settled(void);

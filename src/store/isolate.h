@@ -5,7 +5,7 @@
 #ifndef OMS_ISOLATE_H
 #define OMS_ISOLATE_H
 
-#include "worker/failures.h"
+#include "shared/failures.h"
 
 typedef void (*OmsWork) (void *context);
 
@@ -16,6 +16,8 @@ typedef struct OmsIsolation
 	bool		apart;			/* each ticket in a subtransaction of its own */
 	int			failed;			/* tickets that raised an error this time */
 	OmsTicketId ticket;			/* the one at hand */
+	uint64		since;			/* transactions that a step looks through which notes what it passes over, */
+	uint64		before;			/* see passed_over.c */
 	int			nknown;			/* tickets that failed before */
 	OmsBadTicket known[OMS_BAD_TICKETS];
 } OmsIsolation;

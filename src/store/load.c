@@ -21,26 +21,19 @@
 
 #include "clock.h"
 #include "engine/condition.h"
+#include "engine/graph.h"
 #include "engine/lookup.h"
+#include "engine/ticket.h"
 #include "errors.h"
+#include "shared/ring.h"
 #include "store/access.h"
-#include "store/archive.h"
 #include "store/calendar.h"
 #include "store/owner.h"
+#include "store/row.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/tables.h"
-#include "worker/bell.h"
-
-static void
-damaged(OmsTicketId id)
-{
-	char		number[OMS_TICKET_ID_TEXT_SIZE];
-
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("stored state of ticket %s is damaged", oms_ticket_id_to_text(id, number))));
-}
+#include "store/twin.h"
 
 static void
 get_bytes(const TupleTableSlot *slot, int column, uint8 *to, int len, OmsTicketId id)
@@ -48,7 +41,7 @@ get_bytes(const TupleTableSlot *slot, int column, uint8 *to, int len, OmsTicketI
 	bytea	   *value = DatumGetByteaPP(slot->tts_values[column]);
 
 	if (VARSIZE_ANY_EXHDR(value) != len)
-		damaged(id);
+		oms_store_damaged(id);
 	memcpy(to, VARDATA_ANY(value), len);
 }
 
@@ -73,7 +66,7 @@ get_reworks(const TupleTableSlot *slot, OmsTicket *ticket)
 		return;
 	array = DatumGetArrayTypeP(slot->tts_values[TICKET_REWORKS]);
 	if (ARR_NDIM(array) != 1 || ARR_HASNULL(array) || ARR_DIMS(array)[0] % 2 != 0)
-		damaged(ticket->id);
+		oms_store_damaged(ticket->id);
 	numbers = (int16 *) ARR_DATA_PTR(array);
 	ticket->nreworks = ARR_DIMS(array)[0] / 2;
 	ticket->reworks = palloc(sizeof(OmsRework) * ticket->nreworks);
@@ -85,7 +78,7 @@ get_reworks(const TupleTableSlot *slot, OmsTicket *ticket)
 		rework->back_to = numbers[2 * i + 1];
 		if (Min(rework->stage, rework->back_to) < 1 ||
 			Max(rework->stage, rework->back_to) > ticket->graph->nstages)
-			damaged(ticket->id);
+			oms_store_damaged(ticket->id);
 	}
 }
 
@@ -142,15 +135,6 @@ ticket_from_row(const TupleTableSlot *slot)
 	return ticket;
 }
 
-/* See what this transaction has done so far, and what was committed while it waited for a lock */
-void
-oms_store_fresh_snapshot(void)
-{
-	PopActiveSnapshot();
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-}
-
 /*
  * The tables that a change may write, locked as a writer does, in one order and before anything is read from
  * them.  Whoever read an index first and asked for this lock then would wait for REINDEX, which has the
@@ -186,7 +170,7 @@ lock_ticket(OmsTicketId id, LockWaitPolicy wait, bool *gone)
 	if (ticket == NULL)
 		return NULL;
 
-	oms_bell_locked(id);
+	oms_ring_locked(id);
 	oms_store_fresh_snapshot();
 	ticket->real_now = oms_clock_now();
 	ticket->now = Max(ticket->real_now, ticket->last_at);
@@ -329,7 +313,7 @@ read_steps(const TupleTableSlot *slot, OmsTicketId id, int count)
 	array = DatumGetArrayTypeP(slot->tts_values[STAGE_STEPS]);
 	if (ARR_NDIM(array) > 1 || ARR_HASNULL(array) ||
 		ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) != count)
-		damaged(id);
+		oms_store_damaged(id);
 	memcpy(steps, ARR_DATA_PTR(array), sizeof(int) * count);
 	return steps;
 }
@@ -360,7 +344,7 @@ stage_from_row(OmsTicket *ticket, const TupleTableSlot *slot)
 	stage->no = DatumGetInt16(slot->tts_values[STAGE_NO]);
 	if (stage->no < 0 || stage->no > ticket->graph->nstages ||
 		(stage->no == OMS_NO_STAGE && !ticket->has_clock))
-		damaged(ticket->id);
+		oms_store_damaged(ticket->id);
 	stage->status = DatumGetChar(slot->tts_values[STAGE_STATUS]);
 	stage->owner = oms_slot_text(slot, STAGE_OWNER);
 	stage->worker = oms_slot_text(slot, STAGE_WORKER);

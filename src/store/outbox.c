@@ -31,6 +31,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "store/horizon.h"
 #include "store/identity.h"
 #include "store/outbox.h"
 #include "store/spi.h"
@@ -148,71 +149,6 @@ static OmsStatement update_told = {
 };
 
 /*
- * Does a transaction belong to another database?  One that is over by now is taken for one of ours.
- */
-static bool
-is_elsewhere(TransactionId xid)
-{
-	bool		elsewhere = false;
-
-	LWLockAcquire(ProcArrayLock, LW_SHARED);
-	/* those that are prepared come after the others */
-	for (int i = 0; i < (int) ProcGlobal->allProcCount + max_prepared_xacts; i++)
-	{
-		PGPROC	   *proc = &ProcGlobal->allProcs[i];
-
-		if (proc->xid != xid)
-			continue;
-		elsewhere = OidIsValid(proc->databaseId) && proc->databaseId != MyDatabaseId;
-		break;
-	}
-	LWLockRelease(ProcArrayLock);
-	return elsewhere;
-}
-
-/* The number of a transaction that is not long over, with its epoch */
-static uint64
-full_number(TransactionId xid)
-{
-	FullTransactionId next = ReadNextFullTransactionId();
-
-	return U64FromFullTransactionId(next) - (uint32) (XidFromFullTransactionId(next) - xid);
-}
-
-/*
- * The oldest transaction that is still running by the active snapshot: below it everything is over.  Those of other databases
- * write nothing here, so they do not count; on a standby nobody knows whose they are.
- */
-uint64
-oms_store_oldest_transaction(void)
-{
-	Snapshot	snapshot = GetActiveSnapshot();
-	TransactionId own = GetTopTransactionIdIfAny();
-	TransactionId oldest = snapshot->xmax;
-
-	/* a snapshot leaves out whose it is */
-	if (TransactionIdIsValid(own) && TransactionIdPrecedes(own, oldest))
-		oldest = own;
-	if (snapshot->takenDuringRecovery)
-		oldest = snapshot->xmin;
-	else
-		for (uint32 i = 0; i < snapshot->xcnt; i++)
-			if (TransactionIdPrecedes(snapshot->xip[i], oldest) && !is_elsewhere(snapshot->xip[i]))
-				oldest = snapshot->xip[i];
-	return full_number(oldest);
-}
-
-/*
- * The same as a value of timeline.xid: what is filed below it is over and can be seen, and nothing will
- * be added to it.
- */
-uint64
-oms_store_horizon(void)
-{
-	return oms_store_oldest_transaction() + oms_store_xid_base();
-}
-
-/*
  * Move the horizon up.
  */
 void
@@ -246,7 +182,7 @@ static void
 add_numbers(Datum *values, int *count, const TransactionId *xids, int n)
 {
 	for (int i = 0; i < n; i++)
-		values[(*count)++] = Int64GetDatum((int64) full_number(xids[i]));
+		values[(*count)++] = Int64GetDatum((int64) oms_store_full_number(xids[i]));
 }
 
 /*

@@ -43,8 +43,6 @@ typedef struct OmsToldPlace
 	int			seq;
 } OmsToldPlace;
 
-extern uint64 oms_store_oldest_transaction(void);
-extern uint64 oms_store_horizon(void);
 extern uint64 oms_store_saved_horizon(void);
 extern void oms_store_save_horizon(uint64 horizon);
 extern void oms_store_begin_telling(void);

@@ -17,10 +17,10 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
-#include "store/owner.h"
 #include "compat.h"
 #include "store/access.h"
 #include "store/calendar.h"
+#include "store/owner.h"
 #include "store/row.h"
 #include "store/slot.h"
 #include "store/spi.h"

@@ -13,13 +13,15 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "engine/hands.h"
+#include "shared/ring.h"
 #include "store/calendar.h"
 #include "store/isolate.h"
+#include "store/row.h"
 #include "store/slot.h"
 #include "store/spi.h"
 #include "store/store.h"
 #include "store/tables.h"
-#include "worker/bell.h"
 
 /* One way through an index of live work, and the entry at hand */
 typedef struct Walk
@@ -128,7 +130,7 @@ look_at_entry(void *context)
 
 	busy &= !look->locked_too;
 	if (busy)
-		look->busy |= oms_bell_ticket_bit(walk->id);
+		look->busy |= oms_ring_ticket_bit(walk->id);
 	walk->could = ticket != NULL && !busy &&
 		oms_same_hands(ticket, oms_store_stage(ticket, walk->no), look->worker, &look->doer) == 0;
 }

@@ -28,7 +28,9 @@
 #include "utils/builtins.h"
 
 #include "store/changes.h"
+#include "store/horizon.h"
 #include "store/outbox.h"
+#include "store/passed_over.h"
 #include "store/rollup.h"
 #include "store/spi.h"
 
@@ -47,9 +49,10 @@ static OmsStatement try_lock_state = {
 	.sql = "SELECT horizon FROM oms.rollup_state FOR UPDATE SKIP LOCKED"
 };
 
-/* What is behind the horizon need not be noted any more */
+/* What is behind the horizon need not be noted any more, but of tickets that are yet to be come back to */
 static OmsStatement save_state = {
-	.sql = "WITH behind AS (DELETE FROM oms.rollup_ahead AS a WHERE a.xid < $1)"
+	.sql = "WITH behind AS (DELETE FROM oms.rollup_ahead AS a WHERE a.xid < $1"
+	" AND NOT EXISTS (SELECT FROM oms.passed_over AS p WHERE p.ticket_id = a.ticket_id))"
 	" UPDATE oms.rollup_state SET horizon = $1",
 	.nargs = 1,
 	.types = {INT8OID}
@@ -123,6 +126,28 @@ static OmsStatement add_since = {
 	.types = {INT8OID, INT8OID}
 };
 
+static OmsStatement add_of_ticket = {
+	.sql = "WITH pack AS MATERIALIZED (SELECT p.* FROM oms_internal.report_pack($1, $2, NULL, $3) AS p)"
+	ADD_CELLS,
+	.nargs = 3,
+	.types = {INT8OID, INT8OID, OMS_TICKET_TYPE}
+};
+
+/* The tickets of each of these, to go through them one by one */
+static OmsStatement select_finished_since = {
+	.sql = "SELECT DISTINCT e.ticket_id FROM oms_internal.report_end AS e"
+	" WHERE e.xid >= $1 AND e.xid < $2",
+	.nargs = 2,
+	.types = {INT8OID, INT8OID}
+};
+
+static OmsStatement select_tickets = {
+	.sql = "SELECT t.ticket_id FROM oms_internal.report_ticket AS t"
+	" WHERE t.ticket_id > $1 AND t.ticket_id <= $2",
+	.nargs = 2,
+	.types = {OMS_TICKET_TYPE, OMS_TICKET_TYPE}
+};
+
 static int64
 first_number(bool *isnull)
 {
@@ -159,6 +184,7 @@ forget_cells(void)
 	oms_sql(&forget_horizon, NULL, NULL);
 	oms_sql(&delete_cells, NULL, NULL);
 	oms_sql(&delete_ahead, NULL, NULL);
+	oms_passed_over_forget(OMS_STEP_ROLL_UP);
 }
 
 static void
@@ -169,17 +195,124 @@ save_horizon(uint64 horizon)
 	oms_sql(&save_state, args, NULL);
 }
 
-/*
- * Roll up what transactions from "since" to before "before" finished.  Returns how many cycles that were.
- */
-static int64
-roll_up_transactions(uint64 since, uint64 before)
+/* Cycles that are rolled up: all at once, or, if that raises an error, ticket by ticket */
+typedef struct Rolling
 {
-	Datum		args[2] = {Int64GetDatum((int64) since), Int64GetDatum((int64) before)};
+	OmsIsolation isolation;
+	OmsStatement *add;
+	bool		by_index;		/* that statement is to go by the indexes */
+	Datum	   *values;			/* of that statement */
+	OmsStatement *tickets;
+	Datum	   *of_tickets;
+	uint64		since;			/* those of one ticket are told by their transactions */
+	uint64		before;
+	int64		added;
+	int64		passed_over;	/* tickets */
+} Rolling;
+
+static int64
+add_cells(OmsStatement *statement, bool by_index, Datum *values)
+{
+	int64		added;
 	bool		isnull;
 
-	oms_sql(&add_since, args, NULL);
-	return first_number(&isnull);
+	SPI_connect();
+	if (by_index)
+		oms_sql_by_index(statement, values);
+	else
+		oms_sql(statement, values, NULL);
+	added = first_number(&isnull);
+	SPI_finish();
+	return added;
+}
+
+static void
+roll_up_ticket(void *context)
+{
+	Rolling    *rolling = context;
+	Datum		values[3] = {Int64GetDatum((int64) rolling->isolation.since), Int64GetDatum((int64) rolling->isolation.before),
+	TicketIdGetDatum(rolling->isolation.ticket)};
+
+	rolling->added += add_cells(&add_of_ticket, false, values);
+}
+
+static void
+roll_up_all(void *context)
+{
+	Rolling    *rolling = context;
+
+	if (!rolling->isolation.apart)
+	{
+		rolling->added += add_cells(rolling->add, rolling->by_index, rolling->values);
+		return;
+	}
+	rolling->isolation.since = rolling->since;
+	rolling->isolation.before = rolling->before;
+	rolling->passed_over = oms_passed_over_each(&rolling->isolation, rolling->tickets, rolling->of_tickets,
+												roll_up_ticket, rolling);
+}
+
+static void
+forget_added(void *context)
+{
+	((Rolling *) context)->added = 0;
+}
+
+/*
+ * Returns how many cycles were added.  *found: there were some, or tickets that were passed over, so that the horizon is to
+ * be moved past them.
+ */
+static int64
+roll_up(Rolling *rolling, bool *found)
+{
+	oms_isolate(&rolling->isolation, OMS_STEP_ROLL_UP, roll_up_all, forget_added, rolling);
+	*found = rolling->added > 0 || rolling->passed_over > 0;
+	return rolling->added;
+}
+
+/*
+ * Roll up what was passed over, as far as it raises no error any more.
+ */
+static int64
+roll_up_again(void)
+{
+	Rolling		rolling = {.added = 0};
+
+	oms_passed_over_again(&rolling.isolation, OMS_STEP_ROLL_UP, roll_up_ticket, &rolling);
+	return rolling.added;
+}
+
+/*
+ * Roll up what transactions from "since" to before "before" finished.
+ */
+static int64
+roll_up_transactions(uint64 since, uint64 before, bool *found)
+{
+	Datum		values[2] = {Int64GetDatum((int64) since), Int64GetDatum((int64) before)};
+	Rolling		rolling = {
+		.add = &add_since, .values = values,
+		.tickets = &select_finished_since, .of_tickets = values,
+		.since = since, .before = before
+	};
+
+	return roll_up(&rolling, found);
+}
+
+/*
+ * Roll up everything, with a horizon.
+ */
+static int64
+roll_up_everything(uint64 horizon, bool *found)
+{
+	Datum		values[1] = {Int64GetDatum((int64) horizon)};
+	Datum		of_tickets[2] = {TicketIdGetDatum(0), TicketIdGetDatum(PG_INT64_MAX)};
+	Rolling		rolling = {
+		.add = &add_everything, .values = values,
+		.tickets = &select_tickets, .of_tickets = of_tickets,
+		.before = horizon
+	};
+
+	return roll_up(&rolling, found);
 }
 
 /*
@@ -193,7 +326,7 @@ oms_store_roll_up(bool everything)
 	uint64		before;
 	int64		added;
 	bool		anew;
-	bool		isnull;
+	bool		found;
 
 	SPI_connect();
 	(void) begin_rolling(true, &since);
@@ -202,16 +335,13 @@ oms_store_roll_up(bool everything)
 	anew = everything || since == 0 || since > before;
 	if (anew)
 	{
-		Datum		args[1] = {Int64GetDatum((int64) before)};
-
 		forget_cells();
-		oms_sql(&add_everything, args, NULL);
-		added = first_number(&isnull);
+		added = roll_up_everything(before, &found);
 	}
 	else
-		added = roll_up_transactions(since, before);
+		added = roll_up_again() + roll_up_transactions(since, before, &found);
 	/* while there is nothing at all, whatever comes may still come from another server */
-	if (added > 0 || (since > 0 && (anew || before - since >= IDLE_TRANSACTIONS)))
+	if (found || (since > 0 && (anew || before - since >= IDLE_TRANSACTIONS)))
 		save_horizon(before);
 	SPI_finish();
 	return added;
@@ -235,25 +365,30 @@ end_of_slice(OmsTicketId after)
  * A slice of all tickets.  True if there is more.
  */
 static bool
-roll_up_tickets(OmsRollUpWalk *walk, uint64 before)
+roll_up_tickets(OmsWalk *walk, uint64 before)
 {
 	OmsTicketId end = end_of_slice(walk->after);
-	Datum		args[3];
-	bool		isnull;
+	Datum		values[3];
+	Rolling		rolling = {
+		.add = &add_tickets, .by_index = true, .values = values,
+		.tickets = &select_tickets, .of_tickets = values + 1
+	};
+	bool		found;
 
 	if (walk->after == 0)
 	{
 		forget_cells();
 		walk->horizon = before;
-		walk->added = false;
+		walk->found = false;
 	}
-	args[0] = Int64GetDatum((int64) walk->horizon);
-	args[1] = TicketIdGetDatum(walk->after);
-	args[2] = TicketIdGetDatum(end);
-	oms_sql_by_index(&add_tickets, args);
-	walk->added = walk->added || first_number(&isnull) > 0;
+	values[0] = Int64GetDatum((int64) walk->horizon);
+	values[1] = TicketIdGetDatum(walk->after);
+	values[2] = TicketIdGetDatum(end);
+	rolling.before = walk->horizon;
+	(void) roll_up(&rolling, &found);
+	walk->found = walk->found || found;
 	walk->after = end == PG_INT64_MAX ? 0 : end;
-	if (end == PG_INT64_MAX && walk->added)
+	if (end == PG_INT64_MAX && walk->found)
 		save_horizon(walk->horizon);
 	return end != PG_INT64_MAX;
 }
@@ -262,14 +397,15 @@ roll_up_tickets(OmsRollUpWalk *walk, uint64 before)
  * A slice of the transactions since the horizon.  True if there is more.
  */
 static bool
-roll_up_since(OmsRollUpWalk *walk, uint64 since, uint64 before)
+roll_up_since(OmsWalk *walk, uint64 since, uint64 before)
 {
 	bool		more = before - since > walk->window;
 	uint64		end = more ? since + walk->window : before;
-	int64		added = roll_up_transactions(since, end);
+	bool		found;
+	int64		added = roll_up_again() + roll_up_transactions(since, end, &found);
 
 	walk->after = 0;
-	if (added > 0 || more || end - since >= IDLE_TRANSACTIONS)
+	if (found || more || end - since >= IDLE_TRANSACTIONS)
 		save_horizon(end);
 	if (more)
 		walk->window = oms_store_next_window(walk->window, added, SLICE_CYCLES);
@@ -281,7 +417,7 @@ roll_up_since(OmsRollUpWalk *walk, uint64 since, uint64 before)
  * done while somebody else is at it.  True if there is more.
  */
 bool
-oms_store_roll_up_slice(OmsRollUpWalk *walk)
+oms_store_roll_up_slice(OmsWalk *walk)
 {
 	uint64		since;
 	uint64		before;

@@ -51,6 +51,30 @@ oms_relation_oid(const char *name)
 	return oid;
 }
 
+/*
+ * See what this transaction has done so far, and what was committed while it waited for a lock.
+ */
+void
+oms_store_fresh_snapshot(void)
+{
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+/*
+ * What is stored of a ticket is nothing that we wrote.
+ */
+void
+oms_store_damaged(OmsTicketId id)
+{
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("stored state of ticket %s is damaged", oms_ticket_id_to_text(id, number))));
+}
+
 static Relation
 open_table(const char *name, int columns, LOCKMODE lockmode)
 {

@@ -11,6 +11,7 @@
 #include "nodes/lockoptions.h"
 #include "utils/rel.h"
 
+#include "store/row.h"
 #include "types/ticket_id.h"
 
 #define OMS_SCAN_KEYS	2
@@ -40,6 +41,8 @@ typedef struct OmsWriter
 } OmsWriter;
 
 extern Oid	oms_relation_oid(const char *name);
+extern void oms_store_fresh_snapshot(void);
+extern void oms_store_damaged(OmsTicketId id) pg_attribute_noreturn();
 
 extern void oms_scan_key_ticket(OmsScan *scan, OmsTicketId id);
 extern void oms_scan_key(OmsScan *scan, PGFunction equal, Oid collation, Datum value);

@@ -11,14 +11,16 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"
 
 #include "errors.h"
-#include "store/access.h"
 #include "store/spi.h"
 
 static void
@@ -46,6 +48,22 @@ static void
 set_for_now(const char *setting, const char *value)
 {
 	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * The owner of the schema oms: whoever created the extension.
+ */
+Oid
+oms_schema_owner(void)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(get_namespace_oid("oms", false)));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return BOOTSTRAP_SUPERUSERID;
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	return owner;
 }
 
 /*
@@ -170,6 +188,15 @@ oms_sql_open(OmsStatement *statement, Datum *values, const char *nulls)
 	portal = SPI_cursor_open(NULL, statement->plan, values, nulls, false);
 	become_caller(nest, user, context);
 	return portal;
+}
+
+/*
+ * The first row of a statement that was just run, between SPI_connect and SPI_finish.
+ */
+void
+oms_sql_first_row(Datum *values, bool *nulls)
+{
+	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, values, nulls);
 }
 
 /*

@@ -24,6 +24,7 @@ typedef struct OmsStatement
 	Oid			schema;			/* the schema oms that the plan was made for */
 } OmsStatement;
 
+extern Oid	oms_schema_owner(void);
 extern void oms_sql_as_owner(const char *command);
 extern void oms_sql_begin_procedure(void);
 extern void oms_sql_commit(void);
@@ -31,6 +32,7 @@ extern void oms_sql_end_procedure(void);
 extern uint64 oms_sql(OmsStatement *statement, Datum *values, const char *nulls);
 extern uint64 oms_sql_by_index(OmsStatement *statement, Datum *values);
 extern uint64 oms_sql_by_hash(OmsStatement *statement, Datum *values);
+extern void oms_sql_first_row(Datum *values, bool *nulls);
 extern Portal oms_sql_open(OmsStatement *statement, Datum *values, const char *nulls);
 
 #endif							/* OMS_SPI_H */

@@ -5,13 +5,12 @@
 #ifndef OMS_STORE_H
 #define OMS_STORE_H
 
-#include "engine/decide.h"
+#include "engine/hands.h"
 #include "oms.h"
 #include "store/isolate.h"
 #include "store/timeline.h"
 
 /* ---- load.c ---- */
-extern void oms_store_fresh_snapshot(void);
 extern OmsTicket *oms_store_lock(OmsTicketId id);
 extern OmsTicket *oms_store_try_lock(OmsTicketId id);
 extern OmsTicket *oms_store_peek(OmsTicketId id, bool *busy);
@@ -62,7 +61,7 @@ typedef struct OmsLook
 	TimestampTz now;
 	bool		locked_too;		/* also what another has locked for the moment */
 	TimestampTz next;			/* when the next pause before a retry is over, DT_NOEND: there is none */
-	uint64		busy;			/* tickets that another has locked, see oms_bell_ticket_bit() */
+	uint64		busy;			/* tickets that another has locked, see oms_ring_ticket_bit() */
 } OmsLook;
 
 typedef bool (*OmsSeen) (void *context, OmsTicketId ticket, int stage_no);

@@ -28,19 +28,18 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "clock.h"
 #include "engine/chain.h"
 #include "engine/event.h"
 #include "engine/graph.h"
 #include "engine/sha256.h"
 #include "errors.h"
+#include "shared/counters.h"
+#include "store/horizon.h"
 #include "store/identity.h"
 #include "store/slot.h"
 #include "store/tables.h"
 #include "store/timeline.h"
-#include "worker/meter.h"
-
-#define UNIX_EPOCH_USECS \
-	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 StaticAssertDecl(OMS_HASH_LEN == OMS_SHA256_LEN, "hashes are SHA-256");
 
@@ -76,7 +75,7 @@ oms_chain_hash(const OmsEventContent *content, const uint8 *previous, uint8 *has
 	OmsChainEvent event = {
 		.ticket = oms_ticket_id_to_text(content->ticket, number),
 		.seq = content->seq,
-		.at = content->at + UNIX_EPOCH_USECS,
+		.at = oms_unix_usecs(content->at),
 		.status = as_utf8(content->status),
 		.stage = as_utf8(content->stage),
 		.owner = as_utf8(content->owner),
@@ -191,7 +190,7 @@ oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsActor *actor)
 	ticket->xid = Max(ticket->xid, U64FromFullTransactionId(GetTopFullTransactionId()) + oms_store_xid_base());
 	for (OmsEvent *event = ticket->events; event != NULL; event = event->next)
 		write_event(writer, ticket, event, actor);
-	oms_meter_events(ticket);
+	oms_count_events(ticket);
 	ticket->last_at = ticket->now;
 }
 
@@ -235,27 +234,37 @@ get_digest(TupleTableSlot *slot, int digest_column, const char *content)
 }
 
 /*
+ * The payload of an event as it is stored, in jsonb's text form; NULL: none.
+ */
+const char *
+oms_timeline_payload_text(TupleTableSlot *slot)
+{
+	Jsonb	   *payload;
+
+	if (slot->tts_isnull[TIMELINE_PAYLOAD])
+		return NULL;
+	payload = DatumGetJsonbP(slot->tts_values[TIMELINE_PAYLOAD]);
+	return JsonbToCString(NULL, &payload->root, VARSIZE(payload));
+}
+
+/*
  * The digests of note and payload of an event as it is stored; NULL where there is none.
  */
 void
 oms_timeline_digests(TupleTableSlot *slot, const uint8 **note, const uint8 **payload)
 {
-	char	   *text = NULL;
-
-	if (!slot->tts_isnull[TIMELINE_PAYLOAD])
-	{
-		Jsonb	   *jsonb = DatumGetJsonbP(slot->tts_values[TIMELINE_PAYLOAD]);
-
-		text = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
-	}
 	*note = get_digest(slot, TIMELINE_NOTE_DIGEST, oms_slot_text(slot, TIMELINE_NOTE));
-	*payload = get_digest(slot, TIMELINE_PAYLOAD_DIGEST, text);
+	*payload = get_digest(slot, TIMELINE_PAYLOAD_DIGEST, oms_timeline_payload_text(slot));
 }
 
-static void
-rehash(TupleTableSlot *slot, const uint8 *previous, uint8 *hash)
+/*
+ * An event as it is stored, but for its digests, which are not there.
+ */
+void
+oms_timeline_content(TupleTableSlot *slot, OmsEventContent *content)
 {
-	OmsEventContent content = {
+	*content = (OmsEventContent)
+	{
 		.ticket = DatumGetTicketId(slot->tts_values[TIMELINE_TICKET_ID]),
 		.seq = DatumGetInt32(slot->tts_values[TIMELINE_SEQ]),
 		.at = DatumGetTimestampTz(slot->tts_values[TIMELINE_AT]),
@@ -270,7 +279,14 @@ rehash(TupleTableSlot *slot, const uint8 *previous, uint8 *hash)
 		.cycle = DatumGetInt32(slot->tts_values[TIMELINE_CYCLE]),
 		.attempt = DatumGetInt32(slot->tts_values[TIMELINE_ATTEMPT])
 	};
+}
 
+static void
+rehash(TupleTableSlot *slot, const uint8 *previous, uint8 *hash)
+{
+	OmsEventContent content;
+
+	oms_timeline_content(slot, &content);
 	oms_timeline_digests(slot, &content.note_digest, &content.payload_digest);
 	oms_chain_hash(&content, previous, hash);
 }

@@ -47,6 +47,8 @@ extern void oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsAc
 extern void oms_timeline_verify(OmsTicketId ticket, bool archived, int last_seq, const uint8 *head,
 								OmsProblemReport report, void *context);
 extern Jsonb *oms_timeline_payload(OmsTicketId ticket, bool archived, int seq);
+extern void oms_timeline_content(TupleTableSlot *slot, OmsEventContent *content);
+extern const char *oms_timeline_payload_text(TupleTableSlot *slot);
 extern void oms_timeline_digests(TupleTableSlot *slot, const uint8 **note, const uint8 **payload);
 
 #endif							/* OMS_TIMELINE_H */

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "store/seal.h"
+#include "store/seal_verify.h"
 #include "store/spi.h"
 #include "store/store.h"
 #include "store/tables.h"

@@ -21,10 +21,12 @@
 
 #include "clock.h"
 #include "engine/event.h"
+#include "shared/ring.h"
+#include "store/horizon.h"
+#include "store/notify.h"
 #include "store/outbox.h"
 #include "store/store.h"
 #include "worker/announce.h"
-#include "worker/bell.h"
 
 /* Stages and events looked at with one transaction */
 #define PAGE			250
@@ -49,15 +51,15 @@ void
 oms_announce_entry(const OmsRingEntry *entry)
 {
 	const OmsGraph *graph = oms_store_graph(entry->workflow_id);
-	OmsBell		bell;
+	OmsNotification		notification;
 
-	oms_bell_from_ring(entry, &bell);
-	if (bell.stage > graph->nstages)
+	oms_ring_get(entry, &notification);
+	if (notification.stage > graph->nstages)
 		return;
-	if (bell.channel == OMS_DISPATCH)
-		bell.owner = entry->other_owner ? look_up_owner(entry->ticket, bell.stage)
-			: graph->stages[bell.stage - 1].owner;
-	oms_bell_send(entry->ticket, graph, &bell);
+	if (notification.channel == OMS_DISPATCH)
+		notification.owner = entry->other_owner ? look_up_owner(entry->ticket, notification.stage)
+			: graph->stages[notification.stage - 1].owner;
+	oms_notify(entry->ticket, graph, &notification);
 }
 
 /* What is done with an event that cannot be sent, after a batch with it has failed; NULL: the batch fails */
@@ -101,8 +103,8 @@ send_entry(const OmsRingEntry *entry)
 }
 
 /*
- * Send up to limit events from the ring with the current transaction.  Stops before a place that is
- * reserved and not yet published.  Returns how many places this went forward; the caller moves
+ * Send up to limit events from the ring with the current transaction.  Stops before a position that is
+ * reserved and not yet published.  Returns how many positions this went forward; the caller moves
  * read_pos by that when it has committed.
  */
 int
@@ -139,13 +141,13 @@ static MemoryContext page_step = NULL;	/* for one event of a page */
 static uint64 page_sent = 0;
 
 static void
-announce_bell(const OmsOutboxEvent *event, OmsChannel channel, const char *word, int number)
+announce_notification(const OmsOutboxEvent *event, OmsChannel channel, const char *word, int number)
 {
-	OmsBell		bell = {.channel = channel, .stage = event->stage, .word = word, .number = number};
+	OmsNotification		notification = {.channel = channel, .stage = event->stage, .word = word, .number = number};
 	OmsRingEntry entry;
 	MemoryContext old = MemoryContextSwitchTo(page_step);
 
-	oms_bell_to_ring(event->ticket, event->workflow_id, &bell, &entry);
+	oms_ring_put(event->ticket, event->workflow_id, &notification, &entry);
 	send_entry(&entry);
 	page_sent++;
 	MemoryContextSwitchTo(old);
@@ -157,7 +159,7 @@ static void
 announce_stage(const OmsOutboxEvent *event)
 {
 	if (event->stage != OMS_NO_STAGE)
-		announce_bell(event, OMS_DISPATCH, NULL, event->attempt);
+		announce_notification(event, OMS_DISPATCH, NULL, event->attempt);
 }
 
 /* What an event said when it happened, as far as it still holds */
@@ -169,7 +171,7 @@ announce_told(const OmsOutboxEvent *event)
 	if (changed ? event->claimable : event->handed_out && strcmp(event->status, "assigned") == 0)
 		announce_stage(event);
 	else if (!changed && strcmp(event->status, "assigned") != 0)
-		announce_bell(event, OMS_ALERT, event->status, event->level);
+		announce_notification(event, OMS_ALERT, event->status, event->level);
 }
 
 static void
@@ -179,9 +181,9 @@ announce_status(const OmsOutboxEvent *event)
 	bool		stop = strcmp(event->status, "cancelled") == 0 || strcmp(event->status, "on_hold") == 0;
 
 	if (stop && event->stage != OMS_NO_STAGE)
-		announce_bell(event, OMS_STATUS, event->status, 0);
+		announce_notification(event, OMS_STATUS, event->status, 0);
 	if (word != NULL)
-		announce_bell(event, OMS_STATUS, word, 0);
+		announce_notification(event, OMS_STATUS, word, 0);
 }
 
 /*

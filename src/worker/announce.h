@@ -5,8 +5,8 @@
 #ifndef OMS_ANNOUNCE_H
 #define OMS_ANNOUNCE_H
 
+#include "shared/shared.h"
 #include "store/outbox.h"
-#include "worker/shared.h"
 
 typedef enum OmsAnnouncePart
 {

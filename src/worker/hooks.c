@@ -33,9 +33,9 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "shared/shared.h"
 #include "store/guards.h"
 #include "worker/hooks.h"
-#include "worker/shared.h"
 
 /* How long a database is left alone if the command that asked for it never tells that it is over */
 #define AWAY_SECONDS	60
@@ -52,7 +52,7 @@ static Oid	left_alone = InvalidOid;	/* the worker of this database was sent away
 
 /*
  * The worker of a database has to look again at what it serves: it leaves, and the launcher starts
- * one that finds out.  False if the database has no place: the launcher has to look at all of them again.
+ * one that finds out.  False if the database has no slot: the launcher has to look at all of them again.
  */
 static bool
 renew_worker(Oid dboid)
@@ -110,7 +110,7 @@ at_xact(XactEvent event, void *arg)
 		call_back(left_alone);
 	if (event == XACT_EVENT_COMMIT)
 	{
-		/* one that had no extension, or gave up its place while it was switched off, may want one now */
+		/* one that had no extension, or gave up its slot while it was switched off, may want one now */
 		bool		all = settings_of_many;
 
 		if (extension_changed && !renew_worker(MyDatabaseId))

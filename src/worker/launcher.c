@@ -37,15 +37,15 @@
 #include "clock.h"
 #include "compat.h"
 #include "guc.h"
+#include "shared/shared.h"
 #include "worker/launcher.h"
-#include "worker/shared.h"
 
 /* It looks at all databases at least that often, in milliseconds */
 #define RESCAN_MS		60000
 /* Soonest restart of a worker that ended by itself, and the longest pause after failures */
 #define RESTART_MS		500
 #define MAX_RESTART_MS	60000
-/* How often it says that there is no place for a worker */
+/* How often it says that there is no slot for a worker */
 #define COMPLAIN_MS		60000
 
 typedef struct Known
@@ -54,14 +54,14 @@ typedef struct Known
 	bool		wanted;
 } Known;
 
-static BackgroundWorkerHandle **handles;	/* by place */
+static BackgroundWorkerHandle **handles;	/* by slot */
 
 /* How often the settings were read, and how often when each worker was started */
 static uint64 reloads = 0;
 static uint64 *reloads_at_start;
 static List *without = NIL;		/* databases that have no extension, by OID */
-static List *evicted = NIL;		/* those that are switched off and gave up their place to others */
-static bool lacks_place = false;	/* some database had no place at the last look */
+static List *evicted = NIL;		/* those that are switched off and gave up their slot to others */
+static bool lacks_slot = false;	/* some database had no slot at the last look */
 static TimestampTz last_complaint = 0;
 
 /*
@@ -142,7 +142,7 @@ still_there(List *databases, Oid dboid)
 	return false;
 }
 
-/* Is some place only taken to find out whether there is an extension? */
+/* Is some slot only taken to find out whether there is an extension? */
 static bool
 is_looking(void)
 {
@@ -158,7 +158,7 @@ is_looking(void)
 }
 
 /*
- * A place for a database; if there is none left, that of one whose worker is switched off, which can do
+ * A slot for a database; if there is none left, that of one whose worker is switched off, which can do
  * without.  False if there is none.
  */
 static bool
@@ -180,7 +180,7 @@ give_place(Oid dboid)
 }
 
 /*
- * Give every wanted database a place, unless it is known to have no extension, and free the places
+ * Give every wanted database a slot, unless it is known to have no extension, and free the slots
  * of those that are gone.
  */
 static void
@@ -191,7 +191,7 @@ rescan(void)
 	List	   *databases = read_databases(context);
 	ListCell   *cell;
 
-	lacks_place = false;
+	lacks_slot = false;
 	foreach(cell, databases)
 	{
 		Known	   *known = lfirst(cell);
@@ -200,7 +200,7 @@ rescan(void)
 		if (known->wanted && database == NULL && !list_member_oid(without, known->dboid) &&
 			!list_member_oid(evicted, known->dboid) && !give_place(known->dboid))
 		{
-			lacks_place = true;
+			lacks_slot = true;
 			if (!is_looking())
 				complain("no place in shared memory for a worker",
 						 "Raise oms.max_databases and restart the server.");
@@ -223,7 +223,7 @@ rescan(void)
 		if (!OidIsValid(database->dboid) || still_there(databases, database->dboid))
 			continue;
 		oms_shared_forget(database);
-		if (lacks_place)
+		if (lacks_slot)
 			pg_atomic_write_u32(&oms_shared->rescan, 1);
 	}
 	MemoryContextDelete(context);
@@ -280,8 +280,8 @@ worker_ended(int number)
 	{
 		without = list_append_unique_oid(without, database->dboid);
 		oms_shared_forget(database);
-		/* somebody may have waited for the place */
-		if (lacks_place)
+		/* somebody may have waited for the slot */
+		if (lacks_slot)
 			pg_atomic_write_u32(&oms_shared->rescan, 1);
 		return;
 	}

@@ -8,9 +8,10 @@
 #include "utils/memutils.h"
 
 #include "clock.h"
+#include "engine/catch_up.h"
+#include "shared/counters.h"
 #include "store/identity.h"
 #include "store/store.h"
-#include "worker/meter.h"
 #include "worker/tick.h"
 
 PG_FUNCTION_INFO_V1(oms_tick);
@@ -50,7 +51,7 @@ fire(void *context, OmsTicket *ticket, OmsStage *stage)
 	int			fired = oms_decide_timers(ticket, stage);
 
 	oms_store_apply(ticket, &tick->actor);
-	oms_meter_add(OMS_METER_TIMERS, fired);
+	oms_count(OMS_COUNTER_TIMERS, fired);
 	tick->fired += fired;
 	tick->visited++;
 	if (tick->database != NULL && fired > 0)

@@ -5,9 +5,9 @@
 #ifndef OMS_TICK_H
 #define OMS_TICK_H
 
+#include "shared/shared.h"
 #include "store/call.h"
 #include "store/isolate.h"
-#include "worker/shared.h"
 
 /* What one round over the due timers found */
 typedef struct OmsTick

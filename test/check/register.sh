@@ -14,6 +14,6 @@ objects() {
 
 {
   cmp oms--1.0.sql <(awk -f src/install/register.awk -f src/install/join.awk src/install/register src/install/[0-9]*.sql) 2>&1
-  cmp src/store/register.h <(awk -f src/install/register.awk -f src/install/header.awk src/install/register) 2>&1
+  cmp src/register.h <(awk -f src/install/register.awk -f src/install/header.awk src/install/register) 2>&1
   objects | sort | diff - <(awk '!/^#/ && NF { print $1, $2 }' src/install/register | sort)
 } | verdict 'the script and the register are made from src/install, and the register is whole'

@@ -269,7 +269,8 @@ sub fired
 sub tamper
 {
 	my ($self, $sql, $db) = @_;
-	my $guards = "UPDATE pg_trigger SET tgenabled = '%s' WHERE tgname ~ '^guard' AND tgrelid = 'oms.ticket_state'::regclass";
+	my ($table) = $sql =~ /^(?:UPDATE|DELETE FROM) (oms\.\w+)/;
+	my $guards = "UPDATE pg_trigger SET tgenabled = '%s' WHERE tgname ~ '^guard' AND tgrelid = '$table'::regclass";
 
 	$self->sql(sprintf($guards, 'D'), $db);
 	$self->sql($sql, $db);

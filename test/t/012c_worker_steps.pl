@@ -48,6 +48,8 @@ $listener->quit;
 # ---- sending that fails, as with a full disk ----
 
 {
+	# its worker would fail, too
+	$node->caught_up('figures');
 	my $queue = $node->data_dir . '/pg_notify';
 	my $health = 'SELECT status, reasons FROM oms.health()';
 	$listener = $node->listener('postgres', 'oms_dispatch');
@@ -57,7 +59,8 @@ $listener->quit;
 	$ticket = $node->sql(q{SELECT oms.open_ticket('plain')});
 	ok($node->becomes(q{SELECT failures > 1 FROM oms.worker_errors WHERE step = 'events'}), 'sending fails');
 	is($node->sql($health), 'degraded|{"events: sending fails, see oms.worker_errors"}', '… health tells of it');
-	is(scalar($node->log_lines($log, qr/ERROR:/)) - 1, 1, '… the log has it once');
+	my @told = grep { !/lost its row/ } $node->log_lines($log, qr/ERROR:/);
+	is(scalar(@told), 1, '… the log has it once') or diag(join "\n", @told);
 	chmod 0700, $queue;
 	ok($listener->hears($ticket), 'when it works again all is sent');
 	ok($node->becomes($health, 'good|{}'), '… and health is good');

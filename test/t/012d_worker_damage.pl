@@ -1,5 +1,5 @@
 # A ticket whose stored state is damaged is passed over by whatever goes through many: claims, timers, calendars,
-# the archive. It is told once, shown, and taken up again when it is repaired.
+# the archive, seals, roll-ups. It is told once, shown, and taken up again when it is repaired.
 use strict;
 use warnings FATAL => 'all';
 
@@ -137,6 +137,89 @@ foreach my $db (qw(postgres alone))
 	change('alone', q{UPDATE oms.ticket_state SET finished = '\x01'}, $t[1]);
 	ok($node->becomes(q{SELECT oms.archive(before => 'now')}, '1', undef, 'alone'), '… repaired it goes');
 	is(errors('alone'), '', '… and is not shown any more');
+}
+
+# ---- seals and roll-ups ----
+
+# How a ticket is damaged for each of them and repaired, and what they have done
+my @long = ($damage{'a hash that is too long'}[0], $damage{'a hash that is too long'}[1]);
+my @never = (map { "UPDATE oms.stage_state SET queued_at = $_" } q{'infinity'}, 'started_at');
+my $sealed = q{SELECT count(*) FROM (SELECT DISTINCT ON (ticket_id) ticket_id, head FROM oms.seal_leaf ORDER BY ticket_id, seal DESC) AS l
+	JOIN oms.ticket_state AS t USING (ticket_id, head) WHERE ticket_id IN (%s)};
+my $rolled = q{SELECT sum(finished) FROM oms.rollup WHERE kind = 'f'};
+
+foreach my $how ('by transactions', 'by tickets', 'everything')
+{
+	my @t = tickets('alone', 'plain', 3);
+	my $in = "'" . join("','", @t) . "'";
+	my $all = $how eq 'everything' ? 'true' : 'false';
+	my $log = $node->log_position;
+	$node->sql(q{UPDATE oms.seal_state SET horizon = 0, seal_hash = ''}, 'alone') if $how eq 'by tickets';
+	change('alone', $long[0], $t[1]);
+	$node->sql("SELECT oms.seal(everything => $all)", 'alone');
+	is($node->sql(sprintf($sealed, $in), 'alone'), '2', "seal() $how: others are sealed");
+	is(errors('alone'), "seal|$t[1]|", '… it is shown');
+	like($node->sql('SELECT reasons FROM oms.health()', 'alone'), qr/seal: 1 ticket passed over, see oms.worker_errors/, '… health tells of it');
+	is(scalar($node->log_lines($log, qr/pass over ticket/)), 1, '… the log has it once');
+	push @t, tickets('alone', 'plain', 1);
+	$node->sql('SELECT oms.seal()', 'alone');
+	is($node->sql(sprintf($sealed, "'$t[3]'"), 'alone'), '1', '… what comes later is sealed');
+	change('alone', $long[1], $t[1]);
+	ok($node->becomes('SELECT oms.seal() = max(number) FROM oms.seals; ' . sprintf($sealed, $in), "t\n3", undef, 'alone'),
+		'… repaired it is sealed');
+	is(errors('alone'), '', '… and not shown any more');
+	is($node->sql('SELECT count(*) FROM oms.verify_seals()', 'alone'), '0', '… and the seals are in order');
+}
+
+my $finish = q{SELECT count(oms.stage_done(c.ticket, c.stage)) FROM oms.claim('A', qty => 500) AS c};
+foreach my $how ('by transactions', 'everything')
+{
+	$node->sql("$finish; SELECT oms.roll_up()", 'alone');
+	my $before = $node->sql($rolled, 'alone');
+	my @t = tickets('alone', 'plain', 3);
+	my $all = $how eq 'everything' ? 'true' : 'false';
+	my $log = $node->log_position;
+	$node->sql($finish, 'alone');
+	change('alone', $never[0], $t[1]);
+	$node->sql("SELECT oms.roll_up(everything => $all)", 'alone');
+	is($node->sql($rolled, 'alone'), $before + 2, "roll_up() $how: others are counted");
+	is(errors('alone'), "roll-up|$t[1]|", '… it is shown');
+	is(scalar($node->log_lines($log, qr/pass over ticket/)), 1, '… the log has it once');
+	tickets('alone', 'plain', 1);
+	$node->sql("$finish; SELECT oms.roll_up()", 'alone');
+	is($node->sql($rolled, 'alone'), $before + 3, '… what comes later is counted');
+	change('alone', $never[1], $t[1]);
+	ok($node->becomes("SELECT oms.roll_up() >= 0; $rolled", 't' . "\n" . ($before + 4), undef, 'alone'), '… repaired it is counted');
+	is(errors('alone'), '', '… and not shown any more');
+	my $cells = q{SELECT string_agg(c::text, ' ' ORDER BY c::text) FROM oms.rollup AS c};
+	my $slices = $node->sql($cells, 'alone');
+	$node->sql('SELECT oms.roll_up(everything => true)', 'alone');
+	is($node->sql($cells, 'alone'), $slices, '… once');
+}
+
+# The worker, too, and the next one comes back to it after a crash
+{
+	$node->append_conf('postgresql.conf', 'oms.seal_interval = 1');
+	$node->restart;
+	$node->worker_up;
+	my @t = tickets('postgres', 'plain', 3);
+	my $in = "'" . join("','", @t) . "'";
+	change('postgres', $long[0], $t[1]);
+	# it may have been sealed before
+	$node->sql(q{UPDATE oms.seal_state SET horizon = 0, seal_hash = ''});
+	$node->sql("SELECT oms.comment('$_', 'changed')") foreach @t[0, 2];
+	ok($node->becomes(sprintf($sealed, $in), '2'), 'the worker seals the others');
+	ok($node->becomes(q{SELECT step, ticket_id, stage_no, failures > 1 FROM oms.worker_errors}, "seal|$t[1]||t"), '… and shows it');
+	push @t, tickets('postgres', 'plain', 1);
+	ok($node->becomes(sprintf($sealed, "'$t[3]'"), '1'), '… and seals what comes later');
+	is($node->sql(q{SELECT count(*) FROM oms.worker_errors WHERE ticket_id IS NULL}), '0', '… and the step does not fail');
+	$node->stop('immediate');
+	$node->start;
+	$node->worker_up;
+	change('postgres', $long[1], $t[1]);
+	ok($node->becomes(sprintf($sealed, $in), '3'), '… repaired it is sealed by the next worker');
+	ok($node->becomes('SELECT count(*) FROM oms.worker_errors', '0'), '… and not shown any more');
+	is($node->sql('SELECT count(*) FROM oms.verify_seals()'), '0', '… and the seals are in order');
 }
 
 $node->stop;

@@ -166,7 +166,7 @@ $node->safe_psql('other', 'CREATE PUBLICATION foreign_rows FOR TABLES IN SCHEMA 
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/rows.sql';
 $node->command_ok([ 'pg_dump', '-a', '-n', 'oms', '-f', $dump, 'plain' ], 'rows of the plain tables');
 $node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', $dump, 'other' ], '… go into another database');
-my $local = join ' UNION ALL ', map { "SELECT '$_ ' || t::text FROM oms.$_ AS t" } grep { /^(?:worker|seal|rollup|cron)_state$/ } @tables;
+my $local = join ' UNION ALL ', map { "SELECT '$_ ' || t::text FROM oms.$_ AS t" } grep { /^(?:(?:worker|seal|rollup|cron)_state|passed_over)$/ } @tables;
 $local .= ' ORDER BY 1';
 my $here = $node->safe_psql('guarded', $local);
 subscribe('guarded', 'other', 'foreign_rows', 'to_guarded');

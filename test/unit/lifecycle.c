@@ -50,9 +50,20 @@ main(void)
 	{
 		int			wrong = 0;
 
+		int			wrong_by_token = 0;
+		/* who has a stage that is on hold may finish it */
+		const char *by_token = expected[i].verb == OMS_FINISH ? "h" : "";
+
 		for (const char *state = "wqphdsfxt?"; *state != '\0'; state++)
-			wrong += oms_verb_allowed(expected[i].verb, *state) != (strchr(expected[i].states, *state) != NULL);
+		{
+			bool		allowed = strchr(expected[i].states, *state) != NULL;
+
+			wrong += oms_verb_allowed(expected[i].verb, *state, false) != allowed;
+			wrong_by_token += oms_verb_allowed(expected[i].verb, *state, true) !=
+				(allowed || strchr(by_token, *state) != NULL);
+		}
 		ok(wrong == 0, "%s is allowed in %s and nowhere else", expected[i].name, expected[i].states);
+		ok(wrong_by_token == 0, "... with the token also in \"%s\"", by_token);
 		ok(strcmp(oms_verb_name(expected[i].verb), expected[i].name) == 0, "... and is called so");
 	}
 	ok(lengthof(expected) == OMS_COMMENT + 1, "every verb is here");

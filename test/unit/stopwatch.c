@@ -25,7 +25,7 @@ oms_event_add(OmsTicket *ticket, OmsEventKind kind, OmsStage *stage, const char 
 }
 
 void
-oms_bell_alert(OmsTicket *ticket, const OmsStage *stage, const char *kind)
+oms_add_alert(OmsTicket *ticket, const OmsStage *stage, const char *kind)
 {
 }
 

@@ -1,9 +1,9 @@
 /*
- * figures.c
+ * metrics.c
  *		What metrics and health ask the tables.
  *
  * The one thing that takes time with many open tickets is counting them, by the indexes that hold only
- * open work; worker/gauge.c keeps the result.  Everything else looks at one entry of an index, or at the
+ * open work; worker/kept_metrics.c keeps the result.  Everything else looks at one entry of an index, or at the
  * catalogs.
  */
 #include "postgres.h"
@@ -17,7 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "store/calendar.h"
-#include "store/figures.h"
+#include "store/metrics.h"
 #include "store/row.h"
 #include "store/spi.h"
 #include "store/store.h"
@@ -134,16 +134,16 @@ count_owners(OmsOpenWork *work)
 	work->nowners = 0;
 	for (uint64 row = 0; row < count; row++)
 	{
-		OmsOpenOwner *owner = &work->owners[Min(row, OMS_FIGURE_OWNERS)];
+		OmsOpenOwner *owner = &work->owners[Min(row, OMS_METRIC_OWNERS)];
 
 		CHECK_FOR_INTERRUPTS();
-		if (row <= OMS_FIGURE_OWNERS)
+		if (row <= OMS_METRIC_OWNERS)
 		{
 			memset(owner, 0, sizeof(OmsOpenOwner));
 			owner->oldest = DT_NOEND;
 			work->nowners++;
 		}
-		if (row < OMS_FIGURE_OWNERS)
+		if (row < OMS_METRIC_OWNERS)
 		{
 			char	   *name = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1);
 

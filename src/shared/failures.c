@@ -3,7 +3,7 @@
  *		Tickets at which something that goes through many met an error: shown in oms.worker_errors, and left
  *		alone for a while.
  *
- * They stand in the place of the database, for all its sessions, and without shared memory in the session's own
+ * They stand in the slot of the database, for all its sessions, and without shared memory in the session's own
  * memory.  The worker keeps a list of its own, has here only what it shows, and takes it away itself.  What a
  * session has noted goes when a session passes the ticket without an error, and else an hour after its next
  * try would have been due: then nobody looks at it any more.
@@ -14,35 +14,35 @@
 #include "utils/timestamp.h"
 
 #include "clock.h"
-#include "worker/failures.h"
+#include "shared/failures.h"
 
 /* Shortest pause before a session tries a ticket again */
 #define PAUSE_MS		1000
 #define FORGET_MS		(60 * 60 * 1000)
 
 static OmsBadTicket mine[OMS_BAD_TICKETS];
-static OmsDatabase *place = NULL;
+static OmsDatabase *slot = NULL;
 
 /*
- * The list of this database, locked.  Nothing may fail until it is unlocked.  "make": take a place for the
+ * The list of this database, locked.  Nothing may fail until it is unlocked.  "make": take a slot for the
  * database if it has none; a mere look takes none.
  */
 static OmsBadTicket *
 lock_list(bool make)
 {
-	if (oms_shared != NULL && (place == NULL || place->dboid != MyDatabaseId))
-		place = oms_shared_database(MyDatabaseId, make);
-	if (place == NULL)
+	if (oms_shared != NULL && (slot == NULL || slot->dboid != MyDatabaseId))
+		slot = oms_shared_database(MyDatabaseId, make);
+	if (slot == NULL)
 		return mine;
-	SpinLockAcquire(&place->mutex);
-	return place->bad;
+	SpinLockAcquire(&slot->mutex);
+	return slot->bad;
 }
 
 static void
 unlock_list(void)
 {
-	if (place != NULL)
-		SpinLockRelease(&place->mutex);
+	if (slot != NULL)
+		SpinLockRelease(&slot->mutex);
 }
 
 /*

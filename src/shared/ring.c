@@ -1,23 +1,18 @@
 /*
- * bell.c
- *		The one door through which events leave for the listeners.
+ * ring.c
+ *		What a transaction leaves when it has committed: events for the worker, the nearest timer, and word for sessions
+ *		that wait for work.
  *
- * Payloads are ids only, since every role that can connect can listen.
+ * The commit leaves its events in a ring in shared memory, and the worker of the database sends what has gathered with one
+ * commit of its own.
  *
- * Two ways out.  In-transaction: NOTIFY as part of the change.  It needs nothing, but a NOTIFY takes a
- * cluster-wide lock at commit and wakes every listener once per commit.  By the worker: the commit
- * leaves its events in a ring in shared memory, and the worker of the database sends what has gathered
- * with one commit of its own.
- *
- * Order: places in the ring are reserved just before the commit, while the ticket's row is still
+ * Order: positions in the ring are reserved just before the commit, while the ticket's row is still
  * locked, and published just after it, when the change is visible; the worker sends in the order of
- * the places and does not overtake a reservation.  So the events of a ticket leave in their order,
- * and none before its change can be seen.  An abort voids its places.
+ * the positions and does not overtake a reservation.  So the events of a ticket leave in their order,
+ * and none before its change can be seen.  An abort voids its positions.
  *
  * Nothing here is needed to find work again: the timeline knows what happened.  If the ring is full,
- * or the server crashed, the worker announces from the tables (announce.c).  What leaves no event in
- * the timeline (the end of a pause before a retry) could not be found there and goes out
- * in-transaction.
+ * or the server crashed, the worker announces from the tables (announce.c).
  *
  * The callbacks are registered once per backend; they allocate nothing and never throw.  The list of
  * what a transaction wants to say is made when the change is applied, with the nesting level it
@@ -27,110 +22,12 @@
 
 #include "access/transam.h"
 #include "access/xact.h"
-#include "commands/async.h"
 #include "common/hashfn.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "utils/json.h"
 #include "utils/memutils.h"
 
 #include "guc.h"
-#include "store/identity.h"
-#include "store/owner.h"
-#include "worker/bell.h"
-
-int			oms_dispatch_mode = OMS_DISPATCH_WORKER;
-int			oms_dispatch_channel = OMS_CHANNEL_SHARED;
-
-static const char *const channel_names[] =
-{
-	[OMS_DISPATCH] = "oms_dispatch",
-	[OMS_ALERT] = "oms_alert",
-	[OMS_STATUS] = "oms_status"
-};
-
-/* ---- payloads ---- */
-
-static void
-put_member(StringInfo buf, const char *key, const char *value)
-{
-	appendStringInfo(buf, "%c\"%s\":", buf->len == 0 ? '{' : ',', key);
-	if (value == NULL)
-		appendStringInfoString(buf, "null");
-	else
-		escape_json(buf, value);
-}
-
-static void
-put_number(StringInfo buf, const char *key, int value)
-{
-	appendStringInfo(buf, ",\"%s\":%d", key, value);
-}
-
-/*
- * The payload of a bell.
- */
-static void
-put_payload(StringInfo buf, OmsTicketId ticket, const OmsGraph *graph, const OmsBell *bell)
-{
-	char		number[OMS_TICKET_ID_TEXT_SIZE];
-
-	if (bell->channel == OMS_ALERT)
-		put_member(buf, "kind", bell->word);
-	put_member(buf, "ticket", oms_ticket_id_to_text(ticket, number));
-	put_member(buf, "stage", bell->stage == OMS_NO_STAGE ? NULL : graph->stages[bell->stage - 1].id);
-	switch (bell->channel)
-	{
-		case OMS_DISPATCH:
-			put_member(buf, "owner", bell->owner);
-			put_member(buf, "kind", oms_store_owner_kind(bell->owner));
-			put_number(buf, "attempt", bell->number);
-			break;
-		case OMS_ALERT:
-			put_number(buf, "level", bell->number);
-			break;
-		case OMS_STATUS:
-			put_member(buf, "status", bell->word);
-			break;
-	}
-	appendStringInfoChar(buf, '}');
-}
-
-/*
- * The channel on which an owner is told of work if owners have channels of their own.  A name that
- * would make the channel too long for the server is cut and gets a hash of the whole.
- */
-void
-oms_bell_channel(const char *owner, char *channel)
-{
-	int			len = strlen(owner);
-	int			room = NAMEDATALEN - 1 - strlen("oms_dispatch.");
-
-	if (len <= room)
-		snprintf(channel, NAMEDATALEN, "oms_dispatch.%s", owner);
-	else
-		snprintf(channel, NAMEDATALEN, "oms_dispatch.%.*s~%08x", pg_mbcliplen(owner, len, room - 9),
-				 owner, DatumGetUInt32(hash_any((const unsigned char *) owner, len)));
-}
-
-/*
- * NOTIFY with the current transaction.
- */
-void
-oms_bell_send(OmsTicketId ticket, const OmsGraph *graph, const OmsBell *bell)
-{
-	StringInfoData buf;
-	char		channel[NAMEDATALEN];
-
-	initStringInfo(&buf);
-	put_payload(&buf, ticket, graph, bell);
-	if (bell->channel == OMS_DISPATCH && oms_dispatch_channel == OMS_CHANNEL_OWNER)
-		oms_bell_channel(bell->owner, channel);
-	else
-		strlcpy(channel, channel_names[bell->channel], sizeof(channel));
-	Async_Notify(channel, buf.data);
-	pfree(buf.data);
-}
+#include "shared/ring.h"
 
 /* ---- what the current transaction wants to say ---- */
 
@@ -165,7 +62,7 @@ static bool too_many = false;	/* more than the ring can hold: announce from the 
 static PendingTimer *timers = NULL;
 static uint64 waiters = 0;		/* bit per bucket of sessions to be woken */
 static uint64 locked = 0;		/* bits of the tickets that this transaction has locked */
-static OmsDatabase *place = NULL;	/* of this database, once it was looked up */
+static OmsDatabase *slot = NULL;	/* of this database, once it was looked up */
 static uint64 reserved_pos = 0;
 static int	nreserved = 0;
 static bool overflow_announced = false;
@@ -181,23 +78,23 @@ word_number(const char *word)
 }
 
 /*
- * A bell as an entry of the ring.  Its owner is to be looked up, for which there is no room.
+ * A notification as an entry of the ring.  Its owner is to be looked up, for which there is no room.
  */
 void
-oms_bell_to_ring(OmsTicketId ticket, int workflow_id, const OmsBell *bell, OmsRingEntry *entry)
+oms_ring_put(OmsTicketId ticket, int workflow_id, const OmsNotification *notification, OmsRingEntry *entry)
 {
 	memset(entry, 0, sizeof(OmsRingEntry));
 	entry->ticket = ticket;
 	entry->workflow_id = workflow_id;
-	entry->number = bell->number;
-	entry->stage = bell->stage;
-	entry->channel = bell->channel;
-	entry->word = word_number(bell->word);
-	entry->other_owner = bell->channel == OMS_DISPATCH;
+	entry->number = notification->number;
+	entry->stage = notification->stage;
+	entry->channel = notification->channel;
+	entry->word = word_number(notification->word);
+	entry->other_owner = notification->channel == OMS_DISPATCH;
 }
 
 int
-oms_bell_bucket(const char *owner)
+oms_ring_bucket(const char *owner)
 {
 	return DatumGetUInt32(hash_any((const unsigned char *) owner, strlen(owner))) % OMS_WAIT_BUCKETS;
 }
@@ -222,7 +119,7 @@ announce_overflow(void)
 {
 	if (!too_many || overflow_announced)
 		return;
-	pg_atomic_fetch_add_u32(&place->overflowing, 1);
+	pg_atomic_fetch_add_u32(&slot->overflowing, 1);
 	overflow_announced = true;
 }
 
@@ -230,12 +127,12 @@ static void
 end_overflow(void)
 {
 	if (overflow_announced)
-		pg_atomic_fetch_sub_u32(&place->overflowing, 1);
+		pg_atomic_fetch_sub_u32(&slot->overflowing, 1);
 	overflow_announced = false;
 }
 
 /*
- * Take places in the ring for everything pending; without room the worker must announce from the
+ * Take positions in the ring for everything pending; without room the worker must announce from the
  * tables, which is asked for after the commit.
  */
 static void
@@ -246,16 +143,16 @@ reserve(void)
 	announce_overflow();
 	if (npending == 0 || too_many)
 		return;
-	SpinLockAcquire(&place->mutex);
-	pos = pg_atomic_read_u64(&place->write_pos);
-	if (pos + npending - pg_atomic_read_u64(&place->read_pos) <= OMS_RING_SIZE)
+	SpinLockAcquire(&slot->mutex);
+	pos = pg_atomic_read_u64(&slot->write_pos);
+	if (pos + npending - pg_atomic_read_u64(&slot->read_pos) <= OMS_RING_SIZE)
 	{
-		pg_atomic_write_u64(&place->write_pos, pos + npending);
+		pg_atomic_write_u64(&slot->write_pos, pos + npending);
 		nreserved = npending;
 	}
 	else
 		too_many = true;
-	SpinLockRelease(&place->mutex);
+	SpinLockRelease(&slot->mutex);
 	announce_overflow();
 	reserved_pos = pos;
 }
@@ -263,11 +160,11 @@ reserve(void)
 static OmsRingEntry *
 ring_entry(uint64 pos)
 {
-	return &place->ring[pos % OMS_RING_SIZE];
+	return &slot->ring[pos % OMS_RING_SIZE];
 }
 
 /*
- * Fill and publish the reserved places.  If the worker lost patience and went past one of them, it
+ * Fill and publish the reserved positions.  If the worker lost patience and went past one of them, it
  * has to look at the tables.
  */
 static void
@@ -289,29 +186,29 @@ publish(void)
 		pg_atomic_write_u64(&entry->tag, OMS_RING_TAG(reserved_pos + i, OMS_RING_PUBLISHED));
 	}
 	pg_memory_barrier();
-	if (too_many || (nreserved > 0 && pg_atomic_read_u64(&place->read_pos) > reserved_pos))
-		pg_atomic_write_u32(&place->resync, 1);
+	if (too_many || (nreserved > 0 && pg_atomic_read_u64(&slot->read_pos) > reserved_pos))
+		pg_atomic_write_u32(&slot->resync, 1);
 	end_overflow();
-	if ((nreserved > 0 || too_many) && pg_atomic_read_u32(&place->sleeping))
-		oms_shared_wake_worker(place);
+	if ((nreserved > 0 || too_many) && pg_atomic_read_u32(&slot->sleeping))
+		oms_shared_wake_worker(slot);
 }
 
 static void
-void_places(void)
+void_positions(void)
 {
 	end_overflow();
 	for (int i = 0; i < nreserved; i++)
 		pg_atomic_write_u64(&ring_entry(reserved_pos + i)->tag,
 							OMS_RING_TAG(reserved_pos + i, OMS_RING_VOID));
-	if (nreserved > 0 && pg_atomic_read_u32(&place->sleeping))
-		oms_shared_wake_worker(place);
+	if (nreserved > 0 && pg_atomic_read_u32(&slot->sleeping))
+		oms_shared_wake_worker(slot);
 }
 
 static void
 arm_timers(void)
 {
 	for (PendingTimer *timer = timers; timer != NULL; timer = timer->next)
-		oms_shared_arm(place, timer->at);
+		oms_shared_arm(slot, timer->at);
 }
 
 static void
@@ -321,8 +218,8 @@ wake_waiters(void)
 	{
 		if ((waiters & 1) == 0)
 			continue;
-		pg_atomic_fetch_add_u64(&place->work_count[bucket], 1);
-		ConditionVariableBroadcast(&place->work[bucket]);
+		pg_atomic_fetch_add_u64(&slot->work_count[bucket], 1);
+		ConditionVariableBroadcast(&slot->work[bucket]);
 	}
 }
 
@@ -335,9 +232,9 @@ tell_held_up(void)
 	bool		held_up = false;
 
 	for (int bit = 0; bit < OMS_TICKET_BITS && !held_up; bit++)
-		held_up = (locked & (UINT64CONST(1) << bit)) != 0 && pg_atomic_read_u32(&place->held_up[bit]) > 0;
+		held_up = (locked & (UINT64CONST(1) << bit)) != 0 && pg_atomic_read_u32(&slot->held_up[bit]) > 0;
 	if (held_up)
-		oms_shared_wake_waiters(place);
+		oms_shared_wake_waiters(slot);
 }
 
 /* A prepared transaction commits elsewhere and later: the worker will look for it in the tables */
@@ -347,9 +244,9 @@ note_prepared(void)
 	FullTransactionId xid = GetTopFullTransactionIdIfAny();
 
 	if (FullTransactionIdIsValid(xid))
-		pg_atomic_write_u64(&place->prepared_xid, U64FromFullTransactionId(xid));
-	if (pg_atomic_read_u32(&place->sleeping))
-		oms_shared_wake_worker(place);
+		pg_atomic_write_u64(&slot->prepared_xid, U64FromFullTransactionId(xid));
+	if (pg_atomic_read_u32(&slot->sleeping))
+		oms_shared_wake_worker(slot);
 }
 
 static void
@@ -370,7 +267,7 @@ at_xact(XactEvent event, void *arg)
 			forget_all();
 			break;
 		case XACT_EVENT_ABORT:
-			void_places();
+			void_positions();
 			tell_held_up();
 			forget_all();
 			break;
@@ -424,10 +321,10 @@ register_callbacks(void)
 }
 
 /*
- * Keep a bell until the commit.
+ * Keep a notification until the commit, where oms_ring_takes().
  */
-static void
-add_pending(const OmsTicket *ticket, const OmsBell *bell)
+void
+oms_ring_add(const OmsTicket *ticket, const OmsNotification *notification)
 {
 	Pending    *p;
 	MemoryContext old;
@@ -447,9 +344,9 @@ add_pending(const OmsTicket *ticket, const OmsBell *bell)
 	}
 	p = &pending[npending++];
 	p->level = GetCurrentTransactionNestLevel();
-	oms_bell_to_ring(ticket->id, ticket->graph->workflow_id, bell, &p->entry);
-	p->entry.other_owner = bell->channel == OMS_DISPATCH &&
-		strcmp(bell->owner, ticket->graph->stages[bell->stage - 1].owner) != 0;
+	oms_ring_put(ticket->id, ticket->graph->workflow_id, notification, &p->entry);
+	p->entry.other_owner = notification->channel == OMS_DISPATCH &&
+		strcmp(notification->owner, ticket->graph->stages[notification->stage - 1].owner) != 0;
 }
 
 /*
@@ -482,23 +379,23 @@ add_timer(const OmsTicket *ticket)
 }
 
 /*
- * Where this session leaves its events: NULL if there is no shared memory, or no place in it.
+ * Where this session leaves its events: NULL if there is no shared memory, or no slot in it.
  */
 static OmsDatabase *
-my_place(void)
+my_slot(void)
 {
 	if (oms_shared == NULL)
 		return NULL;
-	if (place == NULL || place->dboid != MyDatabaseId)
-		place = oms_shared_database(MyDatabaseId, true);
-	return place;
+	if (slot == NULL || slot->dboid != MyDatabaseId)
+		slot = oms_shared_database(MyDatabaseId, true);
+	return slot;
 }
 
 /*
  * Which of the bits stands for a ticket, for those who wait until nobody has it locked.
  */
 uint64
-oms_bell_ticket_bit(OmsTicketId id)
+oms_ring_ticket_bit(OmsTicketId id)
 {
 	return UINT64CONST(1) << (DatumGetUInt32(hash_any((const unsigned char *) &id, sizeof(id))) % OMS_TICKET_BITS);
 }
@@ -507,26 +404,26 @@ oms_bell_ticket_bit(OmsTicketId id)
  * This transaction has locked a ticket: those who wait for it are told when it ends.
  */
 void
-oms_bell_locked(OmsTicketId id)
+oms_ring_locked(OmsTicketId id)
 {
-	if (my_place() == NULL)
+	if (my_slot() == NULL)
 		return;
 	register_callbacks();
-	locked |= oms_bell_ticket_bit(id);
+	locked |= oms_ring_ticket_bit(id);
 }
 
 /*
  * Does a worker send the events of this database?  While it is merely not there yet it will find them;
  * if it is switched off nobody would.
  */
-static bool
-worker_sends(void)
+bool
+oms_ring_takes(void)
 {
 	OmsWorkerState state;
 
-	if (oms_dispatch_mode != OMS_DISPATCH_WORKER || !oms_worker_enabled || my_place() == NULL)
+	if (oms_dispatch_mode != OMS_DISPATCH_WORKER || !oms_worker_enabled || my_slot() == NULL)
 		return false;
-	state = oms_shared_state(place);
+	state = oms_shared_state(slot);
 	if (state == OMS_WORKER_NONE || state == OMS_WORKER_UNKNOWN)
 		oms_shared_wake_launcher(true);
 	if (state == OMS_WORKER_UNKNOWN && !oms_shared_has_launcher())
@@ -536,40 +433,31 @@ worker_sends(void)
 }
 
 /*
- * Ring all bells of a ticket whose change is part of the current transaction: listeners hear them
- * when it has committed, or never.
+ * A change of a ticket is part of the current transaction: when it has committed its timers are armed, and sessions that
+ * wait for what it offers look again.
  */
 void
-oms_bells_ring(const OmsTicket *ticket)
+oms_ring_change(const OmsTicket *ticket)
 {
-	bool		by_worker = worker_sends();
-
-	if (my_place() != NULL)
-	{
-		register_callbacks();
-		add_timer(ticket);
-		for (const OmsBell *bell = ticket->bells; bell != NULL; bell = bell->next)
-			if (bell->channel == OMS_DISPATCH)
-				waiters |= UINT64CONST(1) << oms_bell_bucket(bell->owner);
-	}
-	if (oms_dispatch_mode == OMS_DISPATCH_OFF || !oms_store_at_home())
+	if (my_slot() == NULL)
 		return;
-	for (const OmsBell *bell = ticket->bells; bell != NULL; bell = bell->next)
-		if (by_worker && !bell->untraced)
-			add_pending(ticket, bell);
-		else
-			oms_bell_send(ticket->id, ticket->graph, bell);
+	register_callbacks();
+	add_timer(ticket);
+	for (const OmsNotification *notification = ticket->notifications; notification != NULL;
+		 notification = notification->next)
+		if (notification->channel == OMS_DISPATCH)
+			waiters |= UINT64CONST(1) << oms_ring_bucket(notification->owner);
 }
 
 /*
- * A bell out of the ring.  Its owner is not set: the ring has no room for names.
+ * A notification out of the ring.  Its owner is not set: the ring has no room for names.
  */
 void
-oms_bell_from_ring(const OmsRingEntry *entry, OmsBell *bell)
+oms_ring_get(const OmsRingEntry *entry, OmsNotification *notification)
 {
-	memset(bell, 0, sizeof(OmsBell));
-	bell->channel = (OmsChannel) entry->channel;
-	bell->stage = entry->stage;
-	bell->number = entry->number;
-	bell->word = entry->word == 0 ? NULL : words[entry->word];
+	memset(notification, 0, sizeof(OmsNotification));
+	notification->channel = (OmsChannel) entry->channel;
+	notification->stage = entry->stage;
+	notification->number = entry->number;
+	notification->word = entry->word == 0 ? NULL : words[entry->word];
 }

@@ -5,7 +5,7 @@
 #ifndef OMS_FAILURES_H
 #define OMS_FAILURES_H
 
-#include "worker/shared.h"
+#include "shared/shared.h"
 
 /* Longest pause before a session tries a ticket again, in milliseconds */
 #define OMS_PAUSE_MAX_MS	60000

@@ -1,5 +1,5 @@
 /*
- * gauge.c
+ * kept_metrics.c
  *		Figures that take time to find out, kept for those who ask next.
  *
  * Open work is counted by the session that asks, never by the worker, whose timers must not wait; and
@@ -15,14 +15,15 @@
 #include "storage/lock.h"
 
 #include "clock.h"
-#include "worker/gauge.h"
+#include "store/metrics.h"
+#include "worker/kept_metrics.h"
 
 /* A count serves for at least that long, and for that many times as long as it took; in microseconds */
 #define SERVES_AT_LEAST		(5 * USECS_PER_SEC)
 #define SERVES_TIMES		50
 
 static OmsDatabase *
-my_place(void)
+my_slot(void)
 {
 	return oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, true);
 }
@@ -35,9 +36,9 @@ my_place(void)
 static void
 copy_work(OmsOpenWork *dest, const OmsOpenWork *from, LWLockMode mode)
 {
-	LWLockAcquire(oms_shared->figures_lock, mode);
+	LWLockAcquire(oms_shared->metrics_lock, mode);
 	memcpy(dest, from, offsetof(OmsOpenWork, owners) + sizeof(OmsOpenOwner) * from->nowners);
-	LWLockRelease(oms_shared->figures_lock);
+	LWLockRelease(oms_shared->metrics_lock);
 }
 
 static bool
@@ -72,30 +73,30 @@ count_now(OmsOpenWork *work)
  * for the first time.
  */
 bool
-oms_gauge_open_work(OmsOpenWork *work)
+oms_metrics_open_work(OmsOpenWork *work)
 {
-	OmsDatabase *place = oms_clock_stands_still() ? NULL : my_place();
+	OmsDatabase *slot = oms_clock_stands_still() ? NULL : my_slot();
 	LOCKTAG		tag;
 
 	work->counted_at = 0;
-	if (place == NULL)
+	if (slot == NULL)
 	{
 		count_now(work);
 		return true;
 	}
-	copy_work(work, &place->open_work, LW_SHARED);
+	copy_work(work, &slot->open_work, LW_SHARED);
 	if (serves(work))
 		return true;
 	counting_lock(&tag);
 	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
 		return work->counted_at != 0;
 	/* somebody may have finished just now */
-	copy_work(work, &place->open_work, LW_SHARED);
+	copy_work(work, &slot->open_work, LW_SHARED);
 	if (!serves(work))
 	{
 		count_now(work);
 		if (!TransactionIdIsValid(GetTopTransactionIdIfAny()) && !IsolationUsesXactSnapshot())
-			copy_work(&place->open_work, work, LW_EXCLUSIVE);
+			copy_work(&slot->open_work, work, LW_EXCLUSIVE);
 	}
 	LockRelease(&tag, ExclusiveLock, false);
 	return true;
@@ -107,31 +108,31 @@ oms_gauge_open_work(OmsOpenWork *work)
  * Note what a check has found.
  */
 void
-oms_gauge_note_check(OmsCheck check, int64 problems)
+oms_metrics_note_check(OmsCheck check, int64 problems)
 {
-	OmsDatabase *place = my_place();
+	OmsDatabase *slot = my_slot();
 
-	if (place == NULL)
+	if (slot == NULL)
 		return;
-	LWLockAcquire(oms_shared->figures_lock, LW_EXCLUSIVE);
-	place->checks[check].checked_at = oms_clock_wall();
-	place->checks[check].problems = problems;
-	LWLockRelease(oms_shared->figures_lock);
+	LWLockAcquire(oms_shared->metrics_lock, LW_EXCLUSIVE);
+	slot->checks[check].checked_at = oms_clock_wall();
+	slot->checks[check].problems = problems;
+	LWLockRelease(oms_shared->metrics_lock);
 }
 
 /*
  * What the last run of a check has found; checked_at 0: it did not run since the server started.
  */
 OmsCheckResult
-oms_gauge_check(OmsCheck check)
+oms_metrics_check(OmsCheck check)
 {
-	OmsDatabase *place = my_place();
+	OmsDatabase *slot = my_slot();
 	OmsCheckResult result = {0, 0};
 
-	if (place == NULL)
+	if (slot == NULL)
 		return result;
-	LWLockAcquire(oms_shared->figures_lock, LW_SHARED);
-	result = place->checks[check];
-	LWLockRelease(oms_shared->figures_lock);
+	LWLockAcquire(oms_shared->metrics_lock, LW_SHARED);
+	result = slot->checks[check];
+	LWLockRelease(oms_shared->metrics_lock);
 	return result;
 }

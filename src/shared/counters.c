@@ -1,5 +1,5 @@
 /*
- * meter.c
+ * counters.c
  *		Counting what was committed, for oms.metrics.
  *
  * A transaction gathers its numbers, with the nesting level they belong to, so that a rolled back
@@ -14,8 +14,8 @@
 #include "utils/memutils.h"
 
 #include "clock.h"
-#include "worker/meter.h"
-#include "worker/shared.h"
+#include "shared/counters.h"
+#include "shared/shared.h"
 
 const int64 oms_time_buckets[OMS_TIME_BUCKETS - 1] =
 {
@@ -27,33 +27,19 @@ typedef struct Level
 {
 	int			level;
 	struct Level *up;
-	uint64		numbers[OMS_METER_NUMBERS];
+	uint64		numbers[OMS_COUNTER_NUMBERS];
 } Level;
 
 static Level *levels = NULL;	/* innermost first */
 static Level *unused = NULL;	/* memory of levels that are over */
-static OmsDatabase *place = NULL;	/* of this database, once it was looked up */
-
-void
-oms_meters_init(OmsMeters *meters)
-{
-	for (int i = 0; i < OMS_METER_NUMBERS; i++)
-		pg_atomic_init_u64(&meters->numbers[i], 0);
-}
-
-void
-oms_meters_reset(OmsMeters *meters)
-{
-	for (int i = 0; i < OMS_METER_NUMBERS; i++)
-		pg_atomic_write_u64(&meters->numbers[i], 0);
-}
+static OmsDatabase *slot = NULL;	/* of this database, once it was looked up */
 
 static void
 raise_numbers(const Level *level)
 {
-	for (int i = 0; i < OMS_METER_NUMBERS; i++)
+	for (int i = 0; i < OMS_COUNTER_NUMBERS; i++)
 		if (level->numbers[i] != 0)
-			pg_atomic_fetch_add_u64(&place->meters.numbers[i], level->numbers[i]);
+			pg_atomic_fetch_add_u64(&slot->counters.numbers[i], level->numbers[i]);
 }
 
 static void
@@ -99,7 +85,7 @@ at_subxact(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, v
 			levels->level = level - 1;
 			return;
 		}
-		for (int i = 0; i < OMS_METER_NUMBERS; i++)
+		for (int i = 0; i < OMS_COUNTER_NUMBERS; i++)
 			levels->up->numbers[i] += levels->numbers[i];
 		drop_level();
 	}
@@ -118,7 +104,7 @@ register_callbacks(void)
 }
 
 /*
- * The numbers of the present nesting level; NULL if there is no shared memory, or no place in it.
+ * The numbers of the present nesting level; NULL if there is no shared memory, or no slot in it.
  */
 static uint64 *
 my_numbers(void)
@@ -130,9 +116,9 @@ my_numbers(void)
 		return NULL;
 	if (mine != NULL && mine->level == level)
 		return mine->numbers;
-	if (place == NULL || place->dboid != MyDatabaseId)
-		place = oms_shared_database(MyDatabaseId, true);
-	if (place == NULL)
+	if (slot == NULL || slot->dboid != MyDatabaseId)
+		slot = oms_shared_database(MyDatabaseId, true);
+	if (slot == NULL)
 		return NULL;
 	register_callbacks();
 	mine = unused;
@@ -151,41 +137,41 @@ my_numbers(void)
  * So much of it happened in the current transaction.
  */
 void
-oms_meter_add(OmsMeter meter, int count)
+oms_count(OmsCounter counter, int count)
 {
 	uint64	   *numbers = count > 0 ? my_numbers() : NULL;
 
 	if (numbers != NULL)
-		numbers[meter] += count;
+		numbers[counter] += count;
 }
 
 /*
  * Count the events that are being written for a ticket.
  */
 void
-oms_meter_events(const OmsTicket *ticket)
+oms_count_events(const OmsTicket *ticket)
 {
-	static const int8 meters[] =
+	static const int8 counters[] =
 	{
-		[OMS_EV_OPENED] = OMS_METER_OPENED + 1,
-		[OMS_EV_DONE] = OMS_METER_FINISHED + 1,
-		[OMS_EV_FAILED] = OMS_METER_FAILURES + 1,
-		[OMS_EV_BREACHED] = OMS_METER_BREACHES + 1,
-		[OMS_EV_WARNING] = OMS_METER_WARNINGS + 1,
-		[OMS_EV_ESCALATED] = OMS_METER_ESCALATIONS + 1,
-		[OMS_EV_UNROUTED] = OMS_METER_UNROUTED + 1
+		[OMS_EV_OPENED] = OMS_COUNTER_OPENED + 1,
+		[OMS_EV_DONE] = OMS_COUNTER_FINISHED + 1,
+		[OMS_EV_FAILED] = OMS_COUNTER_FAILURES + 1,
+		[OMS_EV_BREACHED] = OMS_COUNTER_BREACHES + 1,
+		[OMS_EV_WARNING] = OMS_COUNTER_WARNINGS + 1,
+		[OMS_EV_ESCALATED] = OMS_COUNTER_ESCALATIONS + 1,
+		[OMS_EV_UNROUTED] = OMS_COUNTER_UNROUTED + 1
 	};
 
 	for (const OmsEvent *event = ticket->events; event != NULL; event = event->next)
-		if ((int) event->kind < (int) lengthof(meters) && meters[event->kind] != 0)
-			oms_meter_add(meters[event->kind] - 1, 1);
+		if ((int) event->kind < (int) lengthof(counters) && counters[event->kind] != 0)
+			oms_count(counters[event->kind] - 1, 1);
 }
 
 /*
  * A call that began then, by the steady clock, is over.
  */
 void
-oms_meter_call(OmsTimedCall call, TimestampTz started)
+oms_count_call(OmsTimedCall call, TimestampTz started)
 {
 	uint64	   *numbers = my_numbers();
 	int64		took = Max(oms_clock_steady() - started, 0);

@@ -233,8 +233,9 @@
 	X(retention) \
 	X(seals) \
 	X(seal_leaf) \
-	X(seal_state)
-#define OMS_BACKLOG_TABLES_COUNT 10
+	X(seal_state) \
+	X(passed_over)
+#define OMS_BACKLOG_TABLES_COUNT 11
 
 /* Indexes that are no constraints */
 #define OMS_INDEXES(X) \

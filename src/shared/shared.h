@@ -1,6 +1,6 @@
 /*
  * shared.h
- *		What backends, launcher and workers share: one place per database.
+ *		What backends, launcher and workers share: one slot per database.
  */
 #ifndef OMS_SHARED_H
 #define OMS_SHARED_H
@@ -12,8 +12,8 @@
 #include "storage/spin.h"
 
 #include "oms.h"
-#include "store/figures.h"
-#include "worker/meter.h"
+#include "shared/counters.h"
+#include "shared/open_work.h"
 
 /* Events on their way to the worker, per database; a power of two */
 #define OMS_RING_SIZE		16384
@@ -54,7 +54,7 @@ typedef struct OmsRingEntry
 	int			number;			/* attempt or level */
 	int16		stage;
 	uint8		channel;
-	uint8		word;			/* see oms_bell_word */
+	uint8		word;			/* see words in ring.c */
 	bool		other_owner;	/* not the one of the definition: to be looked up */
 } OmsRingEntry;
 
@@ -164,15 +164,15 @@ typedef struct OmsDatabase
 	OmsFailure	failed[OMS_STEPS];
 	OmsBadTicket bad[OMS_BAD_TICKETS];
 
-	OmsMeters	meters;
-	OmsCheckResult checks[OMS_CHECKS];	/* under OmsShared.figures_lock, as is open_work */
+	OmsCounters	counters;
+	OmsCheckResult checks[OMS_CHECKS];	/* under OmsShared.metrics_lock, as is open_work */
 	OmsOpenWork open_work;
 } OmsDatabase;
 
 typedef struct OmsShared
 {
-	LWLock	   *lock;			/* which database has which place */
-	LWLock	   *figures_lock;	/* what was counted, of all databases; held while it is copied */
+	LWLock	   *lock;			/* which database has which slot */
+	LWLock	   *metrics_lock;	/* what was counted, of all databases; held while it is copied */
 	pg_atomic_uint32 rescan;	/* the launcher is to look at all databases; 2: also at those that had
 								 * no extension */
 	slock_t		mutex;			/* launcher_latch */

@@ -1,10 +1,10 @@
 /*
  * shared.c
- *		What backends, launcher and workers share: one place per database.
+ *		What backends, launcher and workers share: one slot per database.
  *
- * Lock rules: OmsShared.lock guards which database has which place and is taken by sessions once (the
- * place is remembered) and by the launcher.  OmsShared.figures_lock guards what oms.metrics has counted, and
- * is taken for the time of a copy.  Within a place everything a commit touches is an atomic or under its
+ * Lock rules: OmsShared.lock guards which database has which slot and is taken by sessions once (the
+ * slot is remembered) and by the launcher.  OmsShared.metrics_lock guards what oms.metrics has counted, and
+ * is taken for the time of a copy.  Within a slot everything a commit touches is an atomic or under its
  * spinlock: commit callbacks must neither wait nor fail.
  */
 #include "postgres.h"
@@ -19,7 +19,7 @@
 
 #include "clock.h"
 #include "guc.h"
-#include "worker/shared.h"
+#include "shared/shared.h"
 
 OmsShared  *oms_shared = NULL;
 
@@ -55,7 +55,8 @@ init_database(OmsDatabase *database)
 	pg_atomic_init_u64(&database->prepared_xid, 0);
 	pg_atomic_init_u64(&database->write_pos, 0);
 	pg_atomic_init_u64(&database->read_pos, 0);
-	oms_meters_init(&database->meters);
+	for (int i = 0; i < OMS_COUNTER_NUMBERS; i++)
+		pg_atomic_init_u64(&database->counters.numbers[i], 0);
 	for (int i = 0; i < OMS_RING_SIZE; i++)
 		pg_atomic_init_u64(&database->ring[i].tag, PG_UINT64_MAX);
 	for (int i = 0; i < OMS_WAIT_BUCKETS; i++)
@@ -98,7 +99,7 @@ start_shared(void)
 	{
 		memset(oms_shared, 0, shared_size());
 		oms_shared->lock = &(GetNamedLWLockTranche("oms"))[0].lock;
-		oms_shared->figures_lock = &(GetNamedLWLockTranche("oms"))[1].lock;
+		oms_shared->metrics_lock = &(GetNamedLWLockTranche("oms"))[1].lock;
 		oms_shared->ndatabases = oms_max_databases;
 		pg_atomic_init_u32(&oms_shared->rescan, 1);
 		SpinLockInit(&oms_shared->mutex);
@@ -145,11 +146,12 @@ make_database(Oid dboid)
 	memset(&database->stats, 0, sizeof(database->stats));
 	memset(database->failed, 0, sizeof(database->failed));
 	memset(database->bad, 0, sizeof(database->bad));
-	oms_meters_reset(&database->meters);
-	LWLockAcquire(oms_shared->figures_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < OMS_COUNTER_NUMBERS; i++)
+		pg_atomic_write_u64(&database->counters.numbers[i], 0);
+	LWLockAcquire(oms_shared->metrics_lock, LW_EXCLUSIVE);
 	memset(database->checks, 0, sizeof(database->checks));
 	database->open_work.counted_at = 0;
-	LWLockRelease(oms_shared->figures_lock);
+	LWLockRelease(oms_shared->metrics_lock);
 	database->known_since = oms_clock_wall();
 	pg_atomic_write_u64(&database->nearest, (uint64) DT_NOEND);
 	pg_atomic_write_u32(&database->leave, 0);
@@ -162,7 +164,7 @@ make_database(Oid dboid)
 }
 
 /*
- * The place of a database; NULL if it has none and make is false or none is free (oms.max_databases).
+ * The slot of a database; NULL if it has none and make is false or none is free (oms.max_databases).
  */
 OmsDatabase *
 oms_shared_database(Oid dboid, bool make)
@@ -183,7 +185,7 @@ oms_shared_database(Oid dboid, bool make)
 	return database;
 }
 
-/* Is there a place for another database? */
+/* Is there a slot for another database? */
 bool
 oms_shared_has_room(void)
 {
@@ -195,7 +197,7 @@ oms_shared_has_room(void)
 	return room;
 }
 
-/* The database is gone, or has no extension: its place is free again */
+/* The database is gone, or has no extension: its slot is free again */
 void
 oms_shared_forget(OmsDatabase *database)
 {

@@ -1,0 +1,454 @@
+/*
+ * catch_up.c
+ *		What happens by itself: warnings, breaches, escalation steps, changed calendars, holds that run out, leases,
+ *		pauses before a retry, and the end of a ticket.
+ *
+ * Whoever looks at a stage later than a timer was due makes up for it first, in the order in which
+ * they were due and with the clock as it stood then; so it does not matter how late the worker
+ * is, and each fires once in a cycle.
+ *
+ * Of the alerts for what was missed in between only those of the last moment are sent.  A repeated step that was
+ * missed more than a hundred times is one event, at the last of these times: else a step for every minute, of which
+ * nobody took notice for years, would be millions of events in one transaction.
+ *
+ * The end of a change and what happens by itself need each other, so they stand in one file: a ticket that would end lets its
+ * clock speak first, and a lease that runs out may end it.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "engine/calendar.h"
+#include "engine/catch_up.h"
+#include "engine/event.h"
+#include "engine/hold_set.h"
+#include "engine/lifecycle.h"
+#include "engine/lookup.h"
+#include "engine/moves.h"
+#include "engine/offer.h"
+#include "engine/stopwatch.h"
+#include "engine/ticket.h"
+#include "engine/timers.h"
+
+/* ---- the end of a change ---- */
+
+/*
+ * Bring the ticket's own state in line with its stages; the last step of every change.
+ *
+ * With nothing active and nothing failed, whatever has not started waits for a manual stage that
+ * nobody started, and a ticket does not wait for those.
+ */
+void
+oms_settle(OmsTicket *ticket)
+{
+	bool		over = ticket->n_active == 0 && ticket->n_failed == 0;
+
+	if (over && !oms_is_closed(ticket) && ticket->has_clock)
+		oms_catch_up(ticket, oms_ticket_clock(ticket));
+	if (oms_is_closed(ticket))
+		return;
+	if (over)
+	{
+		oms_close_ticket(ticket, OMS_TICKET_DONE);
+		oms_event_add(ticket, OMS_EV_TICKET_DONE, NULL, NULL);
+	}
+	else if (ticket->n_holds > 0)
+		return;
+	else if (ticket->n_active > 0 || ticket->n_failed == 0)
+		ticket->status = OMS_TICKET_OPEN;
+	else if (ticket->status != OMS_TICKET_FAILED)
+	{
+		oms_event_add(ticket, OMS_EV_TICKET_FAILED, NULL, NULL);
+		ticket->status = OMS_TICKET_FAILED;
+	}
+}
+
+/* ---- holds that are lifted ---- */
+
+/*
+ * The last hold of a stage is gone: back to where it came from.  A lease starts anew.
+ */
+static void
+go_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+{
+	char		to = stage->held_from;
+
+	oms_end_holds(ticket, stage, at);
+	oms_move(ticket, stage, to);
+	if (to == OMS_IN_PROGRESS && stage->lease_us != OMS_NO_LENGTH)
+		stage->lease_until = ticket->real_now + stage->lease_us;
+	/* a pause before a retry is not over */
+	if (to == OMS_QUEUED && stage->ready_at > stage->queued_at && stage->ready_at > ticket->real_now)
+		stage->announce_at = stage->ready_at;
+	oms_touch(ticket, stage);
+	if (to == OMS_QUEUED && stage->announce_at == OMS_NEVER)
+		oms_offer(ticket, stage);
+	/* who stopped working on it because of the hold can go on */
+	if (to == OMS_IN_PROGRESS)
+		oms_add_status(ticket, stage, "in progress");
+}
+
+/*
+ * Holds of the stage or its ticket were lifted: say so, and go on as far as nothing else holds it.
+ */
+void
+oms_holds_lifted(OmsTicket *ticket, OmsStage *stage, TimestampTz at, const char *note)
+{
+	bool		held = oms_is_held(ticket, stage->no);
+
+	oms_event_add(ticket, held ? OMS_EV_HOLD_LIFTED : OMS_EV_RESUMED, stage, note);
+	if (!oms_is_stopped(ticket, stage->no))
+		oms_watch_resume(ticket, stage, at);
+	oms_set_resume_at(ticket, stage);
+	if (held)
+		oms_touch(ticket, stage);
+	else
+		go_on(ticket, stage, at);
+}
+
+/*
+ * The holds of the whole ticket were lifted: the ticket and its stages go on as far as they can.
+ */
+void
+oms_ticket_holds_lifted(OmsTicket *ticket, TimestampTz at, const char *note)
+{
+	oms_event_add(ticket, ticket->n_holds > 0 ? OMS_EV_HOLD_LIFTED : OMS_EV_TICKET_RESUMED, NULL, note);
+	if (ticket->has_clock)
+	{
+		OmsStage   *clock = oms_ticket_clock(ticket);
+
+		if (!oms_is_stopped(ticket, OMS_NO_STAGE))
+			oms_watch_resume(ticket, clock, at);
+		oms_set_resume_at(ticket, clock);
+		oms_touch(ticket, clock);
+	}
+	if (ticket->n_holds == 0)
+		ticket->status = OMS_TICKET_OPEN;
+	ticket->lookup->all_stages(ticket);
+	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
+		if (stage->status == OMS_STAGE_HELD)
+			oms_holds_lifted(ticket, stage, at, note);
+	oms_settle(ticket);
+}
+
+/*
+ * Holds of the stage (or, for the ticket's clock, of the ticket) have run out.  Their clocks run from
+ * then on, however late this is noticed.
+ */
+static void
+holds_run_out(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+{
+	char	   *note = psprintf("held until %s", oms_time_text(at));
+
+	if (stage->no == OMS_NO_STAGE)
+	{
+		ticket->lookup->all_stages(ticket);
+		for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
+			oms_catch_up_alone(ticket, other, at);
+	}
+	oms_lift_holds(ticket, stage->no, NULL, at, at);
+	if (stage->no == OMS_NO_STAGE)
+		oms_ticket_holds_lifted(ticket, at, note);
+	else
+		oms_holds_lifted(ticket, stage, at, note);
+}
+
+/* ---- what fires ---- */
+
+static void
+alert(OmsTicket *ticket, OmsStage *stage, const char *kind, TimestampTz due)
+{
+	oms_add_alert(ticket, stage, kind);
+	ticket->last_notification->due = due;
+}
+
+static void
+fire_warning(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+{
+	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
+
+	oms_event_add(ticket, OMS_EV_WARNING, stage,
+				  psprintf("%d%% of the time limit at %s", def->warn_at[stage->warned], oms_time_text(at)));
+	stage->warned++;
+	alert(ticket, stage, "warning", at);
+}
+
+static void
+fire_breach(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+{
+	stage->breached_at = ticket->now;
+	oms_event_add(ticket, OMS_EV_BREACHED, stage, psprintf("was due %s", oms_time_text(stage->due_at)));
+	alert(ticket, stage, "breached", at);
+}
+
+/*
+ * Who is above the owner of a stage: its supervisor, else the owner of the workflow; NULL: nobody.
+ */
+const char *
+oms_supervisor(const OmsTicket *ticket, const OmsStage *stage)
+{
+	OmsOwner	owner;
+
+	ticket->lookup->owner(stage->owner, &owner);
+	return owner.supervisor != NULL ? owner.supervisor : ticket->graph->owner;
+}
+
+/*
+ * Alert for an escalation that was just recorded.  told NULL: there is nobody to tell, and that must
+ * not be silent.
+ */
+void
+oms_tell(OmsTicket *ticket, OmsStage *stage, const char *told)
+{
+	oms_add_alert(ticket, stage, "escalated");
+	if (told != NULL)
+		return;
+	oms_event_add(ticket, OMS_EV_UNROUTED, stage,
+				  psprintf("%s has no supervisor, and the workflow no owner", stage->owner));
+	oms_add_alert(ticket, stage, "unrouted");
+}
+
+static void
+count_step(const OmsStageDef *def, OmsStage *stage, int i, int times)
+{
+	int		   *steps = palloc0(sizeof(int) * def->nsteps);
+
+	if (stage->steps != NULL)
+		memcpy(steps, stage->steps, sizeof(int) * def->nsteps);
+	steps[i] += times;
+	stage->steps = steps;
+}
+
+static void
+fire_step(OmsTicket *ticket, OmsStage *stage, int i, int times, TimestampTz at)
+{
+	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
+	const OmsEscalationStep *step = &def->steps[i];
+	const char *told = step->notify != NULL && strcmp(step->notify, "supervisor") == 0
+		? oms_supervisor(ticket, stage) : step->notify;
+	OmsNotification *before = ticket->last_notification;
+	TimestampTz due = stage->due_at != OMS_NEVER && at == stage->due_at + 1 ? stage->due_at : at;
+	char	   *missed = times == 1 ? "" : psprintf("the last of %d missed times, ", times);
+	char	   *note = psprintf(step->unit == OMS_AT_PERCENT ? "step at %d%% of the time limit, %s%s%s%s"
+								: "step %d minutes after the due time, %s%s%s%s",
+								step->at, missed, oms_time_text(due), told == NULL ? "" : ", for ",
+								told == NULL ? "" : told);
+
+	count_step(def, stage, i, times);
+	stage->level++;
+	oms_event_add(ticket, OMS_EV_ESCALATED, stage, note);
+	oms_tell(ticket, stage, step->notify == NULL ? "" : told);
+	for (OmsNotification *notification = before == NULL ? ticket->notifications : before->next; notification != NULL;
+		 notification = notification->next)
+		notification->due = at;
+	if (step->reassign_to != NULL && strcmp(step->reassign_to, stage->owner) != 0 &&
+		oms_verb_allowed(OMS_REASSIGN, stage->status, false))
+	{
+		oms_hand_over(ticket, stage, step->reassign_to, note);
+		oms_settle(ticket);
+	}
+}
+
+static const char *
+due_text(TimestampTz due)
+{
+	return due == OMS_NEVER ? "never" : oms_time_text(due);
+}
+
+static void
+fire_calendar(OmsTicket *ticket, OmsStage *stage, const OmsCalendar *calendar, TimestampTz at)
+{
+	TimestampTz was_due = stage->due_at;
+	OmsEvent   *event;
+
+	if (stage->running_since == OMS_NEVER)
+	{
+		oms_watch_switch(ticket, stage, calendar, at);
+		return;
+	}
+	event = oms_event_add(ticket, OMS_EV_CLOCK_CHANGED, stage, NULL);
+	oms_watch_switch(ticket, stage, calendar, at);
+	event->note = psprintf("calendar %s, version %d, from %s on: due %s, was %s", calendar->name,
+						   calendar->version, oms_time_text(at), due_text(stage->due_at),
+						   due_text(was_due));
+}
+
+/* A lease that ran out is an attempt */
+static void
+fire_lease(OmsTicket *ticket, OmsStage *stage)
+{
+	oms_event_add(ticket, OMS_EV_LEASE_EXPIRED, stage, NULL);
+	if (stage->attempt < oms_graph_stage(ticket->graph, stage->no)->max_attempts)
+	{
+		stage->attempt++;
+		oms_queue_again(ticket, stage, 0);
+	}
+	else
+		oms_fail_for_good(ticket, stage, "no attempts left");
+	oms_settle(ticket);
+}
+
+/* The pause before a retry is over */
+static void
+fire_announce(OmsTicket *ticket, OmsStage *stage)
+{
+	int			seq = ticket->seq;
+
+	stage->announce_at = OMS_NEVER;
+	oms_offer(ticket, stage);
+	ticket->last_notification->untraced = ticket->seq == seq;
+}
+
+static void
+fire(OmsTicket *ticket, OmsStage *stage, const OmsTimer *timer)
+{
+	switch (timer->kind)
+	{
+		case OMS_TIMER_NONE:
+			return;
+		case OMS_TIMER_WARNING:
+			fire_warning(ticket, stage, timer->at);
+			break;
+		case OMS_TIMER_BREACH:
+			fire_breach(ticket, stage, timer->at);
+			break;
+		case OMS_TIMER_STEP:
+			fire_step(ticket, stage, timer->step, timer->times, timer->at);
+			break;
+		case OMS_TIMER_CALENDAR:
+			fire_calendar(ticket, stage, timer->calendar, timer->at);
+			break;
+		case OMS_TIMER_RESUME:
+			holds_run_out(ticket, stage, timer->at);
+			break;
+		case OMS_TIMER_LEASE:
+			fire_lease(ticket, stage);
+			break;
+		case OMS_TIMER_ANNOUNCE:
+			fire_announce(ticket, stage);
+			break;
+	}
+	oms_touch(ticket, stage);
+}
+
+/* ---- alerts ---- */
+
+/*
+ * Of the alerts that clocks set off since then, keep those of the last moment.
+ */
+static void
+mute_older(OmsTicket *ticket, OmsNotification *since)
+{
+	OmsNotification **link = since == NULL ? &ticket->notifications : &since->next;
+	TimestampTz last = 0;
+	OmsNotification *kept = since;
+
+	for (OmsNotification *notification = *link; notification != NULL; notification = notification->next)
+		last = notification->due == 0 ? last : last == 0 ? notification->due : Max(last, notification->due);
+	while (*link != NULL)
+	{
+		OmsNotification *notification = *link;
+
+		if (notification->channel == OMS_ALERT && notification->due != 0 && notification->due < last)
+			*link = notification->next;
+		else
+		{
+			kept = notification;
+			link = &notification->next;
+		}
+	}
+	ticket->last_notification = kept;
+}
+
+/* ---- in order ---- */
+
+/*
+ * Fire what was due by then, in the order in which it was due.  Returns how many fired.  with_ticket:
+ * holds of the whole ticket that have run out meanwhile take part, since they change the stage.
+ */
+static int
+fire_due(OmsTicket *ticket, OmsStage *stage, bool timers, TimestampTz by, bool with_ticket)
+{
+	OmsNotification *before = ticket->last_notification;
+
+	for (int fired = 0;; fired++)
+	{
+		OmsTimer		first = {OMS_TIMER_NONE};
+		OmsStage   *whose = stage;
+
+		CHECK_FOR_INTERRUPTS();
+		oms_first_timer(ticket, stage, timers, by, &first);
+		if (with_ticket && ticket->n_holds > 0 && ticket->has_clock &&
+			oms_first_timer(ticket, oms_ticket_clock(ticket), timers, by, &first))
+			whose = oms_ticket_clock(ticket);
+		if (first.kind == OMS_TIMER_NONE)
+		{
+			mute_older(ticket, before);
+			return fired;
+		}
+		fire(ticket, whose, &first);
+	}
+}
+
+/*
+ * Let a stage alone catch up with what was due by then.
+ */
+void
+oms_catch_up_alone(OmsTicket *ticket, OmsStage *stage, TimestampTz by)
+{
+	fire_due(ticket, stage, false, by, false);
+}
+
+/*
+ * Let the ticket and all its stages speak before something is done to all of them.  Needs every stage
+ * that has a row.
+ */
+void
+oms_catch_up_all(OmsTicket *ticket)
+{
+	OmsNotification *before = ticket->last_notification;
+	OmsTimer		first;
+
+	do
+	{
+		OmsStage   *whose = NULL;
+
+		CHECK_FOR_INTERRUPTS();
+		first.kind = OMS_TIMER_NONE;
+		for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
+			if (oms_first_timer(ticket, stage, false, ticket->now, &first))
+				whose = stage;
+		if (ticket->has_clock &&
+			oms_first_timer(ticket, oms_ticket_clock(ticket), false, ticket->now, &first))
+			whose = oms_ticket_clock(ticket);
+		fire(ticket, whose, &first);
+	} while (first.kind != OMS_TIMER_NONE);
+	mute_older(ticket, before);
+}
+
+/*
+ * Let the clock of a stage (or the ticket) speak before something else is done.
+ */
+void
+oms_catch_up(OmsTicket *ticket, OmsStage *stage)
+{
+	fire_due(ticket, stage, false, ticket->now, true);
+}
+
+/*
+ * Fire everything that is due, in the order in which it was due.  Returns how many fired; 0 if the
+ * timer was armed too early, which only arms it anew.
+ */
+int
+oms_decide_timers(OmsTicket *ticket, OmsStage *stage)
+{
+	int			fired = fire_due(ticket, stage, true, ticket->now, true);
+
+	/* stages that go on with their ticket may have missed more than their armed timers tell */
+	if (stage->no == OMS_NO_STAGE && fired > 0)
+		for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
+			fired += fire_due(ticket, other, false, ticket->now, false);
+
+	oms_touch(ticket, stage);
+	return fired;
+}

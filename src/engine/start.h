@@ -1,0 +1,15 @@
+/*
+ * start.h
+ *		What starts now that others are finished.
+ */
+#ifndef OMS_START_H
+#define OMS_START_H
+
+#include "nodes/pg_list.h"
+
+#include "oms.h"
+
+extern List *oms_start_after(OmsTicket *ticket, int no);
+extern void oms_start_all(OmsTicket *ticket);
+
+#endif							/* OMS_START_H */

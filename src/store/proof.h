@@ -1,0 +1,26 @@
+/*
+ * proof.h
+ *		What the proof of one ticket is made of.
+ */
+#ifndef OMS_PROOF_H
+#define OMS_PROOF_H
+
+#include "store/seal_rows.h"
+#include "store/timeline.h"
+
+/* An event with everything that its hash depends on, as it is stored */
+typedef struct OmsEventRecord
+{
+	OmsEventContent content;	/* the digests only where an erasure left them */
+	const char *note;
+	const char *payload;		/* in jsonb's text form */
+	const uint8 *salt;
+	const uint8 *hash;
+} OmsEventRecord;
+
+typedef void (*OmsEventVisit) (void *context, const OmsEventRecord *event);
+
+extern void oms_store_merkle_path(const OmsSealLeaf *leaf, OmsMerkle *tree);
+extern void oms_store_visit_events(const OmsTicket *ticket, OmsEventVisit visit, void *context);
+
+#endif							/* OMS_PROOF_H */

@@ -1,0 +1,5 @@
+int
+oms_b(void)
+{
+	return oms_c();
+}

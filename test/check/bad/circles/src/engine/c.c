@@ -1,0 +1,5 @@
+int
+oms_c(void)
+{
+	return oms_a_count;
+}
