@@ -243,6 +243,13 @@ is($node->sql(q{SET statement_timeout = '5s'; SELECT status, reasons, timers_lat
 is($node->sql(q{SET statement_timeout = '5s'; SELECT count(*) FROM oms.metrics WHERE name IN ('oms_timers_overdue_seconds', 'oms_queue_depth')}), '0',
 	'… and what stands in them is left out');
 $session->query('ROLLBACK');
+my @waited_for = grep {
+	$session->query($_) foreach 'BEGIN', "LOCK TABLE oms.$_ IN ACCESS EXCLUSIVE MODE";
+	my $code = $node->code(q{SET statement_timeout = '5s'; SELECT * FROM oms.health()});
+	$session->query('ROLLBACK');
+	$code ne '';
+} split /\n/, $node->sql(q{SELECT relname FROM pg_class WHERE relnamespace = 'oms'::regnamespace AND relkind = 'r'});
+is("@waited_for", '', '… whichever it is');
 
 # a worker that does nothing
 kill 'STOP', $worker;
