@@ -198,7 +198,7 @@ look_at_worker(OmsHealth *health)
 		return;
 	if (health->worker_expected)
 		look_at_state(health);
-	else if (!oms_store_cron_ticks())
+	else if (health->readable && !oms_store_cron_ticks())
 		add_reason(health, OMS_HEALTH_DEGRADED,
 				   psprintf("worker: %s, and no job of pg_cron calls oms.tick()",
 							oms_shared == NULL ? "oms is not in shared_preload_libraries"
@@ -427,8 +427,8 @@ oms_health_look(OmsHealth *health)
 							given_away, owner));
 		return;
 	}
-	look_at_worker(health);
 	health->readable = oms_store_try_tables();
+	look_at_worker(health);
 	if (health->readable)
 		look_at_tables(health);
 	else

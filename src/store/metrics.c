@@ -198,7 +198,8 @@ oms_store_try_tables(void)
 {
 	static const char *const relations[] = {"home", "home_pkey", "stage_state", "stage_state_timer",
 		"ticket_state", "ticket_state_pkey", "ticket_state_archive", "ticket_state_archive_pkey", "ticket_number",
-	"workflow", "workflow_pkey", "workflow_number", "calendar", "calendar_pkey", "calendar_number"};
+		"workflow", "workflow_pkey", "workflow_number", "calendar", "calendar_current", "calendar_pkey",
+	"calendar_number", "owner_member", "owner_member_pkey", "cron_state", "cron_state_pkey"};
 
 	for (int i = 0; i < (int) lengthof(relations); i++)
 		if (!ConditionalLockRelationOid(oms_relation_oid(relations[i]), AccessShareLock))

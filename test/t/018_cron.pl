@@ -72,6 +72,10 @@ is($node->code('DROP EXTENSION pg_cron; SELECT oms.disable_cron()'), '55000', 'p
 	is($node->sql("SELECT schedule FROM cron.job WHERE jobid = $job"), '*/5 * * * *', '… with the other schedule');
 	is($node->sql("SELECT schedule FROM cron.job WHERE jobid = $here"), '* * * * *', '… and those of the other database stay as they are');
 	is($node->sql($health, 'app'), 'good|{}', 'health knows of it');
+	my $holder = $node->session('app');
+	$holder->query($_) foreach 'BEGIN', 'LOCK TABLE oms.cron_state';
+	is($node->sql("SET statement_timeout = '5s'; $health", 'app'), 'degraded|{"tables: locked by another session"}', '… and does not wait to know it');
+	$holder->quit;
 	my $lease = $node->lease('1 millisecond', undef, 'app');
 	$node->sql('SELECT pg_sleep(0.01)');
 	$node->sql($node->sql("SELECT command FROM cron.job WHERE jobid = $job"), 'app');

@@ -243,6 +243,18 @@ is($node->sql(q{SET statement_timeout = '5s'; SELECT status, reasons, timers_lat
 is($node->sql(q{SET statement_timeout = '5s'; SELECT count(*) FROM oms.metrics WHERE name IN ('oms_timers_overdue_seconds', 'oms_queue_depth')}), '0',
 	'… and what stands in them is left out');
 $session->query('ROLLBACK');
+my $watcher = $node->session;
+$watcher->query(q{SET lock_timeout = '1s'});
+my @waited_for = grep {
+	$session->query($_) foreach 'BEGIN', $_;
+	my $code = $watcher->code('SELECT * FROM oms.health()');
+	$session->query('ROLLBACK');
+	$code ne '';
+} split /\n/, $node->sql(q{SELECT CASE relkind WHEN 'r' THEN format('LOCK TABLE oms.%I', relname) ELSE format('REINDEX INDEX oms.%I', relname) END
+	FROM pg_class WHERE relnamespace = 'oms'::regnamespace AND relkind IN ('r', 'i')});
+$watcher->quit;
+is("@waited_for", '', '… whichever it is, or an index');
+health_becomes(qr/\Agood\z/, 'all is well afterwards');
 
 # a worker that does nothing
 kill 'STOP', $worker;
