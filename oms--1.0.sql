@@ -54,6 +54,10 @@ CREATE FUNCTION oms.ticket_id_ge(oms.ticket_id, oms.ticket_id) RETURNS bool
 	AS 'MODULE_PATHNAME', 'oms_ticket_id_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
 CREATE FUNCTION oms.ticket_id_cmp(oms.ticket_id, oms.ticket_id) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_ticket_id_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+CREATE FUNCTION oms.ticket_id_smaller(oms.ticket_id, oms.ticket_id) RETURNS oms.ticket_id
+	AS 'MODULE_PATHNAME', 'oms_ticket_id_smaller' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION oms.ticket_id_larger(oms.ticket_id, oms.ticket_id) RETURNS oms.ticket_id
+	AS 'MODULE_PATHNAME', 'oms_ticket_id_larger' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION oms.ticket_id_hash(oms.ticket_id) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_ticket_id_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
 CREATE FUNCTION oms.ticket_id_hash_extended(oms.ticket_id, bigint) RETURNS bigint
@@ -72,6 +76,8 @@ COMMENT ON FUNCTION oms.ticket_id_le(oms.ticket_id, oms.ticket_id) IS 'implement
 COMMENT ON FUNCTION oms.ticket_id_gt(oms.ticket_id, oms.ticket_id) IS 'implementation of >';
 COMMENT ON FUNCTION oms.ticket_id_ge(oms.ticket_id, oms.ticket_id) IS 'implementation of >=';
 COMMENT ON FUNCTION oms.ticket_id_cmp(oms.ticket_id, oms.ticket_id) IS 'for btree: -1, 0 or 1';
+COMMENT ON FUNCTION oms.ticket_id_smaller(oms.ticket_id, oms.ticket_id) IS 'for min(): the older of two tickets';
+COMMENT ON FUNCTION oms.ticket_id_larger(oms.ticket_id, oms.ticket_id) IS 'for max(): the newer of two tickets';
 COMMENT ON FUNCTION oms.ticket_id_hash(oms.ticket_id) IS 'for hash indexes and joins';
 COMMENT ON FUNCTION oms.ticket_id_hash_extended(oms.ticket_id, bigint) IS 'for hash partitioning';
 
@@ -115,6 +121,19 @@ CREATE OPERATOR CLASS oms.ticket_id_hash_ops DEFAULT FOR TYPE oms.ticket_id USIN
 	OPERATOR 1 pg_catalog.=,
 	FUNCTION 1 oms.ticket_id_hash(oms.ticket_id),
 	FUNCTION 2 oms.ticket_id_hash_extended(oms.ticket_id, bigint);
+
+-- Beside the operators, for the same reason.  They are for PUBLIC, as those are: without a right on the type nobody has
+-- anything to give them.
+CREATE AGGREGATE pg_catalog.min(oms.ticket_id) (
+	SFUNC = oms.ticket_id_smaller, STYPE = oms.ticket_id, COMBINEFUNC = oms.ticket_id_smaller,
+	SORTOP = OPERATOR(pg_catalog.<), PARALLEL = SAFE
+);
+CREATE AGGREGATE pg_catalog.max(oms.ticket_id) (
+	SFUNC = oms.ticket_id_larger, STYPE = oms.ticket_id, COMBINEFUNC = oms.ticket_id_larger,
+	SORTOP = OPERATOR(pg_catalog.>), PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE pg_catalog.min(oms.ticket_id) IS 'the oldest ticket; NULL without any';
+COMMENT ON AGGREGATE pg_catalog.max(oms.ticket_id) IS 'the newest ticket; NULL without any';
 
 --------------------------------------------------------------------------------------------------
 -- store: tables
@@ -292,7 +311,7 @@ CREATE TABLE oms.timeline (
 	client		text,					-- application name and address
 	worker		text,
 	note		text,
-	payload		jsonb,					-- data of the ticket, or output of the stage
+	payload		jsonb,					-- data of the ticket, output of the stage, or whom an escalation told
 	salt		bytea,					-- of the digests of note and payload
 	note_digest	bytea,					-- what an erasure leaves of them
 	payload_digest bytea,
@@ -2361,8 +2380,9 @@ CREATE VIEW oms.check_cycle AS
 		pg_catalog.substr(pg_catalog.max((pg_catalog.lpad(e.seq::pg_catalog.text, 10, '0') || e.worker) COLLATE "C")
 			FILTER (WHERE e.status IN ('in_progress', 'assigned', 'resolved')), 11) AS base_worker,
 		pg_catalog.max(e.actor) FILTER (WHERE e.status = 'done') AS done_by,
-		pg_catalog.max(e.seq) FILTER (WHERE e.payload IS NOT NULL) AS payload_seq,
-		pg_catalog.max(e.seq) FILTER (WHERE e.payload IS NULL AND e.payload_digest IS NOT NULL) AS erased_seq
+		pg_catalog.max(e.seq) FILTER (WHERE e.payload IS NOT NULL AND e.status <> 'escalated') AS payload_seq,
+		pg_catalog.max(e.seq) FILTER (WHERE e.payload IS NULL AND e.payload_digest IS NOT NULL AND e.status <> 'escalated')
+			AS erased_seq
 	FROM oms.timeline AS e
 	WHERE e.stage IS NOT NULL AND e.cycle > 0
 	GROUP BY e.ticket_id, e.stage COLLATE "C", e.cycle;

@@ -33,7 +33,7 @@ extern void oms_fail_for_good(OmsTicket *ticket, OmsStage *stage, const char *er
 /* ---- alarm.c ---- */
 extern void oms_catch_up_alone(OmsTicket *ticket, OmsStage *stage, TimestampTz by);
 extern TimestampTz oms_next_alarm(const OmsTicket *ticket, const OmsStage *stage);
-extern void oms_tell(OmsTicket *ticket, OmsStage *stage, const char *told);
+extern void oms_tell(OmsTicket *ticket, OmsStage *stage, const char *note, const char *told);
 extern const char *oms_supervisor(const OmsTicket *ticket, const OmsStage *stage);
 
 /* ---- rework.c ---- */

@@ -146,6 +146,23 @@ SELECT lives_ok('CREATE TEMP TABLE keyed (id oms.ticket_id PRIMARY KEY)', 'it ca
 SELECT is(t.code($$INSERT INTO keyed VALUES ('DL-2026-00001'), ('dl-2026-00001')$$), '23505', 'that is unique whatever the case');
 
 -- ---------------------------------------------------------------------------
+-- min and max, whatever the search_path is and whoever asks
+-- ---------------------------------------------------------------------------
+SELECT is((SELECT min(id) || ' ' || max(id) FROM ids), (SELECT (array_agg(id ORDER BY id))[1] || ' ' || (array_agg(id ORDER BY id DESC))[1] FROM ids), 'min and max are the ends of the order');
+SELECT is((SELECT max(v::oms.ticket_id) FROM unnest(ARRAY['ZZZZ-2025-99999', NULL, 'a-2026-00001']) v)::text, 'A-2026-00001', 'which is by age; NULL does not count');
+SELECT is((SELECT coalesce(min(id), max(id)) FROM ids WHERE false), NULL, 'of no ticket at all: NULL');
+SELECT matches(t.plan('SELECT max(id) FROM ids'), 'Limit.*Index Only Scan Backward', 'an index has the last');
+SELECT matches(t.plan('SELECT min(id) FROM ids'), 'Limit.*Index Only Scan', '… and the first');
+CREATE FUNCTION t.ends() RETURNS text LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT min(i.id) || ' ' || max(i.id) FROM pg_temp.ids AS i $$;
+SELECT is(t.ends(), (SELECT min(id) || ' ' || max(id) FROM ids), 'also where only pg_catalog is searched');
+CREATE ROLE ti_clerk;
+SELECT oms.grant_access('ti_clerk', 'staff') \g /dev/null
+SET LOCAL ROLE ti_clerk;
+SELECT max(t.ticket_id) IS NULL AS clerk FROM oms.ticket AS t \gset
+RESET ROLE;
+SELECT is(:'clerk'::bool, true, 'staff may ask, too');
+
+-- ---------------------------------------------------------------------------
 -- Binary form: the same for equal numbers, another for others
 -- ---------------------------------------------------------------------------
 CREATE FUNCTION t.send(v oms.ticket_id) RETURNS bytea LANGUAGE plpgsql AS $$

@@ -320,6 +320,7 @@ export const findAction = (name: string) => ACTIONS.find((a) => a.name === name)
 export function offersForStage(facts: Facts, stage: Stage, me: string, can: (right: string) => boolean): Action[] {
   return ACTIONS.filter(
     (a) =>
+      !facts.ticket.archived &&
       a.about !== "ticket" && can(a.right) && a.states.includes(stage.status) && (a.ticketStates ?? OPEN).includes(facts.ticket.status) &&
       (a.possible?.(facts, stage, me) ?? true),
   );
@@ -328,6 +329,7 @@ export function offersForStage(facts: Facts, stage: Stage, me: string, can: (rig
 export function offersForTicket(facts: Facts, can: (right: string) => boolean): Action[] {
   return ACTIONS.filter(
     (a) =>
+      !facts.ticket.archived &&
       a.about !== "stage" && can(a.right) && (a.ticketStates ?? OPEN).includes(facts.ticket.status) &&
       (a.name !== "resume" || facts.holds.some((h) => h.stage === null)),
   );

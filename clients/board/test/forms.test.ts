@@ -65,6 +65,14 @@ test("the timeline says to whom, and everything is in words and in the zone of t
   const line = (what: string) => page.locator("table.timeline tbody tr").filter({ has: page.locator("th", { hasText: what }) });
   await line("reassigned to SBA_Team").waitFor();
   await line("escalated to Director").waitFor();
+  // It says whom it told then.
+  await w.sql("SELECT oms.set_owner('SBA_Team', supervisor => 'Inspector')");
+  await w.sql("SELECT oms.escalate($1, 'id_check', 'she may know')", [ticket]);
+  await w.sql("SELECT oms.set_owner('SBA_Team', supervisor => 'Successor')");
+  await page.goto(`/tickets/${ticket}`);
+  await line("escalated to Inspector").getByText("she may know").waitFor();
+  await line("escalated to Director").getByText("nobody answers").waitFor();
+  await w.sql("SELECT oms.set_owner('SBA_Team', supervisor => '')");
   await line("assigned to bob").waitFor();
   await page.locator("table.stages").getByText("waits for Identity check").waitFor();
   await w.sql("SELECT oms.comment($1, 'by 2026-11-09T21:30:00Z at the latest')", [ticket]);

@@ -25,7 +25,11 @@ before(async () => {
   await w.sql("SELECT oms.create_workflow($1)", [LOAN]);
   await w.sql("SELECT oms.create_workflow($1)", [{ name: "Permit", prefix: "PM", stages: [{ id: "review", owner: "Permit_Desk" }] }]);
   archived = await openTicket("Petra Longago");
-  await w.sql("SELECT oms.stage_done($1, 'review')", [archived]);
+  await w.sql("SELECT oms.hold($1, 'review', 'the plan is missing')", [archived]);
+  await w.sql("SELECT oms.attach($1, 'plan.pdf', 'https://files.example/plan.pdf', repeat('0a', 32))", [archived]);
+  await w.sql("SELECT oms.comment($1, repeat('what she said ', 200))", [archived]);
+  await w.sql("SELECT oms.resume($1, 'review'), oms.claim_stage($1, 'review', 'bob')", [archived]);
+  await w.sql("SELECT oms.stage_done($1, 'review', '{\"area\": 120}')", [archived]);
   assert.equal(await w.one("SELECT oms.archive('infinity')"), 1);
   open = await openTicket("Maximilian Featherstonehaugh");
   closed = await openTicket("Kim Okonkwo-Smith");
@@ -92,10 +96,34 @@ test("a pasted tracking number leads to its ticket, and stands in no address", a
   page.removeAllListeners("request");
 });
 
-test("archived tickets are found, and said to be archived", async () => {
+test("archived tickets are found, and have a page to be read only", async () => {
+  await openTicket("Petra Newcome");
   await search("Petra");
-  await page.getByText("archived").waitFor();
-  assert.equal(await page.getByRole("link", { name: archived }).getAttribute("href"), `/admin/ticket/${archived}`);
+  await page.locator("tr", { hasText: archived }).getByText("archived").waitFor();
+  await page.getByRole("link", { name: archived }).click();
+  await at(`/tickets/${archived}`);
+  await page.getByText("archived, to be read only").waitFor();
+  await page.locator("dl.facts").getByText("Petra Longago").waitFor();
+  const line = (what: string) => page.locator("table.timeline tbody tr").filter({ has: page.locator("th", { hasText: what }) });
+  for (const what of ["opened", "in progress", "ticket done"]) await line(what).waitFor();
+  await line("on hold").getByText("the plan is missing").waitFor();
+  await line("attached").getByRole("link", { name: "plan.pdf" }).waitFor();
+  await page.locator("table.stages tbody tr").getByText("by bob").waitFor();
+  await page.locator("table.stages").getByText("Output").click();
+  await page.locator("table.stages").getByText('"area": 120').waitFor();
+  await page.locator("#clock-head").waitFor();
+  await accessible(page);
+  // Nothing that would change it.
+  assert.deepEqual(await page.locator("main").locator("form, .offers a, .offers button").allInnerTexts(), []);
+  await line("comment").getByRole("link", { name: "Read all of it" }).click();
+  await page.getByRole("heading", { name: `Note of ${archived}` }).waitFor();
+  for (const action of ["comment", "reopen?stage=review"]) {
+    await page.goto(`/tickets/${archived}/${action}`);
+    await page.getByText(`${archived} is archived.`).waitFor();
+  }
+  // One alone is led to, as any other.
+  await search("Petra Longago");
+  await at(`/tickets/${archived}`);
 });
 
 test("who may see no ticket has no box and finds nothing", async () => {

@@ -53,7 +53,7 @@ async function load(c: Web, id: string): Promise<View> {
   const session = person(c);
   const { dot, ...view } = await db.as(session.role, async (query) => {
     const facts = await factsOf(query, id);
-    const events = await timelineOf(query, id, before === undefined ? undefined : Number(before), most + 1);
+    const events = await timelineOf(query, facts.ticket, before === undefined ? undefined : Number(before), most + 1);
     const shown = param(c, "stages") === "all" || facts.stages.length <= STAGES ? facts.stages : [...facts.stages.filter((s) => s.status !== "waiting"), ...facts.stages.filter((s) => s.status === "waiting")].slice(0, STAGES);
     const explained = asked === undefined ? [null, ...facts.stages.filter(active).slice(0, CLOCKS)] : facts.stages.filter((s) => s.stage === asked);
     const clocks: View["clocks"] = [];
@@ -119,6 +119,7 @@ const FactsPart: FC<{ view: View }> = ({ view: { facts, tracking, times } }) => 
       <dl class="facts">
         <Fact name="Status">
           <Status status={ticket.status} />
+          {ticket.archived ? <span class="by"> archived, to be read only</span> : null}
         </Fact>
         <Fact name="Workflow">
           <Name of={ticket.workflow} /> <span class="by">version {ticket.version}</span>
@@ -328,11 +329,10 @@ function noteWords({ status, note }: TimelineEvent, times: Times, labels: Map<st
 }
 
 /** Who has it from then on, or was told. */
-function toWhom({ status, owner, worker, told, note }: TimelineEvent): string | null {
+function toWhom({ status, owner, worker, told }: TimelineEvent): string | null {
   if (status === "reassigned") return owner;
   if (status === "assigned" || status === "delegated" || status === "resolved") return worker;
-  // Of a step of its time limit the note says whom it told.
-  return status === "escalated" && !/^step (at )?\d/.test(note ?? "") ? told : null;
+  return told;
 }
 
 const EventRow: FC<{ id: string; event: TimelineEvent; times: Times; labels: Map<string, string>; to: string | null; by: string }> = ({ id, event, times, labels, to, by }) => (
@@ -495,7 +495,7 @@ ticketRoutes.get("/tickets/:id", async (c) => {
         <span class="live-dot" aria-hidden="true"></span> <span id="live-words">Live updates start</span>
       </p>
       {await partsOf(firstParts(c, view))}
-      {comment === undefined || !can(c, comment.right) ? null : (
+      {comment === undefined || !offersForTicket(view.facts, (right) => can(c, right)).includes(comment) ? null : (
         <section aria-labelledby="comment-head" class="no-print">
           <h2 id="comment-head">Comment</h2>
           <PostForm session={session} action={`/tickets/${id}/comment`} class="stacked card" keep="yes">
@@ -637,7 +637,7 @@ async function actionPage(c: Web, { id, action, stage: stageId, back }: Asked, f
   const may = (right: string) => can(c, right);
   const offered = (stage === undefined ? offersForTicket(facts, may) : offersForStage(facts, stage, session.role, may)).includes(action);
   if (!offered && failed === undefined)
-    throw new Refused(409, `"${action.title}" is not possible now.`, stage === undefined ? `${id} is ${words(facts.ticket.status)}.` : `${words(stage.label)} of ${id} is ${words(stage.status)}.`);
+    throw new Refused(409, `"${action.title}" is not possible now.`, facts.ticket.archived ? `${id} is archived.` : stage === undefined ? `${id} is ${words(facts.ticket.status)}.` : `${words(stage.label)} of ${id} is ${words(stage.status)}.`);
   const fields = failed?.fields;
   const what = stage === undefined ? id : `${words(stage.label)} of ${id}`;
   return page(
