@@ -58,6 +58,28 @@ describe("the pages", () => {
     ann = await w.cookie("ann");
   });
 
+  test("heat-maps are whole on the screen: tables on a wide one, tiles on a phone", async () => {
+    const page = await w.open("ann", "/reports");
+    for (const by of ["stage", "weekday", "owner"]) {
+      await page.goto(`/reports/heat-map?${PERIOD}&by=${by}`);
+      for (const width of [360, 390, 640, 1440]) {
+        await page.setViewportSize({ width, height: 900 });
+        const off = await page.evaluate<string[]>(`[...document.querySelectorAll("main .table, .heat-map *")]
+          .filter((e) => !e.closest(".only-read, thead") && (e.getBoundingClientRect().right > ${width} + 0.5 || e.getBoundingClientRect().left < 0 || e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline"))
+          .map((e) => e.outerHTML.slice(0, 100))`);
+        assert.deepEqual(off, [], `${by} at ${width}`);
+        assert.equal(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true);
+      }
+      await page.setViewportSize({ width: 390, height: 900 });
+      const first = page.locator("td.heat a").first();
+      const column = await page.evaluate(`getComputedStyle(document.querySelector("td.heat[data-label]"), "::before").content`);
+      assert.match(String(column), by === "weekday" ? /^"\d\d h"$/ : /^"\d{4}-W\d\d"$/);
+      await accessible(page);
+      await first.click();
+      await page.waitForURL("**/finished?*");
+    }
+  });
+
   const WEEK = "from=2025-10-20&to=2025-10-24";
   test("nobody is kept out by sight, keyboard, or a hostile name", async () => {
     const page = await w.open("ann", "/reports");

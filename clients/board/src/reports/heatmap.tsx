@@ -43,7 +43,8 @@ export function weeksBetween(names: readonly string[]): string[] {
   return weeks;
 }
 
-const Cell: FC<{ cell: HeatCell | undefined; href: string | undefined }> = ({ cell, href }) => {
+/** at: its column, which stands in the cell itself on a phone. */
+const Cell: FC<{ cell: HeatCell | undefined; at: string; href: string | undefined }> = ({ cell, at, href }) => {
   if (cell === undefined) return <td class="heat"></td>;
   const bad = sign(cell.value);
   const content =
@@ -71,7 +72,7 @@ const Cell: FC<{ cell: HeatCell | undefined; href: string | undefined }> = ({ ce
       </>
     );
   const level = cell.value === null ? "heat-few" : `heat-${shade(cell.value)}${bad.sign === "" ? "" : " heat-bad"}`;
-  return <td class={`heat ${level}`}>{href === undefined ? content : <a href={href}>{content}</a>}</td>;
+  return <td class={`heat ${level}`} data-label={at}>{href === undefined ? content : <a href={href}>{content}</a>}</td>;
 };
 
 interface Line {
@@ -101,6 +102,7 @@ export const HeatMap: FC<{ cells: readonly HeatCell[]; by: Way; scope: Scope; dr
           ...(by === "stage" ? { stage: cell.y, week: cell.x } : by === "owner" ? { owner: cell.y, utc_week: cell.x } : { weekday: cell.y, hour: cell.x }),
         });
   const headOf = (workflow: string | null, y: string): Child => (by === "stage" ? <Name of={props.stageName(workflow, y)} /> : by === "owner" ? <Name of={y} /> : (DAYS.find(([day]) => day === y)?.[1] ?? y));
+  const headOfColumn = (x: string) => (by === "weekday" ? `${x} h` : x);
   let left = MOST_HEAT_ROWS;
   return (
     <div class="table" role="region" aria-label={props.caption} tabindex={0}>
@@ -112,10 +114,10 @@ export const HeatMap: FC<{ cells: readonly HeatCell[]; by: Way; scope: Scope; dr
             {columns.map((x) => (
               <th scope="col">
                 {by === "weekday" ? (
-                  `${x} h`
+                  headOfColumn(x)
                 ) : (
                   <>
-                    {x} <small>from {mondayOf(x).slice(5)}</small>
+                    {headOfColumn(x)} <small>from {mondayOf(x).slice(5)}</small>
                   </>
                 )}
               </th>
@@ -141,7 +143,7 @@ export const HeatMap: FC<{ cells: readonly HeatCell[]; by: Way; scope: Scope; dr
                   <th scope="row">{headOf(workflow, line.head)}</th>
                   {columns.map((x) => {
                     const cell = line.cells.get(x);
-                    return <Cell cell={cell} href={cell === undefined ? undefined : hrefOf(cell)} />;
+                    return <Cell cell={cell} at={headOfColumn(x)} href={cell === undefined ? undefined : hrefOf(cell)} />;
                   })}
                 </tr>
               ))}
