@@ -202,6 +202,9 @@ COMMENT ON TABLE oms.ticket_state IS 'one row per ticket; read it through the vi
 -- The tickets that are open, by who opened them.
 CREATE INDEX ticket_state_open ON oms.ticket_state (opened_by) WHERE status IN ('o', 'h', 'f');
 CREATE INDEX ticket_state_applicant ON oms.ticket_state (applicant) WHERE applicant IS NOT NULL;
+-- What people search: words of names.  Signs that would join words, or make a number negative, part them.
+CREATE INDEX ticket_state_words ON oms.ticket_state USING gin (
+	pg_catalog.to_tsvector('pg_catalog.simple', pg_catalog.translate(applicant, '-+./:@_&<~', '          '))) WHERE applicant IS NOT NULL;
 -- The tickets that are closed, for the archive; one entry when a ticket closes.
 CREATE INDEX ticket_state_closed ON oms.ticket_state (workflow_id, closed_at) WHERE closed_at IS NOT NULL;
 
@@ -330,6 +333,8 @@ COMMENT ON TABLE oms.timeline IS 'one row per event, append-only and hash-chaine
 -- same, and archived_at for the ticket.  A ticket is in one place, with all of its rows.
 CREATE TABLE oms.ticket_state_archive (LIKE oms.ticket_state, archived_at timestamptz NOT NULL, PRIMARY KEY (ticket_id));
 CREATE INDEX ticket_state_archive_applicant ON oms.ticket_state_archive (applicant) WHERE applicant IS NOT NULL;
+CREATE INDEX ticket_state_archive_words ON oms.ticket_state_archive USING gin (
+	pg_catalog.to_tsvector('pg_catalog.simple', pg_catalog.translate(applicant, '-+./:@_&<~', '          '))) WHERE applicant IS NOT NULL;
 CREATE TABLE oms.stage_state_archive (LIKE oms.stage_state, PRIMARY KEY (ticket_id, stage_no));
 CREATE TABLE oms.stage_past_archive (LIKE oms.stage_past, PRIMARY KEY (ticket_id, stage_no, cycle));
 CREATE TABLE oms.hold_archive (LIKE oms.hold, PRIMARY KEY (ticket_id, seq));
@@ -1620,7 +1625,8 @@ COMMENT ON VIEW oms.report_ticket IS 'for the reports: one row per ticket, archi
 
 -- What people search.  No security barrier: it hides no rows, and with one a pattern could not go by an index.
 CREATE VIEW oms.any_ticket AS
-	SELECT u.ticket_id, w.name AS workflow, oms.ticket_status(u.status) AS status, u.priority, u.applicant, u.opened_at, u.closed_at, u.archived
+	SELECT u.ticket_id, w.name AS workflow, oms.ticket_status(u.status) AS status, u.priority, u.applicant, u.opened_at, u.closed_at, u.archived,
+		pg_catalog.to_tsvector('pg_catalog.simple', pg_catalog.translate(u.applicant, '-+./:@_&<~', '          ')) AS words
 	FROM (
 		SELECT t.ticket_id, t.workflow_id, t.status, t.priority, t.applicant, t.opened_at, t.closed_at, false AS archived
 		FROM oms.ticket_state AS t
@@ -1629,7 +1635,7 @@ CREATE VIEW oms.any_ticket AS
 		FROM oms.ticket_state_archive AS a
 	) AS u
 	JOIN oms.workflow AS w ON w.workflow_id = u.workflow_id;
-COMMENT ON VIEW oms.any_ticket IS 'one row per ticket, open or closed, archived or not: for searching, by number or by how the applicant begins';
+COMMENT ON VIEW oms.any_ticket IS 'one row per ticket, open or closed, archived or not: for searching, by number or by words of the applicant';
 COMMENT ON COLUMN oms.any_ticket.ticket_id IS 'number of the ticket';
 COMMENT ON COLUMN oms.any_ticket.workflow IS 'name of the workflow, all versions';
 COMMENT ON COLUMN oms.any_ticket.status IS 'of the ticket: open, on_hold, done, failed or cancelled';
@@ -1638,6 +1644,7 @@ COMMENT ON COLUMN oms.any_ticket.applicant IS 'of the ticket; NULL: none was giv
 COMMENT ON COLUMN oms.any_ticket.opened_at IS 'of the ticket';
 COMMENT ON COLUMN oms.any_ticket.closed_at IS 'of the ticket; NULL: it is not closed';
 COMMENT ON COLUMN oms.any_ticket.archived IS 'it is in the archive, so oms.ticket does not have it';
+COMMENT ON COLUMN oms.any_ticket.words IS 'of the applicant, in small letters: words @@ to_tsquery(''simple'', ''okon:* & kim:*'') goes by an index';
 
 -- How stages are called, for whoever reads figures about them and not the definitions.
 CREATE VIEW oms.stage_label AS

@@ -103,8 +103,8 @@ oms_store_repair_guards(Oid table)
 static const char *const indexes[] = {"calendar_current", "calendar_left", "idempotency_ticket", "seal_leaf_ticket",
 "stage_past_archive_finished", "stage_past_finished", "stage_state_archive_finished", "stage_state_finished",
 "stage_state_queue", "stage_state_timer", "stage_state_worker", "ticket_state_applicant",
-"ticket_state_archive_applicant", "ticket_state_closed", "ticket_state_open", "timeline_archive_told",
-"timeline_archive_xid", "timeline_told", "timeline_xid",
+"ticket_state_archive_applicant", "ticket_state_archive_words", "ticket_state_closed", "ticket_state_open",
+"ticket_state_words", "timeline_archive_told", "timeline_archive_xid", "timeline_told", "timeline_xid",
 "workflow_current", NULL};
 
 static bool

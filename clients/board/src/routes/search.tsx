@@ -63,7 +63,7 @@ function results(c: Web, text: string, { tickets, more, people, owners, anyPart 
           <Name of={text} />
         </strong>
         {more ? ". Type more of it to see fewer." : "."}
-        {anyPart ? null : <small class="line">Applicants are found by how they begin.</small>}
+        {anyPart ? null : <small class="line">Applicants are found by how words of their names begin.</small>}
       </p>
       {tickets.length === 0 ? null : (
         <Table caption="Tickets, open and closed, the newest first" class="cards" head={["Ticket", "Workflow", "Status", "Applicant", "Opened", "Closed"]}>
