@@ -150,10 +150,17 @@ test("attempts are counted for an address, of IPv6 for its network and its site"
     ["192.0.2.1", "::ffff:192.0.2.1", "fe80::1%eth0", "::1", "2001:db8:1:2:3:4:5:6", "unknown", ""].map(networkOf),
     ["192.0.2.1", "192.0.2.1", "fe80:0:0:0", "0:0:0:0", "2001:db8:1:2", "unknown", ""],
   );
+  // However an address of IPv4 is written as one of IPv6, it is one person's.
+  assert.deepEqual(
+    ["::ffff:c000:201", "0:0:0:0:0:FFFF:192.0.2.1", "0000:0000:0000:0000:0000:ffff:c000:0201", "64:ff9b::192.0.2.1", "::ffff:192.0.2.1%eth0"].map(networkOf),
+    Array<string>(5).fill("192.0.2.1"),
+  );
+  const mapped = makeLimit(1);
+  assert.deepEqual(["::ffff:c000:201", "192.0.2.1", "::ffff:192.0.2.2", "::ffff:c000:203"].map((from) => mapped.take(networkOf(from))), [true, false, true, true]);
 });
 
 test("a connection that broke or could not be had is said to be so", () => {
-  for (const text of ["Connection terminated unexpectedly", "timeout exceeded when trying to connect", "Connection terminated due to connection timeout"])
+  for (const text of ["Connection terminated unexpectedly", "timeout exceeded when trying to connect", "Connection terminated due to connection timeout", "Query read timeout"])
     assert.equal(asRefused(new Error(text))?.status, 503, text);
   assert.equal(asRefused(new TypeError("undefined is not a function")), undefined);
 });

@@ -56,6 +56,27 @@ test("an owner or a person that nobody knows is asked about", async () => {
   await page.getByText("was assigned").waitFor();
 });
 
+test("a known name in other letters, with blanks or with what cannot be seen is offered", async () => {
+  const ticket = await open();
+  const page = await w.open("ann", `/tickets/${ticket}/reassign?stage=id_check`);
+  await page.getByLabel("Reason").fill("they have time");
+  for (const name of ["sba_team", "SBA Team", "SBA_Team\u200b"]) {
+    await page.getByLabel("New owner").fill(name);
+    await send(page, "Reassign");
+    await page.getByRole("alert").getByText('Did you mean "SBA_Team"?').waitFor();
+    assert.equal(await owner(ticket), "IRS_Bot", name);
+  }
+  // Blanks around it are no part of a name.
+  await page.getByLabel("New owner").fill(" SBA_Team \u00a0");
+  await send(page, "Reassign");
+  await page.getByText("has another owner").waitFor();
+  assert.equal(await owner(ticket), "SBA_Team");
+  await page.goto(`/tickets/${ticket}/assign?stage=id_check`);
+  await page.getByLabel("Person").fill("Bob ");
+  await send(page, "Assign");
+  await page.getByRole("alert").getByText('Did you mean "bob"?').waitFor();
+});
+
 test("the timeline says to whom, and everything is in words and in the zone of the page", async () => {
   const ticket = await open();
   await w.sql("SELECT oms.reassign($1, 'id_check', 'SBA_Team', 'they have time')", [ticket]);
@@ -133,6 +154,39 @@ test("what was typed comes back after the database, or the session, was away", a
   // It has arrived: there is nothing to bring back.
   await page.goto(`/tickets/${ticket}/comment`);
   assert.equal(await page.getByLabel("Comment", { exact: true }).inputValue(), "");
+});
+
+test("what was typed is kept when the form is refused, until it has arrived", async () => {
+  const ticket = await open();
+  const page = await w.open("ann", `/tickets/${ticket}/done?stage=id_check`);
+  const output = page.getByLabel("Output");
+  const typed = '{"found": "much to be typed again"';
+  await output.fill(typed);
+  await send(page, "Done");
+  await page.getByRole("alert").waitFor();
+  assert.equal(await output.inputValue(), typed);
+  // Somebody goes away to look something up, and comes back.
+  await page.getByRole("link", { name: "Cancel", exact: true }).click();
+  await page.goto(`/tickets/${ticket}/done?stage=id_check`);
+  await page.getByText("This is what you typed before").waitFor();
+  assert.equal(await output.inputValue(), typed);
+  // Refused, corrected, and then the database is away.
+  await send(page, "Done");
+  await page.getByRole("alert").waitFor();
+  await output.fill(`${typed}}`);
+  w.stopServer();
+  try {
+    await send(page, "Done");
+    await page.getByText("The database cannot be reached just now").waitFor();
+  } finally {
+    await w.startServer();
+  }
+  await until("the board answers again", async () => (await page.request.get("/")).ok());
+  await page.getByRole("link", { name: "Back to the form" }).click();
+  assert.equal(await output.inputValue(), `${typed}}`);
+  await send(page, "Done");
+  await page.getByText("is done").first().waitFor();
+  assert.deepEqual(await w.one("SELECT payload FROM oms.timeline WHERE ticket_id = $1 AND status = 'done'", [ticket]), { found: "much to be typed again" });
 });
 
 test("after an action the focus is at the next row", async () => {
