@@ -95,6 +95,14 @@ test("the timeline says to whom, and everything is in words and in the zone of t
   await line("escalated to Director").getByText("nobody answers").waitFor();
   await w.sql("SELECT oms.set_owner('SBA_Team', supervisor => '')");
   await line("assigned to bob").waitFor();
+  // Who holds a stage is not who sends it back, holds it or skips it.
+  await w.sql("SELECT oms.hold($1, 'id_check', 'a letter is on its way')", [ticket]);
+  await w.sql("SELECT oms.resume($1, 'id_check')", [ticket]);
+  await page.goto(`/tickets/${ticket}`);
+  for (const what of ["on hold", "resumed"]) {
+    await line(what).getByText("postgres", { exact: true }).waitFor();
+    assert.equal(await line(what).getByText("bob").count(), 0, what);
+  }
   await page.locator("table.stages").getByText("waits for Identity check").waitFor();
   await w.sql("SELECT oms.comment($1, 'by 2026-11-09T21:30:00Z at the latest')", [ticket]);
   await w.sql("SELECT oms.release($1, 'id_check', 'not him')", [ticket]);

@@ -102,6 +102,21 @@ test("on a phone tables are cards, nothing is broken or cut off, and filters are
   }
 });
 
+test("what may be looked for is said in full, whatever the width", async () => {
+  const page = await w.open("ann", "/");
+  for (const width of [360, 390, 1024, 1280, 1440]) {
+    await page.setViewportSize({ width, height: 800 });
+    const [text, room] = await page.evaluate<[number, number]>(`(() => {
+      const input = document.querySelector(".find input");
+      const style = getComputedStyle(input);
+      const draw = document.createElement("canvas").getContext("2d");
+      draw.font = style.font;
+      return [draw.measureText(input.placeholder).width, input.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)];
+    })()`);
+    assert.ok(text <= room, `${width}: ${text} in ${room}`);
+  }
+});
+
 test("on paper nothing is wider than the page, upright or lying", async () => {
   const page = await w.open("ann", "/");
   await page.emulateMedia({ media: "print" });

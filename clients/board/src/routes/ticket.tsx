@@ -239,7 +239,7 @@ const StageRow: FC<{ c: Web; view: View; stage: Stage }> = ({ c, view, stage }) 
             {stage.attempt > 1 ? `attempt ${stage.attempt}` : null}
           </small>
         ) : null}
-        {stage.level > 0 ? <small class="line">escalated, level {stage.level}</small> : null}
+        {stage.level > 0 ? <small class="line">escalated, level{"\u00a0"}{stage.level}</small> : null}
       </td>
       <td data-label="Owner">
         <Name of={stage.owner} />
@@ -328,6 +328,9 @@ function noteWords({ status, note }: TimelineEvent, times: Times, labels: Map<st
   return status === "sent_back" ? text.replace(NOTE_TO, (all, id: string) => (labels.has(id) ? `to ${words(labels.get(id) ?? id)}: ` : all)) : text;
 }
 
+/** Of these the worker says who did it; with others it is who had the stage. */
+const BY_WORKER = new Set(["in_progress", "done", "failed", "retry", "released"]);
+
 /** Who has it from then on, or was told. */
 function toWhom({ status, owner, worker, told }: TimelineEvent): string | null {
   if (status === "reassigned") return owner;
@@ -406,7 +409,7 @@ const TimelinePart: FC<{ view: View }> = ({ view: { facts, events, older, newest
       <Table caption="What happened, the newest first; what is marked public the applicant sees as well" class="timeline cards" head={["When", "What", "Stage", "Who", "Note"]}>
         <tbody>
           {events.map((e) => (
-            <EventRow id={facts.ticket.ticket_id} event={e} times={times} labels={labels} to={toWhom(e)} by={toWhom(e) === null ? (e.worker ?? e.actor) : e.actor} />
+            <EventRow id={facts.ticket.ticket_id} event={e} times={times} labels={labels} to={toWhom(e)} by={BY_WORKER.has(e.status) ? (e.worker ?? e.actor) : e.actor} />
           ))}
         </tbody>
       </Table>
