@@ -225,6 +225,19 @@ test("make board says that its port is in use before anything else", async () =>
   }
 });
 
+test("the board ends with the npm that started it", async () => {
+  const npm = spawn("npm", ["-s", "start"], { cwd: new URL("..", import.meta.url), stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, PGHOST: "/nowhere", BOARD_PORT: "0" } });
+  const url = await new Promise<string>((resolve) => {
+    npm.stdout.on("data", (data: Buffer) => {
+      const [found] = /http:\S+/.exec(data.toString()) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+  });
+  assert.equal((await fetch(`${url}healthz`)).status, 503);
+  npm.kill("SIGTERM");
+  await until("nobody listens", () => fetch(`${url}healthz`).then(() => false, () => true));
+});
+
 test("who does not send a request to its end is let go", async () => {
   const main = new URL("../src/main.ts", import.meta.url).pathname;
   // It listens before there is a database.

@@ -198,6 +198,14 @@ test("a database that hangs is away: a page says so, requests are answered, and 
   await page.locator('#live[data-state="on"]').waitFor();
   await w.sql("SELECT oms.hold($1, 'id_check', 'documents')", [ticket]);
   await row(page, ticket).getByText("on hold").waitFor();
+  // Nor does it keep the board from ending.
+  w.freezeServer(true);
+  try {
+    await w.stopBoard();
+  } finally {
+    w.freezeServer(false);
+  }
+  await w.startBoard();
 });
 
 test("many tabs of the board share one stream, and leave room for more", async () => {
