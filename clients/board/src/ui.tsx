@@ -104,7 +104,8 @@ export const Filters: FC<PropsWithChildren<{ action: string; label: string; used
 );
 
 /** A table that is wider than a phone scrolls by itself, also by keyboard. */
-export const Table: FC<PropsWithChildren<{ caption: string; head: Child[]; class?: string; id?: string }>> = (props) => (
+/** right: from which column to which there are numbers, which stand at the right; their heads do, too. */
+export const Table: FC<PropsWithChildren<{ caption: string; head: Child[]; right?: readonly [number, number]; class?: string; id?: string }>> = (props) => (
   <div class="table" role="region" aria-label={props.caption} tabindex={0}>
     <table class={props.class} id={props.id}>
       <caption>
@@ -112,8 +113,10 @@ export const Table: FC<PropsWithChildren<{ caption: string; head: Child[]; class
       </caption>
       <thead>
         <tr>
-          {props.head.map((h) => (
-            <th scope="col">{h}</th>
+          {props.head.map((h, i) => (
+            <th scope="col" class={props.right !== undefined && i >= props.right[0] && i <= props.right[1] ? "right" : undefined}>
+              {h}
+            </th>
           ))}
         </tr>
       </thead>

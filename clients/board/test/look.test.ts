@@ -60,6 +60,12 @@ test("on a wide screen no word is broken, no number is parted from its unit, and
   for (const path of PAGES()) {
     await page.goto(path);
     wrong.push(...(await broken(page)).map((word) => `${path}: "${word}" is broken`), ...(await cutOff(page)).map((what) => `${path}: "${what}" is cut off`));
+    // What a column is called stands above what is in it.
+    wrong.push(...(await page.evaluate<string[]>(`[...document.querySelectorAll("main table:not(.heat-map)")].flatMap((t) => {
+      const row = [...t.querySelectorAll("tbody tr")].find((r) => r.cells.length > 1 && [...r.cells].every((c) => c.colSpan === 1));
+      const heads = [...(t.tHead?.rows[t.tHead.rows.length - 1].cells ?? [])];
+      return row === undefined || heads.length !== row.cells.length ? [] : heads.filter((h, i) => (getComputedStyle(h).textAlign === "right") !== (getComputedStyle(row.cells[i]).textAlign === "right")).map((h) => h.textContent);
+    })`)).map((head) => `${path}: "${head}" is at the other side of its column`));
   }
   assert.deepEqual(wrong, []);
 });

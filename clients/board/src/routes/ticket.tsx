@@ -430,7 +430,7 @@ const ClockPart: FC<{ view: View }> = ({ view: { facts, clocks, asked, times } }
     {clocks.every((x) => x.segments.length === 0) ? <p>No clock has run here.</p> : null}
     {clocks.map(({ stage, segments }) =>
       segments.length === 0 ? null : (
-        <Table caption={stage === null ? "The clock of the whole ticket" : `The clock of ${words(stage.label)}`} class="segments cards" head={["From", "To", "Elapsed time", "So far", "Why"]}>
+        <Table caption={stage === null ? "The clock of the whole ticket" : `The clock of ${words(stage.label)}`} class="segments cards" head={["From", "To", "Elapsed time", "So far", "Why"]} right={[2, 3]}>
           <tbody>
             {segments.map((s) => (
               <tr>
