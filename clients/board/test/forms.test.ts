@@ -11,6 +11,19 @@ const open = () => w.one("SELECT oms.open_ticket('DisasterLoan', '{\"amount\": 8
 const owner = (ticket: string) => w.one("SELECT owner FROM oms.stage WHERE ticket_id = $1 AND stage = 'id_check'", [ticket]);
 const send = (page: Page, title: string) => page.locator("main form .buttons").getByRole("button", { name: title, exact: true }).click();
 
+/** Sends a form while the database is away, and goes back to it when it is there again. */
+async function sendWhileAway(page: Page, title: string): Promise<void> {
+  w.stopServer();
+  try {
+    await send(page, title);
+    await page.getByText("The database cannot be reached just now").waitFor();
+  } finally {
+    await w.startServer();
+  }
+  await until("the board answers again", async () => (await page.request.get("/")).ok());
+  await page.getByRole("link", { name: "Back to the form" }).click();
+}
+
 before(async () => {
   w = await world("forms", { BOARD_TIMEZONE: "America/New_York" });
   await w.sql("SELECT oms.set_owner('SBA_Team', 'group', members => '{ann,bob}', supervisor => 'Director'), oms.set_owner('IRS_Bot', 'group', members => '{ann}', supervisor => 'Director')");
@@ -136,15 +149,7 @@ test("what was typed comes back after the database, or the session, was away", a
   const page = await w.open("ann", `/tickets/${ticket}/comment`);
   await page.getByLabel("Comment", { exact: true }).fill("A long story, typed once");
   await page.getByLabel("The applicant may read it").check();
-  w.stopServer();
-  try {
-    await send(page, "Comment");
-    await page.getByText("The database cannot be reached just now").waitFor();
-  } finally {
-    await w.startServer();
-  }
-  await until("the board answers again", async () => (await page.request.get("/")).ok());
-  await page.getByRole("link", { name: "Back to the form" }).click();
+  await sendWhileAway(page, "Comment");
   await page.getByText("This is what you typed before").waitFor();
   assert.equal(await page.getByLabel("Comment", { exact: true }).inputValue(), "A long story, typed once");
   await page.context().clearCookies();
@@ -182,15 +187,7 @@ test("what was typed is kept when the form is refused, until it has arrived", as
   await send(page, "Done");
   await page.getByRole("alert").waitFor();
   await output.fill(`${typed}}`);
-  w.stopServer();
-  try {
-    await send(page, "Done");
-    await page.getByText("The database cannot be reached just now").waitFor();
-  } finally {
-    await w.startServer();
-  }
-  await until("the board answers again", async () => (await page.request.get("/")).ok());
-  await page.getByRole("link", { name: "Back to the form" }).click();
+  await sendWhileAway(page, "Done");
   assert.equal(await output.inputValue(), `${typed}}`);
   await send(page, "Done");
   await page.getByText("is done").first().waitFor();
