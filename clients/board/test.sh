@@ -4,7 +4,8 @@
 #   clients/board/test.sh                 all
 #   clients/board/test.sh board signin    some of test/*.test.ts
 #
-# With VERBOSE=1 it shows what they said also if they passed. OMS_SCREENSHOTS=folder: pictures of the pages go there.
+# With VERBOSE=1 it shows what they said also if they passed. OMS_ONLY=pattern: those whose names match it.
+# OMS_SCREENSHOTS=folder: pictures of the pages go there.
 # The last line is "N passed, N failed".
 set -eu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
