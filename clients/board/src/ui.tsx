@@ -70,10 +70,10 @@ export const Time: FC<{ at: Date | null; times: Times }> = ({ at, times }) =>
 
 /**
  * A form that changes something: always a POST, always with the token. keep: page.js keeps what is typed until it has
- * arrived, and fills it in again; "typed": the page has it already.
+ * arrived, and fills it in again.
  */
-export const PostForm: FC<PropsWithChildren<{ session: Session; action: string; class?: string; label?: string; keep?: "yes" | "typed" }>> = (props) => (
-  <form method="post" action={props.action} class={props.class} aria-label={props.label} data-keep={props.keep} data-role={props.keep === undefined ? undefined : props.session.role}>
+export const PostForm: FC<PropsWithChildren<{ session: Session; action: string; class?: string; label?: string; keep?: true }>> = (props) => (
+  <form method="post" action={props.action} class={props.class} aria-label={props.label} data-keep={props.keep === undefined ? undefined : "yes"} data-role={props.keep === undefined ? undefined : props.session.role}>
     <input type="hidden" name="csrf" value={formToken(props.session)} />
     {props.children}
   </form>

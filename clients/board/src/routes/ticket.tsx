@@ -501,7 +501,7 @@ ticketRoutes.get("/tickets/:id", async (c) => {
       {comment === undefined || !offersForTicket(view.facts, (right) => can(c, right)).includes(comment) ? null : (
         <section aria-labelledby="comment-head" class="no-print">
           <h2 id="comment-head">Comment</h2>
-          <PostForm session={session} action={`/tickets/${id}/comment`} class="stacked card" keep="yes">
+          <PostForm session={session} action={`/tickets/${id}/comment`} class="stacked card" keep>
             <input type="hidden" name="once" value={newOnce()} />
             <Inputs inputs={comment.inputs} stage={undefined} facts={view.facts} choices={undefined} typed={undefined} zone={view.times.zone} />
             <p class="buttons">
@@ -672,7 +672,7 @@ async function actionPage(c: Web, { id, action, stage: stageId, back }: Asked, f
           {failed.refused.hint === undefined ? null : <p class="hint">{failed.refused.hint}</p>}
         </div>
       )}
-      <PostForm session={session} action={`/tickets/${id}/${action.name}`} class="stacked card" keep={failed === undefined ? "yes" : "typed"}>
+      <PostForm session={session} action={`/tickets/${id}/${action.name}`} class="stacked card" keep>
         <input type="hidden" name="once" value={newOnce()} />
         {stage === undefined ? null : <input type="hidden" name="stage" value={stage.stage} />}
         {stage === undefined ? null : <input type="hidden" name="seen" value={fields?.optional("seen") ?? seenOf(stage)} />}
