@@ -56,6 +56,10 @@ CREATE FUNCTION oms.ticket_id_ge(oms.ticket_id, oms.ticket_id) RETURNS bool
 	AS 'MODULE_PATHNAME', 'oms_ticket_id_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
 CREATE FUNCTION oms.ticket_id_cmp(oms.ticket_id, oms.ticket_id) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_ticket_id_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+CREATE FUNCTION oms.ticket_id_smaller(oms.ticket_id, oms.ticket_id) RETURNS oms.ticket_id
+	AS 'MODULE_PATHNAME', 'oms_ticket_id_smaller' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION oms.ticket_id_larger(oms.ticket_id, oms.ticket_id) RETURNS oms.ticket_id
+	AS 'MODULE_PATHNAME', 'oms_ticket_id_larger' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION oms.ticket_id_hash(oms.ticket_id) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_ticket_id_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
 CREATE FUNCTION oms.ticket_id_hash_extended(oms.ticket_id, bigint) RETURNS bigint
@@ -74,6 +78,8 @@ COMMENT ON FUNCTION oms.ticket_id_le(oms.ticket_id, oms.ticket_id) IS 'implement
 COMMENT ON FUNCTION oms.ticket_id_gt(oms.ticket_id, oms.ticket_id) IS 'implementation of >';
 COMMENT ON FUNCTION oms.ticket_id_ge(oms.ticket_id, oms.ticket_id) IS 'implementation of >=';
 COMMENT ON FUNCTION oms.ticket_id_cmp(oms.ticket_id, oms.ticket_id) IS 'for btree: -1, 0 or 1';
+COMMENT ON FUNCTION oms.ticket_id_smaller(oms.ticket_id, oms.ticket_id) IS 'for min(): the older of two tickets';
+COMMENT ON FUNCTION oms.ticket_id_larger(oms.ticket_id, oms.ticket_id) IS 'for max(): the newer of two tickets';
 COMMENT ON FUNCTION oms.ticket_id_hash(oms.ticket_id) IS 'for hash indexes and joins';
 COMMENT ON FUNCTION oms.ticket_id_hash_extended(oms.ticket_id, bigint) IS 'for hash partitioning';
 
@@ -117,6 +123,19 @@ CREATE OPERATOR CLASS oms.ticket_id_hash_ops DEFAULT FOR TYPE oms.ticket_id USIN
 	OPERATOR 1 pg_catalog.=,
 	FUNCTION 1 oms.ticket_id_hash(oms.ticket_id),
 	FUNCTION 2 oms.ticket_id_hash_extended(oms.ticket_id, bigint);
+
+-- Beside the operators, for the same reason.  They are for PUBLIC, as those are: without a right on the type nobody has
+-- anything to give them.
+CREATE AGGREGATE pg_catalog.min(oms.ticket_id) (
+	SFUNC = oms.ticket_id_smaller, STYPE = oms.ticket_id, COMBINEFUNC = oms.ticket_id_smaller,
+	SORTOP = OPERATOR(pg_catalog.<), PARALLEL = SAFE
+);
+CREATE AGGREGATE pg_catalog.max(oms.ticket_id) (
+	SFUNC = oms.ticket_id_larger, STYPE = oms.ticket_id, COMBINEFUNC = oms.ticket_id_larger,
+	SORTOP = OPERATOR(pg_catalog.>), PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE pg_catalog.min(oms.ticket_id) IS 'the oldest ticket; NULL without any';
+COMMENT ON AGGREGATE pg_catalog.max(oms.ticket_id) IS 'the newest ticket; NULL without any';
 
 --------------------------------------------------------------------------------------------------
 -- store: tables
@@ -200,6 +219,9 @@ COMMENT ON COLUMN oms.ticket_state.reworks IS 'pairs of stages: the first waits 
 -- The tickets that are open, by who opened them.
 CREATE INDEX ticket_state_open ON oms.ticket_state (opened_by) WHERE status IN ('o', 'h', 'f');
 CREATE INDEX ticket_state_applicant ON oms.ticket_state (applicant) WHERE applicant IS NOT NULL;
+-- What people search: words of names.  Signs that would join words, or make a number negative, part them.
+CREATE INDEX ticket_state_words ON oms.ticket_state USING gin (
+	to_tsvector('simple', translate(applicant, '-+./:@_&<~', '          '))) WHERE applicant IS NOT NULL;
 -- The tickets that are closed, for the archive; one entry when a ticket closes.
 CREATE INDEX ticket_state_closed ON oms.ticket_state (workflow_id, closed_at) WHERE closed_at IS NOT NULL;
 
@@ -363,7 +385,7 @@ COMMENT ON COLUMN oms.timeline.public IS 'citizens see it';
 COMMENT ON COLUMN oms.timeline.actor IS 'role in force at the call';
 COMMENT ON COLUMN oms.timeline.session_actor IS 'session''s user, if another';
 COMMENT ON COLUMN oms.timeline.client IS 'application name and address';
-COMMENT ON COLUMN oms.timeline.payload IS 'data of the ticket, or output of the stage';
+COMMENT ON COLUMN oms.timeline.payload IS 'data of the ticket, output of the stage, or whom an escalation told';
 COMMENT ON COLUMN oms.timeline.salt IS 'of the digests of note and payload';
 COMMENT ON COLUMN oms.timeline.note_digest IS 'what an erasure leaves of them';
 COMMENT ON COLUMN oms.timeline.hash IS 'over the content and the hash before';
@@ -372,6 +394,8 @@ COMMENT ON COLUMN oms.timeline.hash IS 'over the content and the hash before';
 -- same, and archived_at for the ticket.  A ticket is in one place, with all of its rows.
 CREATE TABLE oms.ticket_state_archive (LIKE oms.ticket_state, archived_at timestamptz NOT NULL, PRIMARY KEY (ticket_id));
 CREATE INDEX ticket_state_archive_applicant ON oms.ticket_state_archive (applicant) WHERE applicant IS NOT NULL;
+CREATE INDEX ticket_state_archive_words ON oms.ticket_state_archive USING gin (
+	to_tsvector('simple', translate(applicant, '-+./:@_&<~', '          '))) WHERE applicant IS NOT NULL;
 CREATE TABLE oms.stage_state_archive (LIKE oms.stage_state, PRIMARY KEY (ticket_id, stage_no));
 CREATE TABLE oms.stage_past_archive (LIKE oms.stage_past, PRIMARY KEY (ticket_id, stage_no, cycle));
 CREATE TABLE oms.hold_archive (LIKE oms.hold, PRIMARY KEY (ticket_id, seq));
@@ -1545,7 +1569,8 @@ COMMENT ON VIEW oms_internal.report_ticket IS 'for the reports: one row per tick
 
 -- What people search.  No security barrier: it hides no rows, and with one a pattern could not go by an index.
 CREATE VIEW oms.any_ticket AS
-	SELECT u.ticket_id, w.name AS workflow, oms.ticket_status(u.status) AS status, u.priority, u.applicant, u.opened_at, u.closed_at, u.archived
+	SELECT u.ticket_id, w.name AS workflow, oms.ticket_status(u.status) AS status, u.priority, u.applicant, u.opened_at, u.closed_at, u.archived,
+		to_tsvector('simple', translate(u.applicant, '-+./:@_&<~', '          ')) AS words
 	FROM (
 		SELECT t.ticket_id, t.workflow_id, t.status, t.priority, t.applicant, t.opened_at, t.closed_at, false AS archived
 		FROM oms.ticket_state AS t
@@ -1554,7 +1579,7 @@ CREATE VIEW oms.any_ticket AS
 		FROM oms.ticket_state_archive AS a
 	) AS u
 	JOIN oms.workflow AS w ON w.workflow_id = u.workflow_id;
-COMMENT ON VIEW oms.any_ticket IS 'one row per ticket, open or closed, archived or not: for searching, by number or by how the applicant begins';
+COMMENT ON VIEW oms.any_ticket IS 'one row per ticket, open or closed, archived or not: for searching, by number or by words of the applicant';
 COMMENT ON COLUMN oms.any_ticket.ticket_id IS 'number of the ticket';
 COMMENT ON COLUMN oms.any_ticket.workflow IS 'name of the workflow, all versions';
 COMMENT ON COLUMN oms.any_ticket.status IS 'of the ticket: open, on_hold, done, failed or cancelled';
@@ -1563,6 +1588,7 @@ COMMENT ON COLUMN oms.any_ticket.applicant IS 'of the ticket; NULL: none was giv
 COMMENT ON COLUMN oms.any_ticket.opened_at IS 'of the ticket';
 COMMENT ON COLUMN oms.any_ticket.closed_at IS 'of the ticket; NULL: it is not closed';
 COMMENT ON COLUMN oms.any_ticket.archived IS 'it is in the archive, so oms.ticket does not have it';
+COMMENT ON COLUMN oms.any_ticket.words IS 'of the applicant, in small letters: words @@ to_tsquery(''simple'', ''okon:* & kim:*'') goes by an index';
 
 -- How stages are called, for whoever reads figures about them and not the definitions.
 CREATE VIEW oms.stage_label AS
@@ -2325,8 +2351,9 @@ CREATE VIEW oms_internal.check_cycle AS
 		substr(max((lpad(e.seq::text, 10, '0') || e.worker) COLLATE "C")
 			FILTER (WHERE e.status IN ('in_progress', 'assigned', 'resolved')), 11) AS base_worker,
 		max(e.actor) FILTER (WHERE e.status = 'done') AS done_by,
-		max(e.seq) FILTER (WHERE e.payload IS NOT NULL) AS payload_seq,
-		max(e.seq) FILTER (WHERE e.payload IS NULL AND e.payload_digest IS NOT NULL) AS erased_seq
+		max(e.seq) FILTER (WHERE e.payload IS NOT NULL AND e.status <> 'escalated') AS payload_seq,
+		max(e.seq) FILTER (WHERE e.payload IS NULL AND e.payload_digest IS NOT NULL AND e.status <> 'escalated')
+			AS erased_seq
 	FROM oms.timeline AS e
 	WHERE e.stage IS NOT NULL AND e.cycle > 0
 	GROUP BY e.ticket_id, e.stage COLLATE "C", e.cycle;

@@ -280,7 +280,7 @@ typedef struct OmsEvent
 	const char *owner;
 	const char *worker;
 	const char *note;
-	Jsonb	   *payload;		/* data of the ticket or output of the stage */
+	Jsonb	   *payload;		/* data of the ticket, output of the stage, {"told": owner} */
 	struct OmsEvent *next;
 } OmsEvent;
 

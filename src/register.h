@@ -94,9 +94,11 @@
 	X(oms, ticket_id_gt, ALL) \
 	X(oms, ticket_id_hash, ALL) \
 	X(oms, ticket_id_hash_extended, ALL) \
+	X(oms, ticket_id_larger, ALL) \
 	X(oms, ticket_id_le, ALL) \
 	X(oms, ticket_id_lt, ALL) \
 	X(oms, ticket_id_ne, ALL) \
+	X(oms, ticket_id_smaller, ALL) \
 	X(oms, ticket_status, M | S | D) \
 	X(oms, track, C | P | S | D) \
 	X(oms, tracking_number, P | S | D) \
@@ -252,13 +254,15 @@
 	X(stage_state_worker) \
 	X(ticket_state_applicant) \
 	X(ticket_state_archive_applicant) \
+	X(ticket_state_archive_words) \
 	X(ticket_state_closed) \
 	X(ticket_state_open) \
+	X(ticket_state_words) \
 	X(timeline_archive_told) \
 	X(timeline_archive_xid) \
 	X(timeline_told) \
 	X(timeline_xid) \
 	X(workflow_current)
-#define OMS_INDEXES_COUNT 20
+#define OMS_INDEXES_COUNT 22
 
 #endif							/* OMS_REGISTER_H */

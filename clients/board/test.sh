@@ -4,7 +4,8 @@
 #   clients/board/test.sh                 all
 #   clients/board/test.sh board signin    some of test/*.test.ts
 #
-# With VERBOSE=1 it shows what they said also if they passed. OMS_SCREENSHOTS=folder: pictures of the pages go there.
+# With VERBOSE=1 it shows what they said also if they passed. OMS_ONLY=pattern: those whose names match it.
+# OMS_SCREENSHOTS=folder: pictures of the pages go there.
 # The last line is "N passed, N failed".
 set -eu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -70,7 +71,7 @@ for file in test/*.test.ts; do
   case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
   log=$oms_run/board_$name.log
   start=$EPOCHREALTIME
-  timeout -k 10 300 node --import tsx --test --test-reporter=tap "$file" >"$log" 2>&1 </dev/null || true
+  timeout -k 10 300 node --import tsx --test ${OMS_ONLY:+--test-name-pattern="$OMS_ONLY"} --test-reporter=tap "$file" >"$log" 2>&1 </dev/null || true
   good=$(sed -nE 's/^# pass ([0-9]+)$/\1/p' "$log" | tail -n 1)
   bad=$(sed -nE 's/^# (fail|cancelled) ([0-9]+)$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
   # Neither result nor failure: it did not get to its end.

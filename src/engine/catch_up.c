@@ -193,14 +193,47 @@ oms_supervisor(const OmsTicket *ticket, const OmsStage *stage)
 	return owner.supervisor != NULL ? owner.supervisor : ticket->graph->owner;
 }
 
+static OmsEvent *
+add_escalated(OmsTicket *ticket, OmsStage *stage, const char *note)
+{
+	OmsEvent   *event = oms_event_add(ticket, OMS_EV_ESCALATED, stage, note);
+
+	oms_add_alert(ticket, stage, "escalated");
+	return event;
+}
+
 /*
- * Alert for an escalation that was just recorded.  told NULL: there is nobody to tell, and that must
- * not be silent.
+ * {"told": name}, or null for nobody.
+ */
+static Jsonb *
+told_payload(const char *told)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	key = {.type = jbvString, .val.string = {.val = "told", .len = strlen("told")}};
+	JsonbValue	name = {.type = jbvNull};
+
+	if (told != NULL)
+	{
+		name.type = jbvString;
+		name.val.string.val = unconstify(char *, told);
+		name.val.string.len = strlen(told);
+	}
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	pushJsonbValue(&state, WJB_KEY, &key);
+	pushJsonbValue(&state, WJB_VALUE, &name);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/*
+ * Record an escalation and whom it tells, since who is above an owner changes, and alert.  told NULL:
+ * there is nobody to tell, and that must not be silent.
  */
 void
-oms_tell(OmsTicket *ticket, OmsStage *stage, const char *told)
+oms_tell(OmsTicket *ticket, OmsStage *stage, const char *note, const char *told)
 {
-	oms_add_alert(ticket, stage, "escalated");
+	OmsEvent   *event = add_escalated(ticket, stage, note);
+
+	event->payload = told_payload(told);
 	if (told != NULL)
 		return;
 	oms_event_add(ticket, OMS_EV_UNROUTED, stage,
@@ -236,8 +269,10 @@ fire_step(OmsTicket *ticket, OmsStage *stage, int i, int times, TimestampTz at)
 
 	count_step(def, stage, i, times);
 	stage->level++;
-	oms_event_add(ticket, OMS_EV_ESCALATED, stage, note);
-	oms_tell(ticket, stage, step->notify == NULL ? "" : told);
+	if (step->notify == NULL)
+		add_escalated(ticket, stage, note);
+	else
+		oms_tell(ticket, stage, note, told);
 	for (OmsNotification *notification = before == NULL ? ticket->notifications : before->next; notification != NULL;
 		 notification = notification->next)
 		notification->due = at;

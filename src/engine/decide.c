@@ -222,8 +222,7 @@ oms_decide_escalate(OmsTicket *ticket, OmsStage *stage, const char *reason, cons
 	stage->changed = true;
 	if (!oms_set_has(ticket->started, stage->no))
 		ticket->odd_rows = true;
-	oms_event_add(ticket, OMS_EV_ESCALATED, stage, reason);
-	oms_tell(ticket, stage, oms_supervisor(ticket, stage));
+	oms_tell(ticket, stage, reason, oms_supervisor(ticket, stage));
 	if (reassign_to != NULL)
 		oms_decide_reassign(ticket, stage, reassign_to, reason);
 	return stage->level;

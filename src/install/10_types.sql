@@ -56,6 +56,10 @@ CREATE FUNCTION oms.ticket_id_ge(oms.ticket_id, oms.ticket_id) RETURNS bool
 	AS 'MODULE_PATHNAME', 'oms_ticket_id_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
 CREATE FUNCTION oms.ticket_id_cmp(oms.ticket_id, oms.ticket_id) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_ticket_id_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+CREATE FUNCTION oms.ticket_id_smaller(oms.ticket_id, oms.ticket_id) RETURNS oms.ticket_id
+	AS 'MODULE_PATHNAME', 'oms_ticket_id_smaller' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION oms.ticket_id_larger(oms.ticket_id, oms.ticket_id) RETURNS oms.ticket_id
+	AS 'MODULE_PATHNAME', 'oms_ticket_id_larger' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION oms.ticket_id_hash(oms.ticket_id) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_ticket_id_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
 CREATE FUNCTION oms.ticket_id_hash_extended(oms.ticket_id, bigint) RETURNS bigint
@@ -74,6 +78,8 @@ COMMENT ON FUNCTION oms.ticket_id_le(oms.ticket_id, oms.ticket_id) IS 'implement
 COMMENT ON FUNCTION oms.ticket_id_gt(oms.ticket_id, oms.ticket_id) IS 'implementation of >';
 COMMENT ON FUNCTION oms.ticket_id_ge(oms.ticket_id, oms.ticket_id) IS 'implementation of >=';
 COMMENT ON FUNCTION oms.ticket_id_cmp(oms.ticket_id, oms.ticket_id) IS 'for btree: -1, 0 or 1';
+COMMENT ON FUNCTION oms.ticket_id_smaller(oms.ticket_id, oms.ticket_id) IS 'for min(): the older of two tickets';
+COMMENT ON FUNCTION oms.ticket_id_larger(oms.ticket_id, oms.ticket_id) IS 'for max(): the newer of two tickets';
 COMMENT ON FUNCTION oms.ticket_id_hash(oms.ticket_id) IS 'for hash indexes and joins';
 COMMENT ON FUNCTION oms.ticket_id_hash_extended(oms.ticket_id, bigint) IS 'for hash partitioning';
 
@@ -117,4 +123,17 @@ CREATE OPERATOR CLASS oms.ticket_id_hash_ops DEFAULT FOR TYPE oms.ticket_id USIN
 	OPERATOR 1 pg_catalog.=,
 	FUNCTION 1 oms.ticket_id_hash(oms.ticket_id),
 	FUNCTION 2 oms.ticket_id_hash_extended(oms.ticket_id, bigint);
+
+-- Beside the operators, for the same reason.  They are for PUBLIC, as those are: without a right on the type nobody has
+-- anything to give them.
+CREATE AGGREGATE pg_catalog.min(oms.ticket_id) (
+	SFUNC = oms.ticket_id_smaller, STYPE = oms.ticket_id, COMBINEFUNC = oms.ticket_id_smaller,
+	SORTOP = OPERATOR(pg_catalog.<), PARALLEL = SAFE
+);
+CREATE AGGREGATE pg_catalog.max(oms.ticket_id) (
+	SFUNC = oms.ticket_id_larger, STYPE = oms.ticket_id, COMBINEFUNC = oms.ticket_id_larger,
+	SORTOP = OPERATOR(pg_catalog.>), PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE pg_catalog.min(oms.ticket_id) IS 'the oldest ticket; NULL without any';
+COMMENT ON AGGREGATE pg_catalog.max(oms.ticket_id) IS 'the newest ticket; NULL without any';
 

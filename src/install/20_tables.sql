@@ -80,6 +80,9 @@ COMMENT ON COLUMN oms.ticket_state.reworks IS 'pairs of stages: the first waits 
 -- The tickets that are open, by who opened them.
 CREATE INDEX ticket_state_open ON oms.ticket_state (opened_by) WHERE status IN ('o', 'h', 'f');
 CREATE INDEX ticket_state_applicant ON oms.ticket_state (applicant) WHERE applicant IS NOT NULL;
+-- What people search: words of names.  Signs that would join words, or make a number negative, part them.
+CREATE INDEX ticket_state_words ON oms.ticket_state USING gin (
+	to_tsvector('simple', translate(applicant, '-+./:@_&<~', '          '))) WHERE applicant IS NOT NULL;
 -- The tickets that are closed, for the archive; one entry when a ticket closes.
 CREATE INDEX ticket_state_closed ON oms.ticket_state (workflow_id, closed_at) WHERE closed_at IS NOT NULL;
 
@@ -243,7 +246,7 @@ COMMENT ON COLUMN oms.timeline.public IS 'citizens see it';
 COMMENT ON COLUMN oms.timeline.actor IS 'role in force at the call';
 COMMENT ON COLUMN oms.timeline.session_actor IS 'session''s user, if another';
 COMMENT ON COLUMN oms.timeline.client IS 'application name and address';
-COMMENT ON COLUMN oms.timeline.payload IS 'data of the ticket, or output of the stage';
+COMMENT ON COLUMN oms.timeline.payload IS 'data of the ticket, output of the stage, or whom an escalation told';
 COMMENT ON COLUMN oms.timeline.salt IS 'of the digests of note and payload';
 COMMENT ON COLUMN oms.timeline.note_digest IS 'what an erasure leaves of them';
 COMMENT ON COLUMN oms.timeline.hash IS 'over the content and the hash before';
@@ -252,6 +255,8 @@ COMMENT ON COLUMN oms.timeline.hash IS 'over the content and the hash before';
 -- same, and archived_at for the ticket.  A ticket is in one place, with all of its rows.
 CREATE TABLE oms.ticket_state_archive (LIKE oms.ticket_state, archived_at timestamptz NOT NULL, PRIMARY KEY (ticket_id));
 CREATE INDEX ticket_state_archive_applicant ON oms.ticket_state_archive (applicant) WHERE applicant IS NOT NULL;
+CREATE INDEX ticket_state_archive_words ON oms.ticket_state_archive USING gin (
+	to_tsvector('simple', translate(applicant, '-+./:@_&<~', '          '))) WHERE applicant IS NOT NULL;
 CREATE TABLE oms.stage_state_archive (LIKE oms.stage_state, PRIMARY KEY (ticket_id, stage_no));
 CREATE TABLE oms.stage_past_archive (LIKE oms.stage_past, PRIMARY KEY (ticket_id, stage_no, cycle));
 CREATE TABLE oms.hold_archive (LIKE oms.hold, PRIMARY KEY (ticket_id, seq));

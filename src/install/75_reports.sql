@@ -107,7 +107,8 @@ COMMENT ON VIEW oms_internal.report_ticket IS 'for the reports: one row per tick
 
 -- What people search.  No security barrier: it hides no rows, and with one a pattern could not go by an index.
 CREATE VIEW oms.any_ticket AS
-	SELECT u.ticket_id, w.name AS workflow, oms.ticket_status(u.status) AS status, u.priority, u.applicant, u.opened_at, u.closed_at, u.archived
+	SELECT u.ticket_id, w.name AS workflow, oms.ticket_status(u.status) AS status, u.priority, u.applicant, u.opened_at, u.closed_at, u.archived,
+		to_tsvector('simple', translate(u.applicant, '-+./:@_&<~', '          ')) AS words
 	FROM (
 		SELECT t.ticket_id, t.workflow_id, t.status, t.priority, t.applicant, t.opened_at, t.closed_at, false AS archived
 		FROM oms.ticket_state AS t
@@ -116,7 +117,7 @@ CREATE VIEW oms.any_ticket AS
 		FROM oms.ticket_state_archive AS a
 	) AS u
 	JOIN oms.workflow AS w ON w.workflow_id = u.workflow_id;
-COMMENT ON VIEW oms.any_ticket IS 'one row per ticket, open or closed, archived or not: for searching, by number or by how the applicant begins';
+COMMENT ON VIEW oms.any_ticket IS 'one row per ticket, open or closed, archived or not: for searching, by number or by words of the applicant';
 COMMENT ON COLUMN oms.any_ticket.ticket_id IS 'number of the ticket';
 COMMENT ON COLUMN oms.any_ticket.workflow IS 'name of the workflow, all versions';
 COMMENT ON COLUMN oms.any_ticket.status IS 'of the ticket: open, on_hold, done, failed or cancelled';
@@ -125,6 +126,7 @@ COMMENT ON COLUMN oms.any_ticket.applicant IS 'of the ticket; NULL: none was giv
 COMMENT ON COLUMN oms.any_ticket.opened_at IS 'of the ticket';
 COMMENT ON COLUMN oms.any_ticket.closed_at IS 'of the ticket; NULL: it is not closed';
 COMMENT ON COLUMN oms.any_ticket.archived IS 'it is in the archive, so oms.ticket does not have it';
+COMMENT ON COLUMN oms.any_ticket.words IS 'of the applicant, in small letters: words @@ to_tsquery(''simple'', ''okon:* & kim:*'') goes by an index';
 
 -- How stages are called, for whoever reads figures about them and not the definitions.
 CREATE VIEW oms.stage_label AS

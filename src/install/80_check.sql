@@ -153,8 +153,9 @@ CREATE VIEW oms_internal.check_cycle AS
 		substr(max((lpad(e.seq::text, 10, '0') || e.worker) COLLATE "C")
 			FILTER (WHERE e.status IN ('in_progress', 'assigned', 'resolved')), 11) AS base_worker,
 		max(e.actor) FILTER (WHERE e.status = 'done') AS done_by,
-		max(e.seq) FILTER (WHERE e.payload IS NOT NULL) AS payload_seq,
-		max(e.seq) FILTER (WHERE e.payload IS NULL AND e.payload_digest IS NOT NULL) AS erased_seq
+		max(e.seq) FILTER (WHERE e.payload IS NOT NULL AND e.status <> 'escalated') AS payload_seq,
+		max(e.seq) FILTER (WHERE e.payload IS NULL AND e.payload_digest IS NOT NULL AND e.status <> 'escalated')
+			AS erased_seq
 	FROM oms.timeline AS e
 	WHERE e.stage IS NOT NULL AND e.cycle > 0
 	GROUP BY e.ticket_id, e.stage COLLATE "C", e.cycle;

@@ -96,8 +96,8 @@ erase_hold(OmsTicketId ticket, int seq)
 }
 
 /*
- * Rewrite the current event of a scan without note and payload.  The two never stand in one event, so
- * the salt can go with either.  False if there is nothing to erase.
+ * Rewrite the current event of a scan without note and payload.  They go together, since they share the
+ * salt; only an escalation has both.  False if there is nothing to erase.
  */
 static bool
 erase_current(OmsScan *scan)

@@ -45,6 +45,8 @@ PG_FUNCTION_INFO_V1(oms_ticket_id_le);
 PG_FUNCTION_INFO_V1(oms_ticket_id_gt);
 PG_FUNCTION_INFO_V1(oms_ticket_id_ge);
 PG_FUNCTION_INFO_V1(oms_ticket_id_cmp);
+PG_FUNCTION_INFO_V1(oms_ticket_id_smaller);
+PG_FUNCTION_INFO_V1(oms_ticket_id_larger);
 PG_FUNCTION_INFO_V1(oms_ticket_id_hash);
 PG_FUNCTION_INFO_V1(oms_ticket_id_hash_extended);
 
@@ -292,6 +294,18 @@ oms_ticket_id_cmp(PG_FUNCTION_ARGS)
 	OmsTicketId b = PG_GETARG_TICKET_ID(1);
 
 	PG_RETURN_INT32(a < b ? -1 : a > b ? 1 : 0);
+}
+
+Datum
+oms_ticket_id_smaller(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TICKET_ID(Min(PG_GETARG_TICKET_ID(0), PG_GETARG_TICKET_ID(1)));
+}
+
+Datum
+oms_ticket_id_larger(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TICKET_ID(Max(PG_GETARG_TICKET_ID(0), PG_GETARG_TICKET_ID(1)));
 }
 
 Datum

@@ -6,7 +6,7 @@ set -u
 
 objects() {
   sql_code | perl -0777 -ne '
-    while (/\bCREATE\s+(?:UNLOGGED\s+|UNIQUE\s+)?(TABLE|VIEW|SEQUENCE|FUNCTION|PROCEDURE|AGGREGATE|INDEX)\s+(?:oms\.|oms_(internal\.))?(\w+)/g) {
+    while (/\bCREATE\s+(?:UNLOGGED\s+|UNIQUE\s+)?(TABLE|VIEW|SEQUENCE|FUNCTION|PROCEDURE|AGGREGATE|INDEX)\s+(?!pg_catalog\.)(?:oms\.|oms_(internal\.))?(\w+)/g) {
       my ($kind, $name) = (lc $1, ($2 // "") . $3);
       print $kind =~ /procedure|aggregate/ ? "function" : $kind, " $name\n";
     }' | sort -u

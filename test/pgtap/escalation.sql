@@ -223,6 +223,31 @@ SELECT matches(t.play(t.clock('ByName', '{"escalation":[{"at":"100%","notify":"d
 SELECT is(t.play(t.clock('ByNobody', '{"owner":"Unknown","escalation":[{"at":"100%","notify":"supervisor"}]}'),
 	E'2026-03-02 10:00+00 > open\n2026-03-02 12:00+00 > oms.tick()', 't.n(TK, ''escalated''), t.n(TK, ''breached''), (SELECT count(*) FROM oms.timeline e WHERE e.ticket_id = TK AND e.stage = ''a'')'),
 	'(1,1,4)', 'nobody to tell is an event of its own');
+-- The event says whom, since who is above an owner changes.
+CREATE FUNCTION t.told(tk oms.ticket_id) RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT string_agg(coalesce(e.payload::text, '-'), ' ' ORDER BY e.seq) FROM oms.timeline e WHERE e.ticket_id = tk AND e.status = 'escalated'
+$$;
+SELECT is(t.play('Ladder', E'2026-03-02 10:00+00 > open\n2026-03-05 10:00+00 > oms.tick()', 't.told(TK)'), '{"told": "Boss"} - {"told": "director"}', 'steps; one that only reassigns tells nobody');
+SELECT is(t.play('ByNobody', E'2026-03-02 10:00+00 > open\n2026-03-02 12:00+00 > oms.tick()', 't.told(TK)'), '{"told": null}', 'nobody');
+SELECT is(t.play('Warn', $$
+	2026-03-02 10:00+00 > open
+	> oms.escalate(TK, 'a', 'hurry', 'Other')
+	> oms.set_owner('Other', supervisor => 'Ex"Boss')
+	> oms.escalate(TK, 'a', 'hurry')
+	> oms.set_owner('Other', supervisor => 'NewBoss')
+	> oms.escalate(TK, 'b', 'hurry')
+	$$, $$t.told(TK) || (SELECT string_agg(DISTINCT e.note, ' ') FROM oms.timeline e WHERE e.ticket_id = TK AND e.status = 'escalated') || (SELECT count(*) FROM oms.check(TK))$$),
+	'{"told": "Boss"} {"told": "Ex\"Boss"} {"told": null}hurry0', 'by hand: whom it told then, of the owner that it had; the reason stays as it was given');
+SELECT is(t.play('Route', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 12:30+00 > oms.escalate(TK, 'a', 'hurry')
+	$$, 't.told(TK)'), '- {"told": "OtherBoss"}', 'of the owner that a step gave it to just before');
+SELECT is(t.play('Warn', $$
+	2026-03-02 10:00+00 > open
+	> oms.escalate(TK, 'a', 'hurry')
+	> oms.erase(TK, '{notes}', 'request')
+	$$, $$(SELECT concat(e.note, e.payload, e.salt, e.payload_digest IS NOT NULL, e.note_digest IS NOT NULL) FROM oms.timeline e WHERE e.ticket_id = TK AND e.status = 'escalated')
+		|| (SELECT count(*) FROM oms.verify_timeline(TK)) || (SELECT count(*) FROM oms.check(TK))$$), 'tt00', 'an erasure of the reason takes it along, and the chain is whole');
 
 -- ---------------------------------------------------------------------------
 -- By hand

@@ -138,12 +138,29 @@ SELECT matches(t.plan($$SELECT txt FROM ids WHERE id = 'DL-2026-99999'$$), 'Inde
 SELECT is((SELECT txt FROM ids WHERE id = 'dl-2026-99999'), 'DL-2026-99999', 'an untyped literal compares');
 SELECT is((SELECT txt FROM ids WHERE id = 'dl-2026-99999'::text), 'DL-2026-99999', 'a text compares');
 SELECT is((SELECT count(*) FROM ids WHERE id >= 'A-1999-00001'), (SELECT count(*) FROM ids WHERE NOT id < 'A-1999-00001'), 'ranges work');
+SELECT matches(t.plan('SELECT max(id) FROM ids'), 'Limit.*Index Only Scan Backward', 'an index has the last');
+SELECT matches(t.plan('SELECT min(id) FROM ids'), 'Limit.*Index Only Scan', '… and the first');
 DROP INDEX ids_btree;
 CREATE INDEX ids_hash ON ids USING hash (id);
 SELECT matches(t.plan($$SELECT txt FROM ids WHERE id = 'DL-2026-99999'$$), 'Index.*ids_hash', 'a hash index finds it');
 SELECT is((SELECT txt FROM ids WHERE id = 'ZZZZ-2027-100000'), 'ZZZZ-2027-100000', 'and the right one');
 SELECT lives_ok('CREATE TEMP TABLE keyed (id oms.ticket_id PRIMARY KEY)', 'it can be a primary key');
 SELECT is(t.code($$INSERT INTO keyed VALUES ('DL-2026-00001'), ('dl-2026-00001')$$), '23505', 'that is unique whatever the case');
+
+-- ---------------------------------------------------------------------------
+-- min and max, whatever the search_path is and whoever asks
+-- ---------------------------------------------------------------------------
+SELECT is((SELECT min(id) || ' ' || max(id) FROM ids), (SELECT (array_agg(id ORDER BY id))[1] || ' ' || (array_agg(id ORDER BY id DESC))[1] FROM ids), 'min and max are the ends of the order');
+SELECT is((SELECT max(v::oms.ticket_id) FROM unnest(ARRAY['ZZZZ-2025-99999', NULL, 'a-2026-00001']) v)::text, 'A-2026-00001', 'which is by age; NULL does not count');
+SELECT is((SELECT coalesce(min(id), max(id)) FROM ids WHERE false), NULL, 'of no ticket at all: NULL');
+CREATE FUNCTION t.ends() RETURNS text LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT min(i.id) || ' ' || max(i.id) FROM pg_temp.ids AS i $$;
+SELECT is(t.ends(), (SELECT min(id) || ' ' || max(id) FROM ids), 'also where only pg_catalog is searched');
+CREATE ROLE ti_clerk;
+SELECT oms.grant_access('ti_clerk', 'staff') \g /dev/null
+SET LOCAL ROLE ti_clerk;
+SELECT max(t.ticket_id) IS NULL AS clerk FROM oms.ticket AS t \gset
+RESET ROLE;
+SELECT is(:'clerk'::bool, true, 'staff may ask, too');
 
 -- ---------------------------------------------------------------------------
 -- Binary form: the same for equal numbers, another for others

@@ -63,7 +63,11 @@ function dress(chart, facts, printing) {
   chart.update();
 }
 
-const short = (label) => (label.length > 32 ? `${label.slice(0, 31)}…` : label);
+/** Labels have as much of the chart as leaves room for its bars. */
+function short(label, width) {
+  const most = Math.max(32, Math.floor(width / 22));
+  return label.length > most ? `${label.slice(0, most - 1)}…` : label;
+}
 
 function draw(canvas) {
   const facts = JSON.parse(canvas.dataset.chart);
@@ -73,7 +77,7 @@ function draw(canvas) {
   const chart = new Chart(canvas, {
     type: "bar",
     data: {
-      labels: facts.labels.map(short),
+      labels: facts.labels.map((label) => short(label, canvas.parentElement.clientWidth)),
       datasets: facts.series.map(({ name, values }, i) => ({
         label: name, data: values, borderWidth: 1.5, maxBarThickness: 34, ...dressed[i],
       })),

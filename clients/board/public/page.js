@@ -28,20 +28,22 @@ if (document.querySelector("div.track") === null) document.cookie = `zone=${Intl
 const fieldsOf = (form) => [...form.elements].filter((e) => e.name && e.type !== "hidden" && e.type !== "submit" && e.name !== "unknown");
 const draftOf = (form) => `draft ${form.dataset.role} ${form.action} ${form.elements.stage?.value ?? ""}`;
 
+const valueOf = (e) => (e.type === "checkbox" ? e.checked : e.value);
+
 function keep(form) {
-  const values = fieldsOf(form).map((e) => [e.name, e.type === "checkbox" ? e.checked : e.value]);
-  write(draftOf(form), values);
+  write(draftOf(form), fieldsOf(form).map((e) => [e.name, valueOf(e)]));
   write("sent", draftOf(form));
 }
 
+/** Brings back what was sent last and did not arrive, where the form does not have it: it does after it was refused. */
 function fillIn(form) {
   const values = new Map(read(draftOf(form)) ?? []);
-  for (const e of fieldsOf(form)) {
-    if (!values.has(e.name)) continue;
+  const others = fieldsOf(form).filter((e) => values.has(e.name) && String(values.get(e.name)).trim() !== String(valueOf(e)).trim());
+  for (const e of others) {
     if (e.type === "checkbox") e.checked = values.get(e.name) === true;
     else e.value = values.get(e.name);
   }
-  if (values.size === 0) return;
+  if (others.length === 0) return;
   const said = document.createElement("p");
   said.className = "hint";
   said.setAttribute("role", "status");
@@ -54,7 +56,7 @@ if (document.querySelector(".message-done") !== null) {
   sessionStorage.removeItem(read("sent") ?? "");
   sessionStorage.removeItem("sent");
 }
-for (const form of document.querySelectorAll('form[data-keep="yes"]')) fillIn(form);
+for (const form of document.querySelectorAll("form[data-keep]")) fillIn(form);
 
 // ---- where one was ----
 

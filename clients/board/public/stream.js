@@ -72,6 +72,10 @@ export async function ask(url, headers = {}) {
 /** Does the page show the ticket as it was before its event number seq? */
 export const isBehind = (root, { ticket, seq }) => [...root.querySelectorAll(`[data-ticket="${CSS.escape(ticket)}"][data-seq]`)].some((node) => Number(node.dataset.seq) < seq);
 
+const shares = typeof SharedWorker === "function";
+/** A browser has few connections: pages that share no stream have one only while somebody looks. */
+const isUnseen = ({ always }) => document.hidden && !(always && shares);
+
 /** A stream of this page alone, for browsers that share none between pages. */
 function ownStream(hear) {
   const source = new EventSource("/live");
@@ -96,8 +100,8 @@ function sharedStream(hear) {
 
 /**
  * Follows the events: heard(kind, payload) for each, again() when some may have been missed, opened() when it runs.
- * url is asked when there is no stream, to tell a server that is away from a session that has ended. Unless it is
- * said to go on always, a page that nobody sees does not follow.
+ * url is asked when there is no stream, to tell a server that is away from a session that has ended. A page that nobody
+ * sees does not follow, unless it is said to go on always and the browser shares the stream.
  */
 export function follow(what) {
   following = what;
@@ -106,9 +110,8 @@ export function follow(what) {
     // Back from the browser's memory: the stream was closed when the page went.
     if (event.persisted) restart(what);
   });
-  if (what.always) return;
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) stop();
+    if (isUnseen(what)) stop();
     else if (stream === undefined) listen(what);
   });
 }
@@ -125,8 +128,8 @@ function restart(what) {
 
 function listen(what) {
   const { url, heard, again } = what;
-  if (ended || (document.hidden && !what.always)) return;
-  stream = (typeof SharedWorker === "function" ? sharedStream : ownStream)((kind, payload) => {
+  if (ended || isUnseen(what)) return;
+  stream = (shares ? sharedStream : ownStream)((kind, payload) => {
     if (ended) return;
     if (kind === "resync") {
       up = true;

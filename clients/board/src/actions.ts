@@ -4,7 +4,7 @@
  */
 import type { Query } from "./db.js";
 import { parse } from "./definition.js";
-import type { Choices, Facts, Stage } from "./ticket.js";
+import { choicesOf, type Choices, type Facts, type Stage } from "./ticket.js";
 import { Refused, type Form } from "./web.js";
 
 export interface Input {
@@ -132,9 +132,16 @@ export class UnknownName extends Refused {
     readonly given: string,
     question: string,
     readonly answer: string,
+    near: string | undefined,
   ) {
-    super(422, question, "If it is a slip, correct it.");
+    super(422, question, near === undefined ? "If it is a slip, correct it." : `Did you mean "${near}"?`);
   }
+}
+
+/** The name among those that is the same but for case, blanks and signs, seen or unseen. */
+function sameBut(name: string, names: readonly string[]): string | undefined {
+  const letters = (of: string) => of.normalize("NFKC").toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, "");
+  return names.find((n) => letters(n) === letters(name));
 }
 
 /** An owner is known that is registered, has members, or stands in a workflow. */
@@ -146,7 +153,8 @@ async function knownOwner({ query, form }: Call, name: string | null): Promise<v
        w.definition @> pg_catalog.jsonb_build_object('stages', pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('owner', $1::text)))) LIMIT 1`,
     [name],
   );
-  if (found === undefined) throw new UnknownName(name, `"${name}" is not a known owner: create its queue all the same?`, `Create the queue of "${name}"`);
+  if (found !== undefined) return;
+  throw new UnknownName(name, `"${name}" is not a known owner: create its queue all the same?`, `Create the queue of "${name}"`, sameBut(name, (await choicesOf(query)).owners));
 }
 
 /** A person is known that is a role, a member of an owner, or registered as one. */
@@ -157,7 +165,8 @@ async function knownPerson({ query, form }: Call, name: string | null): Promise<
      UNION ALL SELECT FROM oms.owner AS o WHERE o.name = $1 AND o.kind = 'person' LIMIT 1`,
     [name],
   );
-  if (found === undefined) throw new UnknownName(name, `"${name}" is not a known person: give it to that name all the same?`, `Give it to "${name}"`);
+  if (found !== undefined) return;
+  throw new UnknownName(name, `"${name}" is not a known person: give it to that name all the same?`, `Give it to "${name}"`, sameBut(name, (await choicesOf(query)).people));
 }
 
 const text = (form: Form, input: Input): string | null => {
@@ -320,6 +329,7 @@ export const findAction = (name: string) => ACTIONS.find((a) => a.name === name)
 export function offersForStage(facts: Facts, stage: Stage, me: string, can: (right: string) => boolean): Action[] {
   return ACTIONS.filter(
     (a) =>
+      !facts.ticket.archived &&
       a.about !== "ticket" && can(a.right) && a.states.includes(stage.status) && (a.ticketStates ?? OPEN).includes(facts.ticket.status) &&
       (a.possible?.(facts, stage, me) ?? true),
   );
@@ -328,6 +338,7 @@ export function offersForStage(facts: Facts, stage: Stage, me: string, can: (rig
 export function offersForTicket(facts: Facts, can: (right: string) => boolean): Action[] {
   return ACTIONS.filter(
     (a) =>
+      !facts.ticket.archived &&
       a.about !== "stage" && can(a.right) && (a.ticketStates ?? OPEN).includes(facts.ticket.status) &&
       (a.name !== "resume" || facts.holds.some((h) => h.stage === null)),
   );

@@ -28,8 +28,8 @@ export interface Database {
   signIn(role: string, password: string): Promise<boolean>;
   /** Does the database answer? Asked once a second at most, however many want to know. */
   answers(): Promise<boolean>;
-  /** A connection of its own, for LISTEN. */
-  listener(): pg.Client;
+  /** A connection of its own, for LISTEN, whose statements fail when they are not answered in time. */
+  listener(answerMs: number): pg.Client;
   end(): Promise<void>;
 }
 
@@ -50,6 +50,11 @@ const SLOW = 2;
 const MOST_ZONES = 2000;
 /** No page is worth more. */
 const STATEMENT_TIMEOUT = "15s";
+/** A server that hangs does not even end a statement: then the connection is given up. */
+const ANSWER_MS = 17_000;
+
+/** What pg says when ANSWER_MS are over. */
+const isNoAnswer = ({ message }: Error) => message === "Query read timeout";
 
 function query(client: pg.PoolClient): Query {
   return {
@@ -68,7 +73,7 @@ export function openDatabase(settings: Settings): Database {
   // Nobody's table or operator comes in the way of a name; compiling a statement takes longer than any of ours.
   const path = "-c search_path=pg_catalog,pg_temp -c jit=off";
   const options = settings.timezone === undefined ? path : `${path} -c TimeZone=${settings.timezone}`;
-  const common: pg.PoolConfig = { application_name: NAME, connectionTimeoutMillis: 5000, options };
+  const common: pg.PoolConfig = { application_name: NAME, connectionTimeoutMillis: 5000, query_timeout: ANSWER_MS, options };
   const pool = new pg.Pool({ ...common, max: 10 });
   const citizenPool = (max: number) =>
     settings.citizenUser === undefined
@@ -114,8 +119,9 @@ export function openDatabase(settings: Settings): Database {
       await client.query("COMMIT");
       return result;
     } catch (error) {
-      // If that fails as well, the connection is of no more use.
-      await client.query("ROLLBACK").catch((e: unknown) => (broken = e as Error));
+      // If that fails as well, or would wait behind what was not answered, the connection is of no more use.
+      if (error instanceof Error && isNoAnswer(error)) broken = error;
+      else await client.query("ROLLBACK").catch((e: unknown) => (broken = e as Error));
       throw error;
     } finally {
       client.release(broken);
@@ -176,8 +182,7 @@ export function openDatabase(settings: Settings): Database {
       }
       return asked.answer;
     },
-    // A way that is gone without a word is noticed after some twenty seconds, not after two hours.
-    listener: () => new pg.Client({ ...common, keepAlive: true, keepAliveInitialDelayMillis: 10_000 }),
+    listener: (answerMs) => new pg.Client({ ...common, query_timeout: answerMs }),
     async end() {
       await Promise.all([pool.end(), citizens?.end(), slowCitizens?.end()]);
     },

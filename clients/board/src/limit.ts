@@ -1,27 +1,30 @@
 import { isIPv6 } from "node:net";
 
+/** The eight groups of an address of IPv6, however it is written. */
+function groupsOf(address: string): number[] {
+  const { hostname } = new URL(`http://[${address.split("%")[0] ?? ""}]`);
+  const [head = [], tail = []] = hostname.slice(1, -1).split("::").map((part) => (part === "" ? [] : part.split(":")));
+  return [...head, ...Array<string>(8 - head.length - tail.length).fill("0"), ...tail].map((group) => Number.parseInt(group, 16));
+}
+
+/** How an address of IPv4 is written as one of IPv6: mapped, or by a translator between the two. */
+const OF_IPV4 = new Set(["0:0:0:0:0:ffff", "64:ff9b:0:0:0:0"]);
+
 /**
  * Whom an address stands for. Who has one of IPv6 has all 2^64 of its network, so they are one; an IPv4 address can
  * come written as one of IPv6.
  */
 export function networkOf(address: string): string {
-  return isIPv6(address) ? prefixOf(address, 4) : address;
+  if (!isIPv6(address)) return address;
+  const groups = groupsOf(address);
+  const hex = (count: number) => groups.slice(0, count).map((group) => group.toString(16)).join(":");
+  return OF_IPV4.has(hex(6)) ? groups.slice(6).flatMap((group) => [group >> 8, group & 255]).join(".") : hex(4);
 }
 
 /** The site that a network of IPv6 is part of: providers give a customer up to 2^16 networks. */
 export function siteOf(network: string): string | undefined {
   const groups = network.split(":");
   return groups.length === 4 ? groups.slice(0, 3).join(":") : undefined;
-}
-
-function prefixOf(address: string, count: number): string {
-  const ipv4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (ipv4 !== undefined) return ipv4;
-  const groups = (text: string) => (text === "" ? [] : text.split(":"));
-  const [first = "", rest] = address.split("%")[0]?.split("::") ?? [];
-  const [head, tail] = [groups(first), groups(rest ?? "")];
-  const whole = [...head, ...Array<string>(Math.max(0, 8 - head.length - tail.length)).fill("0"), ...tail];
-  return whole.slice(0, count).map((group) => Number.parseInt(group, 16).toString(16)).join(":");
 }
 
 /** Addresses that are remembered. */

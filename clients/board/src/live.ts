@@ -57,7 +57,7 @@ export function openLive(db: Database): Live {
   }
 
   async function connect() {
-    const mine = db.listener();
+    const mine = db.listener(ALIVE_MS);
     client = mine;
     const lost = () => {
       if (client === mine) again();
@@ -86,19 +86,16 @@ export function openLive(db: Database): Live {
     }
   }
 
-  /** A server that hangs says nothing by itself. */
+  /** A server that hangs, or a way that is gone, says nothing by itself. */
   function watch(mine: ReturnType<Database["listener"]>) {
     pulse = setTimeout(() => {
-      pulse = setTimeout(() => {
-        if (client === mine) again();
-      }, ALIVE_MS);
       mine.query("SELECT").then(
         () => {
-          clearTimeout(pulse);
           if (client === mine && up) watch(mine);
         },
-        // It says so itself.
-        () => undefined,
+        () => {
+          if (client === mine) again();
+        },
       );
     }, ALIVE_MS);
   }

@@ -23,6 +23,7 @@ server.on("error", (error: Error) => {
   process.exit(1);
 });
 
+const GOODBYE_MS = 3000;
 let ending = false;
 function end() {
   if (ending) return;
@@ -30,6 +31,8 @@ function end() {
   server.close();
   // Open streams of events would keep it waiting.
   if ("closeAllConnections" in server) server.closeAllConnections();
+  // A database that hangs does not say goodbye.
+  setTimeout(() => process.exit(0), GOODBYE_MS);
   void Promise.all([live.end(), db.end()]).then(() => process.exit(0));
 }
 process.on("SIGTERM", end);

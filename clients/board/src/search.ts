@@ -1,7 +1,7 @@
 /**
  * Finding a ticket: by number, by some of its digits, by whose it is, by tracking number. Nothing here reads more than an
- * index leads to: numbers are looked up by primary key, names by how they begin, and by any part of them only if there is an
- * index of trigrams.
+ * index leads to: numbers are looked up by primary key, names by how their words begin, and by any part of them only if
+ * there is an index of trigrams.
  */
 import { timingSafeEqual } from "node:crypto";
 import type { Query } from "./db.js";
@@ -23,7 +23,7 @@ export interface Findings {
   more: boolean;
   people: string[];
   owners: string[];
-  /** Names are found by any part of them, not only by how they begin. */
+  /** Names are found by any part of them, not only by how their words begin. */
   anyPart: boolean;
 }
 
@@ -77,11 +77,8 @@ async function yearsOf(query: Query): Promise<string[]> {
 
 const literally = (text: string) => text.replaceAll(/[\\%_]/g, String.raw`\$&`);
 
-/** How a name may be written. The index knows capitals from small letters. */
-function spellings(text: string): string[] {
-  const lower = text.toLowerCase();
-  return [...new Set([text, lower, text.toUpperCase(), lower.replaceAll(/(^|[\s-])(\p{L})/gu, (_, before: string, letter: string) => before + letter.toUpperCase())])];
-}
+/** Words of which each is how one begins. Signs part them, as they do in the index. */
+const wordsOf = (text: string) => text.split(/[^A-Za-z0-9\u0080-\u{10ffff}]+/u).filter((word) => word !== "");
 
 /** Have the tickets and the archive such an index? An administrator may make them; see README. */
 async function hasTrigrams(query: Query): Promise<boolean> {
@@ -94,20 +91,20 @@ async function hasTrigrams(query: Query): Promise<boolean> {
   return n === 2;
 }
 
-export function byApplicant(text: string, anyPart: boolean): { sql: string; values: string[] } {
-  const patterns = anyPart ? [`%${literally(text)}%`] : spellings(text).map((s) => `${literally(s)}%`);
-  const where = patterns.map((_, i) => `t.applicant ${anyPart ? "ILIKE" : "LIKE"} $${i + 1}`).join(" OR ");
+export function byApplicant(text: string, anyPart: boolean): { sql: string; value: string } {
+  const where = anyPart ? "t.applicant ILIKE $1" : "t.words @@ pg_catalog.to_tsquery('pg_catalog.simple', $1)";
   return {
     sql: `SELECT ${COLUMNS} FROM (SELECT t.* FROM oms.any_ticket AS t WHERE ${where} LIMIT ${MOST_SORTED}) AS t ORDER BY t.ticket_id DESC LIMIT ${MOST_FOUND + 1}`,
-    values: patterns,
+    value: anyPart ? `%${literally(text)}%` : wordsOf(text).map((word) => `'${word}':*`).join(" & "),
   };
 }
 
 /** All that may be meant by what was typed. */
 export async function find(query: Query, text: string): Promise<Findings> {
   const anyPart = text.length >= SHORTEST_PART && (await hasTrigrams(query));
-  const { sql, values } = byApplicant(text, anyPart);
-  const tickets = new Map([...(await byNumber(query, text)), ...(await query.rows<Found>(sql, values))].map((t) => [t.ticket_id, t]));
+  const { sql, value } = byApplicant(text, anyPart);
+  const named = value === "" ? [] : await query.rows<Found>(sql, [value]);
+  const tickets = new Map([...(await byNumber(query, text)), ...named].map((t) => [t.ticket_id, t]));
   const names = (sql: string) => query.rows<{ name: string }>(`${sql} ORDER BY 1 LIMIT ${MOST_NAMES}`, [`%${literally(text)}%`]);
   return {
     tickets: [...tickets.values()].slice(0, MOST_FOUND),

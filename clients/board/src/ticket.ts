@@ -12,6 +12,11 @@ export const folded = (text: string): string => (text.length > MOST_NOTE ? `${te
 
 const cutInSql = (column: string) => `pg_catalog.left(${column}, ${MOST_NOTE + 1})`;
 
+/** Where a ticket is kept: what is archived has relations of its own, with the same columns. */
+const LIVE = { ticket: "oms.ticket", stage: "oms.stage", timeline: "oms.timeline", hold: "oms.hold" };
+const ARCHIVE = { ticket: "oms.archived_ticket", stage: "oms.archived_stage", timeline: "oms.timeline_archive", hold: "oms.hold_archive" };
+const placeOf = (archived: boolean) => (archived ? ARCHIVE : LIVE);
+
 export interface Ticket {
   ticket_id: string;
   workflow: string;
@@ -26,6 +31,8 @@ export interface Ticket {
   due_at: Date | null;
   breached_at: Date | null;
   last_seq: number;
+  /** It is only read then. */
+  archived: boolean;
 }
 
 export interface Stage {
@@ -72,27 +79,29 @@ export function ticketNumber(text: string): string {
 }
 
 export async function factsOf(query: Query, id: string): Promise<Facts> {
-  const [ticket] = await query.rows<Ticket>(
+  const kept = async (archived: boolean) => query.rows<Ticket>(
     `SELECT t.ticket_id::pg_catalog.text AS ticket_id, t.workflow, t.version, t.status, t.priority, t.applicant,
-       pg_catalog.left(pg_catalog.jsonb_pretty(t.data), ${MOST_CHARS + 1}) AS data, t.opened_at, t.closed_at, t.opened_by, t.due_at, t.breached_at, t.last_seq
-     FROM oms.ticket AS t WHERE t.ticket_id = $1::oms.ticket_id`,
-    [id],
+       pg_catalog.left(pg_catalog.jsonb_pretty(t.data), ${MOST_CHARS + 1}) AS data, t.opened_at, t.closed_at, t.opened_by, t.due_at, t.breached_at, t.last_seq, $2::pg_catalog.bool AS archived
+     FROM ${placeOf(archived).ticket} AS t WHERE t.ticket_id = $1::oms.ticket_id`,
+    [id, archived],
   );
+  const [ticket] = [...(await kept(false)), ...(await kept(true))];
   if (ticket === undefined) throw new Refused(404, `There is no ticket ${id}.`);
+  const place = placeOf(ticket.archived);
   const stages = await query.rows<Stage>(
     `SELECT s.stage_no, s.stage, s.label, s.status, s.owner, s.worker, s.delegated_by, s.attempt, s.cycle, s.level, s.queued_at, s.started_at,
        s.finished_at, s.due_at, s.running_since, s.breached_at,
        CASE WHEN s.output <> '{}' THEN pg_catalog.left(pg_catalog.jsonb_pretty(s.output), ${MOST_CHARS + 1}) END AS output,
        COALESCE((d.def ->> 'manual')::pg_catalog.bool, false) AS manual,
        ARRAY(SELECT pg_catalog.jsonb_array_elements_text(COALESCE(d.def -> 'dependsOn', '[]'))) AS needs
-     FROM oms.stage AS s
+     FROM ${place.stage} AS s
      JOIN oms.workflow AS w ON w.name = $2 AND w.version = $3
      CROSS JOIN LATERAL (SELECT w.definition -> 'stages' -> (s.stage_no - 1)) AS d (def)
      WHERE s.ticket_id = $1::oms.ticket_id ORDER BY s.stage_no`,
     [id, ticket.workflow, ticket.version],
   );
   const holds = await query.rows<Hold>(
-    `SELECT s.stage, ${cutInSql("h.reason")} AS reason, h.until FROM oms.hold AS h LEFT JOIN oms.stage AS s ON s.ticket_id = h.ticket_id AND s.stage_no = h.stage_no
+    `SELECT s.stage, ${cutInSql("h.reason")} AS reason, h.until FROM ${place.hold} AS h LEFT JOIN ${place.stage} AS s ON s.ticket_id = h.ticket_id AND s.stage_no = h.stage_no
      WHERE h.ticket_id = $1::oms.ticket_id AND h.lifted_at IS NULL ORDER BY h.seq`,
     [id],
   );
@@ -116,7 +125,7 @@ export interface TimelineEvent {
   public: boolean;
   cycle: number;
   attempt: number;
-  /** Of an escalation: who is told of those of its owner. */
+  /** Of an escalation: whom it told. */
   told: string | null;
   /** Of an event that brought an output. */
   output: string | null;
@@ -126,24 +135,25 @@ export interface TimelineEvent {
 }
 
 /** Events from the newest back, before a number; undefined: from the end. */
-export async function timelineOf(query: Query, id: string, before: number | undefined, most: number): Promise<TimelineEvent[]> {
+export async function timelineOf(query: Query, { ticket_id, archived }: Ticket, before: number | undefined, most: number): Promise<TimelineEvent[]> {
   return query.rows<TimelineEvent>(
     `SELECT e.seq, e.at, e.stage, e.status, e.owner, e.actor, e.worker, CASE WHEN a.seq IS NULL THEN ${cutInSql("e.note")} END AS note, e.public, e.cycle, e.attempt,
        CASE WHEN e.status = 'done' AND e.payload <> '{}' THEN pg_catalog.left(pg_catalog.jsonb_pretty(e.payload), ${MOST_CHARS + 1}) END AS output,
-       CASE WHEN e.status = 'escalated' THEN COALESCE(o.supervisor, w.definition ->> 'owner') END AS told, a.name AS attachment, a.url, a.sha256
-     FROM oms.timeline AS e
-     JOIN oms.ticket AS t ON t.ticket_id = e.ticket_id
-     JOIN oms.workflow AS w ON w.name = t.workflow AND w.version = t.version
-     LEFT JOIN oms.owner AS o ON o.name = e.owner
+       CASE WHEN e.status = 'escalated' THEN e.payload ->> 'told' END AS told, a.name AS attachment, a.url, a.sha256
+     FROM ${placeOf(archived).timeline} AS e
      LEFT JOIN oms.attachment AS a ON a.ticket_id = e.ticket_id AND a.seq = e.seq
      WHERE e.ticket_id = $1::oms.ticket_id AND e.seq < COALESCE($2::int, 2147483647) ORDER BY e.seq DESC LIMIT $3`,
-    [id, before ?? null, most],
+    [ticket_id, before ?? null, most],
   );
 }
 
 /** A note in full; undefined: there is none. */
 export async function noteOf(query: Query, id: string, seq: number): Promise<string | undefined> {
-  const [row] = await query.rows<{ note: string | null }>("SELECT e.note FROM oms.timeline AS e WHERE e.ticket_id = $1::oms.ticket_id AND e.seq = $2", [id, seq]);
+  const [row] = await query.rows<{ note: string | null }>(
+    `SELECT e.note FROM (SELECT x.ticket_id, x.seq, x.note FROM ${LIVE.timeline} AS x UNION ALL SELECT y.ticket_id, y.seq, y.note FROM ${ARCHIVE.timeline} AS y) AS e
+     WHERE e.ticket_id = $1::oms.ticket_id AND e.seq = $2`,
+    [id, seq],
+  );
   return row?.note ?? undefined;
 }
 

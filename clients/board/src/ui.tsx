@@ -70,10 +70,10 @@ export const Time: FC<{ at: Date | null; times: Times }> = ({ at, times }) =>
 
 /**
  * A form that changes something: always a POST, always with the token. keep: page.js keeps what is typed until it has
- * arrived, and fills it in again; "typed": the page has it already.
+ * arrived, and fills it in again.
  */
-export const PostForm: FC<PropsWithChildren<{ session: Session; action: string; class?: string; label?: string; keep?: "yes" | "typed" }>> = (props) => (
-  <form method="post" action={props.action} class={props.class} aria-label={props.label} data-keep={props.keep} data-role={props.keep === undefined ? undefined : props.session.role}>
+export const PostForm: FC<PropsWithChildren<{ session: Session; action: string; class?: string; label?: string; keep?: true }>> = (props) => (
+  <form method="post" action={props.action} class={props.class} aria-label={props.label} data-keep={props.keep === undefined ? undefined : "yes"} data-role={props.keep === undefined ? undefined : props.session.role}>
     <input type="hidden" name="csrf" value={formToken(props.session)} />
     {props.children}
   </form>
@@ -104,7 +104,8 @@ export const Filters: FC<PropsWithChildren<{ action: string; label: string; used
 );
 
 /** A table that is wider than a phone scrolls by itself, also by keyboard. */
-export const Table: FC<PropsWithChildren<{ caption: string; head: Child[]; class?: string; id?: string }>> = (props) => (
+/** right: from which column to which there are numbers, which stand at the right; their heads do, too. */
+export const Table: FC<PropsWithChildren<{ caption: string; head: Child[]; right?: readonly [number, number]; class?: string; id?: string }>> = (props) => (
   <div class="table" role="region" aria-label={props.caption} tabindex={0}>
     <table class={props.class} id={props.id}>
       <caption>
@@ -112,8 +113,10 @@ export const Table: FC<PropsWithChildren<{ caption: string; head: Child[]; class
       </caption>
       <thead>
         <tr>
-          {props.head.map((h) => (
-            <th scope="col">{h}</th>
+          {props.head.map((h, i) => (
+            <th scope="col" class={props.right !== undefined && i >= props.right[0] && i <= props.right[1] ? "right" : undefined}>
+              {h}
+            </th>
           ))}
         </tr>
       </thead>

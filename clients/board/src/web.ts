@@ -72,7 +72,7 @@ export function limited(limit: Limit, who: string): void {
 
 const AWAY = "The database cannot be reached just now.";
 /** What pg says without a code, when a connection broke or none could be had in time. */
-const NO_CONNECTION = /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|Client was closed)/;
+const NO_CONNECTION = /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed)/;
 
 /** What the database said, as an answer. Errors that nobody foresaw keep their text to themselves. */
 export function asRefused(error: unknown, called?: Called): Refused | undefined {

@@ -33,6 +33,8 @@ export interface World {
   restartServer(): Promise<void>;
   stopServer(): void;
   startServer(): Promise<void>;
+  /** Its processes stand still: what is connected stays so, and nothing is answered; or they go on. */
+  freezeServer(still: boolean): void;
   end(): Promise<void>;
 }
 
@@ -47,6 +49,13 @@ function pgCtl(command: "start" | "stop" | "restart"): void {
   const options = command === "start" ? [] : ["-m", "fast"];
   const { status, stderr } = spawnSync("pg_ctl", ["-D", data, ...options, "-w", "-s", "-l", `${data}.log`, command], { encoding: "utf8", stdio: ["ignore", "ignore", "pipe"] });
   assert.equal(status, 0, stderr);
+}
+
+/** The processes of the server, those that serve connections included. */
+function serverProcesses(): number[] {
+  const main = readFileSync(join(need("OMS_SERVER"), "postmaster.pid"), "utf8").split("\n")[0] ?? "";
+  const { stdout } = spawnSync("ps", ["--ppid", main, "-o", "pid="], { encoding: "utf8" });
+  return [main, ...stdout.trim().split(/\s+/)].map(Number);
 }
 
 export async function world(name: string, env: Record<string, string> = {}): Promise<World> {
@@ -174,6 +183,9 @@ export async function world(name: string, env: Record<string, string> = {}): Pro
     async startServer() {
       pgCtl("start");
       client = await connect();
+    },
+    freezeServer: (still) => {
+      for (const pid of serverProcesses()) process.kill(pid, still ? "SIGSTOP" : "SIGCONT");
     },
     async end() {
       await browser.close();

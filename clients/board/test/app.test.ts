@@ -150,10 +150,17 @@ test("attempts are counted for an address, of IPv6 for its network and its site"
     ["192.0.2.1", "::ffff:192.0.2.1", "fe80::1%eth0", "::1", "2001:db8:1:2:3:4:5:6", "unknown", ""].map(networkOf),
     ["192.0.2.1", "192.0.2.1", "fe80:0:0:0", "0:0:0:0", "2001:db8:1:2", "unknown", ""],
   );
+  // However an address of IPv4 is written as one of IPv6, it is one person's.
+  assert.deepEqual(
+    ["::ffff:c000:201", "0:0:0:0:0:FFFF:192.0.2.1", "0000:0000:0000:0000:0000:ffff:c000:0201", "64:ff9b::192.0.2.1", "::ffff:192.0.2.1%eth0"].map(networkOf),
+    Array<string>(5).fill("192.0.2.1"),
+  );
+  const mapped = makeLimit(1);
+  assert.deepEqual(["::ffff:c000:201", "192.0.2.1", "::ffff:192.0.2.2", "::ffff:c000:203"].map((from) => mapped.take(networkOf(from))), [true, false, true, true]);
 });
 
 test("a connection that broke or could not be had is said to be so", () => {
-  for (const text of ["Connection terminated unexpectedly", "timeout exceeded when trying to connect", "Connection terminated due to connection timeout"])
+  for (const text of ["Connection terminated unexpectedly", "timeout exceeded when trying to connect", "Connection terminated due to connection timeout", "Query read timeout"])
     assert.equal(asRefused(new Error(text))?.status, 503, text);
   assert.equal(asRefused(new TypeError("undefined is not a function")), undefined);
 });
@@ -216,6 +223,19 @@ test("make board says that its port is in use before anything else", async () =>
   } finally {
     taken.close();
   }
+});
+
+test("the board ends with the npm that started it", async () => {
+  const npm = spawn("npm", ["-s", "start"], { cwd: new URL("..", import.meta.url), stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, PGHOST: "/nowhere", BOARD_PORT: "0" } });
+  const url = await new Promise<string>((resolve) => {
+    npm.stdout.on("data", (data: Buffer) => {
+      const [found] = /http:\S+/.exec(data.toString()) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+  });
+  assert.equal((await fetch(`${url}healthz`)).status, 503);
+  npm.kill("SIGTERM");
+  await until("nobody listens", () => fetch(`${url}healthz`).then(() => false, () => true));
 });
 
 test("who does not send a request to its end is let go", async () => {

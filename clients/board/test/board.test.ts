@@ -180,6 +180,34 @@ test("while the database is away a page does not call itself live, and it is aga
   await row(page, ticket).getByText("on hold").waitFor();
 });
 
+test("a database that hangs is away: a page says so, requests are answered, and all goes on by itself", async () => {
+  const ticket = await openTicket();
+  const page = await w.open("ann", `/?q=${ticket}`);
+  page.setDefaultTimeout(60_000);
+  await page.locator('#live[data-state="on"]').waitFor();
+  const cookie = await w.cookie("ann");
+  w.freezeServer(true);
+  try {
+    const answer = await fetch(w.url, { headers: { cookie, accept: "text/html" }, signal: AbortSignal.timeout(60_000) });
+    assert.equal(answer.status, 503);
+    assert.match(await answer.text(), /The database cannot be reached just now/);
+    await page.getByText(/No live updates since \d/).waitFor();
+  } finally {
+    w.freezeServer(false);
+  }
+  await page.locator('#live[data-state="on"]').waitFor();
+  await w.sql("SELECT oms.hold($1, 'id_check', 'documents')", [ticket]);
+  await row(page, ticket).getByText("on hold").waitFor();
+  // Nor does it keep the board from ending.
+  w.freezeServer(true);
+  try {
+    await w.stopBoard();
+  } finally {
+    w.freezeServer(false);
+  }
+  await w.startBoard();
+});
+
 test("many tabs of the board share one stream, and leave room for more", async () => {
   const first = await w.open("ann");
   const pages = [first];
@@ -193,6 +221,45 @@ test("many tabs of the board share one stream, and leave room for more", async (
   const ticket = await openTicket();
   await w.sql("SELECT oms.escalate($1, 'id_check', 'everybody hears it')", [ticket]);
   for (const page of pages) await page.locator("#alerts li").filter({ hasText: ticket }).waitFor();
+});
+
+test("tabs come and go, the first one too, and those that are there hear everything", async () => {
+  const first = await w.open("ann");
+  const tabs = [first];
+  const another = async () => {
+    const page = await first.context().newPage();
+    page.setDefaultTimeout(20_000);
+    await page.goto("/");
+    tabs.push(page);
+    return page;
+  };
+  await another();
+  // The oldest goes, a new one comes; in the end there was none for a moment.
+  for (let i = 0; i < 5; i++) {
+    if (i === 4) await Promise.all(tabs.splice(0).map((page) => page.close()));
+    else if (i === 3) await tabs.shift()?.goto("about:blank");
+    else await tabs.shift()?.close();
+    await another();
+    const ticket = await openTicket();
+    for (const page of tabs) await page.locator('#live[data-state="on"]').waitFor();
+    await w.sql("SELECT oms.escalate($1, 'id_check', 'who is there?')", [ticket]);
+    for (const page of tabs) await page.locator("#alerts li").filter({ hasText: ticket }).waitFor();
+  }
+});
+
+test("in a browser that shares no stream between tabs those that nobody looks at have none", async () => {
+  const first = await w.open("ann", "/reports");
+  await first.context().addInitScript("delete globalThis.SharedWorker");
+  // As many as a browser has connections to a server.
+  for (let i = 0; i < 6; i++) {
+    const tab = i === 0 ? first : await first.context().newPage();
+    await tab.goto("/");
+    await tab.locator('#live[data-state="on"]').waitFor();
+    await tab.evaluate(`Object.defineProperty(document, "hidden", { get: () => true, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`);
+  }
+  const next = await first.context().newPage();
+  await next.goto("/");
+  await next.locator('#live[data-state="on"]').waitFor();
 });
 
 test("a session has a few streams at most", async () => {

@@ -11,6 +11,19 @@ const open = () => w.one("SELECT oms.open_ticket('DisasterLoan', '{\"amount\": 8
 const owner = (ticket: string) => w.one("SELECT owner FROM oms.stage WHERE ticket_id = $1 AND stage = 'id_check'", [ticket]);
 const send = (page: Page, title: string) => page.locator("main form .buttons").getByRole("button", { name: title, exact: true }).click();
 
+/** Sends a form while the database is away, and goes back to it when it is there again. */
+async function sendWhileAway(page: Page, title: string): Promise<void> {
+  w.stopServer();
+  try {
+    await send(page, title);
+    await page.getByText("The database cannot be reached just now").waitFor();
+  } finally {
+    await w.startServer();
+  }
+  await until("the board answers again", async () => (await page.request.get("/")).ok());
+  await page.getByRole("link", { name: "Back to the form" }).click();
+}
+
 before(async () => {
   w = await world("forms", { BOARD_TIMEZONE: "America/New_York" });
   await w.sql("SELECT oms.set_owner('SBA_Team', 'group', members => '{ann,bob}', supervisor => 'Director'), oms.set_owner('IRS_Bot', 'group', members => '{ann}', supervisor => 'Director')");
@@ -56,6 +69,27 @@ test("an owner or a person that nobody knows is asked about", async () => {
   await page.getByText("was assigned").waitFor();
 });
 
+test("a known name in other letters, with blanks or with what cannot be seen is offered", async () => {
+  const ticket = await open();
+  const page = await w.open("ann", `/tickets/${ticket}/reassign?stage=id_check`);
+  await page.getByLabel("Reason").fill("they have time");
+  for (const name of ["sba_team", "SBA Team", "SBA_Team\u200b"]) {
+    await page.getByLabel("New owner").fill(name);
+    await send(page, "Reassign");
+    await page.getByRole("alert").getByText('Did you mean "SBA_Team"?').waitFor();
+    assert.equal(await owner(ticket), "IRS_Bot", name);
+  }
+  // Blanks around it are no part of a name.
+  await page.getByLabel("New owner").fill(" SBA_Team \u00a0");
+  await send(page, "Reassign");
+  await page.getByText("has another owner").waitFor();
+  assert.equal(await owner(ticket), "SBA_Team");
+  await page.goto(`/tickets/${ticket}/assign?stage=id_check`);
+  await page.getByLabel("Person").fill("Bob ");
+  await send(page, "Assign");
+  await page.getByRole("alert").getByText('Did you mean "bob"?').waitFor();
+});
+
 test("the timeline says to whom, and everything is in words and in the zone of the page", async () => {
   const ticket = await open();
   await w.sql("SELECT oms.reassign($1, 'id_check', 'SBA_Team', 'they have time')", [ticket]);
@@ -65,7 +99,23 @@ test("the timeline says to whom, and everything is in words and in the zone of t
   const line = (what: string) => page.locator("table.timeline tbody tr").filter({ has: page.locator("th", { hasText: what }) });
   await line("reassigned to SBA_Team").waitFor();
   await line("escalated to Director").waitFor();
+  // It says whom it told then.
+  await w.sql("SELECT oms.set_owner('SBA_Team', supervisor => 'Inspector')");
+  await w.sql("SELECT oms.escalate($1, 'id_check', 'she may know')", [ticket]);
+  await w.sql("SELECT oms.set_owner('SBA_Team', supervisor => 'Successor')");
+  await page.goto(`/tickets/${ticket}`);
+  await line("escalated to Inspector").getByText("she may know").waitFor();
+  await line("escalated to Director").getByText("nobody answers").waitFor();
+  await w.sql("SELECT oms.set_owner('SBA_Team', supervisor => '')");
   await line("assigned to bob").waitFor();
+  // Who holds a stage is not who sends it back, holds it or skips it.
+  await w.sql("SELECT oms.hold($1, 'id_check', 'a letter is on its way')", [ticket]);
+  await w.sql("SELECT oms.resume($1, 'id_check')", [ticket]);
+  await page.goto(`/tickets/${ticket}`);
+  for (const what of ["on hold", "resumed"]) {
+    await line(what).getByText("postgres", { exact: true }).waitFor();
+    assert.equal(await line(what).getByText("bob").count(), 0, what);
+  }
   await page.locator("table.stages").getByText("waits for Identity check").waitFor();
   await w.sql("SELECT oms.comment($1, 'by 2026-11-09T21:30:00Z at the latest')", [ticket]);
   await w.sql("SELECT oms.release($1, 'id_check', 'not him')", [ticket]);
@@ -99,15 +149,7 @@ test("what was typed comes back after the database, or the session, was away", a
   const page = await w.open("ann", `/tickets/${ticket}/comment`);
   await page.getByLabel("Comment", { exact: true }).fill("A long story, typed once");
   await page.getByLabel("The applicant may read it").check();
-  w.stopServer();
-  try {
-    await send(page, "Comment");
-    await page.getByText("The database cannot be reached just now").waitFor();
-  } finally {
-    await w.startServer();
-  }
-  await until("the board answers again", async () => (await page.request.get("/")).ok());
-  await page.getByRole("link", { name: "Back to the form" }).click();
+  await sendWhileAway(page, "Comment");
   await page.getByText("This is what you typed before").waitFor();
   assert.equal(await page.getByLabel("Comment", { exact: true }).inputValue(), "A long story, typed once");
   await page.context().clearCookies();
@@ -125,6 +167,31 @@ test("what was typed comes back after the database, or the session, was away", a
   // It has arrived: there is nothing to bring back.
   await page.goto(`/tickets/${ticket}/comment`);
   assert.equal(await page.getByLabel("Comment", { exact: true }).inputValue(), "");
+});
+
+test("what was typed is kept when the form is refused, until it has arrived", async () => {
+  const ticket = await open();
+  const page = await w.open("ann", `/tickets/${ticket}/done?stage=id_check`);
+  const output = page.getByLabel("Output");
+  const typed = '{"found": "much to be typed again"';
+  await output.fill(typed);
+  await send(page, "Done");
+  await page.getByRole("alert").waitFor();
+  assert.equal(await output.inputValue(), typed);
+  // Somebody goes away to look something up, and comes back.
+  await page.getByRole("link", { name: "Cancel", exact: true }).click();
+  await page.goto(`/tickets/${ticket}/done?stage=id_check`);
+  await page.getByText("This is what you typed before").waitFor();
+  assert.equal(await output.inputValue(), typed);
+  // Refused, corrected, and then the database is away.
+  await send(page, "Done");
+  await page.getByRole("alert").waitFor();
+  await output.fill(`${typed}}`);
+  await sendWhileAway(page, "Done");
+  assert.equal(await output.inputValue(), `${typed}}`);
+  await send(page, "Done");
+  await page.getByText("is done").first().waitFor();
+  assert.deepEqual(await w.one("SELECT payload FROM oms.timeline WHERE ticket_id = $1 AND status = 'done'", [ticket]), { found: "much to be typed again" });
 });
 
 test("after an action the focus is at the next row", async () => {

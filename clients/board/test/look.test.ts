@@ -60,6 +60,12 @@ test("on a wide screen no word is broken, no number is parted from its unit, and
   for (const path of PAGES()) {
     await page.goto(path);
     wrong.push(...(await broken(page)).map((word) => `${path}: "${word}" is broken`), ...(await cutOff(page)).map((what) => `${path}: "${what}" is cut off`));
+    // What a column is called stands above what is in it.
+    wrong.push(...(await page.evaluate<string[]>(`[...document.querySelectorAll("main table:not(.heat-map)")].flatMap((t) => {
+      const row = [...t.querySelectorAll("tbody tr")].find((r) => r.cells.length > 1 && [...r.cells].every((c) => c.colSpan === 1));
+      const heads = [...(t.tHead?.rows[t.tHead.rows.length - 1].cells ?? [])];
+      return row === undefined || heads.length !== row.cells.length ? [] : heads.filter((h, i) => (getComputedStyle(h).textAlign === "right") !== (getComputedStyle(row.cells[i]).textAlign === "right")).map((h) => h.textContent);
+    })`)).map((head) => `${path}: "${head}" is at the other side of its column`));
   }
   assert.deepEqual(wrong, []);
 });
@@ -99,6 +105,21 @@ test("on a phone tables are cards, nothing is broken or cut off, and filters are
   for (const path of ["/reports/sla", "/finished"]) {
     await page.goto(path);
     assert.equal(await page.getByLabel("Workflow", { exact: true }).isVisible(), false, path);
+  }
+});
+
+test("what may be looked for is said in full, whatever the width", async () => {
+  const page = await w.open("ann", "/");
+  for (const width of [360, 390, 1024, 1280, 1440]) {
+    await page.setViewportSize({ width, height: 800 });
+    const [text, room] = await page.evaluate<[number, number]>(`(() => {
+      const input = document.querySelector(".find input");
+      const style = getComputedStyle(input);
+      const draw = document.createElement("canvas").getContext("2d");
+      draw.font = style.font;
+      return [draw.measureText(input.placeholder).width, input.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)];
+    })()`);
+    assert.ok(text <= room, `${width}: ${text} in ${room}`);
   }
 });
 

@@ -58,6 +58,28 @@ describe("the pages", () => {
     ann = await w.cookie("ann");
   });
 
+  test("heat-maps are whole on the screen: tables on a wide one, tiles on a phone", async () => {
+    const page = await w.open("ann", "/reports");
+    for (const by of ["stage", "weekday", "owner"]) {
+      await page.goto(`/reports/heat-map?${PERIOD}&by=${by}`);
+      for (const width of [360, 390, 640, 1440]) {
+        await page.setViewportSize({ width, height: 900 });
+        const off = await page.evaluate<string[]>(`[...document.querySelectorAll("main .table, .heat-map *")]
+          .filter((e) => !e.closest(".only-read, thead") && (e.getBoundingClientRect().right > ${width} + 0.5 || e.getBoundingClientRect().left < 0 || getComputedStyle(e).display !== "inline" && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)))
+          .map((e) => e.outerHTML.slice(0, 100))`);
+        assert.deepEqual(off, [], `${by} at ${width}`);
+        assert.equal(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true);
+      }
+      await page.setViewportSize({ width: 390, height: 900 });
+      const first = page.locator("td.heat a").first();
+      const column = await page.evaluate(`getComputedStyle(document.querySelector("td.heat[data-label]"), "::before").content`);
+      assert.match(String(column), by === "weekday" ? /^"[A-Z][a-z]+day"$/ : /^"\d{4}-W\d\d"$/);
+      await accessible(page);
+      await first.click();
+      await page.waitForURL("**/finished?*");
+    }
+  });
+
   const WEEK = "from=2025-10-20&to=2025-10-24";
   test("nobody is kept out by sight, keyboard, or a hostile name", async () => {
     const page = await w.open("ann", "/reports");
@@ -76,12 +98,20 @@ describe("the pages", () => {
     assert.equal(await page.locator("tbody th", { hasText: "HYPERLINK" }).innerText(), FORMULA);
   });
 
-  test("on a phone nothing but tables is wider than the screen", async () => {
+  test("no table is wider than its place, on a phone or on a wide screen", async () => {
     const page = await w.open("ann", "/reports", { viewport: { width: 390, height: 800 } });
+    const wide: string[] = [];
     for (const path of PAGES) {
       await page.goto(path);
-      assert.equal(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true, path);
+      for (const width of [390, 1440]) {
+        await page.setViewportSize({ width, height: 800 });
+        assert.equal(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true, path);
+        // A heat-map of all weeks that there are is as long as they are.
+        if (width === 390 || !path.includes("period=all")) wide.push(...(await page.evaluate<string[]>("[...document.querySelectorAll('.table')].filter((t) => t.scrollWidth > t.clientWidth).map((t) => t.getAttribute('aria-label'))")).map((what) => `${path} at ${width}: ${what}`));
+      }
     }
+    assert.deepEqual(wide, []);
+    await page.setViewportSize({ width: 390, height: 800 });
     await picture(page, "reports-phone");
   });
 

@@ -119,6 +119,12 @@ export async function callRows(
   return rowsOf(text, values, options, columns);
 }
 
+/** Reads one value of a query. */
+export async function readValue(query: string, values: unknown[], options: CallOptions): Promise<unknown> {
+  const rows = await run(`SELECT pg_catalog.to_json((${query}))::text AS r`, values, options);
+  return parse(rows[0]?.r ?? null);
+}
+
 /** Reads rows from a view of oms. */
 export async function readView(view: string, options: CallOptions): Promise<Record<string, unknown>[]> {
   return rowsOf(`oms.${view}`, [], options, "*");

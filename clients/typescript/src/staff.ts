@@ -1,5 +1,5 @@
-import { arg, callRows, callValue, instant, opt, shape, ticketArg } from "./call.js";
-import type { CallOptions } from "./connection.js";
+import { arg, callRows, callValue, instant, opt, readValue, shape, ticketArg } from "./call.js";
+import { type CallOptions, withTransaction } from "./connection.js";
 import type { StageStatus, TicketId, TicketStatus } from "./types.js";
 import type { NotedOptions } from "./work.js";
 
@@ -17,14 +17,11 @@ export interface Escalated {
   told: string | null;
 }
 
-/** Who is above the owner of the stage `$2` of the ticket `$1`, as it is before the call. */
-const above = `(
-  SELECT COALESCE(o.supervisor, pg_catalog.jsonb_extract_path_text(w.definition, 'owner'))
-  FROM oms.stage AS s
-  JOIN oms.ticket AS t ON t.ticket_id OPERATOR(pg_catalog.=) s.ticket_id
-  JOIN oms.workflow AS w ON w.name OPERATOR(pg_catalog.=) t.workflow AND w.version OPERATOR(pg_catalog.=) t.version
-  LEFT JOIN oms.owner AS o ON o.name OPERATOR(pg_catalog.=) s.owner
-  WHERE s.ticket_id OPERATOR(pg_catalog.=) $1::oms.ticket_id AND s.stage OPERATOR(pg_catalog.=) $2::text)`;
+/** Whom the last escalation of the stage `$2` of the ticket `$1` told. */
+const lastTold = `
+  SELECT e.payload OPERATOR(pg_catalog.->) 'told' FROM oms.timeline AS e
+  WHERE e.ticket_id OPERATOR(pg_catalog.=) $1::oms.ticket_id AND e.stage OPERATOR(pg_catalog.=) $2::text
+    AND e.status OPERATOR(pg_catalog.=) 'escalated' ORDER BY e.seq DESC LIMIT 1`;
 
 /**
  * Alerts the supervisor about a stage and records it.
@@ -36,7 +33,9 @@ const above = `(
  * @returns the level reached, and whom it reached
  */
 export async function escalate(ticket: TicketId, stage: string, reason: string, options: EscalateOptions = {}): Promise<Escalated> {
-  return (await callValue(
+  // A transaction, in which the ticket is still ours when its event is read.
+  if (options.client === undefined) return withTransaction((client) => escalate(ticket, stage, reason, { ...options, client }));
+  const level = (await callValue(
     "escalate",
     [
       ticketArg(ticket),
@@ -45,8 +44,8 @@ export async function escalate(ticket: TicketId, stage: string, reason: string, 
       opt("reassign_to", "text", options.reassignTo),
     ],
     options,
-    `pg_catalog.jsonb_build_object('level', *, 'told', ${above})`,
-  )) as Escalated;
+  )) as number;
+  return { level, told: (await readValue(lastTold, [ticket, stage], options)) as string | null };
 }
 
 /**

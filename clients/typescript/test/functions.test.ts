@@ -164,6 +164,15 @@ test("staff: escalate, assign, reassign, delegate, hold, comment, attach", async
   assert.deepEqual(await oms.escalate(ticket, "check", "slow"), { level: 1, told: null });
   await oms.setOwner("Checker", { supervisor: "Chief" });
   assert.deepEqual(await oms.escalate(ticket, "check", "slower", { reassignTo: "Backup" }), { level: 2, told: "Chief" });
+  // A step that was due gave it to somebody else first: the answer says whom it reached, not who was above the owner before.
+  await oms.createWorkflow({ name: "Handed", owner: "Director", stages: [{ id: "a", owner: "Checker", slaMins: 0, escalation: [{ at: "+1m", reassignTo: "Backup" }] }] });
+  const late = await oms.openTicket("Handed");
+  const said = await oms.withTransaction(async (client) => {
+    await client.query("SELECT pg_catalog.set_config('oms.now', ((pg_catalog.now() OPERATOR(pg_catalog.+) '1 hour'::pg_catalog.interval))::pg_catalog.text, true)");
+    return oms.escalate(late, "a", "late", { client });
+  });
+  assert.deepEqual(said, { level: 2, told: "Director" });
+  await assert.rejects(oms.escalate(late, "nowhere", "late"), oms.UnknownStage);
   assert.equal(await oms.reassign(ticket, "check", "Team", "they know more"), "queued");
   assert.equal(await oms.assign(ticket, "check", "kim", { note: "please" }), "in_progress");
   assert.equal(await oms.delegate(ticket, "check", "lee", { note: "on leave" }), "in_progress");

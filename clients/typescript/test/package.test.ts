@@ -2,7 +2,7 @@
  * The package as others get it: packed, installed into an empty project, imported and compiled against.
  */
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { home, run, scratch, start } from "./helpers.js";
@@ -27,6 +27,16 @@ test("it has what is needed and nothing else", () => {
   for (const file of packed) assert.match(file, /^(package\.json|README\.md|LICENSE|docs\/api\.md|dist\/[a-z]+\.(js|d\.ts))$/);
   const { dependencies } = JSON.parse(readFileSync(join(home, "package.json"), "utf8")) as { dependencies: object };
   assert.deepEqual(Object.keys(dependencies), ["pg"]);
+});
+
+test("package.json says what it is, and where in the repository it stands", () => {
+  const about = JSON.parse(readFileSync(join(project, "node_modules/hms-oms-sdk/package.json"), "utf8")) as {
+    keywords: string[]; files: string[]; repository: { type: string; directory: string };
+  };
+  assert.ok(about.keywords.includes("workflow"));
+  assert.deepEqual(about.files, ["dist", "docs"]);
+  assert.equal(join(home, "../..", about.repository.directory, "/"), home);
+  assert.ok(readdirSync(join(home, "../..")).includes("oms.control"));
 });
 
 test("no file tells where it was made", () => {

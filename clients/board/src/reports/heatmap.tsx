@@ -10,7 +10,13 @@ import { sign } from "./ui.js";
 /** Up to these shares of the limit; beyond the last one it is heat-5. */
 const SHADES = [0.25, 0.5, 0.8, 1, 1.5];
 const DAYS = [["Mon", "Monday"], ["Tue", "Tuesday"], ["Wed", "Wednesday"], ["Thu", "Thursday"], ["Fri", "Friday"], ["Sat", "Saturday"], ["Sun", "Sunday"]] as const;
-const HOURS = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, "0"));
+/** All hours from the first to the last in which something was finished. */
+function hoursOf(cells: readonly HeatCell[]): string[] {
+  const hours = cells.map((cell) => Number(cell.x));
+  const first = Math.min(...hours);
+  return cells.length === 0 ? [] : Array.from({ length: Math.max(...hours) - first + 1 }, (_, i) => String(first + i).padStart(2, "0"));
+}
+
 /** A page with more rows is of no use; the CSV has all. */
 export const MOST_HEAT_ROWS = 200;
 
@@ -43,7 +49,8 @@ export function weeksBetween(names: readonly string[]): string[] {
   return weeks;
 }
 
-const Cell: FC<{ cell: HeatCell | undefined; href: string | undefined }> = ({ cell, href }) => {
+/** at: its column, which stands in the cell itself on a phone. */
+const Cell: FC<{ cell: HeatCell | undefined; at: string; href: string | undefined }> = ({ cell, at, href }) => {
   if (cell === undefined) return <td class="heat"></td>;
   const bad = sign(cell.value);
   const content =
@@ -71,7 +78,7 @@ const Cell: FC<{ cell: HeatCell | undefined; href: string | undefined }> = ({ ce
       </>
     );
   const level = cell.value === null ? "heat-few" : `heat-${shade(cell.value)}${bad.sign === "" ? "" : " heat-bad"}`;
-  return <td class={`heat ${level}`}>{href === undefined ? content : <a href={href}>{content}</a>}</td>;
+  return <td class={`heat ${level}`} data-label={at}>{href === undefined ? content : <a href={href}>{content}</a>}</td>;
 };
 
 interface Line {
@@ -82,15 +89,18 @@ interface Line {
 /** by: which heat-map; drills: may the person see the tickets? */
 export const HeatMap: FC<{ cells: readonly HeatCell[]; by: Way; scope: Scope; drills: boolean; stageName: StageName; caption: string }> = (props) => {
   const { cells, by, scope, drills } = props;
-  const columns = by === "weekday" ? HOURS : weeksBetween([...new Set(cells.map((cell) => cell.x))]);
+  // Seven days fit beside each other, 24 hours do not.
+  const columns = by === "weekday" ? DAYS.map(([day]) => day) : weeksBetween([...new Set(cells.map((cell) => cell.x))]);
+  const placeOf = ({ x, y }: HeatCell) => (by === "weekday" ? { row: x, column: y } : { row: y, column: x });
   const groups = new Map<string | null, Map<string, Map<string, HeatCell>>>();
-  if (by === "weekday") groups.set(null, new Map(DAYS.map(([day]) => [day, new Map<string, HeatCell>()])));
+  if (by === "weekday") groups.set(null, new Map(hoursOf(cells).map((hour) => [hour, new Map<string, HeatCell>()])));
   for (const cell of cells) {
+    const { row, column } = placeOf(cell);
     const group = groups.get(cell.workflow) ?? new Map<string, Map<string, HeatCell>>();
     groups.set(cell.workflow, group);
-    const line = group.get(cell.y) ?? new Map<string, HeatCell>();
-    group.set(cell.y, line);
-    line.set(cell.x, cell);
+    const line = group.get(row) ?? new Map<string, HeatCell>();
+    group.set(row, line);
+    line.set(column, cell);
   }
   const { from, to, period } = scopeParams(scope);
   const hrefOf = (cell: HeatCell) =>
@@ -100,7 +110,8 @@ export const HeatMap: FC<{ cells: readonly HeatCell[]; by: Way; scope: Scope; dr
           period, from, to, verdict: "limited", workflow: cell.workflow ?? undefined,
           ...(by === "stage" ? { stage: cell.y, week: cell.x } : by === "owner" ? { owner: cell.y, utc_week: cell.x } : { weekday: cell.y, hour: cell.x }),
         });
-  const headOf = (workflow: string | null, y: string): Child => (by === "stage" ? <Name of={props.stageName(workflow, y)} /> : by === "owner" ? <Name of={y} /> : (DAYS.find(([day]) => day === y)?.[1] ?? y));
+  const headOf = (workflow: string | null, row: string): Child => (by === "stage" ? <Name of={props.stageName(workflow, row)} /> : by === "owner" ? <Name of={row} /> : `${row} h`);
+  const headOfColumn = (column: string) => DAYS.find(([day]) => day === column)?.[1] ?? column;
   let left = MOST_HEAT_ROWS;
   return (
     <div class="table" role="region" aria-label={props.caption} tabindex={0}>
@@ -108,14 +119,14 @@ export const HeatMap: FC<{ cells: readonly HeatCell[]; by: Way; scope: Scope; dr
         <caption>{props.caption}</caption>
         <thead>
           <tr>
-            <th scope="col">{by === "stage" ? "Stage" : by === "owner" ? "Owner" : "Day"}</th>
+            <th scope="col">{by === "stage" ? "Stage" : by === "owner" ? "Owner" : "Hour"}</th>
             {columns.map((x) => (
               <th scope="col">
                 {by === "weekday" ? (
-                  `${x} h`
+                  headOfColumn(x)
                 ) : (
                   <>
-                    {x} <small>from {mondayOf(x).slice(5)}</small>
+                    {headOfColumn(x)} <small>from {mondayOf(x).slice(5)}</small>
                   </>
                 )}
               </th>
@@ -141,7 +152,7 @@ export const HeatMap: FC<{ cells: readonly HeatCell[]; by: Way; scope: Scope; dr
                   <th scope="row">{headOf(workflow, line.head)}</th>
                   {columns.map((x) => {
                     const cell = line.cells.get(x);
-                    return <Cell cell={cell} href={cell === undefined ? undefined : hrefOf(cell)} />;
+                    return <Cell cell={cell} at={headOfColumn(x)} href={cell === undefined ? undefined : hrefOf(cell)} />;
                   })}
                 </tr>
               ))}

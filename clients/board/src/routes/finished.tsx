@@ -268,7 +268,7 @@ for (const path of ["/finished", "/due"] as const) {
         <Table
           caption={`${list.title}, the newest first. A stage that a ticket passed again counts again.`}
           class="finished cards"
-          head={["Ticket", "Workflow", "Stage", "Owner", "Finished", "Due", "Time limit", "Used", "Waiting", "Work", "On hold", "Passage"]}
+          head={["Ticket", "Workflow", "Stage", "Owner", "Finished", "Due", "Time limit", "Used", "Waiting", "Work", "On hold", "Passage"]} right={[7, 11]}
         >
           <tbody>
             {rows.length === 0 ? (

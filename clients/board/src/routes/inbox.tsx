@@ -129,7 +129,7 @@ const Part: FC<{ c: Web; inbox: Inbox; name: string; title: string; none: string
     <h2 id={`${name}-head`} tabindex={-1}>
       {title} ({work.length})
     </h2>
-    <Table caption={`${title}, the first to do on top`} class="inbox cards" head={["Ticket", "Stage", "Workflow", "Status", "Owner", "Priority", "Clock", "Actions"]}>
+    <Table caption={`${title}, the first to do on top`} class="inbox cards" head={["Ticket", "Stage", "Workflow", "Status", "Owner", "Priority", "Clock", "Actions"]} right={[5, 5]}>
       <tbody>
         {work.length === 0 ? (
           <tr data-key="none">

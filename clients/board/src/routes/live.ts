@@ -51,8 +51,9 @@ export function streamEvents(c: Web, who: object, may: () => Promise<boolean>, s
       wake();
     });
     try {
-      // Signing out, and losing the right, end the stream at the next event or beat.
-      while (!stream.aborted && !stream.closed && (await may())) {
+      // Signing out, and losing the right, end the stream at the next event or beat. A database that is away is not asked:
+      // it may never answer, and all there is to say is that it is away.
+      while (!stream.aborted && !stream.closed && (live.state().kind === "away" || (await may()))) {
         const now = waiting;
         waiting = [];
         for (const message of say(now)) await stream.writeSSE(message);

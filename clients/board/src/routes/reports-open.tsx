@@ -37,7 +37,7 @@ openReportRoutes.get("/reports/queue", async (c) => {
       />
       <Table
         caption="Open stages by owner, the most late ones first"
-        class="figures cards" head={["Owner", "Queued", "In progress", "On hold", "Failed", "Due within the hour", "Late", "Oldest queued since"]}
+        class="figures cards" head={["Owner", "Queued", "In progress", "On hold", "Failed", "Due within the hour", "Late", "Oldest queued since"]} right={[1, 6]}
       >
         <tbody>
           {rows.length === 0 ? (
@@ -135,7 +135,7 @@ openReportRoutes.get("/reports/aging", async (c) => {
       )}
       <Table
         caption="Open stages by age: days of 24 hours since they were queued in their cycle"
-        head={["Workflow", "Stage", ...AGES.map(([from, to]) => ageWords(from, to))]} class="figures cards"
+        head={["Workflow", "Stage", ...AGES.map(([from, to]) => ageWords(from, to))]} right={[2, AGES.length + 1]} class="figures cards"
       >
         <tbody>
           {rows.length === 0 ? (

@@ -185,7 +185,7 @@ reportRoutes.get("/reports/sla", async (c) => {
         time limit count in All of what was finished only. {"!"} stands beside what is over the limit, or late by half or more.
       </p>
       <h2>Where the time went</h2>
-      <Table caption={`Time on the wall of what was finished, ${periodWords(scope)}`} class="figures cards" head={["Workflow", "Stage", "Waiting", "Work", "On hold", "Rework", "Reworked"]}>
+      <Table caption={`Time on the wall of what was finished, ${periodWords(scope)}`} class="figures cards" head={["Workflow", "Stage", "Waiting", "Work", "On hold", "Rework", "Reworked"]} right={[2, 6]}>
         <tbody>
           {shown.map((r) => {
             const { finished } = ways(scope, drills, r);

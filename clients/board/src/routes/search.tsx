@@ -16,16 +16,8 @@ const ticketPage = (id: string) => `/tickets/${encodeURIComponent(id)}`;
 const FoundRow: FC<{ ticket: Found; times: Times }> = ({ ticket, times }) => (
   <tr>
     <th scope="row">
-      {ticket.archived ? (
-        <>
-          <a class="number" href={`/admin/ticket/${encodeURIComponent(ticket.ticket_id)}`}>
-            {ticket.ticket_id}
-          </a>{" "}
-          <span class="by">archived</span>
-        </>
-      ) : (
-        <TicketLink id={ticket.ticket_id} />
-      )}
+      <TicketLink id={ticket.ticket_id} />
+      {ticket.archived ? <span class="by"> archived</span> : null}
     </th>
     <td data-label="Workflow">
       <Name of={ticket.workflow} />
@@ -71,7 +63,7 @@ function results(c: Web, text: string, { tickets, more, people, owners, anyPart 
           <Name of={text} />
         </strong>
         {more ? ". Type more of it to see fewer." : "."}
-        {anyPart ? null : <small class="line">Applicants are found by how they begin.</small>}
+        {anyPart ? null : <small class="line">Applicants are found by how words of their names begin.</small>}
       </p>
       {tickets.length === 0 ? null : (
         <Table caption="Tickets, open and closed, the newest first" class="cards" head={["Ticket", "Workflow", "Status", "Applicant", "Opened", "Closed"]}>
@@ -118,6 +110,6 @@ searchRoutes.get("/search", async (c) => {
   if (text === undefined || readTracking(text) !== undefined) return c.redirect("/", 303);
   const { findings, now, times } = await c.get("board").db.as(person(c).role, async (query) => ({ findings: await find(query, text), ...(await clockOf(query)) }));
   const { tickets: [only, ...others], people, owners } = findings;
-  if (only !== undefined && !only.archived && others.length === 0 && people.length === 0 && owners.length === 0) return c.redirect(ticketPage(only.ticket_id), 303);
+  if (only !== undefined && others.length === 0 && people.length === 0 && owners.length === 0) return c.redirect(ticketPage(only.ticket_id), 303);
   return results(c, text, findings, now, times);
 });

@@ -53,7 +53,7 @@ async function load(c: Web, id: string): Promise<View> {
   const session = person(c);
   const { dot, ...view } = await db.as(session.role, async (query) => {
     const facts = await factsOf(query, id);
-    const events = await timelineOf(query, id, before === undefined ? undefined : Number(before), most + 1);
+    const events = await timelineOf(query, facts.ticket, before === undefined ? undefined : Number(before), most + 1);
     const shown = param(c, "stages") === "all" || facts.stages.length <= STAGES ? facts.stages : [...facts.stages.filter((s) => s.status !== "waiting"), ...facts.stages.filter((s) => s.status === "waiting")].slice(0, STAGES);
     const explained = asked === undefined ? [null, ...facts.stages.filter(active).slice(0, CLOCKS)] : facts.stages.filter((s) => s.stage === asked);
     const clocks: View["clocks"] = [];
@@ -119,6 +119,7 @@ const FactsPart: FC<{ view: View }> = ({ view: { facts, tracking, times } }) => 
       <dl class="facts">
         <Fact name="Status">
           <Status status={ticket.status} />
+          {ticket.archived ? <span class="by"> archived, to be read only</span> : null}
         </Fact>
         <Fact name="Workflow">
           <Name of={ticket.workflow} /> <span class="by">version {ticket.version}</span>
@@ -238,7 +239,7 @@ const StageRow: FC<{ c: Web; view: View; stage: Stage }> = ({ c, view, stage }) 
             {stage.attempt > 1 ? `attempt ${stage.attempt}` : null}
           </small>
         ) : null}
-        {stage.level > 0 ? <small class="line">escalated, level {stage.level}</small> : null}
+        {stage.level > 0 ? <small class="line">escalated, level{"\u00a0"}{stage.level}</small> : null}
       </td>
       <td data-label="Owner">
         <Name of={stage.owner} />
@@ -327,12 +328,14 @@ function noteWords({ status, note }: TimelineEvent, times: Times, labels: Map<st
   return status === "sent_back" ? text.replace(NOTE_TO, (all, id: string) => (labels.has(id) ? `to ${words(labels.get(id) ?? id)}: ` : all)) : text;
 }
 
+/** Of these the worker says who did it; with others it is who had the stage. */
+const BY_WORKER = new Set(["in_progress", "done", "failed", "retry", "released"]);
+
 /** Who has it from then on, or was told. */
-function toWhom({ status, owner, worker, told, note }: TimelineEvent): string | null {
+function toWhom({ status, owner, worker, told }: TimelineEvent): string | null {
   if (status === "reassigned") return owner;
   if (status === "assigned" || status === "delegated" || status === "resolved") return worker;
-  // Of a step of its time limit the note says whom it told.
-  return status === "escalated" && !/^step (at )?\d/.test(note ?? "") ? told : null;
+  return told;
 }
 
 const EventRow: FC<{ id: string; event: TimelineEvent; times: Times; labels: Map<string, string>; to: string | null; by: string }> = ({ id, event, times, labels, to, by }) => (
@@ -406,7 +409,7 @@ const TimelinePart: FC<{ view: View }> = ({ view: { facts, events, older, newest
       <Table caption="What happened, the newest first; what is marked public the applicant sees as well" class="timeline cards" head={["When", "What", "Stage", "Who", "Note"]}>
         <tbody>
           {events.map((e) => (
-            <EventRow id={facts.ticket.ticket_id} event={e} times={times} labels={labels} to={toWhom(e)} by={toWhom(e) === null ? (e.worker ?? e.actor) : e.actor} />
+            <EventRow id={facts.ticket.ticket_id} event={e} times={times} labels={labels} to={toWhom(e)} by={BY_WORKER.has(e.status) ? (e.worker ?? e.actor) : e.actor} />
           ))}
         </tbody>
       </Table>
@@ -427,7 +430,7 @@ const ClockPart: FC<{ view: View }> = ({ view: { facts, clocks, asked, times } }
     {clocks.every((x) => x.segments.length === 0) ? <p>No clock has run here.</p> : null}
     {clocks.map(({ stage, segments }) =>
       segments.length === 0 ? null : (
-        <Table caption={stage === null ? "The clock of the whole ticket" : `The clock of ${words(stage.label)}`} class="segments cards" head={["From", "To", "Elapsed time", "So far", "Why"]}>
+        <Table caption={stage === null ? "The clock of the whole ticket" : `The clock of ${words(stage.label)}`} class="segments cards" head={["From", "To", "Elapsed time", "So far", "Why"]} right={[2, 3]}>
           <tbody>
             {segments.map((s) => (
               <tr>
@@ -495,10 +498,10 @@ ticketRoutes.get("/tickets/:id", async (c) => {
         <span class="live-dot" aria-hidden="true"></span> <span id="live-words">Live updates start</span>
       </p>
       {await partsOf(firstParts(c, view))}
-      {comment === undefined || !can(c, comment.right) ? null : (
+      {comment === undefined || !offersForTicket(view.facts, (right) => can(c, right)).includes(comment) ? null : (
         <section aria-labelledby="comment-head" class="no-print">
           <h2 id="comment-head">Comment</h2>
-          <PostForm session={session} action={`/tickets/${id}/comment`} class="stacked card" keep="yes">
+          <PostForm session={session} action={`/tickets/${id}/comment`} class="stacked card" keep>
             <input type="hidden" name="once" value={newOnce()} />
             <Inputs inputs={comment.inputs} stage={undefined} facts={view.facts} choices={undefined} typed={undefined} zone={view.times.zone} />
             <p class="buttons">
@@ -637,7 +640,7 @@ async function actionPage(c: Web, { id, action, stage: stageId, back }: Asked, f
   const may = (right: string) => can(c, right);
   const offered = (stage === undefined ? offersForTicket(facts, may) : offersForStage(facts, stage, session.role, may)).includes(action);
   if (!offered && failed === undefined)
-    throw new Refused(409, `"${action.title}" is not possible now.`, stage === undefined ? `${id} is ${words(facts.ticket.status)}.` : `${words(stage.label)} of ${id} is ${words(stage.status)}.`);
+    throw new Refused(409, `"${action.title}" is not possible now.`, facts.ticket.archived ? `${id} is archived.` : stage === undefined ? `${id} is ${words(facts.ticket.status)}.` : `${words(stage.label)} of ${id} is ${words(stage.status)}.`);
   const fields = failed?.fields;
   const what = stage === undefined ? id : `${words(stage.label)} of ${id}`;
   return page(
@@ -669,7 +672,7 @@ async function actionPage(c: Web, { id, action, stage: stageId, back }: Asked, f
           {failed.refused.hint === undefined ? null : <p class="hint">{failed.refused.hint}</p>}
         </div>
       )}
-      <PostForm session={session} action={`/tickets/${id}/${action.name}`} class="stacked card" keep={failed === undefined ? "yes" : "typed"}>
+      <PostForm session={session} action={`/tickets/${id}/${action.name}`} class="stacked card" keep>
         <input type="hidden" name="once" value={newOnce()} />
         {stage === undefined ? null : <input type="hidden" name="stage" value={stage.stage} />}
         {stage === undefined ? null : <input type="hidden" name="seen" value={fields?.optional("seen") ?? seenOf(stage)} />}
