@@ -52,13 +52,13 @@ static OmsStatement select_candidates = {
 	.sql = "SELECT t.ticket_id, c.cutoff FROM oms.workflow AS w"
 	" LEFT JOIN LATERAL (SELECT y.workflow, y.keep FROM oms.retention AS y"
 	" WHERE y.workflow = w.name OR y.workflow = ''"
-	" ORDER BY y.workflow USING > LIMIT 1) AS r ON true"
+	" ORDER BY y.workflow DESC LIMIT 1) AS r ON true"
 	" CROSS JOIN LATERAL (SELECT CASE WHEN r.workflow IS NULL THEN $1 WHEN r.keep IS NOT NULL THEN LEAST($1,"
 	" timezone('UTC', timezone('UTC', $2) - r.keep)) END AS cutoff) AS c"
 	" CROSS JOIN LATERAL (SELECT k.ticket_id FROM oms.ticket_state AS k"
 	" WHERE k.workflow_id = w.workflow_id AND k.closed_at IS NOT NULL"
 	" AND k.closed_at < c.cutoff"
-	" ORDER BY k.closed_at USING <) AS t",
+	" ORDER BY k.closed_at) AS t",
 	.nargs = 2,
 	.types = {TIMESTAMPTZOID, TIMESTAMPTZOID}
 };

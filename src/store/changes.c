@@ -54,7 +54,7 @@
 	" LEFT JOIN oms_internal.report_ticket AS t ON t.ticket_id = e.ticket_id" \
 	" ORDER BY " order
 
-#define BY_TICKET "e.ticket_id USING <, e.seq USING <"
+#define BY_TICKET "e.ticket_id, e.seq"
 
 static OmsStatement select_history = {
 	.sql = PAGE("e.xid < $1 AND ROW(e.ticket_id, e.seq) > ROW($2, $3)",
@@ -66,7 +66,7 @@ static OmsStatement select_history = {
 static OmsStatement select_window = {
 	.sql = PAGE("e.xid >= $1 AND e.xid < $2"
 				" AND (e.xid > $1 OR ROW(e.ticket_id, e.seq) > ROW($3, $4))",
-				"e.xid USING <, " BY_TICKET, " LIMIT $5"),
+				"e.xid, " BY_TICKET, " LIMIT $5"),
 	.nargs = 5,
 	.types = {INT8OID, INT8OID, OMS_TICKET_TYPE, INT4OID, INT8OID}
 };

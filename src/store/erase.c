@@ -23,7 +23,7 @@ static OmsStatement select_tickets = {
 	" WHERE x.applicant = $1"
 	" UNION ALL SELECT x.ticket_id FROM oms.ticket_state_archive AS x"
 	" WHERE x.applicant = $1) AS t"
-	" ORDER BY t.ticket_id USING <",
+	" ORDER BY t.ticket_id",
 	.nargs = 1,
 	.types = {TEXTOID}
 };

@@ -29,7 +29,7 @@ const char *const oms_counted_tables[OMS_COUNTED_TABLES_COUNT] = {OMS_COUNTED_TA
 static OmsStatement select_open = {
 	.sql = "SELECT owner, queued, in_progress, on_hold, failed, overdue, oldest FROM oms.queue"
 	" ORDER BY queued + in_progress + on_hold"
-	" + failed USING >, owner USING <"
+	" + failed DESC, owner"
 };
 
 static OmsStatement select_size = {
@@ -90,14 +90,14 @@ static OmsStatement select_oldest_snapshot = {
 	" UNION ALL"
 	" SELECT 'slot', r.slot_name, NULL, age(r.xmin) FROM pg_replication_slots AS r"
 	") AS h WHERE h.held IS NOT NULL"
-	" ORDER BY h.held USING >, h.holder USING <,"
-	" h.name USING < LIMIT 1",
+	" ORDER BY h.held DESC, h.holder,"
+	" h.name LIMIT 1",
 	.nargs = 1,
 	.types = {OIDOID}
 };
 
 static OmsStatement select_last_seal = {
-	.sql = "SELECT sealed_at FROM oms.seals ORDER BY number USING > LIMIT 1"
+	.sql = "SELECT sealed_at FROM oms.seals ORDER BY number DESC LIMIT 1"
 };
 
 /* ---- what is counted ---- */

@@ -48,9 +48,9 @@
 #define QUEUED(where) \
 	"(SELECT ticket_id, stage_no, owner, priority, ready_at, attempt, announce_at FROM oms.stage_state" \
 	" WHERE status = 'q' AND " where \
-	" ORDER BY owner USING <, priority USING >," \
-	" ready_at USING <, ticket_id USING <," \
-	" stage_no USING < LIMIT $7)"
+	" ORDER BY owner, priority DESC," \
+	" ready_at, ticket_id," \
+	" stage_no LIMIT $7)"
 
 static OmsStatement select_queue = {
 	.sql = "WITH page AS MATERIALIZED (SELECT * FROM ("
@@ -64,9 +64,9 @@ static OmsStatement select_queue = {
 	" SELECT p.ticket_id, p.stage_no, p.owner, p.priority, p.ready_at, p.attempt, t.workflow_id,"
 	" p.announce_at IS NULL AND t.xid IS NOT NULL AND t.xid >= $6"
 	" FROM page AS p LEFT JOIN oms.ticket_state AS t ON t.ticket_id = p.ticket_id"
-	" ORDER BY p.owner USING <, p.priority USING >,"
-	" p.ready_at USING <, p.ticket_id USING <,"
-	" p.stage_no USING <",
+	" ORDER BY p.owner, p.priority DESC,"
+	" p.ready_at, p.ticket_id,"
+	" p.stage_no",
 	.nargs = 7,
 	.types = {TEXTOID, INT4OID, TIMESTAMPTZOID, OMS_TICKET_TYPE, INT2OID, INT8OID, INT8OID}
 };
@@ -85,14 +85,14 @@ static OmsStatement select_queue = {
 	" AND ROW(xid, ticket_id, seq) > ROW($1, $2, $3)" \
 	" AND NOT COALESCE(x.writer < (SELECT told[1] FROM oms.worker_state)" \
 	" AND x.writer <> ALL ((SELECT told FROM oms.worker_state)::int8[]), false)" \
-	" ORDER BY xid USING <, ticket_id USING <," \
-	" seq USING < LIMIT $4)"
+	" ORDER BY xid, ticket_id," \
+	" seq LIMIT $4)"
 
 static OmsStatement select_told = {
 	.sql = "WITH page AS MATERIALIZED (SELECT * FROM ("
 	TOLD("oms.timeline") " UNION ALL " TOLD("oms.timeline_archive")
-	") AS x ORDER BY xid USING <, ticket_id USING <,"
-	" seq USING < LIMIT $4)"
+	") AS x ORDER BY xid, ticket_id,"
+	" seq LIMIT $4)"
 	" SELECT e.xid, e.ticket_id, e.seq, e.status, COALESCE(t.workflow_id, a.workflow_id),"
 	" COALESCE(s.stage_no, w.stage_no, 0::int2), s.status, s.token, s.owner, s.attempt, s.level,"
 	" s.announce_at IS NOT NULL"
@@ -105,8 +105,8 @@ static OmsStatement select_told = {
 	" LEFT JOIN oms.stage_state AS s ON s.ticket_id = e.ticket_id"
 	" AND (s.stage_no = w.stage_no"
 	" OR e.stage IS NULL AND e.status = 'changed' AND s.status = 'q')"
-	" ORDER BY e.xid USING <, e.ticket_id USING <,"
-	" e.seq USING <",
+	" ORDER BY e.xid, e.ticket_id,"
+	" e.seq",
 	.nargs = 5,
 	.types = {INT8OID, OMS_TICKET_TYPE, INT4OID, INT8OID, INT8OID}
 };
@@ -117,13 +117,13 @@ static OmsStatement select_latest = {
 	" WHERE ctid >= $1 AND xid >= $2 AND at >= $3"
 	" AND (public OR status = 'cancelled' OR status = 'on_hold')"
 	" AND ROW(ticket_id, seq) > ROW($4, $5)"
-	" ORDER BY ticket_id USING <, seq USING < LIMIT $6)"
+	" ORDER BY ticket_id, seq LIMIT $6)"
 	" SELECT e.ticket_id, e.seq, e.status, e.public, t.workflow_id, COALESCE(w.stage_no, 0::int2)"
 	" FROM page AS e"
 	" JOIN oms.ticket_state AS t ON t.ticket_id = e.ticket_id"
 	" LEFT JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id"
 	" AND w.stage = e.stage"
-	" ORDER BY e.ticket_id USING <, e.seq USING <",
+	" ORDER BY e.ticket_id, e.seq",
 	.nargs = 6,
 	.types = {TIDOID, INT8OID, TIMESTAMPTZOID, OMS_TICKET_TYPE, INT4OID, INT8OID}
 };

@@ -42,9 +42,9 @@ static OmsStatement delete_all = {
 
 static OmsStatement select_again = {
 	.sql = "SELECT a.ticket_id, a.since, a.before FROM (SELECT p.ticket_id, p.since, p.before FROM oms.passed_over AS p"
-	" WHERE p.step = $1 ORDER BY p.tries USING <, p.ticket_id USING <"
+	" WHERE p.step = $1 ORDER BY p.tries, p.ticket_id"
 	" LIMIT $2) AS a"
-	" ORDER BY a.ticket_id USING <, a.since USING <",
+	" ORDER BY a.ticket_id, a.since",
 	.nargs = 2,
 	.types = {TEXTOID, INT8OID}
 };

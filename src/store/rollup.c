@@ -72,7 +72,7 @@ static OmsStatement forget_horizon = {
 
 static OmsStatement select_end_of_slice = {
 	.sql = "SELECT ticket_id FROM oms_internal.report_ticket WHERE ticket_id > $1"
-	" ORDER BY ticket_id USING < OFFSET $2 LIMIT 1",
+	" ORDER BY ticket_id OFFSET $2 LIMIT 1",
 	.nargs = 2,
 	.types = {OMS_TICKET_TYPE, INT8OID}
 };

@@ -114,9 +114,9 @@ remember(const OmsSeal *last, uint64 horizon)
 #define CHANGED \
 	" LEFT JOIN LATERAL (SELECT k.seq, k.head FROM oms.seal_leaf AS k" \
 	" WHERE k.ticket_id = t.ticket_id" \
-	" ORDER BY k.seal USING > LIMIT 1) AS l ON true" \
+	" ORDER BY k.seal DESC LIMIT 1) AS l ON true" \
 	" WHERE (l.seq = t.seq AND l.head = t.head) IS NOT TRUE" \
-	" ORDER BY t.ticket_id USING <"
+	" ORDER BY t.ticket_id"
 
 static OmsStatement changed_since = {
 	.sql = "SELECT t.ticket_id, t.seq, t.head"
@@ -141,7 +141,7 @@ static OmsStatement changed_of_range = {
 static OmsStatement tickets_since = {
 	.sql = "SELECT DISTINCT e.ticket_id FROM oms.timeline AS e"
 	" WHERE e.xid >= $1 AND e.xid <= $2"
-	" ORDER BY e.ticket_id USING <",
+	" ORDER BY e.ticket_id",
 	.nargs = 2,
 	.types = {INT8OID, INT8OID}
 };
@@ -149,14 +149,14 @@ static OmsStatement tickets_since = {
 static OmsStatement tickets_of_range = {
 	.sql = "SELECT t.ticket_id FROM oms.ticket_state AS t"
 	" WHERE t.ticket_id > $1 AND t.ticket_id <= $2"
-	" ORDER BY t.ticket_id USING <",
+	" ORDER BY t.ticket_id",
 	.nargs = 2,
 	.types = {OMS_TICKET_TYPE, OMS_TICKET_TYPE}
 };
 
 static OmsStatement select_end_of_range = {
 	.sql = "SELECT ticket_id FROM oms.ticket_state WHERE ticket_id > $1"
-	" ORDER BY ticket_id USING < OFFSET $2 LIMIT 1",
+	" ORDER BY ticket_id OFFSET $2 LIMIT 1",
 	.nargs = 2,
 	.types = {OMS_TICKET_TYPE, INT8OID}
 };

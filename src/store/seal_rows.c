@@ -74,7 +74,7 @@ static OmsStatement select_seal = {
 
 static OmsStatement select_last_seal = {
 	.sql = "SELECT number, sealed_at, tickets, root, previous, hash FROM oms.seals"
-	" ORDER BY number USING > LIMIT 1"
+	" ORDER BY number DESC LIMIT 1"
 };
 
 /*
@@ -122,7 +122,7 @@ oms_store_read_seal(int64 number, OmsSeal *seal)
 static OmsStatement select_latest_leaf = {
 	.sql = "SELECT seal, ticket_id, seq, position, head FROM oms.seal_leaf"
 	" WHERE ticket_id = $1"
-	" ORDER BY seal USING > LIMIT 1",
+	" ORDER BY seal DESC LIMIT 1",
 	.nargs = 1,
 	.types = {OMS_TICKET_TYPE}
 };

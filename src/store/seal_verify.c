@@ -23,7 +23,7 @@
 	" ON e.ticket_id = l.ticket_id" \
 	" AND e.seq = l.seq" \
 	" WHERE (t.ticket_id IS NULL OR (e.hash = l.head) IS NOT TRUE)" which \
-	" ORDER BY l.ticket_id USING <, l.seal USING <"
+	" ORDER BY l.ticket_id, l.seal"
 
 static OmsStatement select_broken = {
 	.sql = BROKEN_LEAVES("")

@@ -45,8 +45,10 @@ oms_worker_leave(OmsWorkerState state)
 
 #define NAME(name)	#name,
 
-/* What the worker always needs, and what only steps need that look back: seals, roll-ups, the archive, and sending from the tables */
+/* What the worker always needs */
 static const char *const tables[] = {OMS_WORKER_TABLES(NAME)};
+
+/* What only steps need that look back: seals, roll-ups, the archive, and sending from the tables */
 static const char *const more_tables[] = {OMS_BACKLOG_TABLES(NAME)};
 
 /*
