@@ -608,7 +608,7 @@ test("a note of a megabyte is folded, its whole text has a page of its own, and 
   const marks = await page.locator("[data-part]").evaluateAll((parts) => parts.map((p) => `${p.getAttribute("data-part") ?? ""}=${p.getAttribute("data-mark") ?? ""}`).join(" "));
   const again = await page.request.get(`/tickets/${ticket}/parts`, { headers: { "x-parts": marks } });
   assert.deepEqual([...(await again.text()).matchAll(/data-part="(\w+)"/g)].map((m) => m[1]).filter((part) => part !== "clock"), []);
-  await page.getByRole("link", { name: /The whole note/ }).last().click();
+  await page.getByRole("link", { name: /Read all of it: the note/ }).last().click();
   await page.getByRole("heading", { name: `Note of ${ticket}` }).waitFor();
   assert.equal(await page.locator("main .said").textContent(), long);
   for (const path of [`/tickets/${ticket}/notes/99999`, `/tickets/${ticket}/notes/x`]) assert.equal((await page.request.get(path)).status(), 404, path);

@@ -372,7 +372,7 @@ const EventRow: FC<{ id: string; event: TimelineEvent; times: Times; labels: Map
     <td class="note" data-label="Note">
       {event.note === null ? null : <span class="said"><Said of={folded(noteWords(event, times, labels))} /></span>}
       {event.note === null || event.note.length <= MOST_NOTE ? null : (
-        <a class="line" href={`/tickets/${encodeURIComponent(id)}/notes/${event.seq}`} aria-label={`The whole note of ${times.full(event.at)}`}>
+        <a class="line" href={`/tickets/${encodeURIComponent(id)}/notes/${event.seq}`} aria-label={`Read all of it: the note of ${times.full(event.at)}`}>
           Read all of it
         </a>
       )}
