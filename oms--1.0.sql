@@ -191,7 +191,7 @@ CREATE TABLE oms.ticket_state (
 	n_holds		int NOT NULL,
 	output_bytes int NOT NULL,
 	status		"char" NOT NULL,
-	odd_rows	bool NOT NULL,
+	waiting_rows	bool NOT NULL,
 	has_clock	bool NOT NULL,
 	finished	bytea NOT NULL,
 	started		bytea NOT NULL,
@@ -209,7 +209,7 @@ COMMENT ON COLUMN oms.ticket_state.n_active IS 'stages queued, in progress or on
 COMMENT ON COLUMN oms.ticket_state.n_holds IS 'holds of the whole ticket';
 COMMENT ON COLUMN oms.ticket_state.output_bytes IS 'of the outputs of all stages that are done';
 COMMENT ON COLUMN oms.ticket_state.status IS 'o open, h on hold, d done, f failed, x cancelled';
-COMMENT ON COLUMN oms.ticket_state.odd_rows IS 'some waiting stage has a row in stage_state';
+COMMENT ON COLUMN oms.ticket_state.waiting_rows IS 'some waiting stage has a row in stage_state';
 COMMENT ON COLUMN oms.ticket_state.has_clock IS 'so has the ticket itself, as stage 0';
 COMMENT ON COLUMN oms.ticket_state.finished IS 'bit set of the stages done or skipped';
 COMMENT ON COLUMN oms.ticket_state.started IS 'bit set of the stages that are not waiting';
@@ -2731,7 +2731,7 @@ CREATE VIEW oms_internal.check_counters (kind, ticket, detail) AS
 		(t.n_failed <> COALESCE(s.n_failed, 0),
 			format('%s stages failed, the ticket says %s', COALESCE(s.n_failed, 0), t.n_failed)),
 		(cardinality(t.reworks) % 2 <> 0, 'a stage waits for rework, but not for a stage'),
-		(s.n_waiting > 0 AND NOT t.odd_rows, 'a waiting stage has a row and the ticket does not say so'),
+		(s.n_waiting > 0 AND NOT t.waiting_rows, 'a waiting stage has a row and the ticket does not say so'),
 		(octet_length(t.finished) <> w.bytes
 			OR bit_count(t.finished) <> COALESCE(s.n_finished, 0),
 			'the set of finished stages has the wrong size'),
@@ -2765,7 +2765,7 @@ CREATE VIEW oms_internal.check_counters (kind, ticket, detail) AS
 		(r.stage_no BETWEEN 1 AND octet_length(t.started) * 8
 			AND (get_bit(t.started, CASE WHEN r.stage_no BETWEEN 1
 				AND octet_length(t.started) * 8 THEN r.stage_no - 1 END) = 1)
-				<> (r.status <> 'w') AND NOT (t.odd_rows AND r.status = 'x' AND r.queued_at IS NULL),
+				<> (r.status <> 'w') AND NOT (t.waiting_rows AND r.status = 'x' AND r.queued_at IS NULL),
 			'not as in the set of started stages'),
 		(r.status IN ('q', 'p', 'h') AND r.priority <> t.priority,
 			format('priority %s, that of the ticket is %s', r.priority, t.priority))) AS p (found, problem)

@@ -43,7 +43,7 @@ SELECT oms.create_workflow(jsonb_build_object('name', 'Bench ' || k, 'prefix', '
 FROM generate_series(1, 5) AS k;
 SELECT oms.set_owner('Owner ' || n, 'group', members => '{ann,bob}') FROM generate_series(1, 20) AS n;
 INSERT INTO oms.ticket_state (ticket_id, opened_at, last_at, closed_at, xid, workflow_id, priority, seq, data_seq, n_active, n_failed,
-  n_holds, output_bytes, status, odd_rows, has_clock, finished, started, head)
+  n_holds, output_bytes, status, waiting_rows, has_clock, finished, started, head)
 SELECT format('B-2026-%s', lpad(n::text, greatest(5, length(n::text)), '0')), o, o, o, 0, 1 + n % 5, 0, 13, 1, 0, 0,
   0, 0, 'd', false, false, '\x0f', '\x0f', '\x'
 FROM generate_series(1, :finished / 4) AS n, LATERAL (

@@ -32,7 +32,7 @@ SELECT oms.create_workflow(jsonb_build_object('name', 'Bench ' || k, 'prefix', '
 FROM generate_series(1, :workflows) AS k;
 SELECT setseed(0.5);
 INSERT INTO oms.ticket_state (ticket_id, opened_at, last_at, closed_at, xid, workflow_id, priority, seq, data_seq, n_active, n_failed,
-  n_holds, output_bytes, status, odd_rows, has_clock, finished, started, head)
+  n_holds, output_bytes, status, waiting_rows, has_clock, finished, started, head)
 SELECT format('B-2026-%s', lpad(n::text, greatest(5, length(n::text)), '0')), o, o, o, 0, 1 + n % :workflows, 0, 13, 1, 0, 0,
   0, 0, 'd', false, false, '\x0f', '\x0f', '\x'
 FROM generate_series(1, :stages / 4) AS n, LATERAL (

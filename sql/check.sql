@@ -186,7 +186,7 @@ SELECT pg_temp.ticket('new', 'xid = xid + 1') ~ 'new: chain: event \d+: filed un
 -- counters
 SELECT pg_temp.ticket('open', 'n_active = n_active + 1');
 SELECT pg_temp.ticket('failed', 'n_failed = 0');
-SELECT pg_temp.ticket('odd', 'odd_rows = false');
+SELECT pg_temp.ticket('odd', 'waiting_rows = false');
 SELECT pg_temp.ticket('odd', 'reworks = ''{1}''');
 SELECT pg_temp.ticket('open', 'reworks = ''{3,2}''');
 SELECT pg_temp.ticket('open', 'reworks = ''{3,1}''');

@@ -357,7 +357,7 @@ typedef struct OmsTicket
 	int			n_failed;
 	int			n_holds;		/* holds of the whole ticket */
 	int			output_bytes;	/* of the outputs of all stages that are done */
-	bool		odd_rows;		/* some waiting stage has a row */
+	bool		waiting_rows;	/* some waiting stage has a row */
 	bool		has_clock;		/* it has a row as stage 0 */
 	TimestampTz opened_at;
 	TimestampTz closed_at;

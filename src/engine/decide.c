@@ -221,7 +221,7 @@ oms_decide_escalate(OmsTicket *ticket, OmsStage *stage, const char *reason, cons
 	stage->level++;
 	stage->changed = true;
 	if (!oms_set_has(ticket->started, stage->no))
-		ticket->odd_rows = true;
+		ticket->waiting_rows = true;
 	oms_tell(ticket, stage, reason, oms_supervisor(ticket, stage));
 	if (reassign_to != NULL)
 		oms_decide_reassign(ticket, stage, reassign_to, reason);

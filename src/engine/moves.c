@@ -4,7 +4,7 @@
  *
  * Invariants:
  *	- started holds exactly the stages that are not waiting, finished those done or skipped;
- *	- a stage that has not started has no row unless ticket->odd_rows, in which case the store is asked
+ *	- a stage that has not started has no row unless ticket->waiting_rows, in which case the store is asked
  *	  for it (lookup->stage) before one is made up;
  *	- n_active counts the stages queued, in progress or on hold; n_failed the failed ones;
  *	- n_holds counts the holds of the whole ticket: while there are any, every active stage is on hold;
@@ -142,7 +142,7 @@ oms_new_cycle(OmsTicket *ticket, OmsStage *stage)
 	oms_move(ticket, stage, OMS_WAITING);
 	oms_set_remove(ticket->started, stage->no);
 	oms_set_remove(ticket->finished, stage->no);
-	ticket->odd_rows = true;
+	ticket->waiting_rows = true;
 	oms_clear_stage(ticket, stage);
 	stage->cycle++;
 }

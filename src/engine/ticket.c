@@ -130,7 +130,7 @@ oms_ticket_stage(OmsTicket *ticket, int no)
 {
 	OmsStage   *stage = oms_ticket_find(ticket, no);
 
-	if (stage == NULL && ticket->odd_rows)
+	if (stage == NULL && ticket->waiting_rows)
 		stage = ticket->lookup->stage(ticket, no);
 	return stage != NULL ? stage : new_stage(ticket, no);
 }
@@ -147,10 +147,10 @@ oms_started_stage(OmsTicket *ticket, int no)
 }
 
 /*
- * A stage that has not started; without odd rows there is nothing to look for.
+ * A stage that has not started; without rows of waiting stages there is nothing to look for.
  */
 OmsStage *
 oms_unstarted_stage(OmsTicket *ticket, int no)
 {
-	return ticket->odd_rows ? oms_ticket_stage(ticket, no) : new_stage(ticket, no);
+	return ticket->waiting_rows ? oms_ticket_stage(ticket, no) : new_stage(ticket, no);
 }

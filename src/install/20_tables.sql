@@ -52,7 +52,7 @@ CREATE TABLE oms.ticket_state (
 	n_holds		int NOT NULL,
 	output_bytes int NOT NULL,
 	status		"char" NOT NULL,
-	odd_rows	bool NOT NULL,
+	waiting_rows	bool NOT NULL,
 	has_clock	bool NOT NULL,
 	finished	bytea NOT NULL,
 	started		bytea NOT NULL,
@@ -70,7 +70,7 @@ COMMENT ON COLUMN oms.ticket_state.n_active IS 'stages queued, in progress or on
 COMMENT ON COLUMN oms.ticket_state.n_holds IS 'holds of the whole ticket';
 COMMENT ON COLUMN oms.ticket_state.output_bytes IS 'of the outputs of all stages that are done';
 COMMENT ON COLUMN oms.ticket_state.status IS 'o open, h on hold, d done, f failed, x cancelled';
-COMMENT ON COLUMN oms.ticket_state.odd_rows IS 'some waiting stage has a row in stage_state';
+COMMENT ON COLUMN oms.ticket_state.waiting_rows IS 'some waiting stage has a row in stage_state';
 COMMENT ON COLUMN oms.ticket_state.has_clock IS 'so has the ticket itself, as stage 0';
 COMMENT ON COLUMN oms.ticket_state.finished IS 'bit set of the stages done or skipped';
 COMMENT ON COLUMN oms.ticket_state.started IS 'bit set of the stages that are not waiting';

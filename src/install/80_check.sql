@@ -479,7 +479,7 @@ CREATE VIEW oms_internal.check_counters (kind, ticket, detail) AS
 		(t.n_failed <> COALESCE(s.n_failed, 0),
 			format('%s stages failed, the ticket says %s', COALESCE(s.n_failed, 0), t.n_failed)),
 		(cardinality(t.reworks) % 2 <> 0, 'a stage waits for rework, but not for a stage'),
-		(s.n_waiting > 0 AND NOT t.odd_rows, 'a waiting stage has a row and the ticket does not say so'),
+		(s.n_waiting > 0 AND NOT t.waiting_rows, 'a waiting stage has a row and the ticket does not say so'),
 		(octet_length(t.finished) <> w.bytes
 			OR bit_count(t.finished) <> COALESCE(s.n_finished, 0),
 			'the set of finished stages has the wrong size'),
@@ -513,7 +513,7 @@ CREATE VIEW oms_internal.check_counters (kind, ticket, detail) AS
 		(r.stage_no BETWEEN 1 AND octet_length(t.started) * 8
 			AND (get_bit(t.started, CASE WHEN r.stage_no BETWEEN 1
 				AND octet_length(t.started) * 8 THEN r.stage_no - 1 END) = 1)
-				<> (r.status <> 'w') AND NOT (t.odd_rows AND r.status = 'x' AND r.queued_at IS NULL),
+				<> (r.status <> 'w') AND NOT (t.waiting_rows AND r.status = 'x' AND r.queued_at IS NULL),
 			'not as in the set of started stages'),
 		(r.status IN ('q', 'p', 'h') AND r.priority <> t.priority,
 			format('priority %s, that of the ticket is %s', r.priority, t.priority))) AS p (found, problem)

@@ -250,7 +250,7 @@ write_ticket(OmsWriter *writer, OmsTicket *ticket)
 	oms_slot_set_int(slot, TICKET_N_HOLDS, ticket->n_holds);
 	oms_slot_set_int(slot, TICKET_OUTPUT_BYTES, ticket->output_bytes);
 	oms_slot_set(slot, TICKET_STATUS, CharGetDatum(ticket->status));
-	oms_slot_set(slot, TICKET_ODD_ROWS, BoolGetDatum(ticket->odd_rows));
+	oms_slot_set(slot, TICKET_WAITING_ROWS, BoolGetDatum(ticket->waiting_rows));
 	oms_slot_set(slot, TICKET_HAS_CLOCK, BoolGetDatum(ticket->has_clock));
 	oms_slot_set_bytes(slot, TICKET_FINISHED, ticket->finished->bytes, ticket->finished->nbytes);
 	oms_slot_set_bytes(slot, TICKET_STARTED, ticket->started->bytes, ticket->started->nbytes);

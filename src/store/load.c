@@ -118,7 +118,7 @@ ticket_from_row(const TupleTableSlot *slot)
 	ticket->n_failed = oms_slot_int(slot, TICKET_N_FAILED);
 	ticket->n_holds = oms_slot_int(slot, TICKET_N_HOLDS);
 	ticket->output_bytes = oms_slot_int(slot, TICKET_OUTPUT_BYTES);
-	ticket->odd_rows = DatumGetBool(slot->tts_values[TICKET_ODD_ROWS]);
+	ticket->waiting_rows = DatumGetBool(slot->tts_values[TICKET_WAITING_ROWS]);
 	ticket->has_clock = DatumGetBool(slot->tts_values[TICKET_HAS_CLOCK]);
 	ticket->opened_at = oms_slot_time(slot, TICKET_OPENED_AT);
 	ticket->closed_at = oms_slot_time(slot, TICKET_CLOSED_AT);
