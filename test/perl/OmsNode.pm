@@ -269,7 +269,7 @@ sub fired
 sub tamper
 {
 	my ($self, $sql, $db) = @_;
-	my ($table) = $sql =~ /^(?:UPDATE|DELETE FROM) (oms\.\w+)/;
+	my ($table) = $sql =~ /(?:UPDATE|DELETE FROM) (oms\.\w+)/;
 	my $guards = "UPDATE pg_trigger SET tgenabled = '%s' WHERE tgname ~ '^guard' AND tgrelid = '$table'::regclass";
 
 	$self->sql(sprintf($guards, 'D'), $db);

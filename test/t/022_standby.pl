@@ -88,6 +88,7 @@ my %reads = (
 	'report_finished(timestamp with time zone, timestamp with time zone, "char", interval)' => [q{count(*) FROM oms_internal.report_finished(NULL, NULL, 'f', '1 hour')}],
 	'report_looked_up(timestamp with time zone, timestamp with time zone, interval)' => [q{count(*) FROM oms_internal.report_looked_up(NULL, NULL, '1 hour')}],
 	'report_new()' => ['count(*) FROM oms_internal.report_new()'],
+	'report_of(oms.ticket_id, bigint, bigint)' => ["count(*) FROM oms_internal.report_of('$ticket', 0, NULL)"],
 	'report_pack(bigint, bigint, oms.ticket_id, oms.ticket_id)' => ['count(*) FROM oms_internal.report_pack(NULL, NULL, NULL, NULL)'],
 	'report_tickets(oms.ticket_id, oms.ticket_id)' => [q{count(*) FROM oms_internal.report_tickets('A-2000-00001', 'ZZZZ-2100-00001')}],
 	'report_period(timestamp with time zone, timestamp with time zone, interval)' => [q{oms_internal.report_period(NULL, NULL, '1 hour')}],
