@@ -8,7 +8,7 @@
  * the public was told within the last minutes, as far as it is found at once; then every stage of
  * the queues that can be claimed now; then the alerts, and who was handed something.  That goes page by
  * page, each with a transaction of its own, and the ring is sent beside it.  Some is said twice, alerts by one
- * announcement each; of dispatches and alerts none never.
+ * announcement each; no dispatch and no alert is lost.
  *
  * All of these are called inside a transaction of the worker with an active snapshot.
  */
@@ -230,5 +230,5 @@ oms_announce_page(OmsAnnouncement *announcement, OmsAnnounceFailed failed)
 	MemoryContextDelete(page_step);
 	announcement->sent = page_sent;
 	if (count < PAGE)
-		announcement->part++;
+		announcement->part = announcement->part == OMS_ANNOUNCE_TOLD ? OMS_ANNOUNCE_NOTHING : announcement->part + 1;
 }

@@ -8,12 +8,13 @@
 #include "shared/shared.h"
 #include "store/outbox.h"
 
+/* In their order; a worker that is new announces nothing until it begins to */
 typedef enum OmsAnnouncePart
 {
+	OMS_ANNOUNCE_NOTHING,
 	OMS_ANNOUNCE_STATUSES,
 	OMS_ANNOUNCE_QUEUES,
-	OMS_ANNOUNCE_TOLD,
-	OMS_ANNOUNCE_NOTHING
+	OMS_ANNOUNCE_TOLD
 } OmsAnnouncePart;
 
 /* What is announced from the tables, and how far that is */
