@@ -421,7 +421,7 @@ foreach my $list ($guc =~ /config_enum_entry dispatch_modes\[\] = \{(.*?)\n\};/s
 
 # What is said of the workers
 my $worker = page('operation/worker');
-my ($states) = slurp_file("$top/src/worker/shared.c") =~ /names\[OMS_WORKER_STATES\] =\n\t\{(.*?)\n\t\};/s;
+my ($states) = slurp_file("$top/src/shared/shared.c") =~ /names\[OMS_WORKER_STATES\] =\n\t\{(.*?)\n\t\};/s;
 my ($state_table) = $worker =~ /^\| state \| means \|\n(.*?)\n\n/ms;
 is_deeply([ sort $state_table =~ /^\| `([a-z ]+)` \|/mg ], [ sort $states =~ /"(.*?)"/g ], 'states of a worker');
 my ($column_table) = $worker =~ /^\| column \| \|\n(.*?)\n\n/ms;
@@ -441,7 +441,7 @@ like(page('reference/errors'), qr/^\| \Q$_\E \|/m, "error $_ is explained")
 like(page('reference/relations'), qr/`$_`/, "timeline status $_ is named")
   foreach slurp_file("$top/src/engine/event.c") =~ /\[OMS_EV_\w+\] = \{"(\w+)"/g;
 like(page('reference/events'), qr/^\| `$_` \|/m, "channel $_ is explained")
-  foreach slurp_file("$top/src/worker/bell.c") =~ /= "(oms_\w+)"/g;
+  foreach slurp_file("$top/src/store/notify.c") =~ /= "(oms_\w+)"/g;
 
 $node->stop;
 done_testing();

@@ -113,7 +113,7 @@ test("what may be looked for is said in full, whatever the width", async () => {
   for (const width of [360, 390, 1024, 1280, 1440]) {
     await page.setViewportSize({ width, height: 800 });
     const [text, room] = await page.evaluate<[number, number]>(`(() => {
-      const input = document.querySelector(".find input");
+      const input = document.querySelector(".find input[type=search]");
       const style = getComputedStyle(input);
       const draw = document.createElement("canvas").getContext("2d");
       draw.font = style.font;
