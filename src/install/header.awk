@@ -1,4 +1,4 @@
-# The same for C, as lists of X(...):
+# The same for C, as the contents of arrays:
 #
 #   awk -f src/install/register.awk -f src/install/header.awk src/install/register >src/register.h
 
@@ -18,21 +18,21 @@ function bits(who,		n, i, part, all) {
 	return all "D"
 }
 
-function granted(list, kind, other,		i) {
-	printf "#define %s(X)", list
+function granted(list, kind, other,		i, separator) {
+	printf "#define %s", list
 	for (i = 1; i <= objects; i++)
-		if ((kinds[i] == kind || kinds[i] == other) && levels[i] != "-")
-			printf " \\\n\tX(%s, %s, %s)", schemas[i], names[i], bits(levels[i])
+		if ((kinds[i] == kind || kinds[i] == other) && levels[i] != "-") {
+			printf "%s \\\n\t{\"%s\", \"%s\", %s}", separator, schemas[i], names[i], bits(levels[i])
+			separator = ","
+		}
 	print ""
 }
 
 function listed(list, mark,		i, n) {
-	printf "#define %s(X)", list
+	printf "#define %s", list
 	for (i = 1; i <= objects; i++)
-		if (marked[i, mark] || kinds[i] == mark) {
-			printf " \\\n\tX(%s)", names[i]
-			n++
-		}
+		if (marked[i, mark] || kinds[i] == mark)
+			printf "%s \\\n\t\"%s\"", n++ ? "," : "", names[i]
 	printf "\n#define %s_COUNT %d\n", list, n
 }
 
@@ -41,7 +41,7 @@ END {
 		exit 1
 	print "/*\n * register.h\n *\t\tWhat the register says, for the library; made from src/install/register by make.\n */"
 	print "#ifndef OMS_REGISTER_H\n#define OMS_REGISTER_H"
-	print "\n/* Who may execute or read it: X(schema, name, levels) */"
+	print "\n/* Who may execute or read it: schema, name, levels */"
 	granted("OMS_FUNCTIONS", "function", "")
 	print ""
 	granted("OMS_RELATIONS", "table", "view")

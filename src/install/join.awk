@@ -3,7 +3,7 @@
 #   awk -f src/install/register.awk -f src/install/join.awk src/install/register src/install/[0-9]*.sql
 
 # A table's guards: for each statement, and for each row, since the apply worker of a subscription fires only these.
-function print_guards(table,		of, what, i, timing) {
+function print_guards(table,		of, what) {
 	of = columns[table] == "" ? "" : " OF " columns[table]
 	what = " ON oms." table "\n\tFOR EACH "
 	print "CREATE TRIGGER guard BEFORE UPDATE" of " OR DELETE OR TRUNCATE" what "STATEMENT EXECUTE FUNCTION oms.guard('" hint[table] "');"

@@ -253,8 +253,6 @@ static const struct
 	{"citizen", C}, {"portal", P}, {"agent", A}, {"monitor", M}, {"staff", S}, {"admin", D}
 };
 
-#define GRANTED(schema, name, levels)	{#schema, #name, levels},
-
 typedef struct Granted
 {
 	const char *schema;
@@ -266,13 +264,13 @@ typedef struct Granted
  * What each level may execute, by name: all functions and procedures of that name.  Everything that
  * is not here (guards, internals) is for nobody.
  */
-static const Granted functions[] = {OMS_FUNCTIONS(GRANTED)};
+static const Granted functions[] = {OMS_FUNCTIONS};
 
 /* Where they are: what is called, and what that is made of */
 static const char *const schemas[] = {"oms", "oms_internal"};
 
 /* The relations that a level may read */
-static const Granted relations[] = {OMS_RELATIONS(GRANTED)};
+static const Granted relations[] = {OMS_RELATIONS};
 
 static int
 level_bit(const char *level)

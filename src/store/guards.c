@@ -101,8 +101,7 @@ oms_store_repair_guards(Oid table)
 /* ---- what is ours ---- */
 
 /* The indexes that are looked up by name, and are no constraints; an administrator may add others */
-#define NAME(name)	#name,
-static const char *const indexes[] = {OMS_INDEXES(NAME) NULL};
+static const char *const indexes[] = {OMS_INDEXES, NULL};
 
 static bool
 is_ours(Oid class, Oid object)

@@ -23,8 +23,7 @@
 #include "store/store.h"
 #include "store/tables.h"
 
-#define NAME(name)	#name,
-const char *const oms_counted_tables[OMS_COUNTED_TABLES_COUNT] = {OMS_COUNTED_TABLES(NAME)};
+const char *const oms_counted_tables[OMS_COUNTED_TABLES_COUNT] = {OMS_COUNTED_TABLES};
 
 static OmsStatement select_open = {
 	.sql = "SELECT owner, queued, in_progress, on_hold, failed, overdue, oldest FROM oms.queue"

@@ -43,13 +43,11 @@ oms_worker_leave(OmsWorkerState state)
 
 /* ---- transactions ---- */
 
-#define NAME(name)	#name,
-
 /* What the worker always needs */
-static const char *const tables[] = {OMS_WORKER_TABLES(NAME)};
+static const char *const tables[] = {OMS_WORKER_TABLES};
 
 /* What only steps need that look back: seals, roll-ups, the archive, and sending from the tables */
-static const char *const more_tables[] = {OMS_BACKLOG_TABLES(NAME)};
+static const char *const more_tables[] = {OMS_BACKLOG_TABLES};
 
 /*
  * Lock tables without waiting.  False if somebody has one locked now; *gone if one is not there any more.
