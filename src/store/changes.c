@@ -84,13 +84,6 @@ static OmsStatement select_hash = {
 	.types = {OMS_TICKET_TYPE, INT4OID}
 };
 
-static void
-set_for_now(const char *setting, const char *value)
-{
-	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-}
-
 /*
  * Run a statement by the index that it is meant for: statistics know neither the newest events nor how many
  * a transaction has.
@@ -101,12 +94,12 @@ run(OmsStatement *statement, Datum *values, bool by_ticket)
 	int			level = NewGUCNestLevel();
 	uint64		count;
 
-	set_for_now("jit", "off");
-	set_for_now("enable_seqscan", "off");
-	set_for_now("enable_hashjoin", "off");
-	set_for_now("enable_mergejoin", "off");
+	oms_set_for_now("jit", "off");
+	oms_set_for_now("enable_seqscan", "off");
+	oms_set_for_now("enable_hashjoin", "off");
+	oms_set_for_now("enable_mergejoin", "off");
 	if (by_ticket)
-		set_for_now("enable_bitmapscan", "off");
+		oms_set_for_now("enable_bitmapscan", "off");
 	count = oms_sql(statement, values, NULL);
 	AtEOXact_GUC(true, level);
 	return count;

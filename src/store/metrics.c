@@ -175,9 +175,8 @@ oms_store_count_open(OmsOpenWork *work)
 {
 	int			nest = NewGUCNestLevel();
 
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("max_parallel_workers_per_gather", "0", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	oms_set_for_now("jit", "off");
+	oms_set_for_now("max_parallel_workers_per_gather", "0");
 	SPI_connect();
 	count_owners(work);
 	work->database_bytes = size_of(InvalidOid);

@@ -44,8 +44,11 @@ prepare(OmsStatement *statement, Oid schema)
 	statement->schema = schema;
 }
 
-static void
-set_for_now(const char *setting, const char *value)
+/*
+ * Change a setting until AtEOXact_GUC of a nest level that the caller opened with NewGUCNestLevel.
+ */
+void
+oms_set_for_now(const char *setting, const char *value)
 {
 	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
@@ -75,7 +78,7 @@ pin_names(void)
 {
 	int			nest = NewGUCNestLevel();
 
-	set_for_now("search_path", "pg_catalog, pg_temp");
+	oms_set_for_now("search_path", "pg_catalog, pg_temp");
 	return nest;
 }
 
@@ -138,11 +141,11 @@ oms_sql_by_index(OmsStatement *statement, Datum *values)
 	uint64		count;
 
 	/* what is switched off counts as so expensive that all would be compiled */
-	set_for_now("jit", "off");
-	set_for_now("enable_seqscan", "off");
-	set_for_now("enable_bitmapscan", "off");
-	set_for_now("enable_hashjoin", "off");
-	set_for_now("enable_mergejoin", "off");
+	oms_set_for_now("jit", "off");
+	oms_set_for_now("enable_seqscan", "off");
+	oms_set_for_now("enable_bitmapscan", "off");
+	oms_set_for_now("enable_hashjoin", "off");
+	oms_set_for_now("enable_mergejoin", "off");
 	count = oms_sql(statement, values, NULL);
 	AtEOXact_GUC(true, nest);
 	return count;
@@ -158,10 +161,10 @@ oms_sql_by_hash(OmsStatement *statement, Datum *values)
 	int			nest = NewGUCNestLevel();
 	uint64		count;
 
-	set_for_now("jit", "off");
-	set_for_now("enable_nestloop", "off");
-	set_for_now("enable_mergejoin", "off");
-	set_for_now("work_mem", "32MB");
+	oms_set_for_now("jit", "off");
+	oms_set_for_now("enable_nestloop", "off");
+	oms_set_for_now("enable_mergejoin", "off");
+	oms_set_for_now("work_mem", "32MB");
 	count = oms_sql(statement, values, NULL);
 	AtEOXact_GUC(true, nest);
 	return count;
@@ -181,8 +184,8 @@ oms_sql_open(OmsStatement *statement, Datum *values, const char *nulls)
 	int			nest = become_owner(&user, &context);
 	Portal		portal;
 
-	set_for_now("enable_seqscan", "off");
-	set_for_now("jit", "off");
+	oms_set_for_now("enable_seqscan", "off");
+	oms_set_for_now("jit", "off");
 	if (statement->plan == NULL || statement->schema != schema)
 		prepare(statement, schema);
 	portal = SPI_cursor_open(NULL, statement->plan, values, nulls, false);

@@ -25,6 +25,7 @@ typedef struct OmsStatement
 } OmsStatement;
 
 extern Oid	oms_schema_owner(void);
+extern void oms_set_for_now(const char *setting, const char *value);
 extern void oms_sql_as_owner(const char *command);
 extern void oms_sql_begin_procedure(void);
 extern void oms_sql_commit(void);
