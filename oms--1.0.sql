@@ -181,7 +181,7 @@ CREATE TABLE oms.ticket_state (
 	opened_at	timestamptz NOT NULL,
 	last_at		timestamptz NOT NULL,
 	closed_at	timestamptz,
-	xid			bigint NOT NULL,
+	watermark	bigint NOT NULL,
 	workflow_id	int NOT NULL,
 	priority	int NOT NULL,
 	seq			int NOT NULL,
@@ -202,7 +202,7 @@ CREATE TABLE oms.ticket_state (
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 COMMENT ON TABLE oms.ticket_state IS 'one row per ticket; read it through the view oms.ticket';
 COMMENT ON COLUMN oms.ticket_state.last_at IS 'of the last event';
-COMMENT ON COLUMN oms.ticket_state.xid IS 'of the last event';
+COMMENT ON COLUMN oms.ticket_state.watermark IS 'of the last event';
 COMMENT ON COLUMN oms.ticket_state.seq IS 'number of the last event';
 COMMENT ON COLUMN oms.ticket_state.data_seq IS 'event that carries the data';
 COMMENT ON COLUMN oms.ticket_state.n_active IS 'stages queued, in progress or on hold';
@@ -350,7 +350,7 @@ COMMENT ON COLUMN oms.clock_segment.ran IS 'false: it stood';
 CREATE TABLE oms.timeline (
 	ticket_id	oms.ticket_id NOT NULL,
 	at			timestamptz NOT NULL,
-	xid			bigint NOT NULL,
+	watermark	bigint NOT NULL,
 	seq			int NOT NULL,
 	cycle		int NOT NULL,
 	attempt		int NOT NULL,
@@ -371,14 +371,14 @@ CREATE TABLE oms.timeline (
 	PRIMARY KEY (ticket_id, seq)
 );
 -- What happened since: for the worker after a restart, and for exports.
-CREATE INDEX timeline_xid ON oms.timeline USING brin (xid) WITH (autosummarize = on);
+CREATE INDEX timeline_watermark ON oms.timeline USING brin (watermark) WITH (autosummarize = on);
 -- Events of which listeners have to hear even late: alerts, what was handed to somebody, and changes, of
 -- which one may be the priority.
-CREATE INDEX timeline_told ON oms.timeline (xid, ticket_id, seq)
+CREATE INDEX timeline_told ON oms.timeline (watermark, ticket_id, seq)
 	WHERE status IN ('breached', 'escalated', 'failed', 'warning', 'unrouted', 'unassigned', 'assigned', 'changed');
 COMMENT ON TABLE oms.timeline IS 'one row per event, append-only and hash-chained per ticket';
 COMMENT ON COLUMN oms.timeline.at IS 'when it was recorded';
-COMMENT ON COLUMN oms.timeline.xid IS 'transaction that it is filed under, see src/store/timeline.c';
+COMMENT ON COLUMN oms.timeline.watermark IS 'highest transaction number of the ticket so far, see src/store/timeline.c';
 COMMENT ON COLUMN oms.timeline.seq IS '1, 2, 3 ... per ticket';
 COMMENT ON COLUMN oms.timeline.cycle IS '0: about the ticket';
 COMMENT ON COLUMN oms.timeline.public IS 'citizens see it';
@@ -401,8 +401,8 @@ CREATE TABLE oms.stage_past_archive (LIKE oms.stage_past, PRIMARY KEY (ticket_id
 CREATE TABLE oms.hold_archive (LIKE oms.hold, PRIMARY KEY (ticket_id, seq));
 CREATE TABLE oms.clock_segment_archive (LIKE oms.clock_segment, PRIMARY KEY (ticket_id, seq));
 CREATE TABLE oms.timeline_archive (LIKE oms.timeline, PRIMARY KEY (ticket_id, seq));
-CREATE INDEX timeline_archive_xid ON oms.timeline_archive USING brin (xid) WITH (autosummarize = on);
-CREATE INDEX timeline_archive_told ON oms.timeline_archive (xid, ticket_id, seq)
+CREATE INDEX timeline_archive_watermark ON oms.timeline_archive USING brin (watermark) WITH (autosummarize = on);
+CREATE INDEX timeline_archive_told ON oms.timeline_archive (watermark, ticket_id, seq)
 	WHERE status IN ('breached', 'escalated', 'failed', 'warning', 'unrouted', 'unassigned', 'assigned', 'changed');
 COMMENT ON TABLE oms.ticket_state_archive IS 'one row per archived ticket; read it through the view oms.archived_ticket';
 COMMENT ON TABLE oms.stage_state_archive IS 'as oms.stage_state, of archived tickets; read it through the view oms.archived_stage';
@@ -491,7 +491,7 @@ CREATE TABLE oms.home (
 );
 COMMENT ON TABLE oms.home IS 'server and database in which timers fire and events are sent';
 COMMENT ON COLUMN oms.home.epoch IS 'random; cursors of another one are not continued';
-COMMENT ON COLUMN oms.home.xid_base IS 'timeline.xid is a transaction''s number plus this';
+COMMENT ON COLUMN oms.home.xid_base IS 'timeline.watermark is a transaction''s number plus this';
 
 -- One row from the first create_workflow on: the secret of the tracking numbers.  Row security without
 -- a policy hides it from pg_read_all_data too.
@@ -1519,7 +1519,7 @@ COMMENT ON COLUMN oms.rollup_state.horizon IS 'cycles finished by transactions b
 -- Cycles that are rolled up, though the number of their transaction is not below the horizon.
 CREATE TABLE oms.rollup_ahead (
 	ticket_id	oms.ticket_id NOT NULL,
-	xid			bigint NOT NULL,
+	watermark	bigint NOT NULL,
 	cycle		int NOT NULL,
 	stage_no	smallint NOT NULL,
 	PRIMARY KEY (ticket_id, stage_no, cycle)
@@ -1602,9 +1602,9 @@ COMMENT ON COLUMN oms.stage_label.stage IS 'id of the stage';
 COMMENT ON COLUMN oms.stage_label.label IS 'its name for the public; the id if it was given none';
 
 CREATE VIEW oms_internal.report_end AS
-	SELECT e.ticket_id, e.stage, e.cycle, e.xid FROM oms.timeline AS e WHERE e.status = 'done'
+	SELECT e.ticket_id, e.stage, e.cycle, e.watermark FROM oms.timeline AS e WHERE e.status = 'done'
 	UNION ALL
-	SELECT a.ticket_id, a.stage, a.cycle, a.xid FROM oms.timeline_archive AS a WHERE a.status = 'done';
+	SELECT a.ticket_id, a.stage, a.cycle, a.watermark FROM oms.timeline_archive AS a WHERE a.status = 'done';
 COMMENT ON VIEW oms_internal.report_end IS 'for the reports: one row per event that says that a stage is done, archived or not';
 
 -- One row per cycle that was done.  Skipped, cancelled and broken off cycles are not among them.
@@ -1653,7 +1653,7 @@ COMMENT ON VIEW oms_internal.report_done IS 'for the reports: one row per cycle 
 
 -- One row per event that says so.
 CREATE VIEW oms_internal.report_event AS
-	SELECT e.ticket_id, w.stage_no, e.cycle, e.xid
+	SELECT e.ticket_id, w.stage_no, e.cycle, e.watermark
 	FROM oms_internal.report_end AS e
 	JOIN oms_internal.report_ticket AS t ON t.ticket_id = e.ticket_id
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage = e.stage;
@@ -1669,7 +1669,7 @@ CREATE FUNCTION oms_internal.report_since(since bigint, before bigint) RETURNS S
 		WITH event AS MATERIALIZED (
 			SELECT e.ticket_id, e.stage, e.cycle
 			FROM oms_internal.report_end AS e
-			WHERE e.xid >= report_since.since AND (e.xid < report_since.before OR report_since.before IS NULL)
+			WHERE e.watermark >= report_since.since AND (e.watermark < report_since.before OR report_since.before IS NULL)
 		)
 		SELECT d.*
 		FROM event AS e
@@ -1713,7 +1713,7 @@ CREATE FUNCTION oms_internal.report_of(ticket oms.ticket_id, since bigint, befor
 		WHERE d.ticket_id = report_of.ticket
 			AND EXISTS (SELECT FROM oms_internal.report_event AS e
 				WHERE e.ticket_id = report_of.ticket AND e.stage_no = d.stage_no AND e.cycle = d.cycle
-					AND e.xid >= report_of.since AND e.xid < report_of.before)
+					AND e.watermark >= report_of.since AND e.watermark < report_of.before)
 			AND NOT EXISTS (SELECT FROM oms.rollup_ahead AS a
 				WHERE a.ticket_id = report_of.ticket AND a.stage_no = d.stage_no AND a.cycle = d.cycle);
 	$$;
@@ -2652,8 +2652,8 @@ CREATE VIEW oms_internal.check_chain (kind, ticket, detail) AS
 	-- Each event with the hash that its content and the hash before it give (docs/reference/hash-chain.md).
 	SELECT 'chain', c.ticket_id, format('event %s: %s', c.seq, p.problem)
 	FROM (
-		SELECT e.ticket_id, e.seq, e.at, e.xid, e.hash, lag(e.seq) OVER w AS seq_before,
-			lag(e.at) OVER w AS at_before, lag(e.xid) OVER w AS xid_before,
+		SELECT e.ticket_id, e.seq, e.at, e.watermark, e.hash, lag(e.seq) OVER w AS seq_before,
+			lag(e.at) OVER w AS at_before, lag(e.watermark) OVER w AS watermark_before,
 			sha256(COALESCE(lag(e.hash) OVER w,
 					E'\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea)
 				|| E'\\x01'::bytea
@@ -2683,7 +2683,7 @@ CREATE VIEW oms_internal.check_chain (kind, ticket, detail) AS
 		(c.seq <> COALESCE(c.seq_before, 0) + 1, 'an event is missing before it'),
 		(c.at < c.at_before, 'time goes back'),
 		-- or changes_since() would not give the events in their order
-		(c.xid < c.xid_before, 'filed before the event before it'),
+		(c.watermark < c.watermark_before, 'filed before the event before it'),
 		(c.hash IS DISTINCT FROM c.expected, 'content does not match the hash')) AS p (found, problem)
 	WHERE p.found
 	UNION ALL
@@ -2693,13 +2693,13 @@ CREATE VIEW oms_internal.check_chain (kind, ticket, detail) AS
 		WHEN e.last_seq <> t.seq THEN format('the last event is %s, the ticket says %s', e.last_seq, t.seq)
 		WHEN l.hash IS DISTINCT FROM t.head
 			THEN format('event %s: the last hash is not the head of the chain', t.seq)
-		ELSE format('event %s: filed under %s, the ticket says %s', t.seq, l.xid, t.xid) END
-	FROM (SELECT y.ticket_id, y.seq, y.xid, y.head FROM oms.ticket_state AS y
-		UNION ALL SELECT z.ticket_id, z.seq, z.xid, z.head FROM oms.ticket_state_archive AS z) AS t
+		ELSE format('event %s: filed under %s, the ticket says %s', t.seq, l.watermark, t.watermark) END
+	FROM (SELECT y.ticket_id, y.seq, y.watermark, y.head FROM oms.ticket_state AS y
+		UNION ALL SELECT z.ticket_id, z.seq, z.watermark, z.head FROM oms.ticket_state_archive AS z) AS t
 	LEFT JOIN (SELECT x.ticket_id, max(x.seq) AS last_seq
 		FROM oms_internal.check_event AS x GROUP BY x.ticket_id) AS e ON e.ticket_id = t.ticket_id
 	LEFT JOIN oms_internal.check_event AS l ON l.ticket_id = t.ticket_id AND l.seq = e.last_seq
-	WHERE e.last_seq IS DISTINCT FROM t.seq OR l.hash IS DISTINCT FROM t.head OR l.xid IS DISTINCT FROM t.xid;
+	WHERE e.last_seq IS DISTINCT FROM t.seq OR l.hash IS DISTINCT FROM t.head OR l.watermark IS DISTINCT FROM t.watermark;
 COMMENT ON VIEW oms_internal.check_chain IS 'for oms.check(): gaps, time and transactions going back, hashes worked out anew, heads';
 
 -- ---- counters ----

@@ -31,7 +31,7 @@ SELECT oms.create_workflow(jsonb_build_object('name', 'Bench ' || k, 'prefix', '
   SELECT jsonb_agg(jsonb_build_object('id', 's' || n, 'owner', 'Owner ' || n, 'slaMins', 480)) FROM generate_series(1, 4) AS n)))
 FROM generate_series(1, :workflows) AS k;
 SELECT setseed(0.5);
-INSERT INTO oms.ticket_state (ticket_id, opened_at, last_at, closed_at, xid, workflow_id, priority, seq, data_seq, n_active, n_failed,
+INSERT INTO oms.ticket_state (ticket_id, opened_at, last_at, closed_at, watermark, workflow_id, priority, seq, data_seq, n_active, n_failed,
   n_holds, output_bytes, status, waiting_rows, has_clock, finished, started, head)
 SELECT format('B-2026-%s', lpad(n::text, greatest(5, length(n::text)), '0')), o, o, o, 0, 1 + n % :workflows, 0, 13, 1, 0, 0,
   0, 0, 'd', false, false, '\x0f', '\x0f', '\x'
@@ -43,7 +43,7 @@ SELECT t.ticket_id, 1, q, q + w, q + d, q + interval '8 h', CASE WHEN d > interv
   extract(epoch FROM d) * 1000000, 0, 0, 1, 1, 0, 0, 0, 0, 0, s, 'd', 'Owner ' || 1 + (random() * (:owners - 1))::int, 'w' || s
 FROM oms.ticket_state AS t, generate_series(1, 4) AS s, LATERAL (SELECT t.opened_at + (s - 1) * interval '6 h' AS q,
   random() * interval '2 h' AS w, exp(random() * 3) * interval '30 min' + random() * interval '10 min' + interval '2 h' AS d) AS x;
-INSERT INTO oms.timeline (ticket_id, at, xid, seq, cycle, attempt, public, status, stage, actor, hash)
+INSERT INTO oms.timeline (ticket_id, at, watermark, seq, cycle, attempt, public, status, stage, actor, hash)
 SELECT t.ticket_id, t.opened_at, 100, s * 3 + e, 1, 1, false, CASE e WHEN 2 THEN 'done' WHEN 1 THEN 'in_progress' ELSE 'queued' END,
   's' || s, 'x', '\x'
 FROM oms.ticket_state AS t, generate_series(1, 4) AS s, generate_series(0, 2) AS e ORDER BY t.ticket_id, 4;

@@ -115,7 +115,7 @@ RESET bytea_output;
 -- In 6 an erasure has left the digest only; 7 and 8 differ in "" and NULL.
 BEGIN;
 INSERT INTO oms.timeline (ticket_id, seq, at, status, stage, owner, actor, session_actor,
-  client, worker, public, cycle, attempt, note, payload, salt, note_digest, xid, hash)
+  client, worker, public, cycle, attempt, note, payload, salt, note_digest, watermark, hash)
 VALUES
   ('DL-1999-00091', 1, '2026-03-02 14:00:00+00', 'opened', NULL, NULL, 'postgres', NULL,
    'psql@[local]', NULL, true, 0, 0, NULL, '{"name": "Žofie", "amount": 80000}', '\x000102030405060708090a0b0c0d0e0f', NULL, 0,
@@ -165,7 +165,7 @@ EXCEPTION WHEN SQLSTATE 'ZZ001' THEN
 END $$;
 SELECT change, pg_temp.spoil(change)
 FROM unnest(ARRAY[
-  'note = note', 'xid = 1',
+  'note = note', 'watermark = 1',
   'at = at + interval ''1 microsecond''',
   'status = ''done''', 'stage = coalesce(stage, '''')', 'stage = nullif(stage, '''')',
   'owner = nullif(owner, '''')', 'session_actor = NULL', 'client = coalesce(client, '''')', 'client = nullif(client, '''')',

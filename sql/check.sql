@@ -180,8 +180,8 @@ SELECT pg_temp.tamper('UPDATE oms.timeline SET at = ''infinity'' WHERE ticket_id
 SELECT pg_temp.ticket('new', 'head = sha256(head)');
 SELECT pg_temp.ticket('new', 'seq = seq + 1');
 SELECT pg_temp.tamper('DELETE FROM oms.timeline WHERE ticket_id = pg_temp.t(''new'')');
-SELECT pg_temp.tamper('UPDATE oms.timeline SET xid = 1 WHERE ticket_id = pg_temp.t(''new'') AND seq = 2');
-SELECT pg_temp.ticket('new', 'xid = xid + 1') ~ 'new: chain: event \d+: filed under \d+, the ticket says \d+' AS found;
+SELECT pg_temp.tamper('UPDATE oms.timeline SET watermark = 1 WHERE ticket_id = pg_temp.t(''new'') AND seq = 2');
+SELECT pg_temp.ticket('new', 'watermark = watermark + 1') ~ 'new: chain: event \d+: filed under \d+, the ticket says \d+' AS found;
 
 -- counters
 SELECT pg_temp.ticket('open', 'n_active = n_active + 1');
@@ -233,7 +233,7 @@ SELECT pg_temp.event('full', '', 'comment', 'status = ''opened''') FROM (SELECT 
 -- without one of its steps is found. Nobody has a name here.
 CREATE FUNCTION pg_temp.story(moves text[]) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO oms.timeline (ticket_id, seq, at, xid, stage, status, cycle, attempt, public, actor, hash)
+  INSERT INTO oms.timeline (ticket_id, seq, at, watermark, stage, status, cycle, attempt, public, actor, hash)
   SELECT pg_temp.t('taken'), 4 + n, '2026-03-02 17:00+00', 0, 'a', split_part(m, ' ', 1),
          coalesce(nullif(split_part(m, ' ', 2), ''), '1')::int, 1, false, 'x', ''
   FROM unnest(moves) WITH ORDINALITY AS s (m, n);

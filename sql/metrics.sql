@@ -121,7 +121,7 @@ SELECT status, reasons, timers_late FROM oms.health();
 ROLLBACK;
 -- chain, seals and check: what the last run over everything found
 BEGIN;
-INSERT INTO oms.timeline (ticket_id, at, xid, seq, cycle, attempt, public, status, actor, hash)
+INSERT INTO oms.timeline (ticket_id, at, watermark, seq, cycle, attempt, public, status, actor, hash)
   VALUES ('MT-2026-77777', oms.clock(), 1, 1, 0, 0, false, 'opened', 'x', '\x');
 INSERT INTO oms.seals (number, sealed_at, tickets, root, previous, hash) VALUES (1000000, oms.clock(), 0, '\x', '\x', '\x');
 SELECT count(*) > 0 AS found FROM oms.verify_timeline('MT-2026-77777');

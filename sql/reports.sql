@@ -221,13 +221,13 @@ INSERT INTO oms.ticket_state SELECT (r).* FROM (SELECT jsonb_populate_record(t, 
   FROM oms.ticket_state AS t JOIN ratios AS o ON o.ticket = ticket_id WHERE n = 20) AS x;
 INSERT INTO oms.stage_state SELECT (r).* FROM (SELECT jsonb_populate_record(s, '{"ticket_id": "RT-2026-2000000001"}') AS r
   FROM oms.stage_state AS s JOIN ratios AS o ON o.ticket = ticket_id WHERE n = 20) AS x;
-INSERT INTO oms.timeline SELECT (r).* FROM (SELECT jsonb_populate_record(e, jsonb_build_object('ticket_id', 'RT-2026-2000000001', 'xid',
+INSERT INTO oms.timeline SELECT (r).* FROM (SELECT jsonb_populate_record(e, jsonb_build_object('ticket_id', 'RT-2026-2000000001', 'watermark',
     CASE WHEN e.stage = 's' THEN pg_current_xact_id()::text::bigint + 1000000 ELSE 1 END)) AS r
   FROM oms.timeline AS e JOIN ratios AS o ON o.ticket = ticket_id WHERE n = 20) AS x;
 UPDATE oms.rollup_state SET horizon = NULL;
 SELECT * FROM pg_temp.all_differ();
 SELECT oms.roll_up() > 0 AS restored;
-SELECT stage_no, xid > pg_current_xact_id()::text::bigint AS of_another_server FROM oms.rollup_ahead WHERE ticket_id = 'RT-2026-2000000001';
+SELECT stage_no, watermark > pg_current_xact_id()::text::bigint AS of_another_server FROM oms.rollup_ahead WHERE ticket_id = 'RT-2026-2000000001';
 SELECT * FROM pg_temp.all_differ();
 SELECT oms.roll_up() AS nothing_new;
 -- A horizon of another server is none.

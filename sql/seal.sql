@@ -141,7 +141,7 @@ BEGIN;
 SELECT ticket AS t9 FROM mine WHERE label = 'T9' \gset
 SELECT oms.comment(:'t9', 'seen');
 SELECT pg_temp.unguard();
-UPDATE oms.timeline SET xid = 0 WHERE ticket_id = :'t9';
+UPDATE oms.timeline SET watermark = 0 WHERE ticket_id = :'t9';
 SELECT oms.seal() - :base AS by_horizon;
 SAVEPOINT unseen;
 SELECT oms.seal(true) - :base AS of_all;

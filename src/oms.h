@@ -362,7 +362,7 @@ typedef struct OmsTicket
 	TimestampTz opened_at;
 	TimestampTz closed_at;
 	TimestampTz last_at;		/* time of the last event */
-	uint64		xid;			/* number of the transaction that it is filed under, see store/timeline.c */
+	uint64		watermark;		/* number of the transaction that it is filed under, see store/timeline.c */
 	uint8		head[OMS_HASH_LEN];
 	struct OmsStageSet *finished;	/* done and skipped */
 	struct OmsStageSet *started;	/* every stage that is not waiting */

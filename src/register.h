@@ -259,9 +259,9 @@
 	"ticket_state_open", \
 	"ticket_state_words", \
 	"timeline_archive_told", \
-	"timeline_archive_xid", \
+	"timeline_archive_watermark", \
 	"timeline_told", \
-	"timeline_xid", \
+	"timeline_watermark", \
 	"workflow_current"
 #define OMS_INDEXES_COUNT 22
 

@@ -42,7 +42,7 @@ CREATE TABLE oms.ticket_state (
 	opened_at	timestamptz NOT NULL,
 	last_at		timestamptz NOT NULL,
 	closed_at	timestamptz,
-	xid			bigint NOT NULL,
+	watermark	bigint NOT NULL,
 	workflow_id	int NOT NULL,
 	priority	int NOT NULL,
 	seq			int NOT NULL,
@@ -63,7 +63,7 @@ CREATE TABLE oms.ticket_state (
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 COMMENT ON TABLE oms.ticket_state IS 'one row per ticket; read it through the view oms.ticket';
 COMMENT ON COLUMN oms.ticket_state.last_at IS 'of the last event';
-COMMENT ON COLUMN oms.ticket_state.xid IS 'of the last event';
+COMMENT ON COLUMN oms.ticket_state.watermark IS 'of the last event';
 COMMENT ON COLUMN oms.ticket_state.seq IS 'number of the last event';
 COMMENT ON COLUMN oms.ticket_state.data_seq IS 'event that carries the data';
 COMMENT ON COLUMN oms.ticket_state.n_active IS 'stages queued, in progress or on hold';
@@ -211,7 +211,7 @@ COMMENT ON COLUMN oms.clock_segment.ran IS 'false: it stood';
 CREATE TABLE oms.timeline (
 	ticket_id	oms.ticket_id NOT NULL,
 	at			timestamptz NOT NULL,
-	xid			bigint NOT NULL,
+	watermark	bigint NOT NULL,
 	seq			int NOT NULL,
 	cycle		int NOT NULL,
 	attempt		int NOT NULL,
@@ -232,14 +232,14 @@ CREATE TABLE oms.timeline (
 	PRIMARY KEY (ticket_id, seq)
 );
 -- What happened since: for the worker after a restart, and for exports.
-CREATE INDEX timeline_xid ON oms.timeline USING brin (xid) WITH (autosummarize = on);
+CREATE INDEX timeline_watermark ON oms.timeline USING brin (watermark) WITH (autosummarize = on);
 -- Events of which listeners have to hear even late: alerts, what was handed to somebody, and changes, of
 -- which one may be the priority.
-CREATE INDEX timeline_told ON oms.timeline (xid, ticket_id, seq)
+CREATE INDEX timeline_told ON oms.timeline (watermark, ticket_id, seq)
 	WHERE status IN ('breached', 'escalated', 'failed', 'warning', 'unrouted', 'unassigned', 'assigned', 'changed');
 COMMENT ON TABLE oms.timeline IS 'one row per event, append-only and hash-chained per ticket';
 COMMENT ON COLUMN oms.timeline.at IS 'when it was recorded';
-COMMENT ON COLUMN oms.timeline.xid IS 'transaction that it is filed under, see src/store/timeline.c';
+COMMENT ON COLUMN oms.timeline.watermark IS 'highest transaction number of the ticket so far, see src/store/timeline.c';
 COMMENT ON COLUMN oms.timeline.seq IS '1, 2, 3 ... per ticket';
 COMMENT ON COLUMN oms.timeline.cycle IS '0: about the ticket';
 COMMENT ON COLUMN oms.timeline.public IS 'citizens see it';
@@ -262,8 +262,8 @@ CREATE TABLE oms.stage_past_archive (LIKE oms.stage_past, PRIMARY KEY (ticket_id
 CREATE TABLE oms.hold_archive (LIKE oms.hold, PRIMARY KEY (ticket_id, seq));
 CREATE TABLE oms.clock_segment_archive (LIKE oms.clock_segment, PRIMARY KEY (ticket_id, seq));
 CREATE TABLE oms.timeline_archive (LIKE oms.timeline, PRIMARY KEY (ticket_id, seq));
-CREATE INDEX timeline_archive_xid ON oms.timeline_archive USING brin (xid) WITH (autosummarize = on);
-CREATE INDEX timeline_archive_told ON oms.timeline_archive (xid, ticket_id, seq)
+CREATE INDEX timeline_archive_watermark ON oms.timeline_archive USING brin (watermark) WITH (autosummarize = on);
+CREATE INDEX timeline_archive_told ON oms.timeline_archive (watermark, ticket_id, seq)
 	WHERE status IN ('breached', 'escalated', 'failed', 'warning', 'unrouted', 'unassigned', 'assigned', 'changed');
 COMMENT ON TABLE oms.ticket_state_archive IS 'one row per archived ticket; read it through the view oms.archived_ticket';
 COMMENT ON TABLE oms.stage_state_archive IS 'as oms.stage_state, of archived tickets; read it through the view oms.archived_stage';
@@ -352,7 +352,7 @@ CREATE TABLE oms.home (
 );
 COMMENT ON TABLE oms.home IS 'server and database in which timers fire and events are sent';
 COMMENT ON COLUMN oms.home.epoch IS 'random; cursors of another one are not continued';
-COMMENT ON COLUMN oms.home.xid_base IS 'timeline.xid is a transaction''s number plus this';
+COMMENT ON COLUMN oms.home.xid_base IS 'timeline.watermark is a transaction''s number plus this';
 
 -- One row from the first create_workflow on: the secret of the tracking numbers.  Row security without
 -- a policy hides it from pg_read_all_data too.

@@ -57,7 +57,7 @@ COMMENT ON COLUMN oms.rollup_state.horizon IS 'cycles finished by transactions b
 -- Cycles that are rolled up, though the number of their transaction is not below the horizon.
 CREATE TABLE oms.rollup_ahead (
 	ticket_id	oms.ticket_id NOT NULL,
-	xid			bigint NOT NULL,
+	watermark	bigint NOT NULL,
 	cycle		int NOT NULL,
 	stage_no	smallint NOT NULL,
 	PRIMARY KEY (ticket_id, stage_no, cycle)
@@ -140,9 +140,9 @@ COMMENT ON COLUMN oms.stage_label.stage IS 'id of the stage';
 COMMENT ON COLUMN oms.stage_label.label IS 'its name for the public; the id if it was given none';
 
 CREATE VIEW oms_internal.report_end AS
-	SELECT e.ticket_id, e.stage, e.cycle, e.xid FROM oms.timeline AS e WHERE e.status = 'done'
+	SELECT e.ticket_id, e.stage, e.cycle, e.watermark FROM oms.timeline AS e WHERE e.status = 'done'
 	UNION ALL
-	SELECT a.ticket_id, a.stage, a.cycle, a.xid FROM oms.timeline_archive AS a WHERE a.status = 'done';
+	SELECT a.ticket_id, a.stage, a.cycle, a.watermark FROM oms.timeline_archive AS a WHERE a.status = 'done';
 COMMENT ON VIEW oms_internal.report_end IS 'for the reports: one row per event that says that a stage is done, archived or not';
 
 -- One row per cycle that was done.  Skipped, cancelled and broken off cycles are not among them.
@@ -191,7 +191,7 @@ COMMENT ON VIEW oms_internal.report_done IS 'for the reports: one row per cycle 
 
 -- One row per event that says so.
 CREATE VIEW oms_internal.report_event AS
-	SELECT e.ticket_id, w.stage_no, e.cycle, e.xid
+	SELECT e.ticket_id, w.stage_no, e.cycle, e.watermark
 	FROM oms_internal.report_end AS e
 	JOIN oms_internal.report_ticket AS t ON t.ticket_id = e.ticket_id
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage = e.stage;
@@ -207,7 +207,7 @@ CREATE FUNCTION oms_internal.report_since(since bigint, before bigint) RETURNS S
 		WITH event AS MATERIALIZED (
 			SELECT e.ticket_id, e.stage, e.cycle
 			FROM oms_internal.report_end AS e
-			WHERE e.xid >= report_since.since AND (e.xid < report_since.before OR report_since.before IS NULL)
+			WHERE e.watermark >= report_since.since AND (e.watermark < report_since.before OR report_since.before IS NULL)
 		)
 		SELECT d.*
 		FROM event AS e
@@ -251,7 +251,7 @@ CREATE FUNCTION oms_internal.report_of(ticket oms.ticket_id, since bigint, befor
 		WHERE d.ticket_id = report_of.ticket
 			AND EXISTS (SELECT FROM oms_internal.report_event AS e
 				WHERE e.ticket_id = report_of.ticket AND e.stage_no = d.stage_no AND e.cycle = d.cycle
-					AND e.xid >= report_of.since AND e.xid < report_of.before)
+					AND e.watermark >= report_of.since AND e.watermark < report_of.before)
 			AND NOT EXISTS (SELECT FROM oms.rollup_ahead AS a
 				WHERE a.ticket_id = report_of.ticket AND a.stage_no = d.stage_no AND a.cycle = d.cycle);
 	$$;

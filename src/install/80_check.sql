@@ -400,8 +400,8 @@ CREATE VIEW oms_internal.check_chain (kind, ticket, detail) AS
 	-- Each event with the hash that its content and the hash before it give (docs/reference/hash-chain.md).
 	SELECT 'chain', c.ticket_id, format('event %s: %s', c.seq, p.problem)
 	FROM (
-		SELECT e.ticket_id, e.seq, e.at, e.xid, e.hash, lag(e.seq) OVER w AS seq_before,
-			lag(e.at) OVER w AS at_before, lag(e.xid) OVER w AS xid_before,
+		SELECT e.ticket_id, e.seq, e.at, e.watermark, e.hash, lag(e.seq) OVER w AS seq_before,
+			lag(e.at) OVER w AS at_before, lag(e.watermark) OVER w AS watermark_before,
 			sha256(COALESCE(lag(e.hash) OVER w,
 					E'\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea)
 				|| E'\\x01'::bytea
@@ -431,7 +431,7 @@ CREATE VIEW oms_internal.check_chain (kind, ticket, detail) AS
 		(c.seq <> COALESCE(c.seq_before, 0) + 1, 'an event is missing before it'),
 		(c.at < c.at_before, 'time goes back'),
 		-- or changes_since() would not give the events in their order
-		(c.xid < c.xid_before, 'filed before the event before it'),
+		(c.watermark < c.watermark_before, 'filed before the event before it'),
 		(c.hash IS DISTINCT FROM c.expected, 'content does not match the hash')) AS p (found, problem)
 	WHERE p.found
 	UNION ALL
@@ -441,13 +441,13 @@ CREATE VIEW oms_internal.check_chain (kind, ticket, detail) AS
 		WHEN e.last_seq <> t.seq THEN format('the last event is %s, the ticket says %s', e.last_seq, t.seq)
 		WHEN l.hash IS DISTINCT FROM t.head
 			THEN format('event %s: the last hash is not the head of the chain', t.seq)
-		ELSE format('event %s: filed under %s, the ticket says %s', t.seq, l.xid, t.xid) END
-	FROM (SELECT y.ticket_id, y.seq, y.xid, y.head FROM oms.ticket_state AS y
-		UNION ALL SELECT z.ticket_id, z.seq, z.xid, z.head FROM oms.ticket_state_archive AS z) AS t
+		ELSE format('event %s: filed under %s, the ticket says %s', t.seq, l.watermark, t.watermark) END
+	FROM (SELECT y.ticket_id, y.seq, y.watermark, y.head FROM oms.ticket_state AS y
+		UNION ALL SELECT z.ticket_id, z.seq, z.watermark, z.head FROM oms.ticket_state_archive AS z) AS t
 	LEFT JOIN (SELECT x.ticket_id, max(x.seq) AS last_seq
 		FROM oms_internal.check_event AS x GROUP BY x.ticket_id) AS e ON e.ticket_id = t.ticket_id
 	LEFT JOIN oms_internal.check_event AS l ON l.ticket_id = t.ticket_id AND l.seq = e.last_seq
-	WHERE e.last_seq IS DISTINCT FROM t.seq OR l.hash IS DISTINCT FROM t.head OR l.xid IS DISTINCT FROM t.xid;
+	WHERE e.last_seq IS DISTINCT FROM t.seq OR l.hash IS DISTINCT FROM t.head OR l.watermark IS DISTINCT FROM t.watermark;
 COMMENT ON VIEW oms_internal.check_chain IS 'for oms.check(): gaps, time and transactions going back, hashes worked out anew, heads';
 
 -- ---- counters ----

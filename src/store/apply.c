@@ -240,7 +240,7 @@ write_ticket(OmsWriter *writer, OmsTicket *ticket)
 	oms_slot_set_time(slot, TICKET_OPENED_AT, ticket->opened_at);
 	oms_slot_set_time(slot, TICKET_LAST_AT, ticket->last_at);
 	oms_slot_set_time(slot, TICKET_CLOSED_AT, ticket->closed_at);
-	oms_slot_set(slot, TICKET_XID, Int64GetDatum((int64) ticket->xid));
+	oms_slot_set(slot, TICKET_WATERMARK, Int64GetDatum((int64) ticket->watermark));
 	oms_slot_set_int(slot, TICKET_WORKFLOW_ID, ticket->graph->workflow_id);
 	oms_slot_set_int(slot, TICKET_PRIORITY, ticket->priority);
 	oms_slot_set_int(slot, TICKET_SEQ, ticket->seq);

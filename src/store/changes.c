@@ -2,9 +2,9 @@
  * changes.c
  *		The events of all tickets, each once, for readers who come back.
  *
- * timeline.xid and the horizon (see timeline.c and outbox.c) make it possible: what is filed below the
+ * timeline.watermark and the horizon (see timeline.c and outbox.c) make it possible: what is filed below the
  * horizon is over, can be seen, and stays as it is; what commits later is filed from the horizon on.  And
- * in the order of xid the events of a ticket are in the order of their numbers.  So a reader who
+ * in the order of watermark the events of a ticket are in the order of their numbers.  So a reader who
  * takes what is below the horizon, and later what has come below the next one, gets each event once and each
  * ticket in order.  Nobody waits for a reader, and readers for nobody: an event is held back while a
  * transaction is running that is older than its own.
@@ -14,7 +14,7 @@
  * 1. history: what was below the horizon when the reader began, by ticket and number, on the way by
  *	  the primary key.  A page costs the page, however large the table is and wherever its rows lie.
  *
- * 2. then by xid, ticket and number, on the way by the BRIN index.  It cannot say which of its rows
+ * 2. then by watermark, ticket and number, on the way by the BRIN index.  It cannot say which of its rows
  *	  come first, so a page looks at a window of some transactions, and while there is room in it at others,
  *	  of a size that follows from what was found.  The events of one transaction are looked at as a whole
  *	  with every page of them.
@@ -39,7 +39,7 @@
 #define FIRST_WINDOW	16
 
 #define EVENT \
-	"e.ticket_id, e.at, e.xid, e.seq, e.cycle, e.attempt, e.public, e.status, e.stage, e.owner, e.actor," \
+	"e.ticket_id, e.at, e.watermark, e.seq, e.cycle, e.attempt, e.public, e.status, e.stage, e.owner, e.actor," \
 	" e.session_actor, e.client, e.worker, e.note, e.payload, e.salt, e.note_digest, e.payload_digest, e.hash"
 
 /* A ticket moves into the archive and back with its events as they are, so it does not matter when */
@@ -57,16 +57,16 @@
 #define BY_TICKET "e.ticket_id, e.seq"
 
 static OmsStatement select_history = {
-	.sql = PAGE("e.xid < $1 AND ROW(e.ticket_id, e.seq) > ROW($2, $3)",
+	.sql = PAGE("e.watermark < $1 AND ROW(e.ticket_id, e.seq) > ROW($2, $3)",
 				BY_TICKET, " LIMIT $4"),
 	.nargs = 4,
 	.types = {INT8OID, OMS_TICKET_TYPE, INT4OID, INT8OID}
 };
 
 static OmsStatement select_window = {
-	.sql = PAGE("e.xid >= $1 AND e.xid < $2"
-				" AND (e.xid > $1 OR ROW(e.ticket_id, e.seq) > ROW($3, $4))",
-				"e.xid, " BY_TICKET, " LIMIT $5"),
+	.sql = PAGE("e.watermark >= $1 AND e.watermark < $2"
+				" AND (e.watermark > $1 OR ROW(e.ticket_id, e.seq) > ROW($3, $4))",
+				"e.watermark, " BY_TICKET, " LIMIT $5"),
 	.nargs = 5,
 	.types = {INT8OID, INT8OID, OMS_TICKET_TYPE, INT4OID, INT8OID}
 };
@@ -130,7 +130,7 @@ visit_rows(uint64 count, OmsPosition *position, bool history, OmsChangeVisit vis
 		CHECK_FOR_INTERRUPTS();
 		ExecStoreHeapTuple(SPI_tuptable->vals[i], slot, false);
 		slot_getallattrs(slot);
-		position->xid = history ? 0 : (uint64) DatumGetInt64(slot->tts_values[TIMELINE_XID]);
+		position->watermark = history ? 0 : (uint64) DatumGetInt64(slot->tts_values[TIMELINE_WATERMARK]);
 		position->ticket = DatumGetTicketId(slot->tts_values[TIMELINE_TICKET_ID]);
 		position->seq = oms_slot_int(slot, TIMELINE_SEQ);
 		copy_trace(slot->tts_values[TIMELINE_HASH], position->trace);
@@ -158,7 +158,7 @@ static int
 visit_window(OmsPosition *position, uint64 from, uint64 to, int max, OmsChangeVisit visit, void *context)
 {
 	/* what was read of "from" itself */
-	bool		within = position->xid == from;
+	bool		within = position->watermark == from;
 	Datum		values[5] = {Int64GetDatum((int64) from), Int64GetDatum((int64) to),
 		TicketIdGetDatum(within ? position->ticket : 0), Int32GetDatum(within ? position->seq : 0),
 	Int64GetDatum(max)};
@@ -192,9 +192,9 @@ oms_store_visit_changes(OmsPosition *position, uint64 horizon, int max, OmsChang
 	if (position->until == 0)
 		position->until = horizon;
 	SPI_connect();
-	if (position->xid == 0)
+	if (position->watermark == 0)
 		max -= visit_history(position, max, visit, context);
-	from = position->xid == 0 ? position->until : position->xid;
+	from = position->watermark == 0 ? position->until : position->watermark;
 	while (max > 0 && from < horizon)
 	{
 		uint64		to = horizon - from > window ? from + window : horizon;

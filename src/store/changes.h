@@ -19,7 +19,7 @@
 typedef struct OmsPosition
 {
 	uint64		until;			/* what is filed below it is read first, by ticket; 0: at the beginning */
-	uint64		xid;			/* of the last event read; 0: still below "until" */
+	uint64		watermark;		/* of the last event read; 0: still below "until" */
 	OmsTicketId ticket;			/* of the last event read, 0: none */
 	int			seq;
 	uint8		trace[OMS_TRACE_LEN];	/* of the last event read */

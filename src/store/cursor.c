@@ -158,7 +158,7 @@ oms_cursor_text(const OmsPosition *position, const OmsMoment *now)
 	put_int(&at, now->line);
 	put_long(&at, now->lsn);
 	put_long(&at, position->until);
-	put_long(&at, position->xid);
+	put_long(&at, position->watermark);
 	put_long(&at, position->ticket);
 	put_int(&at, (uint32) position->seq);
 	put(&at, position->trace, OMS_TRACE_LEN);
@@ -274,7 +274,7 @@ oms_cursor_read(const char *text, const OmsMoment *now, OmsPosition *position)
 	then.line = get_int(&at);
 	then.lsn = get_long(&at);
 	position->until = get_long(&at);
-	position->xid = get_long(&at);
+	position->watermark = get_long(&at);
 	position->ticket = get_long(&at);
 	position->seq = (int) get_int(&at);
 	get(&at, position->trace, OMS_TRACE_LEN);

@@ -29,7 +29,7 @@ forget_base(Datum arg, Oid table)
 }
 
 /*
- * What is added to the number of a transaction for timeline.xid.  It can change only under a lock that
+ * What is added to the number of a transaction for timeline.watermark.  It can change only under a lock that
  * no writer of the timeline shares, and whoever changes it invalidates the table in all backends.  It is that of
  * now, also for a transaction with an old snapshot: readers would not look any more where the old base files.
  */
@@ -117,7 +117,7 @@ oms_store_oldest_transaction(void)
 }
 
 /*
- * The same as a value of timeline.xid: what is filed below it is over and can be seen, and nothing will
+ * The same as a value of timeline.watermark: what is filed below it is over and can be seen, and nothing will
  * be added to it.
  */
 uint64

@@ -10,7 +10,7 @@
  *
  * A promoted standby and a base backup have the identity of the original and cannot be told from it.
  *
- * Another server counts its transactions from another number.  So that timeline.xid grows all the same,
+ * Another server counts its transactions from another number.  So that timeline.watermark grows all the same,
  * activate() chooses what is added to the numbers (xid_base): everything that is filed before is below
  * everything that comes.  It does so under a lock on the timeline that waits for whoever is writing, and
  * writers look at the base after they got theirs.
@@ -57,9 +57,9 @@ static OmsStatement lock_timeline = {
 	.sql = "LOCK TABLE oms.timeline IN SHARE ROW EXCLUSIVE MODE"
 };
 
-static OmsStatement select_last_xid = {
-	.sql = "SELECT COALESCE(max(xid), 0) FROM"
-	" (SELECT xid FROM oms.ticket_state UNION ALL SELECT xid FROM oms.ticket_state_archive) AS t"
+static OmsStatement select_last_watermark = {
+	.sql = "SELECT COALESCE(max(watermark), 0) FROM"
+	" (SELECT watermark FROM oms.ticket_state UNION ALL SELECT watermark FROM oms.ticket_state_archive) AS t"
 };
 
 static OmsStatement insert_secret = {
@@ -215,7 +215,7 @@ next_base(uint64 old)
 	uint64		oldest;
 	bool		isnull;
 
-	oms_sql(&select_last_xid, NULL, NULL);
+	oms_sql(&select_last_watermark, NULL, NULL);
 	last = Max(last, (uint64) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)));
 	oldest = oms_store_oldest_transaction();
 	return last + 1 - oldest;

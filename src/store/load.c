@@ -123,7 +123,7 @@ ticket_from_row(const TupleTableSlot *slot)
 	ticket->opened_at = oms_slot_time(slot, TICKET_OPENED_AT);
 	ticket->closed_at = oms_slot_time(slot, TICKET_CLOSED_AT);
 	ticket->last_at = oms_slot_time(slot, TICKET_LAST_AT);
-	ticket->xid = (uint64) DatumGetInt64(slot->tts_values[TICKET_XID]);
+	ticket->watermark = (uint64) DatumGetInt64(slot->tts_values[TICKET_WATERMARK]);
 	ticket->finished = get_set(slot, TICKET_FINISHED, ticket->graph, ticket->id);
 	ticket->started = get_set(slot, TICKET_STARTED, ticket->graph, ticket->id);
 	get_bytes(slot, TICKET_HEAD, ticket->head, OMS_HASH_LEN, ticket->id);

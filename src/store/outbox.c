@@ -11,7 +11,7 @@
  * A transaction that stays open holds the horizon back, and crash after crash the same alerts would be told.  So
  * worker_state.told keeps what an announcement saw that came to its end: the next transaction at its beginning, and then
  * those that were running, with their subtransactions.  What another one wrote has been told.  It is about xmin of the rows,
- * not about timeline.xid, which may be higher than that of the transaction that wrote the row.  Rows since the
+ * not about timeline.watermark, which may be higher than that of the transaction that wrote the row.  Rows since the
  * horizon are not frozen while that is held back.
  */
 #include "postgres.h"
@@ -62,7 +62,7 @@ static OmsStatement select_queue = {
 	QUEUED("owner > $1")
 	") AS x LIMIT $7)"
 	" SELECT p.ticket_id, p.stage_no, p.owner, p.priority, p.ready_at, p.attempt, t.workflow_id,"
-	" p.announce_at IS NULL AND t.xid IS NOT NULL AND t.xid >= $6"
+	" p.announce_at IS NULL AND t.watermark IS NOT NULL AND t.watermark >= $6"
 	" FROM page AS p LEFT JOIN oms.ticket_state AS t ON t.ticket_id = p.ticket_id"
 	" ORDER BY p.owner, p.priority DESC,"
 	" p.ready_at, p.ticket_id,"
@@ -77,23 +77,23 @@ static OmsStatement select_queue = {
  * which a stage gets past the place up to which the queues were read.
  */
 #define TOLD(table) \
-	"(SELECT ticket_id, xid, seq, stage, status FROM " table " AS y" \
+	"(SELECT ticket_id, watermark, seq, stage, status FROM " table " AS y" \
 	" CROSS JOIN LATERAL (SELECT $5 - (($5 -" \
 	" y.xmin::text::int8) & 4294967295) AS writer) AS x" \
 	" WHERE status = ANY" \
 	" ('{breached,escalated,failed,warning,unrouted,unassigned,assigned,changed}'::text[])" \
-	" AND ROW(xid, ticket_id, seq) > ROW($1, $2, $3)" \
+	" AND ROW(watermark, ticket_id, seq) > ROW($1, $2, $3)" \
 	" AND NOT COALESCE(x.writer < (SELECT told[1] FROM oms.worker_state)" \
 	" AND x.writer <> ALL ((SELECT told FROM oms.worker_state)::int8[]), false)" \
-	" ORDER BY xid, ticket_id," \
+	" ORDER BY watermark, ticket_id," \
 	" seq LIMIT $4)"
 
 static OmsStatement select_told = {
 	.sql = "WITH page AS MATERIALIZED (SELECT * FROM ("
 	TOLD("oms.timeline") " UNION ALL " TOLD("oms.timeline_archive")
-	") AS x ORDER BY xid, ticket_id,"
+	") AS x ORDER BY watermark, ticket_id,"
 	" seq LIMIT $4)"
-	" SELECT e.xid, e.ticket_id, e.seq, e.status, COALESCE(t.workflow_id, a.workflow_id),"
+	" SELECT e.watermark, e.ticket_id, e.seq, e.status, COALESCE(t.workflow_id, a.workflow_id),"
 	" COALESCE(s.stage_no, w.stage_no, 0::int2), s.status, s.token, s.owner, s.attempt, s.level,"
 	" s.announce_at IS NOT NULL"
 	" FROM page AS e"
@@ -105,7 +105,7 @@ static OmsStatement select_told = {
 	" LEFT JOIN oms.stage_state AS s ON s.ticket_id = e.ticket_id"
 	" AND (s.stage_no = w.stage_no"
 	" OR e.stage IS NULL AND e.status = 'changed' AND s.status = 'q')"
-	" ORDER BY e.xid, e.ticket_id,"
+	" ORDER BY e.watermark, e.ticket_id,"
 	" e.seq",
 	.nargs = 5,
 	.types = {INT8OID, OMS_TICKET_TYPE, INT4OID, INT8OID, INT8OID}
@@ -114,7 +114,7 @@ static OmsStatement select_told = {
 /* A page of the latest events, from a block on, in the order of the tickets */
 static OmsStatement select_latest = {
 	.sql = "WITH page AS MATERIALIZED (SELECT ticket_id, seq, stage, status, public FROM oms.timeline"
-	" WHERE ctid >= $1 AND xid >= $2 AND at >= $3"
+	" WHERE ctid >= $1 AND watermark >= $2 AND at >= $3"
 	" AND (public OR status = 'cancelled' OR status = 'on_hold')"
 	" AND ROW(ticket_id, seq) > ROW($4, $5)"
 	" ORDER BY ticket_id, seq LIMIT $6)"
@@ -273,7 +273,7 @@ oms_store_visit_queued(uint64 horizon, OmsQueuePlace *place, int limit, OmsOutbo
 int
 oms_store_visit_told(OmsToldPlace *place, int limit, OmsOutboxVisit visit)
 {
-	Datum		values[5] = {Int64GetDatum((int64) place->xid), TicketIdGetDatum(place->ticket),
+	Datum		values[5] = {Int64GetDatum((int64) place->watermark), TicketIdGetDatum(place->ticket),
 		Int32GetDatum(place->seq), Int64GetDatum(limit),
 	Int64GetDatum((int64) U64FromFullTransactionId(ReadNextFullTransactionId()))};
 	uint64		count;
@@ -288,7 +288,7 @@ oms_store_visit_told(OmsToldPlace *place, int limit, OmsOutboxVisit visit)
 		bool		no_stage;
 
 		CHECK_FOR_INTERRUPTS();
-		place->xid = (uint64) DatumGetInt64(column(row, 1, &isnull));
+		place->watermark = (uint64) DatumGetInt64(column(row, 1, &isnull));
 		event.ticket = place->ticket = DatumGetTicketId(column(row, 2, &isnull));
 		event.seq = place->seq = DatumGetInt32(column(row, 3, &isnull));
 		event.status = text_column(row, 4);

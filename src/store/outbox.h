@@ -38,7 +38,7 @@ typedef struct OmsQueuePlace
 /* How far events are read */
 typedef struct OmsToldPlace
 {
-	uint64		xid;
+	uint64		watermark;
 	OmsTicketId ticket;
 	int			seq;
 } OmsToldPlace;

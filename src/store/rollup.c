@@ -51,7 +51,7 @@ static OmsStatement try_lock_state = {
 
 /* What is behind the horizon need not be noted any more, but of tickets that are yet to be come back to */
 static OmsStatement save_state = {
-	.sql = "WITH behind AS (DELETE FROM oms.rollup_ahead AS a WHERE a.xid < $1"
+	.sql = "WITH behind AS (DELETE FROM oms.rollup_ahead AS a WHERE a.watermark < $1"
 	" AND NOT EXISTS (SELECT FROM oms.passed_over AS p WHERE p.ticket_id = a.ticket_id))"
 	" UPDATE oms.rollup_state SET horizon = $1",
 	.nargs = 1,
@@ -100,8 +100,8 @@ static OmsStatement select_end_of_slice = {
  */
 static OmsStatement add_everything = {
 	.sql = "WITH ahead AS (INSERT INTO oms.rollup_ahead"
-	" SELECT e.ticket_id, e.xid, e.cycle, e.stage_no FROM oms_internal.report_event AS e"
-	" WHERE e.xid >= $1 ON CONFLICT DO NOTHING)"
+	" SELECT e.ticket_id, e.watermark, e.cycle, e.stage_no FROM oms_internal.report_event AS e"
+	" WHERE e.watermark >= $1 ON CONFLICT DO NOTHING)"
 	", pack AS MATERIALIZED (SELECT p.* FROM oms_internal.report_pack(NULL, NULL, NULL, NULL) AS p)"
 	ADD_CELLS,
 	.nargs = 1,
@@ -110,8 +110,8 @@ static OmsStatement add_everything = {
 
 static OmsStatement add_tickets = {
 	.sql = "WITH ahead AS (INSERT INTO oms.rollup_ahead"
-	" SELECT e.ticket_id, e.xid, e.cycle, e.stage_no FROM oms_internal.report_event AS e"
-	" WHERE e.xid >= $1 AND e.ticket_id > $2"
+	" SELECT e.ticket_id, e.watermark, e.cycle, e.stage_no FROM oms_internal.report_event AS e"
+	" WHERE e.watermark >= $1 AND e.ticket_id > $2"
 	" AND e.ticket_id <= $3 ON CONFLICT DO NOTHING)"
 	", pack AS MATERIALIZED (SELECT p.* FROM oms_internal.report_pack(NULL, NULL, $2, $3) AS p)"
 	ADD_CELLS,
@@ -136,7 +136,7 @@ static OmsStatement add_of_ticket = {
 /* The tickets of each of these, to go through them one by one */
 static OmsStatement select_finished_since = {
 	.sql = "SELECT DISTINCT e.ticket_id FROM oms_internal.report_end AS e"
-	" WHERE e.xid >= $1 AND e.xid < $2",
+	" WHERE e.watermark >= $1 AND e.watermark < $2",
 	.nargs = 2,
 	.types = {INT8OID, INT8OID}
 };

@@ -121,7 +121,7 @@ remember(const OmsSeal *last, uint64 horizon)
 static OmsStatement changed_since = {
 	.sql = "SELECT t.ticket_id, t.seq, t.head"
 	" FROM (SELECT DISTINCT e.ticket_id FROM oms.timeline AS e"
-	" WHERE e.xid >= $1 AND e.xid <= $2) AS c"
+	" WHERE e.watermark >= $1 AND e.watermark <= $2) AS c"
 	" JOIN oms.ticket_state AS t ON t.ticket_id = c.ticket_id"
 	CHANGED,
 	.nargs = 2,
@@ -140,7 +140,7 @@ static OmsStatement changed_of_range = {
 /* The tickets of each of these, to go through them one by one */
 static OmsStatement tickets_since = {
 	.sql = "SELECT DISTINCT e.ticket_id FROM oms.timeline AS e"
-	" WHERE e.xid >= $1 AND e.xid <= $2"
+	" WHERE e.watermark >= $1 AND e.watermark <= $2"
 	" ORDER BY e.ticket_id",
 	.nargs = 2,
 	.types = {INT8OID, INT8OID}
@@ -167,8 +167,8 @@ typedef struct SealRange
 	bool		by_ticket;
 	OmsTicketId after;			/* this one does not */
 	OmsTicketId last_ticket;
-	uint64		first_xid;
-	uint64		last_xid;
+	uint64		first_watermark;
+	uint64		last_watermark;
 } SealRange;
 
 /*
@@ -177,8 +177,8 @@ typedef struct SealRange
 static void
 range_values(const SealRange *range, Datum *values)
 {
-	values[0] = range->by_ticket ? TicketIdGetDatum(range->after) : Int64GetDatum((int64) range->first_xid);
-	values[1] = range->by_ticket ? TicketIdGetDatum(range->last_ticket) : Int64GetDatum((int64) range->last_xid);
+	values[0] = range->by_ticket ? TicketIdGetDatum(range->after) : Int64GetDatum((int64) range->first_watermark);
+	values[1] = range->by_ticket ? TicketIdGetDatum(range->last_ticket) : Int64GetDatum((int64) range->last_watermark);
 }
 
 static void
@@ -391,18 +391,18 @@ int64
 oms_store_seal(bool everything)
 {
 	OmsSeal		seal;
-	SealRange	range = {.last_ticket = PG_INT64_MAX, .last_xid = PG_INT64_MAX};
+	SealRange	range = {.last_ticket = PG_INT64_MAX, .last_watermark = PG_INT64_MAX};
 	uint8		kept_for[OMS_HASH_LEN];
 	uint64		horizon;
 	int64		last;
 
-	(void) begin_sealing(true, kept_for, &range.first_xid);
+	(void) begin_sealing(true, kept_for, &range.first_watermark);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	oms_seal_last(&seal);
 	last = seal.number;
 	/* taken before the search, so that whatever that does not see is not below it */
 	horizon = oms_store_horizon();
-	range.by_ticket = everything || seal.number == 0 || range.first_xid > horizon ||
+	range.by_ticket = everything || seal.number == 0 || range.first_watermark > horizon ||
 		memcmp(kept_for, seal.hash, OMS_HASH_LEN) != 0;
 	seal_again(&seal);
 	(void) seal_range(&range, &seal);
@@ -454,7 +454,7 @@ seal_tickets(OmsWalk *walk, OmsSeal *seal, uint64 horizon)
 static bool
 seal_transactions(OmsWalk *walk, OmsSeal *seal, uint64 kept, uint64 horizon)
 {
-	SealRange	range = {.first_xid = kept, .last_xid = PG_INT64_MAX};
+	SealRange	range = {.first_watermark = kept, .last_watermark = PG_INT64_MAX};
 	int64		last = seal->number;
 	bool		more;
 	int64		count;
@@ -463,10 +463,10 @@ seal_transactions(OmsWalk *walk, OmsSeal *seal, uint64 kept, uint64 horizon)
 	seal_again(seal);
 	more = horizon - kept > walk->window;
 	if (more)
-		range.last_xid = kept + walk->window - 1;
+		range.last_watermark = kept + walk->window - 1;
 	count = seal_range(&range, seal);
 	if (seal->number > last || more)
-		remember(seal, more ? range.last_xid + 1 : horizon);
+		remember(seal, more ? range.last_watermark + 1 : horizon);
 	if (more)
 		walk->window = oms_store_next_window(walk->window, count, SLICE);
 	return more;

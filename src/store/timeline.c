@@ -7,9 +7,9 @@
  *
  * What is hashed of an event stands in engine/chain.c.
  *
- * The column xid files an event under a transaction: the one that recorded it, or a later one that
+ * The column watermark files an event under a transaction: the one that recorded it, or a later one that
  * recorded an event of the same ticket before it (a transaction can have got its number early and come
- * to the ticket late).  So in the order of xid the events of a ticket are in the order of their
+ * to the ticket late).  So in the order of watermark the events of a ticket are in the order of their
  * numbers, and below the oldest transaction that is still running (oms_store_horizon) nothing can be
  * added any more.  oms_store_xid_base() is added, so that it grows from one server to the next.
  *
@@ -162,7 +162,7 @@ write_event(OmsWriter *writer, OmsTicket *ticket, const OmsEvent *event, const O
 
 	oms_slot_set(slot, TIMELINE_TICKET_ID, TicketIdGetDatum(content.ticket));
 	oms_slot_set(slot, TIMELINE_AT, TimestampTzGetDatum(content.at));
-	oms_slot_set(slot, TIMELINE_XID, Int64GetDatum((int64) ticket->xid));
+	oms_slot_set(slot, TIMELINE_WATERMARK, Int64GetDatum((int64) ticket->watermark));
 	oms_slot_set(slot, TIMELINE_SEQ, Int32GetDatum(content.seq));
 	oms_slot_set(slot, TIMELINE_CYCLE, Int32GetDatum(content.cycle));
 	oms_slot_set(slot, TIMELINE_ATTEMPT, Int32GetDatum(content.attempt));
@@ -187,7 +187,7 @@ oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsActor *actor)
 {
 	if (ticket->events == NULL)
 		return;
-	ticket->xid = Max(ticket->xid, U64FromFullTransactionId(GetTopFullTransactionId()) + oms_store_xid_base());
+	ticket->watermark = Max(ticket->watermark, U64FromFullTransactionId(GetTopFullTransactionId()) + oms_store_xid_base());
 	for (OmsEvent *event = ticket->events; event != NULL; event = event->next)
 		write_event(writer, ticket, event, actor);
 	oms_count_events(ticket);

@@ -197,7 +197,7 @@ oms_announce_begin(OmsAnnouncement *announcement)
 	announcement->horizon = oms_store_saved_horizon();
 	announcement->reached = oms_store_horizon();
 	announcement->statuses_since = TimestampTzPlusMilliseconds(oms_clock_now(), -STATUS_MINUTES * 60000L);
-	announcement->told.xid = announcement->horizon;
+	announcement->told.watermark = announcement->horizon;
 	oms_store_begin_telling();
 }
 

@@ -233,11 +233,11 @@ $node->sql('ALTER DATABASE late RESET oms.worker');
 ok($node->becomes("SELECT count(*) FROM oms.timeline WHERE status = 'breached'", '5000', undef, 'late'), '5,000 overdue timers fire');
 is($node->sql(q{SELECT count(*) FROM (SELECT ticket_id FROM oms.timeline WHERE status = 'breached' GROUP BY 1 HAVING count(*) > 1) AS x}, 'late'),
 	'0', '… each once');
-is($node->sql(q{SELECT count(*) FROM (SELECT note, lag(note) OVER (ORDER BY xid, at) AS before FROM oms.timeline WHERE status = 'breached') AS x
+is($node->sql(q{SELECT count(*) FROM (SELECT note, lag(note) OVER (ORDER BY watermark, at) AS before FROM oms.timeline WHERE status = 'breached') AS x
 	WHERE note < before}, 'late'), '0', '… in the order in which they were due');
-cmp_ok($node->sql(q{SELECT count(DISTINCT xid) FROM oms.timeline WHERE status = 'breached'}, 'late'), '<=', 100,
+cmp_ok($node->sql(q{SELECT count(DISTINCT watermark) FROM oms.timeline WHERE status = 'breached'}, 'late'), '<=', 100,
 	'… with few transactions');
-cmp_ok($node->sql(q{SELECT count(DISTINCT xid) FROM oms.timeline WHERE status = 'breached'}, 'late'), '>=', 5,
+cmp_ok($node->sql(q{SELECT count(DISTINCT watermark) FROM oms.timeline WHERE status = 'breached'}, 'late'), '>=', 5,
 	'… but not all with one');
 
 $node->stop;

@@ -29,13 +29,13 @@ ok($listener->hears($ticket), 'an event is sent');
 ok($node->becomes(q{SELECT step, ticket_id IS NULL, failures > 1, error ~ 'lost its row' FROM oms.worker_errors}, 'seal|t|t|t'),
 	'a seal that fails stands in worker_errors');
 is($node->sql('SELECT status, reasons FROM oms.health()'), 'degraded|{"seal: fails, see oms.worker_errors"}', '… health tells of it by its name');
-$node->becomes("SELECT horizon > (SELECT max(xid) FROM oms.timeline) FROM oms.worker_state");
+$node->becomes("SELECT horizon > (SELECT max(watermark) FROM oms.timeline) FROM oms.worker_state");
 foreach (1 .. 3)
 {
 	$ticket = $node->sql(q{SELECT oms.open_ticket('plain')});
 	is($listener->hears($ticket), 1, '… events are sent meanwhile, once');
 }
-ok($node->becomes("SELECT horizon > (SELECT max(xid) FROM oms.timeline) FROM oms.worker_state"), '… and nothing is to be found in the tables');
+ok($node->becomes("SELECT horizon > (SELECT max(watermark) FROM oms.timeline) FROM oms.worker_state"), '… and nothing is to be found in the tables');
 is(scalar($node->log_lines($log, qr/ERROR:.*lost its row/)), 1, '… the log has it once');
 is($node->sql("SELECT step FROM oms.worker_errors"), 'seal', '… and still nothing else fails');
 $node->sql(q{INSERT INTO oms.seal_state (seal_hash, horizon) VALUES ('', 0)});

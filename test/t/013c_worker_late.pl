@@ -29,7 +29,7 @@ sub hears_nothing_but
 	my $listener = $node->listener('postgres', qw(oms_dispatch oms_alert));
 	my $before = $node->sql(q{SELECT oms.open_ticket('plain')});
 	ok($listener->hears($before), 'before: an event is sent');
-	ok($node->becomes("SELECT horizon > (SELECT max(xid) FROM oms.timeline) FROM oms.worker_state"), '… and need not be found again');
+	ok($node->becomes("SELECT horizon > (SELECT max(watermark) FROM oms.timeline) FROM oms.worker_state"), '… and need not be found again');
 
 	kill 'STOP', $worker;
 	my ($failed) = $node->sql(q{SELECT oms.open_ticket('lease') \gset
@@ -64,7 +64,7 @@ sub hears_nothing_but
 	ok($dispatched{$handed}, '… a stage that was handed to somebody');
 	ok($dispatched{$raised}, '… and one whose place in the queue changed');
 	ok(!$dispatched{$before}, '… but none that was dispatched before');
-	ok($node->becomes("SELECT horizon > (SELECT max(xid) FROM oms.timeline) FROM oms.worker_state"), '… and the horizon moves on');
+	ok($node->becomes("SELECT horizon > (SELECT max(watermark) FROM oms.timeline) FROM oms.worker_state"), '… and the horizon moves on');
 	cmp_ok($node->sql($node->status_of('postgres', 'events_sent')) - $said, '<', 50000, '… not much is said twice');
 	$listener->quit;
 }
@@ -155,7 +155,7 @@ sub heard_after_crash
 	my $session = $node->session('other');
 	$session->query('BEGIN; CREATE TABLE u ()');
 	my $ticket = $node->sql(q{SELECT oms.open_ticket('plain')}, 'mine');
-	ok($node->becomes("SELECT horizon > (SELECT max(xid) FROM oms.timeline) FROM oms.worker_state", 't', undef, 'mine'),
+	ok($node->becomes("SELECT horizon > (SELECT max(watermark) FROM oms.timeline) FROM oms.worker_state", 't', undef, 'mine'),
 		'transactions of another database do not hold the horizon back');
 	is($node->sql("SELECT count(*) FROM oms.changes_since() WHERE ticket = '$ticket'", 'mine'), '2', '… nor what changes_since gives');
 	$session->query('ROLLBACK');

@@ -54,7 +54,7 @@ same_content($new, $db, $content, 'upgraded');
 is(oms_rights($new, $db), $rights, 'upgraded: equal rights');
 is($new->safe_psql($db, "SELECT horizon >= $horizon AND horizon <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 	FROM oms.worker_state"), 't', 'upgraded: the worker goes on where it was');
-is($new->safe_psql($db, q{SELECT bool_and(xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint) FROM oms.timeline}),
+is($new->safe_psql($db, q{SELECT bool_and(watermark < pg_snapshot_xmin(pg_current_snapshot())::text::bigint) FROM oms.timeline}),
 	't', 'upgraded: transactions of the timeline are in the past');
 whole($new, $db, 'upgraded');
 guarded($new, $db, 'upgraded');

@@ -25,7 +25,7 @@ $production->stop;
 my $staging = oms_node('staging');
 $staging->safe_psql('postgres', 'CREATE DATABASE copy; CREATE ROLE oms_reader; CREATE ROLE oms_clerk');
 $staging->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'copy', $dump ], 'restore on another server');
-cmp_ok($staging->safe_psql('copy', 'SELECT max(xid) FROM oms.timeline'), '>',
+cmp_ok($staging->safe_psql('copy', 'SELECT max(watermark) FROM oms.timeline'), '>',
 	$staging->safe_psql('copy', 'SELECT pg_current_xact_id()::text'), 'its past is in the future of this server');
 
 # A worker looks and does nothing.
