@@ -1,7 +1,7 @@
 /*
  * people_api.c
  *		What people do to stages and tickets: hold and resume, assign and delegate, send back and reopen,
- *		start by hand, attach; and who is away.
+ *		start by hand, skip, retry, reassign, escalate, attach; and who is away.
  */
 #include "postgres.h"
 
@@ -36,6 +36,10 @@ PG_FUNCTION_INFO_V1(oms_hold);
 PG_FUNCTION_INFO_V1(oms_resume);
 PG_FUNCTION_INFO_V1(oms_send_back);
 PG_FUNCTION_INFO_V1(oms_reopen);
+PG_FUNCTION_INFO_V1(oms_skip_stage);
+PG_FUNCTION_INFO_V1(oms_retry_stage);
+PG_FUNCTION_INFO_V1(oms_reassign);
+PG_FUNCTION_INFO_V1(oms_escalate);
 PG_FUNCTION_INFO_V1(oms_attach);
 PG_FUNCTION_INFO_V1(oms_set_hold_reason);
 PG_FUNCTION_INFO_V1(oms_set_absence);
@@ -333,6 +337,85 @@ oms_reopen(PG_FUNCTION_ARGS)
 	oms_store_stages(ticket);
 	oms_decide_reopen(ticket, stage, reason);
 	return oms_call_end_ticket(&call, ticket);
+}
+
+/* ---- going past, trying again, handing on ---- */
+
+/*
+ * skip_stage(ticket, stage text, reason text) → text, the new status.
+ */
+Datum
+oms_skip_stage(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
+
+	oms_call_begin(&call, "oms.skip_stage()");
+	stage = oms_enter_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_SKIP, NULL);
+	oms_decide_skip(ticket, stage, reason);
+	return oms_call_end_stage(&call, ticket, stage);
+}
+
+/*
+ * retry_stage(ticket, stage text, reason text) → text, the new status.
+ */
+Datum
+oms_retry_stage(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
+
+	oms_call_begin(&call, "oms.retry_stage()");
+	stage = oms_enter_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_RETRY, NULL);
+	oms_decide_retry(ticket, stage, reason);
+	return oms_call_end_stage(&call, ticket, stage);
+}
+
+/*
+ * reassign(ticket, stage text, owner text, reason text) → text, the new status.
+ */
+Datum
+oms_reassign(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *owner = oms_arg_name(fcinfo, 2, "owner");
+	char	   *reason = oms_arg_note(fcinfo, 3, "reason");
+
+	oms_call_begin(&call, "oms.reassign()");
+	stage = oms_enter_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, OMS_REASSIGN, NULL);
+	oms_decide_reassign(ticket, stage, owner, reason);
+	return oms_call_end_stage(&call, ticket, stage);
+}
+
+/*
+ * escalate(ticket, stage text, reason text, reassign_to text) → int, the level reached.
+ */
+Datum
+oms_escalate(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
+	char	   *reassign_to = oms_arg_name_or_null(fcinfo, 3, "reassign_to");
+	int			level;
+
+	oms_call_begin(&call, "oms.escalate()");
+	stage = oms_enter_stage(fcinfo, &ticket);
+	oms_require(ticket, stage, reassign_to == NULL ? OMS_ESCALATE : OMS_ESCALATE_TO, NULL);
+	level = oms_decide_escalate(ticket, stage, reason, reassign_to);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_INT32(level);
 }
 
 /* ---- documents ---- */

@@ -1,6 +1,6 @@
 /*
  * stage_api.c
- *		What happens to stages: claim, heartbeat, release, done, failed, and what staff can do.
+ *		What happens to stages: claim, heartbeat, release, done, failed.
  *
  * Every function here is: check the arguments, lock the ticket, load the stage, ask whether the verb
  * is allowed, decide, apply.
@@ -9,7 +9,6 @@
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -19,6 +18,7 @@
 
 #include "api/args.h"
 #include "api/door.h"
+#include "api/work_items.h"
 #include "clock.h"
 #include "engine/catch_up.h"
 #include "engine/decide.h"
@@ -40,10 +40,6 @@ PG_FUNCTION_INFO_V1(oms_stage_done);
 PG_FUNCTION_INFO_V1(oms_stages_done);
 PG_FUNCTION_INFO_V1(oms_exchange);
 PG_FUNCTION_INFO_V1(oms_stage_failed);
-PG_FUNCTION_INFO_V1(oms_skip_stage);
-PG_FUNCTION_INFO_V1(oms_retry_stage);
-PG_FUNCTION_INFO_V1(oms_reassign);
-PG_FUNCTION_INFO_V1(oms_escalate);
 
 /* Most stages that one call can claim */
 #define MAX_CLAIM	10000
@@ -374,194 +370,11 @@ oms_stage_done(PG_FUNCTION_ARGS)
 
 /* ---- many at once ---- */
 
-/* One item of stages_done or exchange */
-typedef struct WorkItem
-{
-	int			position;
-	OmsTicketId ticket;
-	const char *stage;
-	int			stage_len;
-	Jsonb	   *output;
-	bool		has_output;
-	char	   *error;			/* NULL: the stage is done */
-	bool		retryable;
-	bool		has_retryable;
-	int64		token;
-	bool		has_token;
-} WorkItem;
-
-#define NO_ITEM	(-1)
-
-typedef struct WorkItems
-{
-	const char *name;			/* of the argument */
-	bool		may_fail;		/* an item may carry an error */
-	int			count;
-	WorkItem	   *items;
-	volatile int current;		/* position of the one that is looked at */
-} WorkItems;
-
-static void
-bad_item(const char *problem)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s", problem)));
-}
-
-/* A string for a message */
-static char *
-clipped(const JsonbValue *value)
-{
-	return pnstrdup(value->val.string.val,
-					pg_mbcliplen(value->val.string.val, value->val.string.len, 100));
-}
-
-static bool
-key_is(const JsonbValue *key, const char *name)
-{
-	return key->val.string.len == strlen(name) &&
-		memcmp(key->val.string.val, name, key->val.string.len) == 0;
-}
-
-static void
-read_token(WorkItem *item, JsonbValue *value)
-{
-	Datum		token;
-
-	if (value->type == jbvNull)
-		return;
-	if (value->type != jbvNumeric)
-		bad_item("\"token\" must be a number");
-	token = NumericGetDatum(value->val.numeric);
-	item->token = DatumGetInt64(DirectFunctionCall1(numeric_int8, token));
-	item->has_token = DatumGetBool(DirectFunctionCall2(numeric_eq, token,
-													   DirectFunctionCall1(int8_numeric,
-																		   Int64GetDatum(item->token))));
-	if (!item->has_token)
-		bad_item("\"token\" must be an integer");
-}
-
-static void
-read_error(WorkItem *item, JsonbValue *value)
-{
-	if (value->type == jbvNull)
-		return;
-	if (value->type != jbvString)
-		bad_item("\"error\" must be a text");
-	item->error = pnstrdup(value->val.string.val, value->val.string.len);
-	oms_check_note(item->error, "\"error\"");
-}
-
-static void
-read_member(const WorkItems *items, WorkItem *item, const JsonbValue *key, JsonbValue *value)
-{
-	if (key_is(key, "ticket"))
-	{
-		if (value->type != jbvString)
-			bad_item("\"ticket\" must be a text");
-		if (!oms_ticket_id_parse(value->val.string.val, value->val.string.len, &item->ticket))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					 errmsg("invalid ticket number: \"%s\"", clipped(value))));
-	}
-	else if (key_is(key, "stage"))
-	{
-		if (value->type != jbvString)
-			bad_item("\"stage\" must be a text");
-		item->stage = value->val.string.val;
-		item->stage_len = value->val.string.len;
-	}
-	else if (key_is(key, "output"))
-	{
-		item->has_output = value->type != jbvNull;
-		item->output = item->has_output ? JsonbValueToJsonb(value) : NULL;
-	}
-	else if (key_is(key, "token"))
-		read_token(item, value);
-	else if (items->may_fail && key_is(key, "error"))
-		read_error(item, value);
-	else if (items->may_fail && key_is(key, "retryable"))
-	{
-		if (value->type != jbvBool)
-			bad_item("\"retryable\" must be true or false");
-		item->retryable = value->val.boolean;
-		item->has_retryable = true;
-	}
-	else
-		bad_item(psprintf("unknown key \"%s\"", clipped(key)));
-}
-
-static void
-read_item(const WorkItems *items, WorkItem *item, JsonbValue *value)
-{
-	JsonbIterator *it;
-	JsonbValue	key;
-	JsonbValue	member;
-
-	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
-		bad_item("an object is needed");
-	it = JsonbIteratorInit(value->val.binary.data);
-	JsonbIteratorNext(&it, &key, true);
-	while (JsonbIteratorNext(&it, &key, true) == WJB_KEY)
-	{
-		JsonbIteratorNext(&it, &member, true);
-		read_member(items, item, &key, &member);
-	}
-	if (item->ticket == 0)
-		bad_item("\"ticket\" is missing");
-	if (item->stage == NULL)
-		bad_item("\"stage\" is missing");
-	if (item->error != NULL && item->has_output)
-		bad_item("\"error\" and \"output\" exclude each other");
-	if (item->error == NULL && item->has_retryable)
-		bad_item("\"retryable\" goes with \"error\" only");
-}
-
-/*
- * By ticket, and for the same ticket in the order given.
- */
-static int
-compare_items(const void *a, const void *b)
-{
-	const WorkItem *x = a;
-	const WorkItem *y = b;
-
-	if (x->ticket != y->ticket)
-		return x->ticket < y->ticket ? -1 : 1;
-	return x->position - y->position;
-}
-
-static void
-read_items(WorkItems *items, Jsonb *array)
-{
-	JsonbIterator *it;
-	JsonbValue	value;
-
-	if (!JB_ROOT_IS_ARRAY(array) || JB_ROOT_IS_SCALAR(array))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be a JSON array", items->name)));
-	items->count = JB_ROOT_COUNT(array);
-	items->items = palloc0(sizeof(WorkItem) * Max(items->count, 1));
-	it = JsonbIteratorInit(&array->root);
-	JsonbIteratorNext(&it, &value, true);
-	for (int i = 0; JsonbIteratorNext(&it, &value, true) == WJB_ELEM; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		items->current = items->items[i].position = i;
-		items->items[i].retryable = true;
-		read_item(items, &items->items[i], &value);
-	}
-	items->current = NO_ITEM;
-	qsort(items->items, items->count, sizeof(WorkItem), compare_items);
-}
-
 /*
  * Finish a stage of a locked ticket, or let it fail; false if it was finished before with the same output.
  */
 static bool
-do_item(const OmsCall *call, OmsTicket *ticket, const WorkItem *item)
+do_item(const OmsCall *call, OmsTicket *ticket, const OmsWorkItem *item)
 {
 	OmsStage   *stage = oms_enter(ticket, oms_stage_number(ticket, item->stage, item->stage_len));
 	const int64 *token = item->has_token ? &item->token : NULL;
@@ -578,7 +391,7 @@ do_item(const OmsCall *call, OmsTicket *ticket, const WorkItem *item)
  * All items of the ticket of the one at *next, which moves behind them.  Returns how many changed something.
  */
 static int
-do_ticket(const OmsCall *call, WorkItems *items, int *next)
+do_ticket(const OmsCall *call, OmsWorkItems *items, int *next)
 {
 	OmsTicketId id = items->items[*next].ticket;
 	OmsTicket  *ticket = NULL;
@@ -598,13 +411,13 @@ do_ticket(const OmsCall *call, WorkItems *items, int *next)
 }
 
 static int
-do_items(const OmsCall *call, WorkItems *items, Jsonb *array)
+do_items(const OmsCall *call, OmsWorkItems *items, Jsonb *array)
 {
 	int			done = 0;
 	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms items", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 
-	read_items(items, array);
+	oms_read_items(items, array);
 	old = MemoryContextSwitchTo(step);
 	for (int next = 0; next < items->count;)
 	{
@@ -620,14 +433,14 @@ do_items(const OmsCall *call, WorkItems *items, Jsonb *array)
  * Let an error say which item it is about; what an operator did is about none.
  */
 static void
-rethrow_for_item(const WorkItems *items, MemoryContext context)
+rethrow_for_item(const OmsWorkItems *items, MemoryContext context)
 {
 	ErrorData  *error;
 
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
 	FlushErrorState();
-	if (items->current != NO_ITEM &&
+	if (items->current != OMS_NO_ITEM &&
 		ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION)
 		error->message = psprintf("item %d of %d: %s", items->current + 1, items->count, error->message);
 	ReThrowError(error);
@@ -640,7 +453,7 @@ rethrow_for_item(const WorkItems *items, MemoryContext context)
 static int
 finish_many(const OmsCall *call, const char *name, Jsonb *array, bool may_fail)
 {
-	WorkItems		items = {.name = name, .may_fail = may_fail, .current = NO_ITEM};
+	OmsWorkItems		items = {.name = name, .may_fail = may_fail, .current = OMS_NO_ITEM};
 	MemoryContext context = CurrentMemoryContext;
 	volatile int done = 0;
 
@@ -715,83 +528,4 @@ oms_stage_failed(PG_FUNCTION_ARGS)
 	oms_require(ticket, stage, OMS_FAIL, PG_ARGISNULL(3) ? NULL : &token);
 	oms_decide_fail(ticket, stage, error, PG_GETARG_BOOL(4));
 	return oms_call_end_stage(&call, ticket, stage);
-}
-
-/* ---- staff ---- */
-
-/*
- * skip_stage(ticket, stage text, reason text) → text, the new status.
- */
-Datum
-oms_skip_stage(PG_FUNCTION_ARGS)
-{
-	OmsCall		call;
-	OmsTicket  *ticket;
-	OmsStage   *stage;
-	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
-
-	oms_call_begin(&call, "oms.skip_stage()");
-	stage = oms_enter_stage(fcinfo, &ticket);
-	oms_require(ticket, stage, OMS_SKIP, NULL);
-	oms_decide_skip(ticket, stage, reason);
-	return oms_call_end_stage(&call, ticket, stage);
-}
-
-/*
- * retry_stage(ticket, stage text, reason text) → text, the new status.
- */
-Datum
-oms_retry_stage(PG_FUNCTION_ARGS)
-{
-	OmsCall		call;
-	OmsTicket  *ticket;
-	OmsStage   *stage;
-	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
-
-	oms_call_begin(&call, "oms.retry_stage()");
-	stage = oms_enter_stage(fcinfo, &ticket);
-	oms_require(ticket, stage, OMS_RETRY, NULL);
-	oms_decide_retry(ticket, stage, reason);
-	return oms_call_end_stage(&call, ticket, stage);
-}
-
-/*
- * reassign(ticket, stage text, owner text, reason text) → text, the new status.
- */
-Datum
-oms_reassign(PG_FUNCTION_ARGS)
-{
-	OmsCall		call;
-	OmsTicket  *ticket;
-	OmsStage   *stage;
-	char	   *owner = oms_arg_name(fcinfo, 2, "owner");
-	char	   *reason = oms_arg_note(fcinfo, 3, "reason");
-
-	oms_call_begin(&call, "oms.reassign()");
-	stage = oms_enter_stage(fcinfo, &ticket);
-	oms_require(ticket, stage, OMS_REASSIGN, NULL);
-	oms_decide_reassign(ticket, stage, owner, reason);
-	return oms_call_end_stage(&call, ticket, stage);
-}
-
-/*
- * escalate(ticket, stage text, reason text, reassign_to text) → int, the level reached.
- */
-Datum
-oms_escalate(PG_FUNCTION_ARGS)
-{
-	OmsCall		call;
-	OmsTicket  *ticket;
-	OmsStage   *stage;
-	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
-	char	   *reassign_to = oms_arg_name_or_null(fcinfo, 3, "reassign_to");
-	int			level;
-
-	oms_call_begin(&call, "oms.escalate()");
-	stage = oms_enter_stage(fcinfo, &ticket);
-	oms_require(ticket, stage, reassign_to == NULL ? OMS_ESCALATE : OMS_ESCALATE_TO, NULL);
-	level = oms_decide_escalate(ticket, stage, reason, reassign_to);
-	oms_store_apply(ticket, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_INT32(level);
 }
