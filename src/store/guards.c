@@ -5,8 +5,7 @@
  * The guards are triggers, so whoever may alter a table could switch them off.  When the library is
  * preloaded, a hook (worker/hooks.c) asks here before each utility command, and what would get past the
  * guards, or take from the library what it finds by name, is refused.  docs/operation/security.md
- * goes through all commands.  What is ours is told by its OID, by way of its membership in the extension, so another name
- * or schema hides nothing.
+ * goes through all commands.
  *
  * Of an empty table the triggers may be switched off: a data-only restore with --disable-triggers does that,
  * fills the table and switches them on again; that last step leaves them as ordinary triggers, which
@@ -18,16 +17,8 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/relation.h"
-#include "access/table.h"
-#include "catalog/dependency.h"
-#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
-#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -38,16 +29,13 @@
 #include "nodes/parsenodes.h"
 #include "parser/parse_func.h"
 #include "parser/parse_type.h"
-#include "storage/bufmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/syscache.h"
 
 #include "errors.h"
 #include "register.h"
 #include "store/guards.h"
+#include "store/ours.h"
 #include "store/row.h"
 #include "store/spi.h"
 
@@ -98,143 +86,6 @@ oms_store_repair_guards(Oid table)
 	return (int) count;
 }
 
-/* ---- what is ours ---- */
-
-/* The indexes that are looked up by name, and are no constraints; an administrator may add others */
-static const char *const indexes[] = {OMS_INDEXES, NULL};
-
-static bool
-is_ours(Oid class, Oid object)
-{
-	Oid			extension = get_extension_oid("oms", true);
-
-	return OidIsValid(extension) && OidIsValid(object) && getExtensionOfObject(class, object) == extension;
-}
-
-static Oid
-find_relation(const RangeVar *name)
-{
-	return name == NULL ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
-}
-
-/*
- * The relation of this name if it is one of ours, or an index of one; else InvalidOid.
- */
-static Oid
-find_ours(const RangeVar *name)
-{
-	Oid			relation = find_relation(name);
-	Oid			table = relation;
-	char		kind = OidIsValid(relation) ? get_rel_relkind(relation) : '\0';
-
-	if (kind == RELKIND_INDEX)
-		table = IndexGetRelation(relation, true);
-	return is_ours(RelationRelationId, table) ? relation : InvalidOid;
-}
-
-/*
- * The relation of ours that a new view of this name would replace; else InvalidOid.
- */
-static Oid
-find_replaced(RangeVar *view)
-{
-	Oid			relation = get_relname_relid(view->relname, RangeVarGetCreationNamespace(view));
-
-	return is_ours(RelationRelationId, relation) ? relation : InvalidOid;
-}
-
-static bool
-has_rows(Oid relation)
-{
-	Relation	rel = relation_open(relation, AccessShareLock);
-	bool		rows = !RELKIND_HAS_STORAGE(rel->rd_rel->relkind) || RelationGetNumberOfBlocks(rel) > 0;
-
-	relation_close(rel, AccessShareLock);
-	return rows;
-}
-
-/*
- * Are there tickets, archived or not?
- */
-static bool
-has_tickets(void)
-{
-	return has_rows(oms_relation_oid("ticket_state")) || has_rows(oms_relation_oid("ticket_state_archive"));
-}
-
-static Oid
-extension_owner(void)
-{
-	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Oid			owner = InvalidOid;
-
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("oms"));
-	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return owner;
-}
-
-/*
- * All of oms has one owner, and only what got another one by a way round goes back.
- */
-static bool
-is_owner(const RoleSpec *role)
-{
-	return get_rolespec_oid(role, true) == extension_owner();
-}
-
-/*
- * What a trigger of a relation of ours calls, if we made it; else InvalidOid.
- */
-static Oid
-trigger_function(Oid relation, const char *name)
-{
-	Relation	rel = relation_open(relation, AccessShareLock);
-	TriggerDesc *triggers = rel->trigdesc;
-	Oid			function = InvalidOid;
-
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-		if (strcmp(triggers->triggers[i].tgname, name) == 0)
-			function = triggers->triggers[i].tgfoid;
-	relation_close(rel, AccessShareLock);
-	return is_ours(ProcedureRelationId, function) ? function : InvalidOid;
-}
-
-static bool
-is_our_trigger(Oid relation, const char *name)
-{
-	return OidIsValid(trigger_function(relation, name));
-}
-
-/* One that keeps subscriptions off what is about a server alone, and fires for nobody else */
-static bool
-is_for_replicas(Oid relation, const char *name)
-{
-	Oid			function = trigger_function(relation, name);
-
-	return OidIsValid(function) && strcmp(get_func_name(function), "stay_local") == 0;
-}
-
-static bool
-is_foreign_key(Oid relation, const char *name)
-{
-	HeapTuple	tuple = SearchSysCache1(CONSTROID,
-										ObjectIdGetDatum(get_relation_constraint_oid(relation, name, true)));
-	bool		foreign = HeapTupleIsValid(tuple) &&
-		((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN;
-
-	if (HeapTupleIsValid(tuple))
-		ReleaseSysCache(tuple);
-	return foreign;
-}
-
 /* ---- commands that would get past the guards ---- */
 
 static void
@@ -272,7 +123,7 @@ refuse_foreign_keys(List *constraints)
 
 	foreach(cell, constraints)
 		if (IsA(lfirst(cell), Constraint) && lfirst_node(Constraint, cell)->contype == CONSTR_FOREIGN)
-			refuse_relation(find_ours(lfirst_node(Constraint, cell)->pktable), "REFERENCES to", HINT_REFERENCE);
+			refuse_relation(oms_find_ours(lfirst_node(Constraint, cell)->pktable), "REFERENCES to", HINT_REFERENCE);
 }
 
 /*
@@ -284,7 +135,7 @@ check_create_table(const CreateStmt *create)
 	ListCell   *cell;
 
 	foreach(cell, create->inhRelations)
-		refuse_relation(find_ours(lfirst_node(RangeVar, cell)), "INHERITS of", HINT_CHILD);
+		refuse_relation(oms_find_ours(lfirst_node(RangeVar, cell)), "INHERITS of", HINT_CHILD);
 	refuse_foreign_keys(create->constraints);
 	refuse_foreign_keys(create->tableElts);
 	foreach(cell, create->tableElts)
@@ -315,21 +166,21 @@ is_harmless(Oid relation, const AlterTableCmd *command)
 		case AT_ReplicaIdentity:
 			return true;
 		case AT_ChangeOwner:
-			return is_owner(command->newowner);
+			return oms_is_extension_owner(command->newowner);
 		case AT_SetRelOptions:
 		case AT_ResetRelOptions:
 			/* those of a view say how it hides rows */
 			return get_rel_relkind(relation) != RELKIND_VIEW;
 		case AT_DisableTrig:
-			return !is_our_trigger(relation, command->name);
+			return !oms_is_our_trigger(relation, command->name);
 		case AT_EnableReplicaTrig:
-			return !is_our_trigger(relation, command->name) || is_for_replicas(relation, command->name);
+			return !oms_is_our_trigger(relation, command->name) || oms_is_for_replicas(relation, command->name);
 		case AT_DisableTrigAll:
 		case AT_DisableTrigUser:
 			/* a data-only restore does that before it fills the table */
-			return !has_rows(relation);
+			return !oms_has_rows(relation);
 		case AT_DropConstraint:
-			return is_foreign_key(relation, command->name);
+			return oms_is_foreign_key(relation, command->name);
 		default:
 			return false;
 	}
@@ -338,7 +189,7 @@ is_harmless(Oid relation, const AlterTableCmd *command)
 static void
 check_alter_table(const AlterTableStmt *alter)
 {
-	Oid			relation = find_ours(alter->relation);
+	Oid			relation = oms_find_ours(alter->relation);
 	ListCell   *cell;
 
 	foreach(cell, alter->cmds)
@@ -346,9 +197,9 @@ check_alter_table(const AlterTableStmt *alter)
 		AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
 
 		if (command->subtype == AT_AddInherit)
-			refuse_relation(find_ours(castNode(RangeVar, command->def)), "INHERIT of", HINT_CHILD);
+			refuse_relation(oms_find_ours(castNode(RangeVar, command->def)), "INHERIT of", HINT_CHILD);
 		if (command->subtype == AT_AttachPartition)
-			refuse_relation(find_ours(castNode(PartitionCmd, command->def)->name), "ATTACH PARTITION of", HINT_CHILD);
+			refuse_relation(oms_find_ours(castNode(PartitionCmd, command->def)->name), "ATTACH PARTITION of", HINT_CHILD);
 		if (command->def != NULL && IsA(command->def, Constraint))
 			refuse_foreign_keys(list_make1(command->def));
 		if (command->def != NULL && IsA(command->def, ColumnDef))
@@ -365,16 +216,19 @@ check_alter_table(const AlterTableStmt *alter)
 static void
 check_drop_trigger(List *name)
 {
-	Oid			relation = find_ours(makeRangeVarFromNameList(list_truncate(list_copy(name), list_length(name) - 1)));
+	Oid			relation = oms_find_ours(makeRangeVarFromNameList(list_truncate(list_copy(name), list_length(name) - 1)));
 
-	if (OidIsValid(relation) && is_our_trigger(relation, strVal(llast(name))))
+	if (OidIsValid(relation) && oms_is_our_trigger(relation, strVal(llast(name))))
 		refuse_relation(relation, "DROP TRIGGER on", HINT_PART);
 }
+
+/* The indexes that are looked up by name, and are no constraints; an administrator may add others */
+static const char *const indexes[] = {OMS_INDEXES, NULL};
 
 static void
 check_drop_index(List *name)
 {
-	Oid			index = find_ours(makeRangeVarFromNameList(name));
+	Oid			index = oms_find_ours(makeRangeVarFromNameList(name));
 
 	for (const char *const *p = indexes; OidIsValid(index) && *p != NULL; p++)
 		if (strcmp(*p, get_rel_name(index)) == 0)
@@ -384,7 +238,7 @@ check_drop_index(List *name)
 static void
 check_drop_extension(const char *name)
 {
-	if (strcmp(name, "oms") == 0 && OidIsValid(get_extension_oid("oms", true)) && has_tickets())
+	if (strcmp(name, "oms") == 0 && OidIsValid(get_extension_oid("oms", true)) && oms_has_tickets())
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot drop extension oms because there are tickets"),
@@ -413,10 +267,10 @@ check_drop(const DropStmt *drop)
 static void
 check_drop_owned(const DropOwnedStmt *drop)
 {
-	Oid			owner = extension_owner();
+	Oid			owner = oms_extension_owner();
 
 	if (drop->behavior != DROP_CASCADE && OidIsValid(owner) &&
-		list_member_oid(roleSpecsToIds(drop->roles), owner) && has_tickets())
+		list_member_oid(roleSpecsToIds(drop->roles), owner) && oms_has_tickets())
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot drop what role \"%s\" owns because there are tickets in it",
@@ -438,7 +292,7 @@ check_place(const char *what, ObjectType kind, const RangeVar *relation, Node *o
 	switch (kind)
 	{
 		case OBJECT_SCHEMA:
-			if (is_ours(NamespaceRelationId, get_namespace_oid(name, true)))
+			if (oms_is_ours(NamespaceRelationId, get_namespace_oid(name, true)))
 				refuse(what, NULL, name, hint);
 			break;
 		case OBJECT_FUNCTION:
@@ -446,22 +300,22 @@ check_place(const char *what, ObjectType kind, const RangeVar *relation, Node *o
 		case OBJECT_ROUTINE:
 		case OBJECT_AGGREGATE:
 			oid = LookupFuncWithArgs(kind, castNode(ObjectWithArgs, object), true);
-			if (is_ours(ProcedureRelationId, oid))
+			if (oms_is_ours(ProcedureRelationId, oid))
 				refuse(what, get_namespace_name(get_func_namespace(oid)), get_func_name(oid), hint);
 			break;
 		case OBJECT_TYPE:
 		case OBJECT_DOMAIN:
 			oid = LookupTypeNameOid(NULL, makeTypeNameFromNameList(castNode(List, object)), true);
-			if (is_ours(TypeRelationId, oid))
+			if (oms_is_ours(TypeRelationId, oid))
 				refuse(what, NULL, format_type_be(oid), hint);
 			break;
 		case OBJECT_TRIGGER:
-			oid = find_ours(relation);
-			if (OidIsValid(oid) && is_our_trigger(oid, name))
+			oid = oms_find_ours(relation);
+			if (OidIsValid(oid) && oms_is_our_trigger(oid, name))
 				refuse_relation(oid, what, hint);
 			break;
 		default:
-			refuse_relation(find_ours(relation), what, hint);
+			refuse_relation(oms_find_ours(relation), what, hint);
 	}
 }
 
@@ -496,7 +350,7 @@ check_create_function(CreateFunctionStmt *create)
 static void
 check_owner(const AlterOwnerStmt *alter)
 {
-	if (!is_owner(alter->newowner))
+	if (!oms_is_extension_owner(alter->newowner))
 		check_place("OWNER TO of", alter->objectType, alter->relation, alter->object,
 					alter->objectType == OBJECT_SCHEMA ? strVal(alter->object) : NULL, HINT_OWNER);
 }
@@ -543,16 +397,16 @@ oms_guards_before(Node *command)
 			check_drop_owned((DropOwnedStmt *) command);
 			break;
 		case T_CreateTrigStmt:
-			refuse_relation(find_ours(((CreateTrigStmt *) command)->relation), "CREATE TRIGGER on", HINT_NOT_FIRED);
+			refuse_relation(oms_find_ours(((CreateTrigStmt *) command)->relation), "CREATE TRIGGER on", HINT_NOT_FIRED);
 			break;
 		case T_RuleStmt:
-			refuse_relation(find_ours(((RuleStmt *) command)->relation), "CREATE RULE on", HINT_NOT_FIRED);
+			refuse_relation(oms_find_ours(((RuleStmt *) command)->relation), "CREATE RULE on", HINT_NOT_FIRED);
 			break;
 		case T_CreatePolicyStmt:
-			refuse_relation(find_ours(((CreatePolicyStmt *) command)->table), "CREATE POLICY on", HINT_NOT_FIRED);
+			refuse_relation(oms_find_ours(((CreatePolicyStmt *) command)->table), "CREATE POLICY on", HINT_NOT_FIRED);
 			break;
 		case T_ViewStmt:
-			refuse_relation(find_replaced(((ViewStmt *) command)->view), "CREATE OR REPLACE of", HINT_NAMES);
+			refuse_relation(oms_find_replaced(((ViewStmt *) command)->view), "CREATE OR REPLACE of", HINT_NAMES);
 			break;
 		case T_CreateFunctionStmt:
 			check_create_function((CreateFunctionStmt *) command);
@@ -622,7 +476,7 @@ oms_guards_after(Node *command)
 		if (type != AT_EnableTrig && type != AT_EnableTrigAll && type != AT_EnableTrigUser &&
 			type != AT_EnableAlwaysTrig)
 			continue;
-		relation = find_ours(alter->relation);
+		relation = oms_find_ours(alter->relation);
 		if (OidIsValid(relation))
 			oms_store_repair_guards(relation);
 	}
