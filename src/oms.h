@@ -52,6 +52,15 @@ typedef struct OmsEscalationStep
 	int			max_times;		/* 0: no end */
 } OmsEscalationStep;
 
+/* A jsonpath on the data of a ticket and, as $stages, the outputs of its stages */
+typedef struct OmsPath
+{
+	JsonPath   *path;			/* NULL: none */
+	bool		uses_stages;
+	struct List *names;			/* ids it names after $stages (char *) */
+	bool		all_stages;		/* or it may use any of them */
+} OmsPath;
+
 /* One stage of a workflow.  Stages are numbered from 1 in definition order; deps hold numbers. */
 typedef struct OmsStageDef
 {
@@ -62,6 +71,7 @@ typedef struct OmsStageDef
 	const char *calendar;		/* NULL: the workflow's */
 	int			sla_mins;		/* -1: none */
 	int			sla_days;		/* -1: none */
+	OmsPath		due_at;			/* gives the moment by which it is due */
 
 	int			ndeps;
 	int		   *deps;
@@ -71,10 +81,7 @@ typedef struct OmsStageDef
 	int		   *dependants;
 
 	Numeric		min_amount;		/* NULL: none */
-	JsonPath   *when;			/* NULL: none; always strict */
-	bool		when_stages;	/* the path uses $stages */
-	struct List *when_names;	/* ids it names after $stages (char *) */
-	bool		when_all;		/* or it may use any of them */
+	OmsPath		when;			/* always strict */
 
 	int			max_attempts;
 	int			backoff_secs;
@@ -107,8 +114,9 @@ typedef struct OmsGraph
 	int			nstages;
 	OmsStageDef *stages;		/* [0] is stage number 1 */
 	int		   *by_id;			/* stage numbers sorted by id, for oms_graph_find */
-	bool		uses_stages;	/* some condition uses $stages */
-	int			nrefs;			/* stages whose outputs conditions name, by number */
+	bool		uses_stages;	/* some path uses $stages */
+	bool		has_dates;		/* some date comes from the data alone */
+	int			nrefs;			/* stages whose outputs paths name, by number */
 	int		   *refs;
 	struct List *calendars;		/* names that it or its stages give (char *), each once */
 } OmsGraph;

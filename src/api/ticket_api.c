@@ -18,9 +18,9 @@
 #include "api/door.h"
 #include "clock.h"
 #include "engine/catch_up.h"
-#include "engine/condition.h"
 #include "engine/decide.h"
 #include "engine/lifecycle.h"
+#include "engine/path.h"
 #include "engine/ticket.h"
 #include "errors.h"
 #include "guc.h"
@@ -135,6 +135,7 @@ new_ticket(const OmsGraph *graph, Jsonb *data, int priority, const char *applica
 	TimestampTz now = oms_clock_now();
 	OmsTicket  *ticket = oms_store_new(graph, next_number(graph, now), now);
 
+	oms_check_dates(graph, data);
 	ticket->data = data;
 	ticket->priority = priority;
 	ticket->applicant = applicant;

@@ -403,6 +403,54 @@ nth_date(const OmsCalendar *calendar, int date, int n)
 	return date;
 }
 
+/*
+ * The first opening instant of a date; false if it holds no open instant.
+ */
+static bool
+date_start(const OmsCalendar *calendar, int date, TimestampTz *start)
+{
+	TimestampTz limit = start_of(date + 2);
+	Piece		piece;
+
+	for (TimestampTz at = start_of(date - 1); at < limit; at = piece.to)
+	{
+		int64		from;
+		int64		to;
+		int64		value;
+
+		piece_at(calendar, at, limit, &piece);
+		from = Max(piece.from + piece.offset, start_of(date));
+		to = Min(piece.to + piece.offset, start_of(date + 1));
+		if (from >= to)
+			continue;
+		value = open_before(calendar, from) + 1;
+		if (value > open_before(calendar, to))
+			continue;
+		*start = reached_at(calendar, from, to, value) - 1 - piece.offset;
+		return true;
+	}
+	return false;
+}
+
+TimestampTz
+oms_calendar_instant(const OmsCalendar *calendar, int64 wall)
+{
+	TimestampTz limit = wall + 2 * USECS_PER_DAY;
+	TimestampTz result = OMS_NEVER;
+	Piece		piece;
+
+	if (calendar == NULL)
+		return wall;
+	for (TimestampTz at = wall - 2 * USECS_PER_DAY; at < limit; at = piece.to)
+	{
+		piece_at(calendar, at, limit, &piece);
+		/* the last piece that shows it, or the last one before it was skipped */
+		if (piece.from + piece.offset <= wall)
+			result = wall - piece.offset;
+	}
+	return result;
+}
+
 int
 oms_calendar_date(const OmsCalendar *calendar, TimestampTz at)
 {
@@ -418,27 +466,50 @@ oms_calendar_date_end(const OmsCalendar *calendar, int date, TimestampTz *end)
 	return true;
 }
 
+/*
+ * The n-th open date after a date; beyond LAST_DATE if there is none.
+ */
+static int
+nth_open_date(const OmsCalendar *calendar, int date, int n)
+{
+	Assert(n > 0);
+	if (date > LAST_DATE - (calendar == NULL ? n : 0))
+		return LAST_DATE + 1;
+	if (calendar == NULL)
+		return date + n;
+	if (calendar->problem != NULL)
+		return LAST_DATE + 1;
+	/* for each lost date one more is needed; the last one is not lost, or there would be one more */
+	while (n > 0 && date <= LAST_DATE)
+	{
+		int			next = nth_date(calendar, date, n);
+
+		n = next > LAST_DATE ? 0 : lost_dates(calendar, date, next);
+		date = next;
+	}
+	return date;
+}
+
 TimestampTz
 oms_calendar_nth_open_date_end(const OmsCalendar *calendar, int date, int n)
 {
 	TimestampTz end;
 
-	Assert(n > 0);
-	if (date > LAST_DATE - (calendar == NULL ? n : 0))
+	date = nth_open_date(calendar, date, n);
+	return date <= LAST_DATE && oms_calendar_date_end(calendar, date, &end) ? end : OMS_NEVER;
+}
+
+TimestampTz
+oms_calendar_nth_open_date_start(const OmsCalendar *calendar, int date, int n)
+{
+	TimestampTz start;
+
+	date = nth_open_date(calendar, date, n);
+	if (date > LAST_DATE)
 		return OMS_NEVER;
 	if (calendar == NULL)
-		return start_of(date + n + 1);
-	/* for each lost date one more is needed; the last one is not lost, or there would be one more */
-	while (n > 0)
-	{
-		int			next = nth_date(calendar, date, n);
-
-		if (next > LAST_DATE)
-			return OMS_NEVER;
-		n = lost_dates(calendar, date, next);
-		date = next;
-	}
-	return calendar->problem == NULL && date_end(calendar, date, &end) ? end : OMS_NEVER;
+		return start_of(date);
+	return date_start(calendar, date, &start) ? start : OMS_NEVER;
 }
 
 int

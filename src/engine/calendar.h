@@ -114,6 +114,17 @@ extern TimestampTz oms_calendar_ends(const OmsCalendar *calendar);
 extern TimestampTz oms_calendar_nth_open_date_end(const OmsCalendar *calendar, int date, int n);
 
 /*
+ * The same with the first opening instant of that date.
+ */
+extern TimestampTz oms_calendar_nth_open_date_start(const OmsCalendar *calendar, int date, int n);
+
+/*
+ * The instant at which the calendar's wall clock shows a time (microseconds since 2000-01-01), as the server
+ * has it: the second of two, and for one that is skipped as if the clock had not been changed.
+ */
+extern TimestampTz oms_calendar_instant(const OmsCalendar *calendar, int64 wall);
+
+/*
  * The date that the calendar's wall clock shows, as days since 2000-01-01, and the last closing instant
  * of a date; false if it holds no open instant.
  */

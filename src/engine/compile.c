@@ -139,8 +139,20 @@ link_dependants(OmsGraph *graph)
 	}
 }
 
+static void
+collect_refs_of(OmsGraph *graph, const OmsPath *path, OmsStageSet *seen)
+{
+	ListCell   *lc;
+
+	graph->uses_stages |= path->uses_stages;
+	for (int no = 1; path->all_stages && no <= graph->nstages; no++)
+		oms_set_add(seen, no);
+	foreach(lc, path->names)
+		oms_set_add(seen, oms_graph_find(graph, lfirst(lc), strlen(lfirst(lc))));
+}
+
 /*
- * Whether conditions can ask for outputs, and for which: those that they name, or all.
+ * Whether paths can ask for outputs, and for which: those that they name, or all.
  */
 static void
 collect_refs(OmsGraph *graph)
@@ -152,13 +164,10 @@ collect_refs(OmsGraph *graph)
 	for (int i = 0; i < graph->nstages; i++)
 	{
 		OmsStageDef *stage = &graph->stages[i];
-		ListCell   *lc;
 
-		graph->uses_stages |= stage->when_stages;
-		for (int no = 1; stage->when_stages && stage->when_all && no <= graph->nstages; no++)
-			oms_set_add(&seen, no);
-		foreach(lc, stage->when_names)
-			oms_set_add(&seen, oms_graph_find(graph, lfirst(lc), strlen(lfirst(lc))));
+		collect_refs_of(graph, &stage->when, &seen);
+		collect_refs_of(graph, &stage->due_at, &seen);
+		graph->has_dates |= stage->due_at.path != NULL && !stage->due_at.uses_stages;
 	}
 	for (int no = 1; no <= graph->nstages; no++)
 		if (oms_set_has(&seen, no))

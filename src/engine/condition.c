@@ -11,6 +11,7 @@
 #include "utils/fmgrprotos.h"
 
 #include "engine/condition.h"
+#include "engine/path.h"
 
 /*
  * Is the ticket's amount known to be below the limit?
@@ -31,70 +32,6 @@ amount_below(Numeric limit, Jsonb *data)
 }
 
 /*
- * Evaluate; *unknown if there is no answer.  Even when silent the server raises an error for what it
- * cannot do without a time zone; that is no answer either, and must not stop the ticket.  Nothing but
- * memory is touched in between, so no subtransaction is needed to go on.
- */
-static bool
-evaluate(FunctionCallInfo fcinfo, bool *unknown)
-{
-	MemoryContext old = CurrentMemoryContext;
-	volatile bool result = false;
-
-	*unknown = true;
-	PG_TRY();
-	{
-		result = DatumGetBool(jsonb_path_match(fcinfo));
-		*unknown = fcinfo->isnull;
-	}
-	PG_CATCH();
-	{
-		int			code;
-
-		MemoryContextSwitchTo(old);
-		code = geterrcode();
-		if (code != ERRCODE_FEATURE_NOT_SUPPORTED &&
-			ERRCODE_TO_CATEGORY(code) != ERRCODE_DATA_EXCEPTION)
-			PG_RE_THROW();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return result;
-}
-
-/*
- * Is the jsonpath predicate known to be false?  The path was made strict when it was compiled:
- * in lax mode a missing key would compare as false.
- */
-static bool
-path_false(JsonPath *path, Jsonb *data, Jsonb *outputs)
-{
-	LOCAL_FCINFO(fcinfo, 4);
-	bool		unknown;
-
-	InitFunctionCallInfoData(*fcinfo, NULL, 4, InvalidOid, NULL, NULL);
-	fcinfo->args[0].value = JsonbPGetDatum(data);
-	fcinfo->args[0].isnull = false;
-	fcinfo->args[1].value = PointerGetDatum(path);
-	fcinfo->args[1].isnull = false;
-	fcinfo->args[2].value = JsonbPGetDatum(outputs);
-	fcinfo->args[2].isnull = false;
-	fcinfo->args[3].value = BoolGetDatum(true);
-	fcinfo->args[3].isnull = false;
-
-	return !evaluate(fcinfo, &unknown) && !unknown;
-}
-
-/*
- * The variables of a path when no stage has an output.
- */
-Jsonb *
-oms_condition_no_outputs(void)
-{
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{\"stages\": {}}")));
-}
-
-/*
  * Is the stage known not to be needed?
  */
 bool
@@ -102,5 +39,5 @@ oms_condition_false(const OmsStageDef *stage, Jsonb *data, Jsonb *outputs)
 {
 	if (stage->min_amount != NULL && amount_below(stage->min_amount, data))
 		return true;
-	return stage->when != NULL && path_false(stage->when, data, outputs);
+	return stage->when.path != NULL && oms_path_truth(&stage->when, data, outputs) == OMS_FALSE;
 }

@@ -8,6 +8,5 @@
 #include "oms.h"
 
 extern bool oms_condition_false(const OmsStageDef *stage, Jsonb *data, Jsonb *outputs);
-extern Jsonb *oms_condition_no_outputs(void);
 
 #endif							/* OMS_CONDITION_H */

@@ -28,6 +28,7 @@
 #include "engine/lifecycle.h"
 #include "engine/moves.h"
 #include "engine/offer.h"
+#include "engine/path.h"
 #include "engine/rework_set.h"
 #include "engine/start.h"
 #include "engine/stopwatch.h"
@@ -379,7 +380,7 @@ assume_skip(const OmsGraph *graph, int no, OmsStageSet *finished, Jsonb *data, J
 void
 oms_decide_assume_skips(const OmsGraph *graph, OmsStageSet *finished, Jsonb *data)
 {
-	Jsonb	   *outputs = oms_condition_no_outputs();
+	Jsonb	   *outputs = oms_path_no_outputs();
 	int		   *work = palloc(sizeof(int) * graph->nstages);
 	int			nwork = 0;
 

@@ -257,33 +257,33 @@ check_not_same_as(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule
 		*oms_rule_field(int, target, rule) = no;
 }
 
-/* ---- conditions ---- */
+/* ---- jsonpaths ---- */
 
 static void
-report_unknown_variables(OmsJsonCheck *check, const OmsCondition *condition)
+report_unknown_variables(OmsJsonCheck *check, const OmsPathCheck *read, const char *noun)
 {
 	ListCell   *lc;
 
-	foreach(lc, condition->unknown)
+	foreach(lc, read->unknown)
 	{
 		const char *name = (const char *) lfirst(lc);
 
-		oms_json_problem(check, "A condition knows $, the data of the ticket, and $stages, the outputs "
-						 "of finished stages by id.",
+		oms_json_problem(check, psprintf("%s knows $, the data of the ticket, and $stages, the outputs "
+										 "of finished stages by id.", noun),
 						 "%s uses the unknown variable $%s",
 						 oms_json_thing(check), oms_json_excerpt(check, name, strlen(name)));
 	}
 }
 
 /*
- * A condition on the output of a stage that does not exist is never known to be false.
+ * The output of a stage that does not exist is never there.
  */
 static void
-report_unknown_stages(OmsJsonCheck *check, const OmsCondition *condition)
+report_unknown_stages(OmsJsonCheck *check, const OmsPathCheck *read)
 {
 	ListCell   *lc;
 
-	foreach(lc, condition->names)
+	foreach(lc, read->path.names)
 	{
 		const char *name = (const char *) lfirst(lc);
 		int			len = strlen(name);
@@ -294,37 +294,53 @@ report_unknown_stages(OmsJsonCheck *check, const OmsCondition *condition)
 	}
 }
 
+/*
+ * A jsonpath; noun and example are for hints.
+ */
 static void
-check_when(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
+check_path(OmsJsonCheck *check, JsonbValue *value, bool strict, const char *noun, const char *example, OmsPath *path)
 {
-	OmsStageDef *stage = (OmsStageDef *) target;
-	OmsCondition condition;
+	OmsPathCheck read;
 
 	if (!oms_json_type(check, value, jbvString, "text"))
 		return;
-	if (value->val.string.len > OMS_MAX_CONDITION)
+	if (value->val.string.len > OMS_MAX_PATH)
 	{
 		oms_json_problem(check, NULL, "%s is %d bytes long, at most %d are allowed",
-						 oms_json_thing(check), value->val.string.len, OMS_MAX_CONDITION);
+						 oms_json_thing(check), value->val.string.len, OMS_MAX_PATH);
 		return;
 	}
-	oms_condition_read(pnstrdup(value->val.string.val, value->val.string.len), &condition);
-	if (condition.error != NULL)
-		oms_json_problem(check, "A condition is a jsonpath predicate, such as $.amount >= 50000.",
-						 "%s is not a valid jsonpath: %s", oms_json_thing(check),
-						 oms_json_one_line(check, condition.error, strlen(condition.error), MAX_REASON));
-	if (condition.explicit_lax)
+	oms_path_read(pnstrdup(value->val.string.val, value->val.string.len), strict, &read);
+	if (read.error != NULL)
+		oms_json_problem(check, example, "%s is not a valid jsonpath: %s", oms_json_thing(check),
+						 oms_json_one_line(check, read.error, strlen(read.error), MAX_REASON));
+	if (read.explicit_lax)
 		oms_json_problem(check, "Leave out \"lax\": conditions are always strict, so that a stage is "
 						 "never skipped because data is missing.",
 						 "%s asks for lax mode", oms_json_thing(check));
-	if (condition.too_complex)
+	if (read.too_complex)
 		oms_json_problem(check, NULL, "%s is nested too deeply or too long", oms_json_thing(check));
-	report_unknown_variables(check, &condition);
-	report_unknown_stages(check, &condition);
-	stage->when = condition.path;
-	stage->when_stages = condition.uses_stages;
-	stage->when_names = condition.names;
-	stage->when_all = condition.all_stages;
+	report_unknown_variables(check, &read, noun);
+	report_unknown_stages(check, &read);
+	*path = read.path;
+}
+
+/* A condition: the target has an OmsPath */
+void
+oms_definition_condition(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
+{
+	check_path(check, value, true, "A condition",
+			   "A condition is a jsonpath predicate, such as $.amount >= 50000.",
+			   oms_rule_field(OmsPath, target, rule));
+}
+
+/* A path to a value: likewise */
+void
+oms_definition_path(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
+{
+	check_path(check, value, false, "A path",
+			   "A path is a jsonpath to a value, such as $.hearing.date.",
+			   oms_rule_field(OmsPath, target, rule));
 }
 
 /* ---- stages ---- */
@@ -338,10 +354,11 @@ static const OmsKeyRule stage_keys[] = {
 	{"calendar", oms_json_name, offsetof(OmsStageDef, calendar), 1, OMS_MAX_NAME, false},
 	{"slaMins", oms_json_int, offsetof(OmsStageDef, sla_mins), 0, PG_INT32_MAX, false},
 	{"slaDays", oms_json_int, offsetof(OmsStageDef, sla_days), 1, MAX_SLA_DAYS, false},
+	{"dueAt", oms_definition_path, offsetof(OmsStageDef, due_at), 0, 0, false},
 	{"dependsOn", check_depends_on, 0, 0, 0, false},
 	{"join", check_join, 0, 0, 0, false},
 	{"minAmount", check_amount, offsetof(OmsStageDef, min_amount), 0, 0, false},
-	{"when", check_when, 0, 0, 0, false},
+	{"when", oms_definition_condition, offsetof(OmsStageDef, when), 0, 0, false},
 	{"retry", oms_definition_retry, 0, 0, 0, false},
 	{"warnAt", oms_definition_warn_at, 0, 0, 0, false},
 	{"escalation", oms_definition_escalation, 0, 0, 0, false},

@@ -193,8 +193,8 @@ make_label(Diagram *diagram, const OmsStageDef *def, const OmsStage *stage)
 	add_join(diagram, def);
 	if (def->min_amount != NULL)
 		add_min_amount(diagram, def->min_amount);
-	if (def->when != NULL)
-		add_when(diagram, def->when);
+	if (def->when.path != NULL)
+		add_when(diagram, def->when.path);
 	if (def->manual)
 		appendStringInfoString(&diagram->label, "\nmanual");
 	if (diagram->ticket != NULL)

@@ -53,7 +53,7 @@ struct OmsKeyRule
 #define oms_rule_field(type, target, rule)	((type *) ((char *) (target) + (rule)->offset))
 
 /* Rows of the longest table of keys */
-#define OMS_MAX_KEYS	16
+#define OMS_MAX_KEYS	32
 
 /* ---- the check as a whole ---- */
 

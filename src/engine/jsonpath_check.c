@@ -1,9 +1,10 @@
 /*
  * jsonpath_check.c
- *		Reading the jsonpath of a condition, without letting a bad one raise.
+ *		Reading a jsonpath of a definition, without letting a bad one raise.
  *
  * A condition is always evaluated in strict mode: lax mode takes missing data for "false", and a
- * stage whose condition is false is skipped, so that a control would be left out by accident.
+ * stage whose condition is false is skipped, so that a control would be left out by accident.  A path to a
+ * value keeps its mode.
  *
  * What a path uses is read off its canonical text, as jsonpath_out prints it: there a variable is
  * always $"name", every string and key is quoted, and every level of nesting has its bracket.
@@ -115,20 +116,20 @@ is_stages(const char *name, int len)
 }
 
 static void
-note_unknown(OmsCondition *condition, const char *name, int len, MemoryContext result)
+note_unknown(OmsPathCheck *check, const char *name, int len, MemoryContext result)
 {
 	MemoryContext old;
 	ListCell   *lc;
 
-	if (list_length(condition->unknown) >= MAX_UNKNOWN)
+	if (list_length(check->unknown) >= MAX_UNKNOWN)
 		return;
-	foreach(lc, condition->unknown)
+	foreach(lc, check->unknown)
 	{
 		if (strlen(lfirst(lc)) == len && memcmp(lfirst(lc), name, len) == 0)
 			return;
 	}
 	old = MemoryContextSwitchTo(result);
-	condition->unknown = lappend(condition->unknown, pnstrdup(name, len));
+	check->unknown = lappend(check->unknown, pnstrdup(name, len));
 	MemoryContextSwitchTo(old);
 }
 
@@ -136,27 +137,27 @@ note_unknown(OmsCondition *condition, const char *name, int len, MemoryContext r
  * What follows $stages: a plain key names one stage; anything else may mean all of them.
  */
 static void
-note_stage(OmsCondition *condition, const char *p, MemoryContext result)
+note_stage(OmsPathCheck *check, const char *p, MemoryContext result)
 {
 	const char *key = p + 2;
 	const char *end;
 	MemoryContext old;
 
-	condition->uses_stages = true;
+	check->path.uses_stages = true;
 	if (p[0] != '.' || p[1] != '"')
 	{
-		condition->all_stages = true;
+		check->path.all_stages = true;
 		return;
 	}
 	end = skip_quoted(p + 1) - 1;
 	/* an escaped name is rare: no need to decode it */
 	if (memchr(key, '\\', end - key) != NULL)
 	{
-		condition->all_stages = true;
+		check->path.all_stages = true;
 		return;
 	}
 	old = MemoryContextSwitchTo(result);
-	condition->names = lappend(condition->names, pnstrdup(key, end - key));
+	check->path.names = lappend(check->path.names, pnstrdup(key, end - key));
 	MemoryContextSwitchTo(old);
 }
 
@@ -164,7 +165,7 @@ note_stage(OmsCondition *condition, const char *p, MemoryContext result)
  * Find the variables of a canonical text, and measure it.
  */
 static void
-scan_path(OmsCondition *condition, const char *p, MemoryContext result)
+scan_path(OmsPathCheck *check, const char *p, MemoryContext result)
 {
 	int			nesting = 0;
 	int			accessors = 0;
@@ -177,9 +178,9 @@ scan_path(OmsCondition *condition, const char *p, MemoryContext result)
 		{
 			p = skip_quoted(*p == '$' ? p + 1 : p);
 			if (*start == '$' && is_stages(start + 2, p - start - 3))
-				note_stage(condition, p, result);
+				note_stage(check, p, result);
 			else if (*start == '$')
-				note_unknown(condition, start + 2, p - start - 3, result);
+				note_unknown(check, start + 2, p - start - 3, result);
 			continue;
 		}
 		if (*p == '(' || *p == '[')
@@ -189,34 +190,35 @@ scan_path(OmsCondition *condition, const char *p, MemoryContext result)
 		if (*p == '.' || *p == '[' || *p == '?')
 			accessors++;
 		if (nesting > MAX_NESTING || accessors > MAX_ACCESSORS)
-			condition->too_complex = true;
+			check->too_complex = true;
 		p++;
 	}
 }
 
 /*
- * Parse the text of a condition and tell everything that is wrong with it.  The result lives in
+ * Parse the text of a path and tell everything that is wrong with it; "strict": it is a condition.  The result lives in
  * the current memory context, exactly as large as it must be, since graphs are kept.
  */
 void
-oms_condition_read(const char *source, OmsCondition *condition)
+oms_path_read(const char *source, bool strict, OmsPathCheck *check)
 {
 	MemoryContext result = CurrentMemoryContext;
-	MemoryContext scratch = AllocSetContextCreate(result, "oms condition", ALLOCSET_SMALL_SIZES);
+	MemoryContext scratch = AllocSetContextCreate(result, "oms path", ALLOCSET_SMALL_SIZES);
 	JsonPath   *path;
 
-	memset(condition, 0, sizeof(*condition));
+	memset(check, 0, sizeof(*check));
 	MemoryContextSwitchTo(scratch);
-	path = parse_path(source, result, &condition->error);
+	path = parse_path(source, result, &check->error);
 	if (path != NULL)
 	{
-		condition->explicit_lax = (path->header & JSONPATH_LAX) != 0 && asks_for_lax(source);
-		path->header &= ~JSONPATH_LAX;
-		scan_path(condition,
+		check->explicit_lax = strict && (path->header & JSONPATH_LAX) != 0 && asks_for_lax(source);
+		if (strict)
+			path->header &= ~JSONPATH_LAX;
+		scan_path(check,
 				  DatumGetCString(DirectFunctionCall1(jsonpath_out, PointerGetDatum(path))),
 				  result);
-		condition->path = MemoryContextAlloc(result, VARSIZE(path));
-		memcpy(condition->path, path, VARSIZE(path));
+		check->path.path = MemoryContextAlloc(result, VARSIZE(path));
+		memcpy(check->path.path, path, VARSIZE(path));
 	}
 	MemoryContextSwitchTo(result);
 	MemoryContextDelete(scratch);

@@ -1,29 +1,26 @@
 /*
  * jsonpath_check.h
- *		Reading the jsonpath of a condition, without letting a bad one raise.
+ *		Reading a jsonpath of a definition, without letting a bad one raise.
  */
 #ifndef OMS_JSONPATH_CHECK_H
 #define OMS_JSONPATH_CHECK_H
 
 #include "nodes/pg_list.h"
-#include "utils/jsonpath.h"
 
-#define OMS_MAX_CONDITION		10000	/* bytes of its text */
+#include "oms.h"
 
-/* What oms_condition_read found.  It may be used if only path and uses_stages are set. */
-typedef struct OmsCondition
+#define OMS_MAX_PATH	10000	/* bytes of its text */
+
+/* What oms_path_read found.  It may be used if only path is set. */
+typedef struct OmsPathCheck
 {
-	JsonPath   *path;			/* strict; NULL: does not parse */
-	bool		uses_stages;	/* some variable is $stages */
-	List	   *names;			/* the keys that follow $stages (char *) */
-	bool		all_stages;		/* something else than a plain key follows it */
-
+	OmsPath		path;			/* its path is NULL if the text does not parse */
 	const char *error;			/* why it does not parse */
 	bool		explicit_lax;	/* the text asks for lax mode */
 	bool		too_complex;	/* evaluating it might need more stack than there is */
-	List	   *unknown;		/* names of other variables (char *), the first few */
-} OmsCondition;
+	List	   *unknown;		/* names of variables other than $stages (char *), the first few */
+} OmsPathCheck;
 
-extern void oms_condition_read(const char *source, OmsCondition *condition);
+extern void oms_path_read(const char *source, bool strict, OmsPathCheck *check);
 
 #endif							/* OMS_JSONPATH_CHECK_H */

@@ -116,7 +116,7 @@ stage_word(const OmsTicket *ticket, int no)
 	switch ((OmsStageStatus) status)
 	{
 		case OMS_WAITING:
-			return def->manual || def->min_amount != NULL || def->when != NULL ||
+			return def->manual || def->min_amount != NULL || def->when.path != NULL ||
 				ticket->closed_at != OMS_NEVER ? NULL : "waiting";
 		case OMS_STAGE_DONE:
 			return "done";
@@ -186,7 +186,7 @@ static bool
 is_expected(const OmsTicket *ticket, const OmsStageDef *def, int no)
 {
 	return oms_set_has(ticket->started, no) ||
-		(!def->manual && def->min_amount == NULL && def->when == NULL);
+		(!def->manual && def->min_amount == NULL && def->when.path == NULL);
 }
 
 /*

@@ -22,7 +22,7 @@
 static bool
 is_left_out(OmsTicket *ticket, const OmsStageDef *def)
 {
-	if (def->min_amount == NULL && def->when == NULL)
+	if (def->min_amount == NULL && def->when.path == NULL)
 		return false;
 	if (ticket->outputs == NULL)
 		ticket->lookup->conditions(ticket);

@@ -20,9 +20,9 @@
 #include "utils/snapmgr.h"
 
 #include "clock.h"
-#include "engine/condition.h"
 #include "engine/graph.h"
 #include "engine/lookup.h"
+#include "engine/path.h"
 #include "engine/ticket.h"
 #include "errors.h"
 #include "shared/ring.h"
@@ -612,7 +612,7 @@ load_conditions(OmsTicket *ticket)
 	JsonbValue	key = {.type = jbvString, .val.string = {.val = "stages", .len = 6}};
 
 	oms_store_data(ticket);
-	ticket->outputs = oms_condition_no_outputs();
+	ticket->outputs = oms_path_no_outputs();
 	if (!graph->uses_stages)
 		return;
 

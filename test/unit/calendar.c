@@ -173,13 +173,15 @@ roll_calendar(void)
 
 /* Of dates, those that have all their minutes among the ones that are counted */
 static bool
-date_is_open(int date, int *end)
+date_is_open(int date, int *start, int *end)
 {
 	bool		found = false;
 
 	for (int minute = 0; minute < DAYS * DAY_MINUTES; minute++)
 		if (open_minute[minute] && wall_date[minute] == date)
 		{
+			if (!found)
+				*start = minute;
 			*end = minute + 1;
 			found = true;
 		}
@@ -192,6 +194,9 @@ static int	wrong_open = 0;
 static int	wrong_ends = 0;
 static int	wrong_dates = 0;
 static int	wrong_nth = 0;
+static int	wrong_starts = 0;
+static int	wrong_walls = 0;
+static int	skipped = 0;
 static int	reached = 0;
 
 static void
@@ -227,25 +232,59 @@ compare_dates(const OmsCalendar *calendar)
 	int			after = 3 + (int) dice(10);
 	int			last = after + (int) dice(20);
 	int			open = 0;
+	int			last_start = 0;
 	int			last_end = 0;
 	TimestampTz end;
 
 	for (int date = after + 1; date <= last; date++)
 	{
+		int			start;
 		int			minute;
-		bool		is_open = date_is_open(date, &minute);
+		bool		is_open = date_is_open(date, &start, &minute);
 
 		wrong_ends += oms_calendar_date_end(calendar, date, &end) != is_open || (is_open && end != minute * MINUTE);
 		if (is_open)
 		{
 			open++;
+			last_start = start;
 			last_end = minute;
 		}
 	}
 	wrong_dates += oms_calendar_open_dates(calendar, after, last) != open;
 	wrong_dates += oms_calendar_open_dates(calendar, last, after) != 0;
 	if (open > 0)
+	{
 		wrong_nth += oms_calendar_nth_open_date_end(calendar, after, open) != last_end * MINUTE;
+		wrong_starts += oms_calendar_nth_open_date_start(calendar, after, open) != last_start * MINUTE;
+	}
+}
+
+/*
+ * The last minute at which the wall shows a time, or, if none does, that time by the offset before.
+ */
+static void
+compare_walls(const OmsCalendar *calendar)
+{
+	const pg_tz *zone = calendar->zone;
+	int			change = (int) dice(Max(zone->nchanges, 1));
+	int			wall = (zone->nchanges == 0 ? 10 * DAY_MINUTES : zone->at[change] + zone->offset[change]) +
+		(int) dice(6 * 60) - 3 * 60;
+	int			found = -1;
+	int			before = 0;
+
+	for (int minute = 0; minute < DAYS * DAY_MINUTES; minute++)
+	{
+		int			i = 0;
+
+		while (i < zone->nchanges && zone->at[i] <= minute)
+			i++;
+		if (minute + zone->offset[i] == wall)
+			found = minute;
+		if (minute + zone->offset[i] < wall)
+			before = zone->offset[i];
+	}
+	skipped += found < 0;
+	wrong_walls += oms_calendar_instant(calendar, wall * MINUTE) != (found < 0 ? wall - before : found) * MINUTE;
 }
 
 int
@@ -259,6 +298,8 @@ main(void)
 		for (int i = 0; i < 10; i++)
 			compare_time(calendar);
 		compare_dates(calendar);
+		for (int i = 0; i < 4; i++)
+			compare_walls(calendar);
 	}
 	ok(wrong_measure == 0, "measured is what is counted");
 	ok(wrong_add == 0 && reached > 2000, "added ends with the minute that completes it");
@@ -266,8 +307,10 @@ main(void)
 	ok(wrong_ends == 0, "a date ends with its last open minute");
 	ok(wrong_dates == 0, "open dates are those with an open minute");
 	ok(wrong_nth == 0, "the n-th open date is the one that completes them");
-	printf("# wrong: measure %d, add %d, open %d, ends %d, dates %d, nth %d\n", wrong_measure, wrong_add, wrong_open,
-		   wrong_ends, wrong_dates, wrong_nth);
+	ok(wrong_starts == 0, "... and begins with its first open minute");
+	ok(wrong_walls == 0 && skipped > 50, "a time of the wall is its last minute, and one that is skipped as if the clock had not jumped");
+	printf("# wrong: measure %d, add %d, open %d, ends %d, dates %d, nth %d, starts %d, walls %d\n", wrong_measure, wrong_add, wrong_open,
+		   wrong_ends, wrong_dates, wrong_nth, wrong_starts, wrong_walls);
 
 	ok(oms_calendar_measure(NULL, 5, 12) == 7 && oms_calendar_add(NULL, 5, 7) == 12, "no calendar: all time is open");
 	ok(oms_calendar_add(NULL, END_TIMESTAMP - 1, 2) == OMS_NEVER, "... up to the end of time");
