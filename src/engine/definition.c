@@ -354,7 +354,6 @@ static const OmsKeyRule stage_keys[] = {
 	{"calendar", oms_json_name, offsetof(OmsStageDef, calendar), 1, OMS_MAX_NAME, false},
 	{"slaMins", oms_json_int, offsetof(OmsStageDef, sla_mins), 0, PG_INT32_MAX, false},
 	{"slaDays", oms_json_int, offsetof(OmsStageDef, sla_days), 1, MAX_SLA_DAYS, false},
-	{"dueAt", oms_definition_path, offsetof(OmsStageDef, due_at), 0, 0, false},
 	{"dependsOn", check_depends_on, 0, 0, 0, false},
 	{"join", check_join, 0, 0, 0, false},
 	{"minAmount", check_amount, offsetof(OmsStageDef, min_amount), 0, 0, false},
