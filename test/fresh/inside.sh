@@ -84,11 +84,11 @@ before() {
 }
 after() {
   processes >/fresh/processes.after
-  # Less what belongs to packages, and links, accounts and defaults that their scripts make.
+  # Less what belongs to packages, and links, accounts and defaults that their scripts make, and npm's cache.
   {
     files | comm -13 /fresh/files.before - |
       comm -23 - <(sed -E 'p; s,^/(bin|sbin|lib|lib64)/,/usr&,' /var/lib/dpkg/info/*.list | sort -u) |
-      grep -vE '^/etc/(alternatives|rc.\.d|ssl|systemd|group-|gshadow-|passwd-|shadow-|subuid-|subgid-|default/locale|locale.conf|locale.gen|ld.so.cache|hosts$|inputrc$|networks$|python3)|^/usr/local/lib/python3|^/etc/(apt/apt.conf.d/02autoremove-postgresql|postgresql-common/(createcluster.conf|root.crt))'
+      grep -vE '^/etc/(alternatives|rc.\.d|ssl|systemd|group-|gshadow-|passwd-|shadow-|subuid-|subgid-|default/locale|locale.conf|locale.gen|ca-certificates.conf|ld.so.cache|hosts$|inputrc$|networks$|python3)|^/usr/local/(lib/python3|share/ca-certificates)|^(/root|/home/[^/]*)/\.npm(/|$)|^/etc/(apt/apt.conf.d/02autoremove-postgresql|postgresql-common/(createcluster.conf|root.crt))'
     dpkg --verify
     diff /usr/share/postgresql-common/createcluster.conf /etc/postgresql-common/
     sort /fresh/processes.after | comm -13 /fresh/processes.before -

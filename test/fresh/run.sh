@@ -81,6 +81,7 @@ run_case() {
   mkdir -p "$machine/fresh" "$packages/partial"
   list_files | tar -C "$oms_top" --no-recursion -T - -cf "$machine/fresh/oms.tar"
   cp "$oms_top/test/fresh/inside.sh" "$machine/fresh/"
+  cp /etc/ssl/certs/ca-certificates.crt "$machine/fresh/certificates.crt" 2>/dev/null || true
   # shellcheck disable=SC2016 # for the other shell
   timeout -k 5 "${FRESH_SECONDS:-1800}" setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child bash -euc '
     mount -t proc proc "$1/proc"
@@ -103,7 +104,8 @@ mkdir -p "$cache/log" "$cache/packages"
 exec 9>"$cache/.lock"
 flock -n 9 || die "it runs already, in $cache"
 mapfile -t network < <(env | grep -iE '^(http|https|ftp|no)_proxy=' || true)
-[ ! -e /etc/ssl/certs/ca-certificates.crt ] || network+=(npm_config_cafile=/etc/ssl/certs/ca-certificates.crt)
+# A copy, since the package ca-certificates writes its own list there.
+[ ! -e /etc/ssl/certs/ca-certificates.crt ] || network+=(npm_config_cafile=/fresh/certificates.crt)
 
 [ $# -gt 0 ] || read -r -a releases <<<"$releases"
 wanted=()
