@@ -572,7 +572,7 @@ INSERT INTO oms.seal_state (seal_hash, horizon) VALUES ('', 0);
 COMMENT ON TABLE oms.seal_state IS 'how far tickets have been looked through for sealing; not dumped';
 
 -- Tickets at which a seal or a roll-up met an error, to be come back to.  Belongs to this server's transaction ids, and
--- without it begins what begins anew, so it is not dumped.
+-- without it begins from nothing, so it is not dumped.
 CREATE TABLE oms.passed_over (
 	step		text COLLATE "C" NOT NULL,
 	ticket_id	oms.ticket_id NOT NULL,
@@ -1119,7 +1119,7 @@ CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, end of a hold, of a lease, of a back-off) and returns how many fired; leaves tickets that another session is just changing for the next call';
 
-COMMENT ON FUNCTION oms.verify_timeline(oms.ticket_id) IS 'works out the hash chain of a ticket anew (NULL: of every ticket) and returns what does not fit; no rows if all is well. OM002 unknown ticket';
+COMMENT ON FUNCTION oms.verify_timeline(oms.ticket_id) IS 'recomputes the hash chain of a ticket (NULL: of every ticket) and returns what does not fit; no rows if all is well. OM002 unknown ticket';
 
 --------------------------------------------------------------------------------------------------
 -- api: seals
@@ -1131,7 +1131,7 @@ COMMENT ON FUNCTION oms.seal(bool) IS 'seals the chains of all tickets that chan
 
 CREATE FUNCTION oms.verify_seals() RETURNS TABLE (seal bigint, ticket oms.ticket_id, problem text)
 	AS 'MODULE_PATHNAME', 'oms_verify_seals' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
-COMMENT ON FUNCTION oms.verify_seals() IS 'works out the chain of seals and their roots anew, looks up every sealed event, and returns what does not fit; no rows if all is well. ticket NULL: about the seal as such';
+COMMENT ON FUNCTION oms.verify_seals() IS 'recomputes the chain of seals and their roots, looks up every sealed event, and returns what does not fit; no rows if all is well. ticket NULL: about the seal as such';
 
 CREATE FUNCTION oms.proof(ticket oms.ticket_id, content bool DEFAULT true) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'oms_proof' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
@@ -1493,7 +1493,7 @@ CREATE TABLE oms.rollup (
 	breached_due timestamptz[] NOT NULL,
 	PRIMARY KEY (kind, at, workflow_id, stage_no, owner)
 );
-COMMENT ON TABLE oms.rollup IS 'finished stages, added up for the reports; not dumped, oms.roll_up() makes it anew';
+COMMENT ON TABLE oms.rollup IS 'finished stages, added up for the reports; not dumped, oms.roll_up() makes it again';
 COMMENT ON COLUMN oms.rollup.at IS 'its time begins';
 COMMENT ON COLUMN oms.rollup.wait_us IS 'of first cycles: until it was taken';
 COMMENT ON COLUMN oms.rollup.work_us IS 'of first cycles: from then on';
@@ -2194,7 +2194,7 @@ COMMENT ON FUNCTION oms.bottlenecks(timestamptz, timestamptz, text) IS 'where th
 
 CREATE FUNCTION oms.roll_up(everything bool DEFAULT false) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'oms_roll_up' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.roll_up(bool) IS 'adds up for the reports what was finished since the last time and returns how many stages that were; the reports are right without it, but slower. everything: makes the roll-up anew. Waits for another one that is rolling up';
+COMMENT ON FUNCTION oms.roll_up(bool) IS 'adds up for the reports what was finished since the last time and returns how many stages that were; the reports are right without it, but slower. everything: makes the roll-up again. Waits for another one that is rolling up';
 
 --------------------------------------------------------------------------------------------------
 -- api: check
@@ -2700,7 +2700,7 @@ CREATE VIEW oms_internal.check_chain (kind, ticket, detail) AS
 		FROM oms_internal.check_event AS x GROUP BY x.ticket_id) AS e ON e.ticket_id = t.ticket_id
 	LEFT JOIN oms_internal.check_event AS l ON l.ticket_id = t.ticket_id AND l.seq = e.last_seq
 	WHERE e.last_seq IS DISTINCT FROM t.seq OR l.hash IS DISTINCT FROM t.head OR l.watermark IS DISTINCT FROM t.watermark;
-COMMENT ON VIEW oms_internal.check_chain IS 'for oms.check(): gaps, time and transactions going back, hashes worked out anew, heads';
+COMMENT ON VIEW oms_internal.check_chain IS 'for oms.check(): gaps, time and transactions going back, recomputed hashes, heads';
 
 -- ---- counters ----
 
@@ -3157,7 +3157,7 @@ COMMENT ON VIEW oms_internal.check_stuck IS 'for oms.check(): open tickets in wh
 -- ---- breach ----
 
 CREATE VIEW oms_internal.check_breach (kind, ticket, detail) AS
-	-- When a clock is due stands in its row, which check_clock works out anew.
+	-- When a clock is due stands in its row, which check_clock recomputes.
 	SELECT 'breach', c.ticket_id, format('%s: %s', c.name, p.problem)
 	FROM oms_internal.check_clock_row AS c
 	CROSS JOIN LATERAL (VALUES
@@ -3428,7 +3428,7 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 		AND e.cycle = s.event_cycle AND e.seq < s.seq AND e.seq > s.seq_before
 	WHERE NOT s.ran AND e.status IN ('warning', 'breached')
 	UNION ALL
-	-- A ticket with a time limit has a clock, which begins anew with each reopen of what was closed.
+	-- A ticket with a time limit has a clock, which begins again with each reopen of what was closed.
 	SELECT 'clock', y.ticket_id, format('the ticket, cycle %s: it has no clock', y.cycle)
 	FROM oms_internal.check_ticket_cycle AS y
 	JOIN oms.ticket_state AS t ON t.ticket_id = y.ticket_id
@@ -3994,7 +3994,7 @@ REVOKE ALL ON TYPE oms_internal.check_archive FROM PUBLIC;
 REVOKE ALL ON TYPE oms_internal.check_numbers FROM PUBLIC;
 REVOKE ALL ON TYPE oms_internal.check_all FROM PUBLIC;
 
--- pg_dump warns of each of these types, whose rights it cannot dump: the rights stand, and are made anew here.
+-- pg_dump warns of each of these types, whose rights it cannot dump: the rights stand, and are made again here.
 DELETE FROM pg_init_privs AS p
 	USING pg_type AS t, pg_class AS c
 	WHERE p.classoid = 'pg_type'::regclass AND p.objoid = t.oid

@@ -134,7 +134,7 @@ SELECT * FROM oms.check();
 SELECT * FROM oms.check(pg_temp.t('reworked'));
 SELECT oms.seal() = (SELECT max(number) FROM oms.seals) AS nothing_new;
 
--- Reports are what they were: live, rolled up, and rolled up anew.
+-- Reports are what they were: live, rolled up, and rolled up again.
 SELECT pg_temp.report() = live AS live FROM report;
 SELECT oms.roll_up(true) > 0 AS rolled;
 SELECT pg_temp.report() = live AS rolled FROM report;

@@ -1,4 +1,4 @@
--- chain: the hash chain of the timeline, worked out anew in plain SQL from the description in
+-- chain: the hash chain of the timeline, recomputed in plain SQL from the description in
 -- docs/reference/hash-chain.md. Nothing of the library's own code takes part in it.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS oms;

@@ -232,7 +232,7 @@ SELECT * FROM pg_temp.all_differ();
 SELECT oms.roll_up() AS nothing_new;
 -- A horizon of another server is none.
 UPDATE oms.rollup_state SET horizon = 9000000000000000000;
-SELECT oms.roll_up() > 0 AS anew;
+SELECT oms.roll_up() > 0 AS again;
 SELECT horizon < 9000000000000000000 AS horizon FROM oms.rollup_state;
 SELECT * FROM pg_temp.all_differ();
 DELETE FROM oms.rollup_state;

@@ -1,4 +1,4 @@
--- seal: Merkle seals over the chains of many tickets, worked out anew in plain SQL from the description
+-- seal: Merkle seals over the chains of many tickets, recomputed in plain SQL from the description
 -- in docs/guides/seals.md. Numbers of seals are shown from the first one of this file on; tickets as T1, T2 …
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS oms;
@@ -221,7 +221,7 @@ CREATE FUNCTION pg_temp.chain_hash(e oms.timeline, previous bytea) RETURNS bytea
     || pg_temp.piece(CASE WHEN e.payload IS NULL THEN e.payload_digest
          ELSE sha256(coalesce(e.salt, '') || convert_to(e.payload::text, 'UTF8')) END));
 
--- The whole chain of a ticket worked out anew, head included, as a forger who knows how would do it.
+-- The whole chain of a ticket recomputed, head included, as a forger who knows how would do it.
 CREATE FUNCTION pg_temp.forge(forged oms.ticket_id) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   e oms.timeline;
@@ -285,7 +285,7 @@ SELECT * FROM pg_temp.spoil('time changed', :base,
   format('UPDATE oms.seals SET sealed_at = sealed_at - interval ''1 microsecond'' WHERE number = %s', :base + 3));
 SELECT * FROM pg_temp.spoil('number of tickets changed', :base, format('UPDATE oms.seals SET tickets = 2 WHERE number = %s', :base + 3));
 SELECT * FROM pg_temp.spoil('hash changed', :base, format('UPDATE oms.seals SET hash = sha256(hash) WHERE number = %s', :base + 3));
-SELECT * FROM pg_temp.spoil('seal worked out anew', :base,
+SELECT * FROM pg_temp.spoil('seal recomputed', :base,
   format('UPDATE oms.seals SET sealed_at = sealed_at + interval ''1 microsecond'' WHERE number = %s', :base + 3),
   format('UPDATE oms.seals AS s SET hash = pg_temp.seal_hash(s) WHERE number = %s', :base + 3));
 SELECT * FROM pg_temp.spoil('seal removed', :base, format('DELETE FROM oms.seals WHERE number = %s', :base + 3));

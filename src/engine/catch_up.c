@@ -66,7 +66,7 @@ oms_settle(OmsTicket *ticket)
 /* ---- holds that are lifted ---- */
 
 /*
- * The last hold of a stage is gone: back to where it came from.  A lease starts anew.
+ * The last hold of a stage is gone: back to where it came from.  A lease starts again.
  */
 static void
 go_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
@@ -472,7 +472,7 @@ oms_catch_up(OmsTicket *ticket, OmsStage *stage)
 
 /*
  * Fire everything that is due, in the order in which it was due.  Returns how many fired; 0 if the
- * timer was armed too early, which only arms it anew.
+ * timer was armed too early, which only arms it again.
  */
 int
 oms_decide_timers(OmsTicket *ticket, OmsStage *stage)

@@ -11,7 +11,7 @@
 typedef struct OmsDoer
 {
 	const char *role;			/* the role in force */
-	bool		person;			/* it counts for four eyes: a superuser's does not */
+	bool		person;			/* it counts for notSameAs: a superuser's does not */
 	bool		in_person;		/* it acts for itself: without another's name or token */
 } OmsDoer;
 

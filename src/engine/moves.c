@@ -23,7 +23,7 @@
 #include "engine/ticket.h"
 #include "engine/timers.h"
 
-/* The stage differs from its row; work out anew when something happens to it by itself */
+/* The stage differs from its row; recompute when something happens to it by itself */
 void
 oms_touch(OmsTicket *ticket, OmsStage *stage)
 {

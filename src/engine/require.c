@@ -50,7 +50,7 @@ oms_require(OmsTicket *ticket, OmsStage *stage, OmsVerb verb, const int64 *token
 				(errcode(OMS_ERR_STALE_TOKEN),
 				 errmsg("token " INT64_FORMAT " of stage \"%s\" of ticket %s is not the current one",
 						*token, id, oms_ticket_id_to_text(ticket->id, number)),
-				 errhint("The stage was taken away from this worker: drop the work and claim anew.")));
+				 errhint("The stage was taken away from this worker: drop the work and claim again.")));
 	if (!allowed)
 		ereport(ERROR,
 				(errcode(verb == OMS_CLAIM_STAGE && stage->status == OMS_IN_PROGRESS

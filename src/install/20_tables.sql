@@ -433,7 +433,7 @@ INSERT INTO oms.seal_state (seal_hash, horizon) VALUES ('', 0);
 COMMENT ON TABLE oms.seal_state IS 'how far tickets have been looked through for sealing; not dumped';
 
 -- Tickets at which a seal or a roll-up met an error, to be come back to.  Belongs to this server's transaction ids, and
--- without it begins what begins anew, so it is not dumped.
+-- without it begins from nothing, so it is not dumped.
 CREATE TABLE oms.passed_over (
 	step		text COLLATE "C" NOT NULL,
 	ticket_id	oms.ticket_id NOT NULL,

@@ -303,5 +303,5 @@ CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, end of a hold, of a lease, of a back-off) and returns how many fired; leaves tickets that another session is just changing for the next call';
 
-COMMENT ON FUNCTION oms.verify_timeline(oms.ticket_id) IS 'works out the hash chain of a ticket anew (NULL: of every ticket) and returns what does not fit; no rows if all is well. OM002 unknown ticket';
+COMMENT ON FUNCTION oms.verify_timeline(oms.ticket_id) IS 'recomputes the hash chain of a ticket (NULL: of every ticket) and returns what does not fit; no rows if all is well. OM002 unknown ticket';
 

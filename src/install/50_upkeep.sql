@@ -8,7 +8,7 @@ COMMENT ON FUNCTION oms.seal(bool) IS 'seals the chains of all tickets that chan
 
 CREATE FUNCTION oms.verify_seals() RETURNS TABLE (seal bigint, ticket oms.ticket_id, problem text)
 	AS 'MODULE_PATHNAME', 'oms_verify_seals' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
-COMMENT ON FUNCTION oms.verify_seals() IS 'works out the chain of seals and their roots anew, looks up every sealed event, and returns what does not fit; no rows if all is well. ticket NULL: about the seal as such';
+COMMENT ON FUNCTION oms.verify_seals() IS 'recomputes the chain of seals and their roots, looks up every sealed event, and returns what does not fit; no rows if all is well. ticket NULL: about the seal as such';
 
 CREATE FUNCTION oms.proof(ticket oms.ticket_id, content bool DEFAULT true) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'oms_proof' LANGUAGE C VOLATILE PARALLEL RESTRICTED;

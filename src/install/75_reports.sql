@@ -31,7 +31,7 @@ CREATE TABLE oms.rollup (
 	breached_due timestamptz[] NOT NULL,
 	PRIMARY KEY (kind, at, workflow_id, stage_no, owner)
 );
-COMMENT ON TABLE oms.rollup IS 'finished stages, added up for the reports; not dumped, oms.roll_up() makes it anew';
+COMMENT ON TABLE oms.rollup IS 'finished stages, added up for the reports; not dumped, oms.roll_up() makes it again';
 COMMENT ON COLUMN oms.rollup.at IS 'its time begins';
 COMMENT ON COLUMN oms.rollup.wait_us IS 'of first cycles: until it was taken';
 COMMENT ON COLUMN oms.rollup.work_us IS 'of first cycles: from then on';
@@ -732,5 +732,5 @@ COMMENT ON FUNCTION oms.bottlenecks(timestamptz, timestamptz, text) IS 'where th
 
 CREATE FUNCTION oms.roll_up(everything bool DEFAULT false) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'oms_roll_up' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.roll_up(bool) IS 'adds up for the reports what was finished since the last time and returns how many stages that were; the reports are right without it, but slower. everything: makes the roll-up anew. Waits for another one that is rolling up';
+COMMENT ON FUNCTION oms.roll_up(bool) IS 'adds up for the reports what was finished since the last time and returns how many stages that were; the reports are right without it, but slower. everything: makes the roll-up again. Waits for another one that is rolling up';
 

@@ -448,7 +448,7 @@ CREATE VIEW oms_internal.check_chain (kind, ticket, detail) AS
 		FROM oms_internal.check_event AS x GROUP BY x.ticket_id) AS e ON e.ticket_id = t.ticket_id
 	LEFT JOIN oms_internal.check_event AS l ON l.ticket_id = t.ticket_id AND l.seq = e.last_seq
 	WHERE e.last_seq IS DISTINCT FROM t.seq OR l.hash IS DISTINCT FROM t.head OR l.watermark IS DISTINCT FROM t.watermark;
-COMMENT ON VIEW oms_internal.check_chain IS 'for oms.check(): gaps, time and transactions going back, hashes worked out anew, heads';
+COMMENT ON VIEW oms_internal.check_chain IS 'for oms.check(): gaps, time and transactions going back, recomputed hashes, heads';
 
 -- ---- counters ----
 
@@ -905,7 +905,7 @@ COMMENT ON VIEW oms_internal.check_stuck IS 'for oms.check(): open tickets in wh
 -- ---- breach ----
 
 CREATE VIEW oms_internal.check_breach (kind, ticket, detail) AS
-	-- When a clock is due stands in its row, which check_clock works out anew.
+	-- When a clock is due stands in its row, which check_clock recomputes.
 	SELECT 'breach', c.ticket_id, format('%s: %s', c.name, p.problem)
 	FROM oms_internal.check_clock_row AS c
 	CROSS JOIN LATERAL (VALUES
@@ -1176,7 +1176,7 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 		AND e.cycle = s.event_cycle AND e.seq < s.seq AND e.seq > s.seq_before
 	WHERE NOT s.ran AND e.status IN ('warning', 'breached')
 	UNION ALL
-	-- A ticket with a time limit has a clock, which begins anew with each reopen of what was closed.
+	-- A ticket with a time limit has a clock, which begins again with each reopen of what was closed.
 	SELECT 'clock', y.ticket_id, format('the ticket, cycle %s: it has no clock', y.cycle)
 	FROM oms_internal.check_ticket_cycle AS y
 	JOIN oms.ticket_state AS t ON t.ticket_id = y.ticket_id

@@ -18,7 +18,7 @@ REVOKE ALL ON TYPE oms.ticket_id FROM PUBLIC;
 -- row types too, or somebody could build on them and block an update
 -- @row_types
 
--- pg_dump warns of each of these types, whose rights it cannot dump: the rights stand, and are made anew here.
+-- pg_dump warns of each of these types, whose rights it cannot dump: the rights stand, and are made again here.
 DELETE FROM pg_init_privs AS p
 	USING pg_type AS t, pg_class AS c
 	WHERE p.classoid = 'pg_type'::regclass AND p.objoid = t.oid

@@ -278,7 +278,7 @@ write_tickets(OmsTicket **tickets, int ntickets)
 }
 
 /*
- * Write the changes of some tickets.  The tickets are spent afterwards: load them anew for the next
+ * Write the changes of some tickets.  The tickets are spent afterwards: load them again for the next
  * change.
  */
 void

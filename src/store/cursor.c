@@ -2,7 +2,7 @@
  * cursor.c
  *		How far a reader is, as a text that is good for this data only.
  *
- * A position means nothing in other data: in a restored dump the same numbers are given out anew, and
+ * A position means nothing in other data: in a restored dump the same numbers are given out again, and
  * after a recovery to a point in time, or the loss of a primary, events are gone that a reader has.  To go
  * on there would skip some and repeat others without a word.  So a cursor carries
  *
@@ -207,7 +207,7 @@ refuse(const char *detail)
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("the cursor does not belong to this data"),
 			 errdetail("%s", detail),
-			 errhint("Begin anew with NULL, and keep one event of each ticket and seq; what differs in its hash was lost here.")));
+			 errhint("Begin again with NULL, and keep one event of each ticket and seq; what differs in its hash was lost here.")));
 }
 
 /*

@@ -3,7 +3,7 @@
  *		Going through many tickets so that the error of one does not end it for the others.
  *
  * A ticket may be damaged: its row, its workflow, or what the server cannot read of it.  A walk over many runs in one
- * subtransaction.  If that raises an error it is undone and the walk begins anew, with a subtransaction for each
+ * subtransaction.  If that raises an error it is undone and the walk begins again, with a subtransaction for each
  * ticket: what raises an error then is passed over, logged the first time, and shown in oms.worker_errors.
  *
  * Errors that are not the ticket's own end the walk as ever: those of the session (cancelled, cut off, not
@@ -83,7 +83,7 @@ begin(OmsIsolation *isolation, OmsStep step, bool apart)
 
 /*
  * Walk over many tickets, each of which is given to oms_isolate_one().  "undo": forget what the walk has told its
- * context, since it begins anew.
+ * context, since it begins again.
  */
 void
 oms_isolate(OmsIsolation *isolation, OmsStep step, OmsWork walk, OmsWork undo, void *context)

@@ -60,7 +60,7 @@ static OmsStatement set_next = {
 	.types = {OIDOID, INT8OID}
 };
 
-/* ---- what stands in the indexes ---- */
+/* ---- what is in the indexes ---- */
 
 /*
  * The last entry of the primary key of a table, below a ticket number if it is given; false if there is

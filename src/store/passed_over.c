@@ -148,7 +148,7 @@ oms_passed_over_again(OmsIsolation *isolation, OmsStep step, OmsWork visit, void
 }
 
 /*
- * Forget what a step passed over, which begins anew.
+ * Forget what a step passed over, which begins again.
  */
 void
 oms_passed_over_forget(OmsStep step)

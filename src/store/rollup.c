@@ -8,7 +8,7 @@
  * seen, so what commits late is from the horizon on, where the next call looks, and the reports until
  * then.  The "done" events of the timeline tell which cycles these are, by its BRIN index.
  *
- * Without a horizon nothing has been rolled up: the first call takes what stands in the tables, whatever
+ * Without a horizon nothing has been rolled up: the first call takes what is in the tables, whatever
  * transaction it came with, since a restored timeline has the numbers of another server.  What of it has
  * a number from the new horizon on is noted in oms.rollup_ahead, so that it is not counted again when
  * the horizon, or the numbers of this server, get there.
@@ -168,7 +168,7 @@ begin_rolling(bool wait, uint64 *horizon)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"oms.rollup_state\" has lost its row"),
-				 errhint("INSERT INTO oms.rollup_state (horizon) VALUES (NULL); then everything is rolled up anew.")));
+				 errhint("INSERT INTO oms.rollup_state (horizon) VALUES (NULL); then everything is rolled up again.")));
 	if (!locked)
 		return false;
 	*horizon = (uint64) first_number(&isnull);
@@ -316,7 +316,7 @@ roll_up_everything(uint64 horizon, bool *found)
 }
 
 /*
- * Roll up what was finished since the last time, or everything anew.  Returns how many finished cycles
+ * Roll up what was finished since the last time, or everything again.  Returns how many finished cycles
  * were added.  Waits for another one that is just rolling up.
  */
 int64
@@ -325,15 +325,15 @@ oms_store_roll_up(bool everything)
 	uint64		since;
 	uint64		before;
 	int64		added;
-	bool		anew;
+	bool		again;
 	bool		found;
 
 	SPI_connect();
 	(void) begin_rolling(true, &since);
 	before = oms_store_horizon();
 	/* a horizon that this server has not reached was kept by another one */
-	anew = everything || since == 0 || since > before;
-	if (anew)
+	again = everything || since == 0 || since > before;
+	if (again)
 	{
 		forget_cells();
 		added = roll_up_everything(before, &found);
@@ -341,7 +341,7 @@ oms_store_roll_up(bool everything)
 	else
 		added = roll_up_again() + roll_up_transactions(since, before, &found);
 	/* while there is nothing at all, whatever comes may still come from another server */
-	if (found || (since > 0 && (anew || before - since >= IDLE_TRANSACTIONS)))
+	if (found || (since > 0 && (again || before - since >= IDLE_TRANSACTIONS)))
 		save_horizon(before);
 	SPI_finish();
 	return added;

@@ -34,7 +34,7 @@
 extern Datum oms_ticket_id_eq(PG_FUNCTION_ARGS);
 
 /*
- * The OID of a table or index of the extension.  Looked up anew each time (two cache hits), so that
+ * The OID of a table or index of the extension.  Looked up again each time (two cache hits), so that
  * nothing goes stale when the extension is dropped and created again.
  */
 Oid

@@ -2,8 +2,8 @@
  * seal.c
  *		Seals over the chains of many tickets.
  *
- * A chain shows that nobody changed an event without working out all later ones anew; it cannot show
- * that a ticket, or the end of its chain, was removed, nor that somebody did work it all out anew.  A
+ * A chain shows that nobody changed an event without recomputing all later ones; it cannot show
+ * that a ticket, or the end of its chain, was removed, nor that somebody recomputed it all.  A
  * seal can, once its hash is known elsewhere: a Merkle root over (ticket, last event, head) of every
  * ticket that changed since the seal before, chained to that.  What is hashed stands in
  * engine/merkle.c.

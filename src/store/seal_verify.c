@@ -135,7 +135,7 @@ report_orphans(LeafScan *leaves, int64 before, OmsSealReport report, void *conte
 }
 
 /*
- * Work the root of a seal out anew from its leaves.
+ * Recompute the root of a seal from its leaves.
  */
 static void
 check_root(const OmsSeal *seal, LeafScan *leaves, OmsSealReport report, void *context)

@@ -215,7 +215,7 @@ oms_timeline_payload(OmsTicketId ticket, bool archived, int seq)
 }
 
 /*
- * The digest of a note or payload: worked out anew, or the one that an erasure left behind.  NULL if
+ * The digest of a note or payload: recomputed, or the one that an erasure left behind.  NULL if
  * there is neither.
  */
 static const uint8 *
@@ -292,7 +292,7 @@ rehash(TupleTableSlot *slot, const uint8 *previous, uint8 *hash)
 }
 
 /*
- * Work out a ticket's chain anew and report what does not fit: a missing or surplus number, time
+ * Recompute a ticket's chain and report what does not fit: a missing or surplus number, time
  * going back, content that is not what was hashed, and an end that is not the head in the ticket's
  * row.  After an event that was changed the check goes on from the hash stored with it, so that one
  * change is one problem.

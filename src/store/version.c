@@ -52,7 +52,7 @@ oms_store_misfit(const char **hint)
 		misfit = psprintf("library and SQL objects are both oms %s, but of different builds: "
 						  "the fingerprint is %s here, %s there", OMS_VERSION, OMS_FINGERPRINT, fingerprint);
 		*hint = "Restart the server if another library was installed since it started. If that does not help, "
-			"install the build that the objects are of, or create the extension anew, which deletes all "
+			"install the build that the objects are of, or create the extension again, which deletes all "
 			"tickets: within a version there is no update.";
 	}
 	if (misfit != NULL)

@@ -10,7 +10,7 @@
  * that ends, and by sessions that find no worker; and it looks by itself once a minute.
  *
  * Life events: SIGTERM ends it with exit code 1, so that the postmaster starts it again; after a crash
- * of the server shared memory is new and everything is looked at anew; on a standby it does not run.
+ * of the server shared memory is new and everything is looked at again; on a standby it does not run.
  */
 #include "postgres.h"
 

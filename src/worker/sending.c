@@ -170,7 +170,7 @@ step_ring(void *context)
 
 /*
  * Send from the ring; how many positions it went forward.  A batch that fails over one of its events is made
- * anew at once, without that.
+ * again at once, without that.
  */
 int
 oms_worker_send_ring(void)
@@ -258,7 +258,7 @@ oms_worker_announce_some(TimestampTz now)
 	{
 		OmsOutcome	outcome = oms_worker_step(OMS_STEP_ANNOUNCE, true, step_announce, NULL);
 
-		/* a page that fails over one of its events is made anew at once, without that */
+		/* a page that fails over one of its events is made again at once, without that */
 		if (outcome == OMS_STEP_FAILED && !oms_worker.batch_built && database->failed[OMS_STEP_ANNOUNCE].failures == 1)
 		{
 			oms_worker.retry_step[OMS_STEP_ANNOUNCE] = 0;

@@ -139,7 +139,7 @@ step_failed(OmsStep step)
 	long		pause = Min((long) ERROR_MS << Min(failure->failures, 10), sends ? SEND_ERROR_MAX_MS : ERROR_MAX_MS);
 
 	oms_worker_note_error();
-	/* a batch that fails over one of its events is made anew at once, and that event is told then */
+	/* a batch that fails over one of its events is made again at once, and that event is told then */
 	if (!oms_worker.reported[step] && (oms_worker.batch_built || !sends || failure->failures > 0))
 	{
 		EmitErrorReport();

@@ -86,7 +86,7 @@ sweep(void *context)
 	sweep->complete = oms_store_visit_left(&sweep->isolation, follow, unconstify(OmsActor *, sweep->actor));
 }
 
-/* The next sweep says anew whether it is complete */
+/* The next sweep says again whether it is complete */
 static void
 forget_sweep(void *context)
 {

@@ -17,7 +17,7 @@
  *	- an error in another step: that step is tried again after a second, then later and later; all others
  *	  go on.  An event that cannot be sent is taken out of its batch and tried again by itself.
  *	- whatever the backlog, each has its turn: the loop does one batch of events, one of timers, and one
- *	  slice of what takes long, and begins anew.
+ *	  slice of what takes long, and begins again.
  *	- settings of the database that would hurt (read-only, timeouts, search_path, time zone) do not
  *	  reach it: it sets its own.
  *	- library and SQL objects of different versions: it says so and does nothing.
@@ -226,10 +226,10 @@ step_start(void *context)
 	{
 		uint64		next = U64FromFullTransactionId(ReadNextFullTransactionId());
 
-		/* what stands in the ring may be about an extension that was dropped */
+		/* what is in the ring may be about an extension that was dropped */
 		pg_atomic_write_u64(&database->read_pos, pg_atomic_read_u64(&database->write_pos));
 		pg_atomic_write_u32(&database->resync, 1);
-		/* with none open there is none to wait for, and nothing to announce anew when the next has ended */
+		/* with none open there is none to wait for, and nothing to announce again when the next has ended */
 		pg_atomic_write_u64(&database->prepared_xid, oms_store_oldest_transaction() < next ? next : 0);
 		database->tables = tables_now;
 	}

@@ -338,7 +338,7 @@ sub new
 	my $self = bless { in => '', out => '', number => 0, asked => 0, events => [] }, $class;
 	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, %env);
 
-	# The limit is that of a command: it begins anew with each.
+	# The limit is that of a command: it begins again with each.
 	$self->{limit} = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default);
 	$self->{run} = IPC::Run::start([ $node->installed_command('psql'), '-XAtq', '-d', $node->connstr($db),
 			'-v', 'VERBOSITY=verbose', '-f', '-' ],

@@ -21,7 +21,7 @@ my $system_or_bail = \&PostgreSQL::Test::Utils::system_or_bail;
 my $is_first = 1;
 
 # The first server of a test is a copy of what initdb has made once.  Copies have the same system identifier, so
-# others are made anew: some tests are about what moves from one server to another.
+# others are made again: some tests are about what moves from one server to another.
 sub init_by_copy
 {
 	my ($node, @how) = @_;

@@ -289,7 +289,7 @@ CREATE VIEW t.wrong_due AS
 SELECT name, a, m, expected, got FROM (SELECT *, oms.business_add(name, a, m::int) AS got FROM t.due) AS d WHERE got IS DISTINCT FROM expected;
 SELECT is_empty('SELECT w.*, t.definition FROM t.wrong_time AS w JOIN t.trial AS t USING (name) LIMIT 3', 'business_time is what the minutes are, in hours and never in days');
 SELECT is_empty('SELECT w.*, t.definition FROM t.wrong_due AS w JOIN t.trial AS t USING (name) LIMIT 3', 'business_add is the earliest instant by which they are over');
--- What a query counts under other settings; planned anew, so that nothing is left of an earlier answer.
+-- What a query counts under other settings; planned again, so that nothing is left of an earlier answer.
 CREATE FUNCTION t.count_under(n int, query text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	found	bigint;

@@ -294,7 +294,7 @@ SELECT is(t.play('H', $$
 	2026-03-02 11:00+00 > oms.tick()
 	2026-03-02 12:00+00 > oms.resume(TK, 'a')
 	$$, $$t.status(TK), t.n(TK, 'lease_expired'), (SELECT s.worker || ' ' || t.utc(s.lease_until) FROM oms.stage s WHERE s.ticket_id = TK AND s.stage = 'a')$$),
-	'(in_progress,0,"w 2026-03-02 12:05")', 'a lease starts anew');
+	'(in_progress,0,"w 2026-03-02 12:05")', 'a lease starts again');
 SELECT is(t.play('H', $$
 	2026-03-02 10:00+00 > open
 	> TOK := token FROM oms.claim('Desk', 'w', lease => '20 minutes')

@@ -224,7 +224,7 @@ INSERT INTO crimes (label, sql) VALUES
 	('all rows removed', 'DELETE FROM oms.timeline WHERE ticket_id = TK'),
 	('two rows swapped', 'SELECT t.swap(TK, 3, 4)'),
 	('first and last swapped', 'SELECT t.swap(TK, 1, (SELECT max(seq) FROM oms.timeline WHERE ticket_id = TK))'),
-	('a row numbered anew', 'UPDATE oms.timeline SET seq = seq + 100 WHERE ticket_id = TK AND seq = (SELECT max(seq) FROM oms.timeline WHERE ticket_id = TK)'),
+	('a row numbered again', 'UPDATE oms.timeline SET seq = seq + 100 WHERE ticket_id = TK AND seq = (SELECT max(seq) FROM oms.timeline WHERE ticket_id = TK)'),
 	('an invented row at the end', 'SELECT t.invent(TK)');
 -- The same for every other column that the hash must cover, if it has this name.
 INSERT INTO crimes (label, sql)

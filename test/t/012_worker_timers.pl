@@ -200,7 +200,7 @@ $log = $node->log_position;
 {
 	local $ENV{PGOPTIONS} = '-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 '
 	  . '-c idle_session_timeout=0 -c default_transaction_read_only=off -c default_transaction_deferrable=off';
-	# started anew by the settings
+	# started again by the settings
 	my $pid = $node->worker_up('hostile');
 	my $listener = $node->listener('hostile');
 	$ticket = $node->lease('100 milliseconds', undef, 'hostile');

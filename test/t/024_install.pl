@@ -331,7 +331,7 @@ foreach my $what (sort keys %other_build)
 	unlink $file;
 	append_to_file($file, $script);
 	sql_like($node, $db, 'SELECT oms.version()',
-		qr/^ERROR:  55000: .*both oms \Q$newest\E.*\Q$made_by\E here, (?:1-2|none) there\nHINT: .*Restart.*anew/m,
+		qr/^ERROR:  55000: .*both oms \Q$newest\E.*\Q$made_by\E here, (?:1-2|none) there\nHINT: .*Restart.*again/m,
 		"objects $what: version() says what to do");
 	like($node->safe_psql($db, 'SELECT status, reasons FROM oms.health()'), qr/^bad\|\{"version: .*different builds[^"]*"\}$/,
 		'… health() too, and looks at nothing else');

@@ -146,7 +146,7 @@ do_sql("SELECT oms.resume('$t', NULL)");
 is(heard($t, 'oms_dispatch'), 'b Back 1', 'but when the ticket is resumed, once');
 forget();
 do_sql("SELECT oms.send_back('$t', 'b', 'a', 'r')");
-is(heard($t, 'oms_dispatch'), 'a Desk 1', 'sent back: dispatched anew');
+is(heard($t, 'oms_dispatch'), 'a Desk 1', 'sent back: dispatched again');
 like(heard($t, 'oms_status'), qr/returned/, 'citizens are told "returned"');
 forget();
 at('2026-03-02 10:00+00');

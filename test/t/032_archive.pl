@@ -114,7 +114,7 @@ is($node->sql("SELECT count(*) FROM oms.ticket WHERE ticket_id = '$first'"), 1, 
 is($node->sql(q{SELECT oms.set_retention(NULL); SELECT oms.archive('infinity')}) =~ s/\s//gr, '0', 'a rule that keeps for ever keeps it');
 $node->sql(q{SELECT oms.set_retention('0')});
 is($node->sql(q{SELECT oms.archive()}), 1, 'it goes again');
-like(verify($node->sql("SELECT oms.proof('$first')")), qr/^ok: $first, 5 events, sealed by seal 2/, '… proven anew');
+like(verify($node->sql("SELECT oms.proof('$first')")), qr/^ok: $first, 5 events, sealed by seal 2/, '… proven again');
 
 # ---- what was not told yet ----
 

@@ -169,7 +169,7 @@ cmp_ok($later->{'oms_done_seconds_sum{}'}, '<', 60, '… in seconds');
 my $age = q{SELECT value FROM oms.metrics WHERE name = 'oms_open_age_seconds'};
 my $depth = q{SELECT sum(value) FROM oms.metrics WHERE name = 'oms_queue_depth'};
 my $truth = q{SELECT sum(queued) FROM oms.queue};
-ok($node->becomes("SELECT ($age) < 1"), 'open work is counted anew when the figures are old');
+ok($node->becomes("SELECT ($age) < 1"), 'open work is counted again when the figures are old');
 is($node->sql($depth), $node->sql($truth), '… and right');
 # On a busy machine they may be due again between the two looks; their age tells.
 my ($stale, $start, $shown, $counted);
@@ -241,7 +241,7 @@ $session->query($_) foreach 'BEGIN', 'LOCK TABLE oms.stage_state IN ACCESS EXCLU
 is($node->sql(q{SET statement_timeout = '5s'; SELECT status, reasons, timers_late FROM oms.health()}), 'degraded|{"tables: locked by another session"}|',
 	'tables that are locked are not waited for');
 is($node->sql(q{SET statement_timeout = '5s'; SELECT count(*) FROM oms.metrics WHERE name IN ('oms_timers_overdue_seconds', 'oms_queue_depth')}), '0',
-	'… and what stands in them is left out');
+	'… and what is in them is left out');
 $session->query('ROLLBACK');
 my $watcher = $node->session;
 $watcher->query(q{SET lock_timeout = '1s'});

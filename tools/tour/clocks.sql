@@ -62,7 +62,7 @@ SELECT oms.tick() AS timers_fired;
 SELECT status, note FROM oms.get_timeline(:'request') OFFSET 4;
 \set ECHO none
 UNLISTEN *;
-\echo 'Ann finds the papers. Legal misses some and sends the request back: the search begins anew, with a'
+\echo 'Ann finds the papers. Legal misses some and sends the request back: the search begins again, with a'
 \echo 'new clock. Staff can ask why a stage is where it is, or for a picture (in Mermaid #58; is a colon):'
 \echo
 \set ECHO queries

@@ -4,7 +4,7 @@
  *
  *		verify-proof [--seal HASH] [FILE]
  *
- * Reads the proof from the file or from standard input, works out every hash anew, with the code that
+ * Reads the proof from the file or from standard input, works out every hash again, with the code that
  * the library uses, and prints one line that begins with "ok", or what does not fit and where.
  *
  * A proof is worth as much as the place from which its seal's hash is known: who made up the events

@@ -1,5 +1,5 @@
 /**
- * Keeps parts of a page up to date: when something happened that it is about, it asks for them anew and changes
+ * Keeps parts of a page up to date: when something happened that it is about, it asks for them again and changes
  * what differs, node by node. So what has the focus, is opened, scrolled or typed stays as it is.
  */
 import { showClocks } from "./clocks.js";

@@ -300,7 +300,7 @@ export const ACTIONS: readonly Action[] = [
     name: "send-back", right: "send_back", title: "Send back", about: "stage", states: [...UNFINISHED, "done", "skipped"],
     possible: (facts, stage) => backTo(facts, stage).length > 0,
     inputs: [{ name: "to_stage", label: "To which stage", kind: "choice", required: true, from: (_, facts, stage) => (stage === undefined ? [] : backTo(facts, stage).map(named)) }, why],
-    explained: "That stage is done anew, and so is everything that comes after it.", ask: "Send it back? What comes after that stage has to be done again.", said: "was sent back",
+    explained: "That stage is done again, and so is everything that comes after it.", ask: "Send it back? What comes after that stage has to be done again.", said: "was sent back",
     run: ({ query, ticket, stage, form }) => query.rows("SELECT oms.send_back($1, $2, $3, $4)", [ticket, stage, form.text("to_stage"), text(form, why)]),
   },
   {

@@ -1,5 +1,5 @@
 /**
- * What listeners hear, for browsers: one connection that listens for all of them, and makes itself anew when
+ * What listeners hear, for browsers: one connection that listens for all of them, and makes itself again when
  * it breaks. An event carries ids only; a page asks for what it may see with rights of its own.
  */
 import type { Database } from "./db.js";

@@ -1,5 +1,5 @@
 /**
- * Parts of a page that is kept up to date. Each has a mark of what is in it; a page that asks for them anew says what it
+ * Parts of a page that is kept up to date. Each has a mark of what is in it; a page that asks for them again says what it
  * has, and is sent the others.
  */
 import { createHash } from "node:crypto";

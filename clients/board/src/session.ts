@@ -73,7 +73,7 @@ export function isLive(session: Session): boolean {
 const mixed = (a: Buffer, b: Buffer) => Buffer.from(a.map((byte, i) => byte ^ (b[i] ?? 0)));
 
 /**
- * The token for a form, written anew each time: so the length of a compressed page tells nothing about it to whoever
+ * The token for a form, written again each time: so the length of a compressed page tells nothing about it to whoever
  * chooses another part of the page.
  */
 export function formToken(session: Session): string {

@@ -202,7 +202,7 @@ test("a stream is not compressed, which would hold it back", async () => {
   await stream.body?.cancel();
 });
 
-test("the token of the forms is written anew each time, so that the length of a page tells nothing about it", async () => {
+test("the token of the forms is written again each time, so that the length of a page tells nothing about it", async () => {
   const { ask } = make({ rights: [] });
   const token = async () => /name="csrf" value="([^"]+)"/.exec(await (await ask("/welcome")).text())?.[1] ?? "";
   const [one, two] = [await token(), await token()];

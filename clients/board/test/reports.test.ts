@@ -105,7 +105,7 @@ describe("the pages", () => {
       await page.goto(path);
       for (const width of [390, 1440]) {
         await page.setViewportSize({ width, height: 800 });
-        // A chart takes the width of its place anew.
+        // A chart takes the width of its place again.
         await until(`${path} fits at ${width}`, () => page.evaluate<boolean>("document.documentElement.scrollWidth <= window.innerWidth"));
         // A heat-map of all weeks that there are is as long as they are.
         if (width === 390 || !path.includes("period=all")) wide.push(...(await page.evaluate<string[]>("[...document.querySelectorAll('.table')].filter((t) => t.scrollWidth > t.clientWidth).map((t) => t.getAttribute('aria-label'))")).map((what) => `${path} at ${width}: ${what}`));

@@ -117,7 +117,7 @@ export class Exporter {
 
   /**
    * Content that was erased on the server goes here, too: from what was just read, and from files, which are written
-   * anew without it.
+   * again without it.
    */
   async #erase(tickets, added, removed) {
     const { duck, lake } = this;

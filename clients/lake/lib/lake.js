@@ -134,6 +134,6 @@ CREATE OR REPLACE VIEW stages AS SELECT * FROM ${source("stages")}
 
   #writeViews() {
     if (this.manifest.step > 0)
-      replaceFile(path.join(this.directory, "lake.sql"), `-- Views over the lake for DuckDB, as of step ${this.manifest.step}; made anew with every step.\n${this.views()}`);
+      replaceFile(path.join(this.directory, "lake.sql"), `-- Views over the lake for DuckDB, as of step ${this.manifest.step}; made again with every step.\n${this.views()}`);
   }
 }

@@ -1,4 +1,4 @@
-// Is the lake what the server has? Counts of the files, numbers without gaps, every hash worked out anew, and heads
+// Is the lake what the server has? Counts of the files, numbers without gaps, every hash recomputed, and heads
 // compared with those of the server.
 import fs from "node:fs";
 
