@@ -39,6 +39,24 @@ oms_check_size(const Jsonb *value, const char *what, int max_kb, const char *set
 }
 
 /*
+ * Raise the first problem of a definition, if there is one.
+ */
+void
+oms_raise_problem(const List *problems)
+{
+	OmsProblem *problem;
+
+	if (problems == NIL)
+		return;
+	problem = linitial(problems);
+	ereport(ERROR,
+			(errcode(OMS_ERR_INVALID_DEFINITION),
+			 errmsg("%s", problem->problem),
+			 errdetail("%s", problem->path),
+			 problem->hint == NULL ? 0 : errhint("%s", problem->hint)));
+}
+
+/*
  * Compile a definition or raise its first problem.
  */
 OmsGraph *
@@ -46,16 +64,9 @@ oms_compile_or_error(Jsonb *definition)
 {
 	List	   *problems = NIL;
 	OmsGraph   *graph = oms_definition_compile(definition, &problems);
-	OmsProblem *problem;
 
-	if (graph != NULL)
-		return graph;
-	problem = linitial(problems);
-	ereport(ERROR,
-			(errcode(OMS_ERR_INVALID_DEFINITION),
-			 errmsg("%s", problem->problem),
-			 errdetail("%s", problem->path),
-			 problem->hint == NULL ? 0 : errhint("%s", problem->hint)));
+	oms_raise_problem(problems);
+	return graph;
 }
 
 /*

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "engine/decide.h"
 #include "engine/definition.h"
+#include "engine/examples.h"
 #include "errors.h"
 #include "guc.h"
 #include "store/calendar.h"
@@ -35,18 +36,27 @@ text_or_null(const char *text, bool *isnull)
 
 /*
  * validate_workflow(definition jsonb) → TABLE(path, problem, hint): everything that is wrong, in the
- * order of the definition; no rows if nothing is.
+ * order of the definition; no rows if nothing is.  Examples run only if nothing else is wrong.
  */
 Datum
 oms_validate_workflow(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Jsonb	   *definition;
+	OmsGraph   *graph;
 	List	   *problems = NIL;
 	ListCell   *cell;
 
 	oms_arg_required(fcinfo, 0, "definition");
+	definition = PG_GETARG_JSONB_P(0);
 	InitMaterializedSRF(fcinfo, 0);
-	oms_definition_compile(PG_GETARG_JSONB_P(0), &problems);
+	graph = oms_definition_compile(definition, &problems);
+	if (graph != NULL)
+	{
+		oms_look_begin();
+		problems = oms_examples_run(graph, definition, oms_store_calendar);
+		oms_look_end();
+	}
 	foreach(cell, problems)
 	{
 		OmsProblem *problem = lfirst(cell);
@@ -93,6 +103,7 @@ oms_create_workflow(PG_FUNCTION_ARGS)
 	oms_check_size(definition, "definition", oms_max_definition_size, "oms.max_definition_size");
 	oms_call_begin(&call, "oms.create_workflow()");
 	graph = oms_compile_or_error(definition);
+	oms_raise_problem(oms_examples_run(graph, definition, oms_store_calendar));
 	if (oms_store_settle(oms_clock_now()))
 		oms_hooks_renew_worker();
 	version = oms_store_create_workflow(graph, definition, call.actor.role, oms_clock_now());

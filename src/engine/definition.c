@@ -18,6 +18,7 @@
 #include "utils/numeric.h"
 
 #include "engine/definition.h"
+#include "engine/examples.h"
 #include "engine/graph.h"
 #include "engine/jsonpath_check.h"
 
@@ -558,6 +559,7 @@ static const OmsKeyRule workflow_keys[] = {
 	{"slaDays", oms_json_int, offsetof(OmsGraph, sla_days), 1, MAX_SLA_DAYS, false},
 	{"calendar", oms_json_name, offsetof(OmsGraph, calendar), 1, OMS_MAX_NAME, false},
 	{"stages", check_stages, 0, 0, 0, true},
+	{"examples", oms_definition_examples, 0, 0, 0, false},
 };
 
 OmsGraph *

@@ -3,12 +3,12 @@
 --------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION oms.validate_workflow(definition jsonb) RETURNS TABLE (path text, problem text, hint text)
-	AS 'MODULE_PATHNAME', 'oms_validate_workflow' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 10;
-COMMENT ON FUNCTION oms.validate_workflow(jsonb) IS 'everything that is wrong with a definition, in its order; no rows if nothing is. 22023 for NULL';
+	AS 'MODULE_PATHNAME', 'oms_validate_workflow' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
+COMMENT ON FUNCTION oms.validate_workflow(jsonb) IS 'everything that is wrong with a definition, in its order, and if nothing else is, each of its examples that differs from what the rules do; no rows if nothing is. 22023 for NULL';
 
 CREATE FUNCTION oms.create_workflow(definition jsonb) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_create_workflow' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.create_workflow(jsonb) IS 'stores a definition as the next version of its workflow and returns the version; the current definition again returns the current version, and brings a retired workflow back. OM004 if it is invalid, with path as detail';
+COMMENT ON FUNCTION oms.create_workflow(jsonb) IS 'stores a definition as the next version of its workflow and returns the version; the current definition again returns the current version, and brings a retired workflow back. OM004 if it is invalid or one of its examples differs, with path as detail';
 
 CREATE FUNCTION oms.retire_workflow(name text) RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_retire_workflow' LANGUAGE C VOLATILE;

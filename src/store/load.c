@@ -22,7 +22,7 @@
 #include "clock.h"
 #include "engine/graph.h"
 #include "engine/lookup.h"
-#include "engine/path.h"
+#include "engine/outputs.h"
 #include "engine/ticket.h"
 #include "errors.h"
 #include "shared/ring.h"
@@ -547,57 +547,15 @@ oms_store_payload(const OmsTicket *ticket, int seq)
 	return oms_timeline_payload(ticket->id, ticket->archived, seq);
 }
 
-static void
-push_output(JsonbParseState **state, const char *id, Jsonb *output)
-{
-	JsonbValue	key = {.type = jbvString, .val.string = {.val = unconstify(char *, id), .len = strlen(id)}};
-	JsonbValue	value;
-
-	pushJsonbValue(state, WJB_KEY, &key);
-	if (output == NULL)
-	{
-		pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-		pushJsonbValue(state, WJB_END_OBJECT, NULL);
-		return;
-	}
-	JsonbToJsonbValue(output, &value);
-	if (JB_ROOT_IS_SCALAR(output))
-		JsonbExtractScalar(&output->root, &value);
-	pushJsonbValue(state, WJB_VALUE, &value);
-}
-
-/*
- * Push {"id": output, …} of those of the given stages that are done; {} for one without output.
- */
-static JsonbValue *
-push_outputs(JsonbParseState **state, OmsTicket *ticket, const int *nos, int count)
-{
-	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < count; i++)
-	{
-		const char *id = oms_graph_stage(ticket->graph, nos[i])->id;
-		OmsStage   *stage;
-
-		if (!oms_set_has(ticket->finished, nos[i]))
-			continue;
-		stage = oms_store_stage(ticket, nos[i]);
-		if (stage->status == OMS_STAGE_DONE)
-			push_output(state, id, stage->output_seq == 0 ? NULL
-						: oms_store_payload(ticket, stage->output_seq));
-	}
-	return pushJsonbValue(state, WJB_END_OBJECT, NULL);
-}
-
 /*
  * The outputs of the stages that a stage depends on.
  */
 Jsonb *
 oms_store_inputs(OmsTicket *ticket, const OmsStage *stage)
 {
-	JsonbParseState *state = NULL;
 	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
 
-	return JsonbValueToJsonb(push_outputs(&state, ticket, def->deps, def->ndeps));
+	return oms_outputs_of(ticket, def->deps, def->ndeps);
 }
 
 /*
@@ -607,17 +565,6 @@ oms_store_inputs(OmsTicket *ticket, const OmsStage *stage)
 static void
 load_conditions(OmsTicket *ticket)
 {
-	const OmsGraph *graph = ticket->graph;
-	JsonbParseState *state = NULL;
-	JsonbValue	key = {.type = jbvString, .val.string = {.val = "stages", .len = 6}};
-
 	oms_store_data(ticket);
-	ticket->outputs = oms_path_no_outputs();
-	if (!graph->uses_stages)
-		return;
-
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	pushJsonbValue(&state, WJB_KEY, &key);
-	push_outputs(&state, ticket, graph->refs, graph->nrefs);
-	ticket->outputs = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	ticket->outputs = oms_outputs_for_conditions(ticket);
 }

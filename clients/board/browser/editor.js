@@ -20,6 +20,7 @@ const count = document.getElementById("problem-count");
 const list = document.getElementById("problems");
 const picture = document.getElementById("picture");
 const pictureState = document.getElementById("picture-state");
+const examples = document.getElementById("examples");
 
 // ---- the editor ----
 
@@ -167,12 +168,13 @@ async function check() {
   asking = new AbortController();
   const asked = text();
   try {
-    const { count: words, problems } = await ask("/workflows/check", asked, asking.signal);
+    const { count: words, problems, examples: run, drawable } = await ask("/workflows/check", asked, asking.signal);
     // What was typed since then has its own check coming.
     if (asked !== text()) return;
     show(words, problems);
-    if (problems.length > 0) tell("problems");
-    else void draw();
+    showExamples(run);
+    if (drawable) void draw();
+    else tell("problems");
   } catch (error) {
     if (error.name !== "AbortError") say(count, `The draft could not be checked: ${error.message}`);
   }
@@ -221,6 +223,20 @@ function show(words, problems) {
   view.dispatch(setDiagnostics(view.state, marks));
   list.replaceChildren(...problems.map(line));
   say(count, words);
+}
+
+const MARKS = { holds: "✓", differs: "✗", "not run": "·" };
+
+function showExamples(run) {
+  examples.hidden = run.length === 0;
+  examples.querySelector("ul").replaceChildren(...run.map(({ name, state }) => {
+    const item = document.createElement("li");
+    item.dataset.state = state;
+    const shown = document.createElement("bdi");
+    shown.textContent = name;
+    item.append(`${MARKS[state]} `, shown, ` ${state}`);
+    return item;
+  }));
 }
 
 /** As ProblemList in src/routes/workflows.tsx. */

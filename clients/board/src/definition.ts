@@ -163,10 +163,39 @@ export function nameOf({ tree }: Parsed): string {
   return typeof value === "string" ? value : "";
 }
 
+/** An example of a workflow and what became of it. */
+export interface Shown {
+  name: string;
+  state: "holds" | "differs" | "not run";
+}
+
+const OF_EXAMPLE = /^\$\.examples\[(\d+)\]/;
+const isOfExample = (problem: Problem) => OF_EXAMPLE.test(problem.path);
+
+/** Are examples all that is wrong? Then the workflow can be drawn without them. */
+export const onlyExamples = (problems: readonly Problem[]): boolean => problems.every(isOfExample);
+
+/** The examples of a draft with these problems; the database runs them when nothing else is wrong. */
+export function examplesOf({ tree }: Parsed, problems: readonly Problem[]): Shown[] {
+  const property = memberOf(tree, (key) => key === "examples");
+  const array = property === undefined ? undefined : valueOf(property);
+  if (array?.type !== "array") return [];
+  const wrong = new Set(problems.map((p) => Number(OF_EXAMPLE.exec(p.path)?.[1] ?? -1)));
+  return (array.children ?? []).map((node, i) => {
+    const name = memberOf(node, (key) => key === "name");
+    const value: unknown = name === undefined ? undefined : valueOf(name)?.value;
+    return {
+      name: typeof value === "string" && value !== "" ? value : `examples[${i}]`,
+      state: wrong.has(i) ? "differs" : onlyExamples(problems) ? "holds" : "not run",
+    };
+  });
+}
+
 /** In the order in which one thinks of them; others stand behind, as they come. */
 const KEYS = [
   "name", "prefix", "description", "id", "label", "owner", "publicOwner", "slaMins", "slaDays", "calendar", "dependsOn", "join", "minAmount", "when",
   "manual", "notSameAs", "retry", "warnAt", "at", "everyMins", "max", "notify", "reassignTo", "escalation", "stages",
+  "data", "outputs", "path", "skipped", "opened_at", "due", "examples",
 ];
 const rank = new Map<unknown, number>(KEYS.map((key, i) => [key, i]));
 const WIDTH = 100;

@@ -93,6 +93,33 @@ test("the editor shows the definition and its picture, and passes the policy of 
   await page.context().close();
 });
 
+test("examples show beside the diagram whether they hold, and one that differs cannot be published", async () => {
+  const page = await w.open("ada", "/workflows/DisasterLoan/edit");
+  await state(page).filter({ hasText: "As the draft stands." }).waitFor();
+  assert.equal(await page.locator("#examples").isVisible(), false);
+  const examples = [
+    { name: "small", data: { amount: 20000 }, path: ["id_check", "risk_ai", "fund"] },
+    { name: HOSTILE, data: { amount: 50000 }, path: ["id_check", "risk_ai", "fund"] },
+    { data: { amount: 60000 } },
+  ];
+  await write(page, pretty({ ...LOAN, examples }));
+  const items = page.locator("#examples li");
+  await items.first().waitFor();
+  assert.deepEqual(await items.allInnerTexts(), ["✓ small holds", `✗ ${HOSTILE} differs`, "✓ examples[2] holds"]);
+  assert.match(await page.locator("#problems li").innerText(), /goes \["id_check", "risk_ai", "underwrite", "fund"\].*\$\.examples\[1\]\.path/);
+  // The workflow itself is good, so it is drawn.
+  await state(page).filter({ hasText: "As the draft stands." }).waitFor();
+  await accessible(page);
+  await harmless(page);
+  await page.getByRole("button", { name: "Check and look at the changes" }).click();
+  await page.getByText("The draft cannot be published yet.").waitFor();
+  // While the workflow itself is wrong, nothing can be said of its examples.
+  await write(page, pretty({ ...LOAN, examples, colour: "red" }));
+  await items.filter({ hasText: "not run" }).first().waitFor();
+  assert.deepEqual(await items.evaluateAll((all) => all.map((e) => (e as unknown as { dataset: { state: string } }).dataset.state)), ["not run", "not run", "not run"]);
+  await page.context().close();
+});
+
 test("problems are shown where they are, in words and marks, and a link leads there", async () => {
   const page = await w.open("ada", "/workflows/DisasterLoan/edit");
   await state(page).filter({ hasText: "As the draft stands." }).waitFor();

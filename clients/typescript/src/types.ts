@@ -94,8 +94,30 @@ export interface WorkflowDefinition {
   owner?: string;
   /** Time limit of the whole ticket in minutes. */
   slaMins?: number;
+  /** The same in open dates, instead of minutes. */
+  slaDays?: number;
   /** Default calendar of its stages. */
   calendar?: string;
   /** Its steps, 1 to 4,096. */
   stages: readonly StageDefinition[];
+  /** What it must keep to, at most 100. */
+  examples?: readonly WorkflowExample[];
+}
+
+/** A ticket and how it must run; keys that are not given are not compared. */
+export interface WorkflowExample {
+  /** How messages call it. */
+  name?: string;
+  /** Data of the ticket. */
+  data?: JsonObject;
+  /** Output of each stage by id. */
+  outputs?: Readonly<Record<string, Json>>;
+  /** The stages that are done, in order. */
+  path?: readonly string[];
+  /** The stages that conditions leave out. */
+  skipped?: readonly string[];
+  /** When it is opened: ISO 8601, without an offset in the zone of the calendar. */
+  opened_at?: string;
+  /** Due time of stages by id, when all is done at `opened_at`. */
+  due?: Readonly<Record<string, string>>;
 }

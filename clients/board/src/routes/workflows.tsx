@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import type { Child, FC } from "hono/jsx";
 import { raw } from "hono/html";
-import { compare, layOut, layOutText, locate, nameOf, oneLineEnd, parse, type Diff, type Parsed, type Problem, type Told } from "../definition.js";
+import { compare, examplesOf, layOut, layOutText, locate, nameOf, oneLineEnd, onlyExamples, parse, type Diff, type Parsed, type Problem, type Shown, type Told } from "../definition.js";
 import { drawing } from "../diagram.js";
 import { count } from "../format.js";
 import { page } from "../layout.js";
@@ -299,27 +299,28 @@ workflowRoutes.post("/workflows/:name/bring-back", async (c) => {
 interface Checked {
   parsed: Parsed;
   problems: Problem[];
-  /** The picture in DOT; undefined while there are problems. */
+  examples: Shown[];
+  /** The picture in DOT; undefined while anything but examples is wrong. */
   dot: string | undefined;
 }
 
-/** Everything that is wrong with a draft, where it is; and its picture if nothing is. */
+/** Everything that is wrong with a draft, where it is; and its picture if nothing but an example is. */
 async function check(c: Web, text: string): Promise<Checked> {
   const parsed = parse(text);
-  if (parsed.tree === undefined) return { parsed, problems: parsed.problems, dot: undefined };
+  if (parsed.tree === undefined) return { parsed, problems: parsed.problems, examples: [], dot: undefined };
   try {
     return await c.get("board").db.as(person(c).role, async (q) => {
       const told = await q.rows<Told>(`SELECT v.path, v.problem, v.hint FROM oms.validate_workflow($1::jsonb) AS v`, [text]);
       const problems = [...parsed.problems, ...locate(parsed, told)].sort((a, b) => a.from - b.from);
-      const dot = problems.length > 0 ? undefined : (await q.row<{ dot: string }>("SELECT oms.draw_workflow($1::jsonb, 'dot') AS dot", [text])).dot;
-      return { parsed, problems, dot };
+      const dot = onlyExamples(problems) ? (await q.row<{ dot: string }>("SELECT oms.draw_workflow($1::jsonb - 'examples', 'dot') AS dot", [text])).dot : undefined;
+      return { parsed, problems, examples: examplesOf(parsed, problems), dot };
     });
   } catch (error) {
     // What the database cannot take for JSON, such as \u0000, 1e400000, or lists in lists in lists.
     const { code } = error as { code?: unknown };
     if (typeof code !== "string" || !/^(22|54)/.test(code)) throw error;
     const { message, hint } = error as { message: string; hint?: string };
-    return { parsed, problems: locate(parsed, [{ path: "$", problem: message, hint: hint ?? null }]), dot: undefined };
+    return { parsed, problems: locate(parsed, [{ path: "$", problem: message, hint: hint ?? null }]), examples: [], dot: undefined };
   }
 }
 
@@ -405,6 +406,10 @@ function editorPage(c: Web, draft: Draft, status: 200 | 403 | 404 | 409 | 422 | 
             It comes with the next step.
           </p>
           <div class="drawing" id="picture" role="region" aria-labelledby="diagram" tabindex={0}></div>
+          <section id="examples" aria-labelledby="examples-title" hidden>
+            <h2 id="examples-title">Examples</h2>
+            <ul class="examples"></ul>
+          </section>
         </div>
       </form>
     </>,
@@ -431,8 +436,8 @@ workflowRoutes.get("/workflows/:name/edit", async (c) => {
 workflowRoutes.post("/workflows/check", async (c) => {
   c.set("wantsJson", true);
   needs(c, "create_workflow");
-  const { problems } = await check(c, oneLineEnd(await c.req.text()));
-  return c.json({ count: howMany(problems.length), problems: problems.slice(0, MOST_PROBLEMS) });
+  const { problems, examples, dot } = await check(c, oneLineEnd(await c.req.text()));
+  return c.json({ count: howMany(problems.length), problems: problems.slice(0, MOST_PROBLEMS), examples, drawable: dot !== undefined });
 });
 
 /** and how it looks, which may take longer. */
