@@ -5,6 +5,7 @@
 #   bench/run.sh ticket            whole tickets per second and WAL, beside the floor
 #   bench/run.sh calls             time of each call, one client, beside the floor
 #   bench/run.sh graph             time per stage of tickets with 50, 500 and 4,096 stages
+#   bench/run.sh held              whole tickets beside an old snapshot
 #
 # and the worker, not part of "all": see worker.md
 #   bench/run.sh events            whole tickets with events off, by the worker, by the transactions
@@ -38,6 +39,8 @@ trap 'exit 130' INT TERM HUP
 . bench/ticket.sh
 # shellcheck source=bench/graph.sh
 . bench/graph.sh
+# shellcheck source=bench/held.sh
+. bench/held.sh
 # shellcheck source=bench/events.sh
 . bench/events.sh
 # shellcheck source=bench/latency.sh
@@ -63,7 +66,7 @@ psql -XqAt -c "SELECT 'PostgreSQL ' || current_setting('server_version')"
 [ $# -gt 0 ] || set -- ticket calls graph
 for what in "$@"; do
   case $what in
-    ticket | calls | graph | events | latency | timers | metrics) "bench_$what" ;;
-    *) die "no benchmark \"$what\": ticket, calls, graph, events, latency, timers or metrics" ;;
+    ticket | calls | graph | held | events | latency | timers | metrics) "bench_$what" ;;
+    *) die "no benchmark \"$what\": ticket, calls, graph, held, events, latency, timers or metrics" ;;
   esac
 done

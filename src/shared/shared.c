@@ -66,6 +66,8 @@ init_database(OmsDatabase *database)
 	}
 	for (int i = 0; i < OMS_TICKET_BITS; i++)
 		pg_atomic_init_u32(&database->held_up[i], 0);
+	for (int i = 0; i < OMS_MARK_SETS; i++)
+		SpinLockInit(&database->marks[i].mutex);
 }
 
 /*
@@ -129,6 +131,18 @@ find_database(Oid dboid)
 	return NULL;
 }
 
+/* The slot goes to another database */
+static void
+forget_marks(OmsDatabase *database)
+{
+	for (int i = 0; i < OMS_MARK_SETS; i++)
+	{
+		SpinLockAcquire(&database->marks[i].mutex);
+		memset(database->marks[i].ways, 0, sizeof(database->marks[i].ways));
+		SpinLockRelease(&database->marks[i].mutex);
+	}
+}
+
 static OmsDatabase *
 make_database(Oid dboid)
 {
@@ -146,6 +160,7 @@ make_database(Oid dboid)
 	memset(&database->stats, 0, sizeof(database->stats));
 	memset(database->failed, 0, sizeof(database->failed));
 	memset(database->bad, 0, sizeof(database->bad));
+	forget_marks(database);
 	for (int i = 0; i < OMS_COUNTER_NUMBERS; i++)
 		pg_atomic_write_u64(&database->counters.numbers[i], 0);
 	LWLockAcquire(oms_shared->metrics_lock, LW_EXCLUSIVE);

@@ -13,6 +13,7 @@
 
 #include "oms.h"
 #include "shared/counters.h"
+#include "shared/low_water.h"
 #include "shared/open_work.h"
 
 /* Events on their way to the worker, per database; a power of two */
@@ -159,6 +160,8 @@ typedef struct OmsDatabase
 	ConditionVariable work[OMS_WAIT_BUCKETS];
 	pg_atomic_uint64 work_count[OMS_WAIT_BUCKETS];
 	pg_atomic_uint32 held_up[OMS_TICKET_BITS];	/* sessions that wait for a locked ticket */
+
+	OmsMarkSet	marks[OMS_MARK_SETS];
 
 	OmsWorkerStats stats;
 	OmsFailure	failed[OMS_STEPS];

@@ -15,6 +15,7 @@
 
 #include "engine/calendar.h"
 #include "engine/graph.h"
+#include "store/line.h"
 #include "store/notify.h"
 #include "store/owner.h"
 #include "store/slot.h"
@@ -100,6 +101,17 @@ write_stage(OmsWriter *writer, const OmsTicket *ticket, OmsStage *stage)
 	stage->written = true;
 }
 
+/* What was written is in the indexes: it is told where they can be read from */
+static void
+put_stages(const OmsTicket *ticket)
+{
+	for (const OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
+		if (stage->written)
+			oms_line_put(ticket->id, stage);
+	if (ticket->clock != NULL && ticket->clock->written)
+		oms_line_put(ticket->id, ticket->clock);
+}
+
 static void
 write_stages(OmsTicket **tickets, int ntickets)
 {
@@ -115,6 +127,8 @@ write_stages(OmsTicket **tickets, int ntickets)
 			write_stage(&writer, tickets[i], tickets[i]->clock);
 	}
 	oms_writer_end(&writer);
+	for (int i = 0; i < ntickets; i++)
+		put_stages(tickets[i]);
 }
 
 /* What few tickets have */

@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "store/calendar.h"
+#include "store/line.h"
 #include "store/metrics.h"
 #include "store/row.h"
 #include "store/spi.h"
@@ -211,16 +212,15 @@ oms_store_try_tables(void)
 TimestampTz
 oms_store_first_timer(bool (*skip) (void *context, OmsTicketId ticket, int stage), void *context)
 {
-	OmsScan		scan;
+	OmsLine		line;
 	TimestampTz first = DT_NOEND;
 
-	scan.nkeys = 0;
-	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, AccessShareLock);
-	while (first == DT_NOEND && oms_scan_next(&scan))
-		if (!skip(context, DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]),
-				  DatumGetInt16(scan.slot->tts_values[STAGE_NO])))
-			first = DatumGetTimestampTz(scan.slot->tts_values[STAGE_TIMER_AT]);
-	oms_scan_end(&scan);
+	oms_line_begin_timers(&line, DT_NOBEGIN, AccessShareLock);
+	while (first == DT_NOEND && oms_line_next(&line))
+		if (!skip(context, DatumGetTicketId(line.scan.slot->tts_values[STAGE_TICKET_ID]),
+				  DatumGetInt16(line.scan.slot->tts_values[STAGE_NO])))
+			first = DatumGetTimestampTz(line.scan.slot->tts_values[STAGE_TIMER_AT]);
+	oms_line_end(&line);
 	return first;
 }
 

@@ -7,9 +7,7 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_collation.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -17,6 +15,7 @@
 #include "shared/ring.h"
 #include "store/calendar.h"
 #include "store/isolate.h"
+#include "store/line.h"
 #include "store/row.h"
 #include "store/slot.h"
 #include "store/spi.h"
@@ -103,17 +102,16 @@ visit_queued(void *context)
 void
 oms_store_visit_queue(const char *owner, TimestampTz now, OmsIsolation *isolation, OmsVisitor visit, void *context)
 {
-	OmsScan		scan;
+	OmsLine		line;
 	Walk		walk = {.isolation = isolation, .visit = visit, .context = context, .owner = owner, .more = true};
 
 	walk.step = AllocSetContextCreate(CurrentMemoryContext, "oms queue", ALLOCSET_DEFAULT_SIZES);
-	scan.nkeys = 0;
-	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(owner));
-	oms_scan_begin(&scan, "stage_state", "stage_state_queue", STAGE_COLUMNS, RowExclusiveLock);
-	while (walk.more && oms_scan_next(&scan))
-		if (is_claimable(oms_slot_time(scan.slot, STAGE_ANNOUNCE_AT), now))
-			visit_entry(&walk, &scan, visit_queued);
-	oms_scan_end(&scan);
+	oms_line_begin_queue(&line, owner, RowExclusiveLock);
+	while (walk.more && oms_line_next_priority(&line))
+		while (walk.more && oms_line_next(&line) &&
+			   is_claimable(oms_slot_time(line.scan.slot, STAGE_ANNOUNCE_AT), now))
+			visit_entry(&walk, &line.scan, visit_queued);
+	oms_line_end(&line);
 	MemoryContextDelete(walk.step);
 }
 
@@ -142,7 +140,7 @@ look_at_entry(void *context)
 void
 oms_store_look(OmsLook *look, OmsSeen seen, void *context)
 {
-	OmsScan		scan;
+	OmsLine		line;
 	OmsIsolation isolation;
 	Walk		walk = {.isolation = &isolation, .look = look, .more = true};
 
@@ -150,19 +148,21 @@ oms_store_look(OmsLook *look, OmsSeen seen, void *context)
 	look->next = DT_NOEND;
 	look->busy = 0;
 	oms_isolate_apart(&isolation, OMS_STEP_CLAIMS);
-	scan.nkeys = 0;
-	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(look->owner));
-	oms_scan_begin(&scan, "stage_state", "stage_state_queue", STAGE_COLUMNS, AccessShareLock);
-	while (walk.more && oms_scan_next(&scan))
-	{
-		TimestampTz announce_at = oms_slot_time(scan.slot, STAGE_ANNOUNCE_AT);
+	oms_line_begin_queue(&line, look->owner, AccessShareLock);
+	while (walk.more && oms_line_next_priority(&line))
+		while (walk.more && oms_line_next(&line))
+		{
+			TimestampTz announce_at = oms_slot_time(line.scan.slot, STAGE_ANNOUNCE_AT);
 
-		if (!is_claimable(announce_at, look->now))
-			look->next = Min(look->next, announce_at);
-		else if (visit_entry(&walk, &scan, look_at_entry) && walk.could)
-			walk.more = seen(context, walk.id, walk.no);
-	}
-	oms_scan_end(&scan);
+			if (!is_claimable(announce_at, look->now))
+			{
+				look->next = Min(look->next, announce_at);
+				break;
+			}
+			if (visit_entry(&walk, &line.scan, look_at_entry) && walk.could)
+				walk.more = seen(context, walk.id, walk.no);
+		}
+	oms_line_end(&line);
 	MemoryContextDelete(walk.step);
 }
 
@@ -187,18 +187,17 @@ visit_due(void *context)
 int
 oms_store_visit_due(TimestampTz now, OmsIsolation *isolation, OmsSkip skip, OmsVisitor visit, void *context)
 {
-	OmsScan		scan;
+	OmsLine		line;
 	Walk		walk = {.isolation = isolation, .visit = visit, .context = context, .more = true};
 
 	walk.step = AllocSetContextCreate(CurrentMemoryContext, "oms timers", ALLOCSET_DEFAULT_SIZES);
-	scan.nkeys = 0;
-	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, RowExclusiveLock);
-	while (walk.more && oms_scan_next(&scan) &&
-		   DatumGetTimestampTz(scan.slot->tts_values[STAGE_TIMER_AT]) <= now)
-		if (!skip(context, DatumGetTicketId(scan.slot->tts_values[STAGE_TICKET_ID]),
-				  DatumGetInt16(scan.slot->tts_values[STAGE_NO])))
-			visit_entry(&walk, &scan, visit_due);
-	oms_scan_end(&scan);
+	oms_line_begin_timers(&line, DT_NOBEGIN, RowExclusiveLock);
+	while (walk.more && oms_line_next(&line) &&
+		   DatumGetTimestampTz(line.scan.slot->tts_values[STAGE_TIMER_AT]) <= now)
+		if (!skip(context, DatumGetTicketId(line.scan.slot->tts_values[STAGE_TICKET_ID]),
+				  DatumGetInt16(line.scan.slot->tts_values[STAGE_NO])))
+			visit_entry(&walk, &line.scan, visit_due);
+	oms_line_end(&line);
 	MemoryContextDelete(walk.step);
 	return walk.missed;
 }
@@ -272,20 +271,19 @@ visit_clock(void *context)
 bool
 oms_store_visit_left(OmsIsolation *isolation, OmsVisitor visit, void *context)
 {
-	OmsScan		scan;
+	OmsLine		line;
 	Walk		walk = {.isolation = isolation, .visit = visit, .context = context};
 
 	oms_store_fresh_snapshot();
 	walk.step = AllocSetContextCreate(CurrentMemoryContext, "oms calendars left", ALLOCSET_DEFAULT_SIZES);
-	scan.nkeys = 0;
-	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, RowExclusiveLock);
-	while (oms_scan_next(&scan))
+	oms_line_begin_timers(&line, DT_NOBEGIN, RowExclusiveLock);
+	while (oms_line_next(&line))
 	{
-		walk.calendar_id = DatumGetInt32(scan.slot->tts_values[STAGE_CALENDAR_ID]);
-		if (walk.calendar_id != 0 && !visit_entry(&walk, &scan, visit_clock))
+		walk.calendar_id = DatumGetInt32(line.scan.slot->tts_values[STAGE_CALENDAR_ID]);
+		if (walk.calendar_id != 0 && !visit_entry(&walk, &line.scan, visit_clock))
 			walk.missed++;
 	}
-	oms_scan_end(&scan);
+	oms_line_end(&line);
 	MemoryContextDelete(walk.step);
 	return walk.missed == 0;
 }
@@ -296,14 +294,12 @@ oms_store_visit_left(OmsIsolation *isolation, OmsVisitor visit, void *context)
 TimestampTz
 oms_store_next_timer(TimestampTz after)
 {
-	OmsScan		scan;
+	OmsLine		line;
 	TimestampTz next = DT_NOEND;
 
-	scan.nkeys = 0;
-	oms_scan_key_after(&scan, timestamp_gt, TimestampTzGetDatum(after));
-	oms_scan_begin(&scan, "stage_state", "stage_state_timer", STAGE_COLUMNS, AccessShareLock);
-	if (oms_scan_next(&scan))
-		next = DatumGetTimestampTz(scan.slot->tts_values[STAGE_TIMER_AT]);
-	oms_scan_end(&scan);
+	oms_line_begin_timers(&line, after + 1, AccessShareLock);
+	if (oms_line_next(&line))
+		next = DatumGetTimestampTz(line.scan.slot->tts_values[STAGE_TIMER_AT]);
+	oms_line_end(&line);
 	return next;
 }

@@ -91,19 +91,25 @@ open_table(const char *name, int columns, LOCKMODE lockmode)
 
 /* ---- reading ---- */
 
-static void
-add_key(OmsScan *scan, StrategyNumber strategy, PGFunction compare, Oid collation, Datum value)
+static FmgrInfo *
+function_at(OmsScan *scan, int i, PGFunction function)
 {
-	FmgrInfo   *function = &scan->functions[scan->nkeys];
+	FmgrInfo   *info = &scan->functions[i];
 
+	memset(info, 0, sizeof(FmgrInfo));
+	info->fn_addr = function;
+	info->fn_nargs = 2;
+	info->fn_strict = true;
+	info->fn_mcxt = CurrentMemoryContext;
+	return info;
+}
+
+static void
+add_key(OmsScan *scan, int column, StrategyNumber strategy, PGFunction compare, Oid collation, Datum value)
+{
 	Assert(scan->nkeys < OMS_SCAN_KEYS);
-	memset(function, 0, sizeof(FmgrInfo));
-	function->fn_addr = compare;
-	function->fn_nargs = 2;
-	function->fn_strict = true;
-	function->fn_mcxt = CurrentMemoryContext;
-	ScanKeyEntryInitializeWithInfo(&scan->keys[scan->nkeys], 0, scan->nkeys + 1, strategy, InvalidOid,
-								   collation, function, value);
+	ScanKeyEntryInitializeWithInfo(&scan->keys[scan->nkeys], 0, column, strategy, InvalidOid, collation,
+								   function_at(scan, scan->nkeys, compare), value);
 	scan->nkeys++;
 }
 
@@ -113,7 +119,7 @@ add_key(OmsScan *scan, StrategyNumber strategy, PGFunction compare, Oid collatio
 void
 oms_scan_key(OmsScan *scan, PGFunction equal, Oid collation, Datum value)
 {
-	add_key(scan, BTEqualStrategyNumber, equal, collation, value);
+	add_key(scan, scan->nkeys + 1, BTEqualStrategyNumber, equal, collation, value);
 }
 
 /*
@@ -122,7 +128,43 @@ oms_scan_key(OmsScan *scan, PGFunction equal, Oid collation, Datum value)
 void
 oms_scan_key_after(OmsScan *scan, PGFunction greater, Datum value)
 {
-	add_key(scan, BTGreaterStrategyNumber, greater, InvalidOid, value);
+	add_key(scan, scan->nkeys + 1, BTGreaterStrategyNumber, greater, InvalidOid, value);
+}
+
+/*
+ * Only rows whose column of the index, counted from 1, is not less, or not greater.
+ */
+void
+oms_scan_key_from(OmsScan *scan, int column, PGFunction greater_equal, Datum value)
+{
+	add_key(scan, column, BTGreaterEqualStrategyNumber, greater_equal, InvalidOid, value);
+}
+
+void
+oms_scan_key_upto(OmsScan *scan, int column, PGFunction less_equal, Datum value)
+{
+	add_key(scan, column, BTLessEqualStrategyNumber, less_equal, InvalidOid, value);
+}
+
+/*
+ * Only rows of which the columns of the index from this one on, taken as a row, are not less.  "compare" are
+ * the support functions of the columns, none of which is descending.
+ */
+void
+oms_scan_key_row_from(OmsScan *scan, int column, const PGFunction *compare, const Datum *values, int count)
+{
+	ScanKey		key = &scan->keys[scan->nkeys++];
+
+	Assert(scan->nkeys <= OMS_SCAN_KEYS && count <= OMS_ROW_KEYS);
+	for (int i = 0; i < count; i++)
+		ScanKeyEntryInitializeWithInfo(&scan->row[i], SK_ROW_MEMBER | (i == count - 1 ? SK_ROW_END : 0), column + i,
+									   BTGreaterEqualStrategyNumber, InvalidOid, InvalidOid,
+									   function_at(scan, OMS_SCAN_KEYS + i, compare[i]), values[i]);
+	MemSet(key, 0, sizeof(ScanKeyData));
+	key->sk_flags = SK_ROW_HEADER;
+	key->sk_attno = column;
+	key->sk_strategy = BTGreaterEqualStrategyNumber;
+	key->sk_argument = PointerGetDatum(scan->row);
 }
 
 void
@@ -132,18 +174,64 @@ oms_scan_key_ticket(OmsScan *scan, OmsTicketId id)
 	oms_scan_key(scan, oms_ticket_id_eq, InvalidOid, TicketIdGetDatum(id));
 }
 
+static void
+begin_scan(OmsScan *scan, const char *table, const char *index, int columns, LOCKMODE lockmode)
+{
+	scan->rel = open_table(table, columns, lockmode);
+	scan->index = index_open(oms_relation_oid(index), lockmode);
+	scan->slot = table_slot_create(scan->rel, NULL);
+	scan->scan = oms_index_beginscan(scan->rel, scan->index, scan->snapshot, scan->nkeys);
+	oms_scan_again(scan);
+}
+
 /*
  * Start a scan under the active snapshot with the keys set before (scan->nkeys = 0 for none).
  */
 void
 oms_scan_begin(OmsScan *scan, const char *table, const char *index, int columns, LOCKMODE lockmode)
 {
-	scan->rel = open_table(table, columns, lockmode);
-	scan->index = index_open(oms_relation_oid(index), lockmode);
-	scan->slot = table_slot_create(scan->rel, NULL);
 	scan->snapshot = RegisterSnapshot(GetActiveSnapshot());
-	scan->scan = oms_index_beginscan(scan->rel, scan->index, scan->snapshot, scan->nkeys);
+	begin_scan(scan, table, index, columns, lockmode);
+}
+
+/*
+ * Start a scan of all versions of rows, for oms_scan_next_not_dead().
+ */
+void
+oms_scan_begin_dirty(OmsScan *scan, const char *table, const char *index, int columns, LOCKMODE lockmode)
+{
+	scan->snapshot = SnapshotAny;
+	begin_scan(scan, table, index, columns, lockmode);
+}
+
+/*
+ * Start again with other keys, as many as before.
+ */
+void
+oms_scan_again(OmsScan *scan)
+{
 	index_rescan(scan->scan, scan->keys, scan->nkeys, NULL, 0);
+}
+
+/*
+ * Is there an entry, dead or alive, for the keys set now?  *value: its column of the index, counted from 1, which must
+ * be passed by value.  The scan has to start again afterwards.
+ */
+bool
+oms_scan_peek(OmsScan *scan, int column, Datum *value)
+{
+	bool		isnull;
+	bool		found;
+
+	scan->scan->xs_want_itup = true;
+	scan->scan->ignore_killed_tuples = false;
+	oms_scan_again(scan);
+	found = index_getnext_tid(scan->scan, ForwardScanDirection) != NULL;
+	if (found)
+		*value = index_getattr(scan->scan->xs_itup, column, scan->scan->xs_itupdesc, &isnull);
+	scan->scan->xs_want_itup = false;
+	scan->scan->ignore_killed_tuples = !scan->scan->xactStartedInRecovery;
+	return found;
 }
 
 /*
@@ -155,6 +243,30 @@ oms_scan_next(OmsScan *scan)
 	CHECK_FOR_INTERRUPTS();
 	if (!index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot))
 		return false;
+	slot_getallattrs(scan->slot);
+	return true;
+}
+
+/*
+ * The next row in index order that is not dead to every new snapshot: alive, or being inserted or deleted by
+ * anybody, or by this transaction.
+ */
+bool
+oms_scan_next_not_dead(OmsScan *scan)
+{
+	BufferHeapTupleTableSlot *slot = (BufferHeapTupleTableSlot *) scan->slot;
+	TransactionId dead_after;
+	HTSV_Result result;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot))
+			return false;
+		LockBuffer(slot->buffer, BUFFER_LOCK_SHARE);
+		result = HeapTupleSatisfiesVacuumHorizon(slot->base.tuple, slot->buffer, &dead_after);
+		LockBuffer(slot->buffer, BUFFER_LOCK_UNLOCK);
+	} while (result == HEAPTUPLE_DEAD || result == HEAPTUPLE_RECENTLY_DEAD);
 	slot_getallattrs(scan->slot);
 	return true;
 }
@@ -222,7 +334,8 @@ void
 oms_scan_end(OmsScan *scan)
 {
 	index_endscan(scan->scan);
-	UnregisterSnapshot(scan->snapshot);
+	if (scan->snapshot != SnapshotAny)
+		UnregisterSnapshot(scan->snapshot);
 	ExecDropSingleTupleTableSlot(scan->slot);
 	index_close(scan->index, NoLock);
 	table_close(scan->rel, NoLock);

@@ -14,7 +14,8 @@
 #include "store/row.h"
 #include "types/ticket_id.h"
 
-#define OMS_SCAN_KEYS	2
+#define OMS_SCAN_KEYS	3
+#define OMS_ROW_KEYS	3
 
 /* An index scan under the active snapshot */
 typedef struct OmsScan
@@ -25,8 +26,9 @@ typedef struct OmsScan
 	Snapshot	snapshot;
 	TupleTableSlot *slot;		/* the current row, deformed */
 	ScanKeyData keys[OMS_SCAN_KEYS];
-	FmgrInfo	functions[OMS_SCAN_KEYS];
 	int			nkeys;
+	ScanKeyData row[OMS_ROW_KEYS];	/* members of a key that compares rows */
+	FmgrInfo	functions[OMS_SCAN_KEYS + OMS_ROW_KEYS];
 } OmsScan;
 
 /* Rows of one table on their way in */
@@ -47,6 +49,9 @@ extern void oms_store_damaged(OmsTicketId id) pg_attribute_noreturn();
 extern void oms_scan_key_ticket(OmsScan *scan, OmsTicketId id);
 extern void oms_scan_key(OmsScan *scan, PGFunction equal, Oid collation, Datum value);
 extern void oms_scan_key_after(OmsScan *scan, PGFunction greater, Datum value);
+extern void oms_scan_key_from(OmsScan *scan, int column, PGFunction greater_equal, Datum value);
+extern void oms_scan_key_upto(OmsScan *scan, int column, PGFunction less_equal, Datum value);
+extern void oms_scan_key_row_from(OmsScan *scan, int column, const PGFunction *compare, const Datum *values, int count);
 extern void oms_scan_begin(OmsScan *scan, const char *table, const char *index, int columns,
 						   LOCKMODE lockmode);
 
@@ -57,7 +62,11 @@ extern void oms_scan_begin(OmsScan *scan, const char *table, const char *index, 
 	oms_scan_begin((scan), (archived) ? table "_archive" : table, \
 				   (archived) ? table "_archive_pkey" : table "_pkey", (columns), (lockmode))
 
+extern void oms_scan_begin_dirty(OmsScan *scan, const char *table, const char *index, int columns, LOCKMODE lockmode);
+extern void oms_scan_again(OmsScan *scan);
 extern bool oms_scan_next(OmsScan *scan);
+extern bool oms_scan_next_not_dead(OmsScan *scan);
+extern bool oms_scan_peek(OmsScan *scan, int column, Datum *value);
 extern bool oms_scan_lock(OmsScan *scan, LockWaitPolicy wait, bool *gone);
 extern bool oms_scan_is_locked(OmsScan *scan);
 extern void oms_scan_end(OmsScan *scan);
