@@ -98,6 +98,7 @@ typedef struct OmsStageDef
 								 * name this one */
 	int		   *others;
 	bool		manual;
+	int			delay_mins;		/* open time before it is queued, -1: none */
 } OmsStageDef;
 
 typedef struct OmsGraph
@@ -129,6 +130,7 @@ typedef struct OmsGraph
 typedef enum OmsStageStatus
 {
 	OMS_WAITING = 'w',
+	OMS_AWAITING = 'a',
 	OMS_QUEUED = 'q',
 	OMS_IN_PROGRESS = 'p',
 	OMS_STAGE_HELD = 'h',
@@ -181,6 +183,7 @@ typedef enum OmsVerb
 typedef enum OmsEventKind
 {
 	OMS_EV_OPENED,
+	OMS_EV_AWAITING,
 	OMS_EV_QUEUED,
 	OMS_EV_IN_PROGRESS,
 	OMS_EV_RELEASED,
@@ -244,6 +247,8 @@ typedef struct OmsStage
 	int			level;			/* escalations of this cycle */
 	int64		token;			/* the last one given out in this cycle, 0: none */
 	int			output_seq;		/* timeline number of the event that carries the output, 0: {} */
+	TimestampTz awaiting_at;	/* first in this cycle */
+	TimestampTz wake_at;		/* awaiting, also on hold: its moment */
 	TimestampTz queued_at;		/* first in this cycle */
 	TimestampTz ready_at;		/* claimable from then on; orders the queue */
 	TimestampTz announce_at;	/* a dispatch that is still to come */
@@ -361,7 +366,7 @@ typedef struct OmsTicket
 	int			priority;
 	int			seq;			/* number of the last event */
 	int			data_seq;		/* event that carries the data */
-	int			n_active;		/* stages queued, in progress or on hold */
+	int			n_active;		/* stages awaiting, queued, in progress or on hold */
 	int			n_failed;
 	int			n_holds;		/* holds of the whole ticket */
 	int			output_bytes;	/* of the outputs of all stages that are done */

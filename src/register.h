@@ -248,6 +248,7 @@
 	"stage_past_archive_finished", \
 	"stage_past_finished", \
 	"stage_state_archive_finished", \
+	"stage_state_awaiting", \
 	"stage_state_finished", \
 	"stage_state_queue", \
 	"stage_state_timer", \
@@ -263,6 +264,6 @@
 	"timeline_told", \
 	"timeline_watermark", \
 	"workflow_current"
-#define OMS_INDEXES_COUNT 22
+#define OMS_INDEXES_COUNT 23
 
 #endif							/* OMS_REGISTER_H */

@@ -26,6 +26,7 @@
 #include "engine/hold.h"
 #include "engine/lifecycle.h"
 #include "engine/require.h"
+#include "engine/rework.h"
 #include "errors.h"
 
 PG_FUNCTION_INFO_V1(oms_guard);
@@ -216,6 +217,11 @@ move_stage(OmsTicket *ticket, OmsStage *stage, const char *to, const char *worke
 					(errcode(OMS_ERR_WRONG_STATE),
 					 errmsg("a stage cannot go on while its ticket is on hold")));
 		oms_decide_resume(ticket, stage, NULL);
+	}
+	else if (strcmp(to, "queued") == 0 && stage->status == OMS_AWAITING)
+	{
+		oms_require(ticket, stage, OMS_START, NULL);
+		oms_decide_start(ticket, stage);
 	}
 	else if (strcmp(to, "queued") == 0)
 	{

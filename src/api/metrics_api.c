@@ -316,10 +316,12 @@ put_stages(Sink *sink, const OmsOpenWork *work)
 	{
 		const OmsOpenOwner *owner = &work->owners[i];
 		Label		label = {"owner", owner->owner};
+		Label		awaiting = {"status", "awaiting"};
 		Label		in_progress = {"status", "in_progress"};
 		Label		on_hold = {"status", "on_hold"};
 		Label		failed = {"status", "failed"};
 
+		put_sample(sink, &family, "", label, awaiting, owner->awaiting);
 		put_sample(sink, &family, "", label, in_progress, owner->in_progress);
 		put_sample(sink, &family, "", label, on_hold, owner->on_hold);
 		put_sample(sink, &family, "", label, failed, owner->failed);

@@ -71,6 +71,23 @@ require_open(const OmsTicket *ticket, const char *what)
 /* ---- by hand ---- */
 
 /*
+ * Raise an error unless a stage that waits is one that somebody starts, and now.
+ */
+static void
+require_startable(const OmsTicket *ticket, const OmsStage *stage)
+{
+	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
+
+	if (!def->manual)
+		wrong_state(ticket, "start_stage",
+					psprintf("stage \"%s\" is not manual, it starts when its dependencies are finished", def->id));
+	if (!oms_graph_met(def, ticket->finished))
+		wrong_state(ticket, "start_stage", psprintf("the dependencies of stage \"%s\" are not finished", def->id));
+	if (oms_waits_for_rework(ticket, stage->no))
+		wrong_state(ticket, "start_stage", psprintf("stage \"%s\" waits for rework", def->id));
+}
+
+/*
  * start_stage(ticket, stage text) → text, the new status.
  */
 Datum
@@ -79,19 +96,12 @@ oms_start_stage(PG_FUNCTION_ARGS)
 	OmsCall		call;
 	OmsTicket  *ticket;
 	OmsStage   *stage;
-	const OmsStageDef *def;
 
 	oms_call_begin(&call, "oms.start_stage()");
 	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_START, NULL);
-	def = oms_graph_stage(ticket->graph, stage->no);
-	if (!def->manual)
-		wrong_state(ticket, "start_stage",
-					psprintf("stage \"%s\" is not manual, it starts when its dependencies are finished", def->id));
-	if (!oms_graph_met(def, ticket->finished))
-		wrong_state(ticket, "start_stage", psprintf("the dependencies of stage \"%s\" are not finished", def->id));
-	if (oms_waits_for_rework(ticket, stage->no))
-		wrong_state(ticket, "start_stage", psprintf("stage \"%s\" waits for rework", def->id));
+	if (stage->status != OMS_AWAITING)
+		require_startable(ticket, stage);
 	oms_decide_start(ticket, stage);
 	return oms_call_end_stage(&call, ticket, stage);
 }

@@ -311,6 +311,23 @@ require_room(const OmsTicket *ticket, const Jsonb *output)
 }
 
 /*
+ * Nobody can claim a stage that is awaiting, so whoever may only do what can be claimed cannot finish it.
+ */
+static void
+require_staff_for_awaiting(const OmsTicket *ticket, const OmsStage *stage)
+{
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	if (!oms_has_level(OMS_LEVEL_STAFF))
+		ereport(ERROR,
+				(errcode(OMS_ERR_WRONG_STATE),
+				 errmsg("%s is not possible for stage \"%s\" of ticket %s: the stage is %s", oms_verb_name(OMS_FINISH),
+						oms_graph_stage(ticket->graph, stage->no)->id, oms_ticket_id_to_text(ticket->id, number),
+						oms_stage_status_name(stage->status)),
+				 errdetail("Only staff can finish it.")));
+}
+
+/*
  * Finish a stage of a locked ticket; the numbers of the stages that this queued.  False (and nothing
  * done) if it was finished before with the same output.
  */
@@ -327,6 +344,8 @@ finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const int64 *token, co
 	if (done_before(ticket, stage, output, token))
 		return false;
 	oms_require(ticket, stage, OMS_FINISH, token);
+	if (stage->status == OMS_AWAITING)
+		require_staff_for_awaiting(ticket, stage);
 	oms_require_other_hands(ticket, stage, stage->worker != NULL ? stage->worker : doer.role, &doer);
 	require_room(ticket, output);
 	*queued = oms_decide_finish(ticket, stage, output, &doer);

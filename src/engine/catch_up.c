@@ -1,7 +1,7 @@
 /*
  * catch_up.c
- *		What happens by itself: warnings, breaches, escalation steps, changed calendars, holds that run out, leases,
- *		pauses before a retry, and the end of a ticket.
+ *		What happens by itself: warnings, breaches, escalation steps, changed calendars, holds that run out, moments that
+ *		come, leases, pauses before a retry, and the end of a ticket.
  *
  * Whoever looks at a stage later than a timer was due makes up for it first, in the order in which
  * they were due and with the clock as it stood then; so it does not matter how late the worker
@@ -18,6 +18,7 @@
 
 #include "miscadmin.h"
 
+#include "engine/await.h"
 #include "engine/calendar.h"
 #include "engine/catch_up.h"
 #include "engine/event.h"
@@ -66,7 +67,7 @@ oms_settle(OmsTicket *ticket)
 /* ---- holds that are lifted ---- */
 
 /*
- * The last hold of a stage is gone: back to where it came from.  A lease starts again.
+ * The last hold of a stage is gone: back to where it came from.  A lease starts again, a moment that has passed counts now.
  */
 static void
 go_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
@@ -83,6 +84,8 @@ go_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 	oms_touch(ticket, stage);
 	if (to == OMS_QUEUED && stage->announce_at == OMS_NEVER)
 		oms_offer(ticket, stage);
+	if (to == OMS_AWAITING)
+		oms_await_on(ticket, stage, at);
 	/* who stopped working on it because of the hold can go on */
 	if (to == OMS_IN_PROGRESS)
 		oms_add_status(ticket, stage, "in progress");
@@ -277,7 +280,7 @@ fire_step(OmsTicket *ticket, OmsStage *stage, int i, int times, TimestampTz at)
 		 notification = notification->next)
 		notification->due = at;
 	if (step->reassign_to != NULL && strcmp(step->reassign_to, stage->owner) != 0 &&
-		oms_verb_allowed(OMS_REASSIGN, stage->status, false))
+		oms_stage_allows(stage, OMS_REASSIGN, false))
 	{
 		oms_hand_over(ticket, stage, step->reassign_to, note);
 		oms_settle(ticket);
@@ -306,6 +309,13 @@ fire_calendar(OmsTicket *ticket, OmsStage *stage, const OmsCalendar *calendar, T
 	event->note = psprintf("calendar %s, version %d, from %s on: due %s, was %s", calendar->name,
 						   calendar->version, oms_time_text(at), due_text(stage->due_at),
 						   due_text(was_due));
+}
+
+/* What the stage waited for has come */
+static void
+fire_moment(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+{
+	oms_queue_first(ticket, stage, at, psprintf("moment %s", oms_time_text(at)));
 }
 
 /* A lease that ran out is an attempt */
@@ -355,6 +365,9 @@ fire(OmsTicket *ticket, OmsStage *stage, const OmsTimer *timer)
 			break;
 		case OMS_TIMER_RESUME:
 			holds_run_out(ticket, stage, timer->at);
+			break;
+		case OMS_TIMER_MOMENT:
+			fire_moment(ticket, stage, timer->at);
 			break;
 		case OMS_TIMER_LEASE:
 			fire_lease(ticket, stage);

@@ -19,6 +19,7 @@
 
 #include "miscadmin.h"
 
+#include "engine/await.h"
 #include "engine/catch_up.h"
 #include "engine/condition.h"
 #include "engine/decide.h"
@@ -194,13 +195,16 @@ oms_decide_skip(OmsTicket *ticket, OmsStage *stage, const char *reason)
 	oms_settle(ticket);
 }
 
-/* Staff send a failed stage round again; attempts count from 1 */
+/* Staff send a failed stage round again; attempts count from 1.  One that failed before it was queued begins anew. */
 void
 oms_decide_retry(OmsTicket *ticket, OmsStage *stage, const char *reason)
 {
 	stage->attempt = 1;
 	oms_event_add(ticket, OMS_EV_RETRY, stage, reason);
-	oms_queue_again(ticket, stage, 0);
+	if (stage->queued_at == OMS_NEVER)
+		oms_begin(ticket, stage, NULL);
+	else
+		oms_queue_again(ticket, stage, 0);
 	oms_settle(ticket);
 }
 

@@ -364,6 +364,7 @@ static const OmsKeyRule stage_keys[] = {
 	{"escalation", oms_definition_escalation, 0, 0, 0, false},
 	{"notSameAs", check_not_same_as, offsetof(OmsStageDef, not_same_as), 0, 0, false},
 	{"manual", oms_json_boolean, offsetof(OmsStageDef, manual), 0, 0, false},
+	{"delayMins", oms_json_int, offsetof(OmsStageDef, delay_mins), 0, PG_INT32_MAX, false},
 };
 
 StaticAssertDecl(lengthof(stage_keys) <= OMS_MAX_KEYS, "OMS_MAX_KEYS is too small");
@@ -374,6 +375,7 @@ set_stage_defaults(OmsStageDef *stage)
 	stage->id = "";
 	stage->sla_mins = -1;
 	stage->sla_days = -1;
+	stage->delay_mins = -1;
 	stage->need = -1;
 	stage->max_attempts = 3;
 	stage->backoff_secs = 30;

@@ -35,6 +35,7 @@ static const struct
 }			colours[] =
 {
 	{OMS_WAITING, "#f9fafb", "#6b7280"},
+	{OMS_AWAITING, "#cffafe", "#0e7490"},
 	{OMS_QUEUED, "#dbeafe", "#1d4ed8"},
 	{OMS_IN_PROGRESS, "#fef3c7", "#b45309"},
 	{OMS_STAGE_HELD, "#ede9fe", "#6d28d9"},

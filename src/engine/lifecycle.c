@@ -10,7 +10,7 @@
 
 #include "engine/lifecycle.h"
 
-#define COLUMNS "wqphdsfx"
+#define COLUMNS "waqphdsfx"
 
 static const struct
 {
@@ -18,30 +18,30 @@ static const struct
 	const char *allowed;		/* in the order of COLUMNS; t: with the token of who has the stage */
 }			lifecycle[] =
 {
-	/* verb                            waiting, queued, in progress, held, done, skipped, failed, x */
-	[OMS_CLAIM] = {"claim",				"-+------"},
-	[OMS_CLAIM_STAGE] = {"claim_stage",	"-+------"},
-	[OMS_HEARTBEAT] = {"heartbeat",		"--+-----"},
-	[OMS_RELEASE] = {"release",			"--+-----"},
-	[OMS_FINISH] = {"stage_done",		"-++t----"},
-	[OMS_FAIL] = {"stage_failed",		"-++-----"},
-	[OMS_SKIP] = {"skip_stage",			"++++--+-"},
-	[OMS_RETRY] = {"retry_stage",		"------+-"},
-	[OMS_START] = {"start_stage",		"+-------"},
-	[OMS_ASSIGN] = {"assign",			"-++-----"},
-	[OMS_DELEGATE] = {"delegate",		"--+-----"},
-	[OMS_RESOLVE] = {"resolve",			"--+-----"},
-	[OMS_HOLD] = {"hold",				"-+++----"},
-	[OMS_RESUME] = {"resume",			"---+----"},
-	[OMS_SEND_BACK] = {"send_back",		"+++++++-"},
-	[OMS_SEND_BACK_TO] = {"send_back to it", "----++--"},
-	[OMS_REOPEN] = {"reopen",			"----++-+"},
-	[OMS_REASSIGN] = {"reassign",		"-+++--+-"},
-	[OMS_ESCALATE] = {"escalate",		"++++++++"},
-	[OMS_ESCALATE_TO] = {"escalate with reassign_to", "-+++--+-"},
-	[OMS_EXPIRE] = {"lease expiry",		"--+-----"},
-	[OMS_CANCEL] = {"cancel_ticket",	"++++--+-"},
-	[OMS_COMMENT] = {"comment",			"++++++++"}
+	/* verb                            waiting, awaiting, queued, in progress, held, done, skipped, failed, x */
+	[OMS_CLAIM] = {"claim",				"--+------"},
+	[OMS_CLAIM_STAGE] = {"claim_stage",	"--+------"},
+	[OMS_HEARTBEAT] = {"heartbeat",		"---+-----"},
+	[OMS_RELEASE] = {"release",			"---+-----"},
+	[OMS_FINISH] = {"stage_done",		"-+++t----"},
+	[OMS_FAIL] = {"stage_failed",		"--++-----"},
+	[OMS_SKIP] = {"skip_stage",			"+++++--+-"},
+	[OMS_RETRY] = {"retry_stage",		"-------+-"},
+	[OMS_START] = {"start_stage",		"++-------"},
+	[OMS_ASSIGN] = {"assign",			"--++-----"},
+	[OMS_DELEGATE] = {"delegate",		"---+-----"},
+	[OMS_RESOLVE] = {"resolve",			"---+-----"},
+	[OMS_HOLD] = {"hold",				"-++++----"},
+	[OMS_RESUME] = {"resume",			"----+----"},
+	[OMS_SEND_BACK] = {"send_back",		"++++++++-"},
+	[OMS_SEND_BACK_TO] = {"send_back to it", "-----++--"},
+	[OMS_REOPEN] = {"reopen",			"-----++-+"},
+	[OMS_REASSIGN] = {"reassign",		"--+++--+-"},
+	[OMS_ESCALATE] = {"escalate",		"+++++++++"},
+	[OMS_ESCALATE_TO] = {"escalate with reassign_to", "--+++--+-"},
+	[OMS_EXPIRE] = {"lease expiry",		"---+-----"},
+	[OMS_CANCEL] = {"cancel_ticket",	"+++++--+-"},
+	[OMS_COMMENT] = {"comment",			"+++++++++"}
 };
 
 /*
@@ -54,6 +54,20 @@ oms_verb_allowed(OmsVerb verb, char status, bool by_token)
 	char		mark = column == NULL ? '-' : lifecycle[verb].allowed[column - COLUMNS];
 
 	return mark == '+' || (mark == 't' && by_token);
+}
+
+/*
+ * Is it allowed for a stage?  One that nobody could claim, since it awaits or failed before it was queued, cannot be handed
+ * to another owner.
+ */
+bool
+oms_stage_allows(const OmsStage *stage, OmsVerb verb, bool by_token)
+{
+	bool		never_queued = stage->held_from == OMS_AWAITING ||
+		(stage->status == OMS_STAGE_FAILED && stage->queued_at == OMS_NEVER);
+
+	return oms_verb_allowed(verb, stage->status, by_token) &&
+		!(never_queued && (verb == OMS_REASSIGN || verb == OMS_ESCALATE_TO));
 }
 
 const char *
@@ -69,6 +83,8 @@ oms_stage_status_name(char status)
 	{
 		case OMS_WAITING:
 			return "waiting";
+		case OMS_AWAITING:
+			return "awaiting";
 		case OMS_QUEUED:
 			return "queued";
 		case OMS_IN_PROGRESS:

@@ -6,7 +6,7 @@
  *	- started holds exactly the stages that are not waiting, finished those done or skipped;
  *	- a stage that has not started has no row unless ticket->waiting_rows, in which case the store is asked
  *	  for it (lookup->stage) before one is made up;
- *	- n_active counts the stages queued, in progress or on hold; n_failed the failed ones;
+ *	- n_active counts the stages awaiting, queued, in progress or on hold; n_failed the failed ones;
  *	- n_holds counts the holds of the whole ticket: while there are any, every active stage is on hold;
  *	- after a change, every stage that can start has started.  With nothing active and nothing failed what is
  *	  left waits for a manual stage, at some distance (rework.c sees to it that no two wait for each other).
@@ -97,6 +97,8 @@ oms_move(OmsTicket *ticket, OmsStage *stage, OmsStageStatus status)
 		stage->lease_until = OMS_NEVER;
 	if (status != OMS_QUEUED)
 		stage->announce_at = OMS_NEVER;
+	if (status != OMS_AWAITING && status != OMS_STAGE_HELD)
+		stage->wake_at = OMS_NEVER;
 	if (ends)
 	{
 		oms_watch_stop(stage, ticket->now);

@@ -197,16 +197,17 @@ oms_offer(OmsTicket *ticket, OmsStage *stage)
 /* ---- queueing ---- */
 
 /*
- * Queue a stage whose dependencies are met, for the first time in this cycle: its clock starts.
+ * Queue a stage for the first time in this cycle: its clock starts, at that instant however late it is noticed.
+ * Citizens have heard of one that was awaiting.
  */
 void
-oms_queue_first(OmsTicket *ticket, OmsStage *stage, const char *note)
+oms_queue_first(OmsTicket *ticket, OmsStage *stage, TimestampTz at, const char *note)
 {
-	stage->queued_at = ticket->now;
-	stage->ready_at = ticket->real_now;
+	stage->queued_at = at;
+	stage->ready_at = Min(at, ticket->real_now);
 	oms_move(ticket, stage, OMS_QUEUED);
-	oms_event_add(ticket, OMS_EV_QUEUED, stage, note);
-	oms_watch_start(ticket, stage, ticket->now, ticket->n_holds == 0 || !oms_ticket_stops_clocks(ticket));
+	oms_event_add_shown(ticket, OMS_EV_QUEUED, stage, note, stage->awaiting_at == OMS_NEVER);
+	oms_watch_start(ticket, stage, at, ticket->n_holds == 0 || !oms_ticket_stops_clocks(ticket));
 	oms_touch(ticket, stage);
 	oms_offer(ticket, stage);
 }

@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
+#include "engine/await.h"
 #include "engine/event.h"
 #include "engine/graph.h"
 #include "engine/hold_set.h"
@@ -223,13 +224,13 @@ longest_way(const OmsTicket *ticket, TimestampTz now)
 		else if (is_expected(ticket, def, no))
 		{
 			/* what has not begun does so now at the earliest, what is late is done now at the earliest */
-			TimestampTz ready = Max(end[no - 1], now);
+			TimestampTz ready = oms_await_forecast(ticket, no, stage, Max(end[no - 1], now));
 			TimestampTz due = oms_watch_forecast(ticket, no, stage, ready, now);
 
 			if (due == OMS_NEVER && oms_watch_has_clock(ticket, no))
 				return OMS_NEVER;
 			last = Max(last, due);
-			end[no - 1] = Max(due, now);
+			end[no - 1] = Max(due, ready);
 		}
 		for (int i = 0; i < def->ndependants; i++)
 			if (--open_deps[def->dependants[i] - 1] == 0)

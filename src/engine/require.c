@@ -16,8 +16,9 @@
 static bool
 is_vacant(const OmsStage *stage)
 {
-	return stage->status == OMS_QUEUED || stage->status == OMS_WAITING ||
-		(stage->status == OMS_STAGE_HELD && stage->held_from == OMS_QUEUED);
+	char		status = stage->status == OMS_STAGE_HELD ? stage->held_from : stage->status;
+
+	return status == OMS_QUEUED || status == OMS_WAITING || status == OMS_AWAITING;
 }
 
 /*
@@ -26,7 +27,7 @@ is_vacant(const OmsStage *stage)
 bool
 oms_may(const OmsTicket *ticket, const OmsStage *stage, OmsVerb verb, const int64 *token)
 {
-	return oms_verb_allowed(verb, stage->status, token != NULL && !is_vacant(stage)) &&
+	return oms_stage_allows(stage, verb, token != NULL && !is_vacant(stage)) &&
 		(!oms_is_closed(ticket) || oms_verb_allowed(verb, OMS_STAGE_CANCELLED, false));
 }
 
@@ -58,5 +59,6 @@ oms_require(OmsTicket *ticket, OmsStage *stage, OmsVerb verb, const int64 *token
 				 errmsg("%s is not possible for stage \"%s\" of ticket %s: the stage is %s",
 						oms_verb_name(verb), id, oms_ticket_id_to_text(ticket->id, number),
 						oms_stage_status_name(stage->status)),
+				 stage->held_from == OMS_AWAITING ? errdetail("It was awaiting, and nobody can claim it.") :
 				 oms_is_closed(ticket) ? errdetail("The ticket is %s.", oms_ticket_status_name(ticket->status)) : 0));
 }

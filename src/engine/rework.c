@@ -11,6 +11,7 @@
 
 #include "miscadmin.h"
 
+#include "engine/await.h"
 #include "engine/catch_up.h"
 #include "engine/event.h"
 #include "engine/graph.h"
@@ -197,7 +198,7 @@ oms_decide_send_back(OmsTicket *ticket, OmsStage *stage, OmsStage *to_stage, con
 	for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
 		if (other != stage)
 			take_back(ticket, other, after, to_stage->no, OMS_EV_SENT_BACK, note);
-	oms_queue_first(ticket, to_stage, NULL);
+	oms_begin(ticket, to_stage, NULL);
 	untangle(ticket);
 	oms_start_all(ticket);
 	oms_settle(ticket);
@@ -245,18 +246,22 @@ oms_decide_reopen(OmsTicket *ticket, OmsStage *stage, const char *reason)
 		take_back(ticket, other, after, stage->no, OMS_EV_REOPENED, reason);
 	}
 	if (!cancelled || oms_graph_met(def, ticket->finished))
-		oms_queue_first(ticket, stage, NULL);
+		oms_begin(ticket, stage, NULL);
 	untangle(ticket);
 	oms_start_all(ticket);
 	oms_settle(ticket);
 }
 
 /*
- * Somebody starts a manual stage.  The note tells this from a stage that the resolver queued.
+ * Somebody starts a manual stage, or does not wait for the moment of one.  The note tells this from a stage that the
+ * resolver queued.
  */
 void
 oms_decide_start(OmsTicket *ticket, OmsStage *stage)
 {
-	oms_queue_first(ticket, stage, "started by hand");
+	if (stage->status == OMS_AWAITING)
+		oms_queue_first(ticket, stage, ticket->now, "started by hand");
+	else
+		oms_begin(ticket, stage, "started by hand");
 	oms_settle(ticket);
 }

@@ -6,12 +6,12 @@
 
 #include "miscadmin.h"
 
+#include "engine/await.h"
 #include "engine/condition.h"
 #include "engine/event.h"
 #include "engine/graph.h"
 #include "engine/lookup.h"
 #include "engine/moves.h"
-#include "engine/offer.h"
 #include "engine/rework_set.h"
 #include "engine/start.h"
 #include "engine/ticket.h"
@@ -30,7 +30,7 @@ is_left_out(OmsTicket *ticket, const OmsStageDef *def)
 }
 
 /*
- * A stage whose dependencies are met: queue it, or skip it if a condition is known to be false.
+ * A stage whose dependencies are met begins, or is skipped if a condition is known to be false.
  * True if it was skipped, so that its dependants are to be looked at in turn.
  */
 static bool
@@ -45,8 +45,9 @@ start_or_skip(OmsTicket *ticket, int no, List **queued)
 		oms_event_add(ticket, OMS_EV_SKIPPED, stage, "condition is false");
 		return true;
 	}
-	oms_queue_first(ticket, stage, NULL);
-	*queued = lappend_int(*queued, no);
+	oms_begin(ticket, stage, NULL);
+	if (stage->queued_at != OMS_NEVER)
+		*queued = lappend_int(*queued, no);
 	return false;
 }
 

@@ -171,14 +171,23 @@ consume(OmsStage *stage, TimestampTz at)
 	return open_us;
 }
 
+/*
+ * The calendar of a stage, or of the ticket; NULL: always open.
+ */
+const OmsCalendar *
+oms_watch_calendar(const OmsTicket *ticket, int no)
+{
+	const char *name = calendar_name(ticket, no);
+
+	return name == NULL ? NULL : ticket->lookup->calendar(name);
+}
+
 /* The limit and the calendar of a clock that starts */
 static void
 begin(const OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 {
-	const char *name = calendar_name(ticket, stage->no);
-
 	oms_watch_clear(stage);
-	stage->calendar = name == NULL ? NULL : ticket->lookup->calendar(name);
+	stage->calendar = oms_watch_calendar(ticket, stage->no);
 	stage->limit_us = (int64) Max(limit_mins(ticket, stage->no), 0) * USECS_PER_MINUTE;
 	if (limit_days(ticket, stage->no) >= 0)
 		stage->last_date = oms_calendar_date(stage->calendar, at);

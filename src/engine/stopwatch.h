@@ -10,6 +10,7 @@
 /* More open time than any clock will show: ten thousand years */
 #define OMS_BEYOND_ALL_CLOCKS	(INT64CONST(10000) * 366 * USECS_PER_DAY)
 
+extern const struct OmsCalendar *oms_watch_calendar(const OmsTicket *ticket, int no);
 extern bool oms_watch_has_clock(const OmsTicket *ticket, int no);
 extern void oms_watch_start(OmsTicket *ticket, OmsStage *stage, TimestampTz at, bool running);
 extern void oms_watch_pause(OmsTicket *ticket, OmsStage *stage, TimestampTz at);

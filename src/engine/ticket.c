@@ -63,13 +63,13 @@ oms_is_closed(const OmsTicket *ticket)
 }
 
 /*
- * Is the stage queued, in progress or on hold?
+ * Is the stage awaiting, queued, in progress or on hold?
  */
 bool
 oms_is_active(const OmsStage *stage)
 {
-	return stage->status == OMS_QUEUED || stage->status == OMS_IN_PROGRESS ||
-		stage->status == OMS_STAGE_HELD;
+	return stage->status == OMS_AWAITING || stage->status == OMS_QUEUED ||
+		stage->status == OMS_IN_PROGRESS || stage->status == OMS_STAGE_HELD;
 }
 
 /*
@@ -85,6 +85,7 @@ oms_clear_stage(const OmsTicket *ticket, OmsStage *stage)
 	stage->level = stage->output_seq = stage->held_from = 0;
 	stage->token = stage->held_us = 0;
 	stage->lease_us = OMS_NO_LENGTH;
+	stage->awaiting_at = stage->wake_at = OMS_NEVER;
 	stage->queued_at = stage->ready_at = stage->announce_at = OMS_NEVER;
 	stage->started_at = stage->finished_at = stage->lease_until = OMS_NEVER;
 	stage->timer_at = stage->held_at = stage->resume_at = OMS_NEVER;

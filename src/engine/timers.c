@@ -152,12 +152,12 @@ find_calendar(const OmsTicket *ticket, const OmsStage *stage, OmsTimer *first)
 
 /*
  * Leases and pauses before a retry are left to their timers: who comes back in time before those has
- * not lost the stage.
+ * not lost the stage.  A moment or the end of a hold is not.
  */
 static bool
 is_left_to_timer(const OmsStage *stage)
 {
-	return stage->status != OMS_TICKET_CLOCK && !oms_verb_allowed(OMS_RESUME, stage->status, false);
+	return stage->status != OMS_TICKET_CLOCK && stage->status != OMS_AWAITING && !oms_verb_allowed(OMS_RESUME, stage->status, false);
 }
 
 static void
@@ -165,6 +165,8 @@ find_other_timer(const OmsStage *stage, OmsTimer *first)
 {
 	if (oms_verb_allowed(OMS_EXPIRE, stage->status, false))
 		consider(first, OMS_TIMER_LEASE, stage->lease_until);
+	else if (stage->status == OMS_AWAITING)
+		consider(first, OMS_TIMER_MOMENT, stage->wake_at);
 	else if (!is_left_to_timer(stage))
 		consider(first, OMS_TIMER_RESUME, stage->resume_at);
 	else if (stage->status == OMS_QUEUED)

@@ -66,7 +66,7 @@ COMMENT ON COLUMN oms.ticket_state.last_at IS 'of the last event';
 COMMENT ON COLUMN oms.ticket_state.watermark IS 'of the last event';
 COMMENT ON COLUMN oms.ticket_state.seq IS 'number of the last event';
 COMMENT ON COLUMN oms.ticket_state.data_seq IS 'event that carries the data';
-COMMENT ON COLUMN oms.ticket_state.n_active IS 'stages queued, in progress or on hold';
+COMMENT ON COLUMN oms.ticket_state.n_active IS 'stages awaiting, queued, in progress or on hold';
 COMMENT ON COLUMN oms.ticket_state.n_holds IS 'holds of the whole ticket';
 COMMENT ON COLUMN oms.ticket_state.output_bytes IS 'of the outputs of all stages that are done';
 COMMENT ON COLUMN oms.ticket_state.status IS 'o open, h on hold, d done, f failed, x cancelled';
@@ -106,6 +106,8 @@ CREATE TABLE oms.stage_state (
 	paused_at	timestamptz,
 	held_at		timestamptz,
 	resume_at	timestamptz,
+	awaiting_at	timestamptz,
+	wake_at		timestamptz,
 	limit_us	bigint,
 	consumed_us	bigint NOT NULL,
 	held_us		bigint NOT NULL,
@@ -140,6 +142,8 @@ COMMENT ON COLUMN oms.stage_state.running_since IS 'the clock; NULL: it stands, 
 COMMENT ON COLUMN oms.stage_state.paused_at IS 'since when it stands, or stood at the end';
 COMMENT ON COLUMN oms.stage_state.held_at IS 'on hold since then';
 COMMENT ON COLUMN oms.stage_state.resume_at IS 'the first of its own holds ends by itself then';
+COMMENT ON COLUMN oms.stage_state.awaiting_at IS 'since when it awaits, or did in this cycle';
+COMMENT ON COLUMN oms.stage_state.wake_at IS 'awaiting, also on hold: its moment';
 COMMENT ON COLUMN oms.stage_state.limit_us IS 'open time that the clock allows; NULL: no clock';
 COMMENT ON COLUMN oms.stage_state.consumed_us IS 'open time used up before running_since';
 COMMENT ON COLUMN oms.stage_state.held_us IS 'time on hold before held_at';
@@ -150,7 +154,7 @@ COMMENT ON COLUMN oms.stage_state.consumed_days IS 'open dates used up before ru
 COMMENT ON COLUMN oms.stage_state.last_date IS 'the last that was used up or does not count; NULL: no limit in days';
 COMMENT ON COLUMN oms.stage_state.calendar_id IS 'version of the calendar by which the clock runs, 0: always open';
 COMMENT ON COLUMN oms.stage_state.warned IS 'thresholds of warnAt that have passed in this cycle';
-COMMENT ON COLUMN oms.stage_state.status IS 'w waiting, q queued, p in progress, h on hold, d done, s skipped, f failed, x cancelled; t the ticket';
+COMMENT ON COLUMN oms.stage_state.status IS 'w waiting, a awaiting, q queued, p in progress, h on hold, d done, s skipped, f failed, x cancelled; t the ticket';
 COMMENT ON COLUMN oms.stage_state.held_from IS 'status to which it returns from on hold';
 COMMENT ON COLUMN oms.stage_state.delegated_by IS 'worker to whom it comes back';
 COMMENT ON COLUMN oms.stage_state.finished_by IS 'role of a person that finished it for its worker';
@@ -159,6 +163,8 @@ COMMENT ON COLUMN oms.stage_state.steps IS 'how often each escalation step has f
 -- The queues: what an owner can claim, in the order in which it is to be claimed.
 CREATE INDEX stage_state_queue ON oms.stage_state (owner, priority DESC, ready_at, ticket_id, stage_no)
 	WHERE status = 'q';
+-- What nobody can claim yet.
+CREATE INDEX stage_state_awaiting ON oms.stage_state (awaiting_at) WHERE status = 'a';
 -- All timers: what happens next by itself.
 CREATE INDEX stage_state_timer ON oms.stage_state (timer_at) WHERE timer_at IS NOT NULL;
 -- What a worker has; with the queues, everything that is open.

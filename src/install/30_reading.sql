@@ -5,7 +5,7 @@
 -- Not STRICT: so the planner puts the CASE itself in their place.
 CREATE FUNCTION oms.stage_status(status "char") RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN CASE status WHEN 'w' THEN 'waiting' WHEN 'q' THEN 'queued' WHEN 'p' THEN 'in_progress'
+	RETURN CASE status WHEN 'w' THEN 'waiting' WHEN 'a' THEN 'awaiting' WHEN 'q' THEN 'queued' WHEN 'p' THEN 'in_progress'
 		WHEN 'h' THEN 'on_hold' WHEN 'd' THEN 'done' WHEN 's' THEN 'skipped' WHEN 'f' THEN 'failed'
 		WHEN 'x' THEN 'cancelled' END;
 CREATE FUNCTION oms.ticket_status(status "char") RETURNS text
@@ -36,7 +36,7 @@ CREATE VIEW oms.stage WITH (security_barrier) AS
 		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
 		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
 		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
-		w.stage_no, w.label, s.finished_by
+		w.stage_no, w.label, s.finished_by, s.awaiting_at, s.wake_at AS starts_at
 	FROM oms.ticket_state AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state AS s
@@ -73,7 +73,7 @@ CREATE VIEW oms.archived_stage WITH (security_barrier) AS
 		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
 		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
 		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
-		w.stage_no, w.label, s.finished_by
+		w.stage_no, w.label, s.finished_by, s.awaiting_at, s.wake_at AS starts_at
 	FROM oms.ticket_state_archive AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state_archive AS s
@@ -137,7 +137,7 @@ CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
 					'cycle', s.cycle, 'level', s.level,
-					'queued_at', s.queued_at, 'started_at', s.started_at,
+					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'queued_at', s.queued_at, 'started_at', s.started_at,
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)
@@ -171,12 +171,12 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 			'due_at', t.due_at,
 			'stage', (SELECT COALESCE(jsonb_agg(s.stage ORDER BY s.stage_no), '[]')
 				FROM oms.stage AS s WHERE s.ticket_id = t.ticket_id
-				AND s.status IN ('queued', 'in_progress', 'on_hold', 'failed')),
+				AND s.status IN ('awaiting', 'queued', 'in_progress', 'on_hold', 'failed')),
 			'stages', (SELECT jsonb_agg(jsonb_build_object(
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
 					'cycle', s.cycle, 'level', s.level,
-					'queued_at', s.queued_at, 'started_at', s.started_at,
+					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'queued_at', s.queued_at, 'started_at', s.started_at,
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)

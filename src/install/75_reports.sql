@@ -151,28 +151,37 @@ CREATE VIEW oms_internal.report_done AS
 		s.limit_us IS NOT NULL AND s.breached_at IS NULL AS met,
 		s.limit_us IS NOT NULL AND s.breached_at IS NOT NULL AS breached,
 		CASE WHEN s.limit_us IS NOT NULL THEN s.consumed_us::float8 / GREATEST(s.limit_us, 1) END AS ratio,
-		w.wait_us, d.dwell_us - d.hold_us - w.wait_us AS work_us, d.hold_us
+		w.wait_us, d.dwell_us - d.hold_us - w.wait_us AS work_us, d.hold_us,
+		(date_part('epoch', COALESCE(s.queued_at, s.finished_at) - s.awaiting_at) * 1000000)::int8 AS await_us
 	FROM (
 		SELECT c.ticket_id, c.stage_no, c.cycle, c.owner, c.queued_at, c.started_at, c.finished_at, c.due_at,
-			c.breached_at, c.limit_us, c.consumed_us, c.held_us
+			c.breached_at, c.limit_us, c.consumed_us, c.held_us, c.awaiting_at
 		FROM oms.stage_state AS c WHERE c.status = 'd' AND c.stage_no > 0
 		UNION ALL
 		SELECT p.ticket_id, p.stage_no, p.cycle, p.owner, p.queued_at, p.started_at, p.finished_at, p.due_at,
-			p.breached_at, p.limit_us, p.consumed_us, p.held_us
+			p.breached_at, p.limit_us, p.consumed_us, p.held_us, p.awaiting_at
 		FROM oms.stage_past AS p WHERE p.status = 'd' AND p.stage_no > 0
 		UNION ALL
 		SELECT a.ticket_id, a.stage_no, a.cycle, a.owner, a.queued_at, a.started_at, a.finished_at, a.due_at,
-			a.breached_at, a.limit_us, a.consumed_us, a.held_us
+			a.breached_at, a.limit_us, a.consumed_us, a.held_us, a.awaiting_at
 		FROM oms.stage_state_archive AS a WHERE a.status = 'd' AND a.stage_no > 0
 		UNION ALL
 		SELECT b.ticket_id, b.stage_no, b.cycle, b.owner, b.queued_at, b.started_at, b.finished_at, b.due_at,
-			b.breached_at, b.limit_us, b.consumed_us, b.held_us
+			b.breached_at, b.limit_us, b.consumed_us, b.held_us, b.awaiting_at
 		FROM oms.stage_past_archive AS b WHERE b.status = 'd' AND b.stage_no > 0
 	) AS s
 	JOIN oms_internal.report_ticket AS t ON t.ticket_id = s.ticket_id
 	CROSS JOIN LATERAL (
-		SELECT e.dwell_us, LEAST(s.held_us, e.dwell_us) AS hold_us
-		FROM (SELECT (date_part('epoch', s.finished_at - s.queued_at) * 1000000)::int8 AS dwell_us) AS e
+		-- what it awaited is told apart, and so are holds meanwhile
+		SELECT e.dwell_us, LEAST(CASE WHEN s.awaiting_at IS NULL OR s.held_us = 0 THEN s.held_us
+			ELSE COALESCE((SELECT (sum(date_part('epoch', upper(r.held) - lower(r.held))) * 1000000)::int8
+				FROM unnest((
+					SELECT range_agg(tstzrange(h.held_at, LEAST(h.lifted_at, s.finished_at)))
+						* tstzmultirange(tstzrange(s.queued_at, s.finished_at))
+					FROM (SELECT k.* FROM oms.hold AS k UNION ALL SELECT l.* FROM oms.hold_archive AS l) AS h
+					WHERE h.ticket_id = s.ticket_id AND h.stage_no IN (0, s.stage_no) AND h.held_at < s.finished_at
+						AND h.lifted_at >= h.held_at)) AS r (held)), 0) END, e.dwell_us) AS hold_us
+		FROM (SELECT COALESCE((date_part('epoch', s.finished_at - s.queued_at) * 1000000)::int8, 0) AS dwell_us) AS e
 	) AS d
 	-- A hold before somebody took it is no part of the waiting.
 	CROSS JOIN LATERAL (
@@ -417,7 +426,7 @@ COMMENT ON FUNCTION oms_internal.report_due(timestamptz, timestamptz) IS 'for th
 
 -- ---- what is open ----
 
--- One row per stage that is queued, in progress, on hold or failed.  What is open is asked for in the words of the partial
+-- One row per stage that is awaiting, queued, in progress, on hold or failed.  What is open is asked for in the words of the partial
 -- indexes, without a UNION, so that the queues and workers lead to it, or the number of its ticket, whichever way is the
 -- shortest.  LEFT JOIN, so that the planner leaves out what a report does not ask for.  That its ticket is open as well is
 -- not said: after a rush the statistics know of no open tickets, and the planner would go through all of them for each stage.
@@ -425,46 +434,48 @@ CREATE VIEW oms_internal.report_open AS
 	SELECT s.ticket_id, s.stage_no, t.workflow_id, w.name AS workflow, d.stage, d.label, s.owner, s.worker, s.status, s.queued_at,
 		s.ready_at, s.due_at, s.running_since, s.breached_at, s.limit_us IS NOT NULL AS clocked, c.now,
 		s.limit_us IS NOT NULL AND (s.breached_at IS NOT NULL OR (s.running_since IS NOT NULL AND s.due_at < c.now)) AS overdue,
-		t.priority, t.applicant, t.opened_at, t.status AS ticket_status
+		t.priority, t.applicant, t.opened_at, t.status AS ticket_status, s.awaiting_at, s.wake_at
 	FROM (SELECT oms.clock() AS now) AS c
 	CROSS JOIN oms.stage_state AS s
 	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
 	LEFT JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = t.workflow_id AND d.stage_no = s.stage_no
-	WHERE s.status = 'q' OR s.status IN ('p', 'h', 'f');
+	WHERE s.status = 'q' OR s.status IN ('p', 'h', 'f') OR s.status = 'a';
 COMMENT ON VIEW oms_internal.report_open IS 'for the reports: one row per stage that is begun and not finished';
 
 -- What people work on: the board of a client, lists behind the figures of a report.
 CREATE VIEW oms.open_stage AS
 	SELECT o.ticket_id, o.stage_no, o.workflow, o.stage, o.label, oms.stage_status(o.status) AS status, o.owner, o.worker,
 		o.priority, o.applicant, o.opened_at, oms.ticket_status(o.ticket_status) AS ticket_status, o.queued_at, o.due_at,
-		o.running_since, o.breached_at, o.clocked, o.overdue, o.now
+		o.running_since, o.breached_at, o.clocked, o.overdue, o.now, o.awaiting_at, o.wake_at AS starts_at
 	FROM oms_internal.report_open AS o;
-COMMENT ON VIEW oms.open_stage IS 'one row per stage that is queued, in progress, on hold or failed, with its ticket';
+COMMENT ON VIEW oms.open_stage IS 'one row per stage that is awaiting, queued, in progress, on hold or failed, with its ticket';
 COMMENT ON COLUMN oms.open_stage.ticket_id IS 'number of the ticket';
 COMMENT ON COLUMN oms.open_stage.stage_no IS 'place of the stage in the definition, from 1 on';
 COMMENT ON COLUMN oms.open_stage.workflow IS 'name of the workflow, all versions';
 COMMENT ON COLUMN oms.open_stage.stage IS 'id of the stage';
 COMMENT ON COLUMN oms.open_stage.label IS 'its name for the public';
-COMMENT ON COLUMN oms.open_stage.status IS 'queued, in_progress, on_hold or failed';
+COMMENT ON COLUMN oms.open_stage.status IS 'awaiting, queued, in_progress, on_hold or failed';
 COMMENT ON COLUMN oms.open_stage.owner IS 'who is responsible';
 COMMENT ON COLUMN oms.open_stage.worker IS 'who has it, or had it before the hold; NULL: nobody';
 COMMENT ON COLUMN oms.open_stage.priority IS 'of the ticket';
 COMMENT ON COLUMN oms.open_stage.applicant IS 'of the ticket; NULL: none was given, or it was erased';
 COMMENT ON COLUMN oms.open_stage.opened_at IS 'of the ticket';
 COMMENT ON COLUMN oms.open_stage.ticket_status IS 'of the ticket: open, on_hold or failed';
-COMMENT ON COLUMN oms.open_stage.queued_at IS 'since when it is queued in its cycle';
+COMMENT ON COLUMN oms.open_stage.queued_at IS 'since when it is queued in its cycle; NULL: it is not yet';
 COMMENT ON COLUMN oms.open_stage.due_at IS 'when the time limit ends if the clock runs on; NULL: no limit, or the clock stands';
 COMMENT ON COLUMN oms.open_stage.running_since IS 'NULL: the clock stands, or there is none';
 COMMENT ON COLUMN oms.open_stage.breached_at IS 'when it was recorded that the limit is past; NULL: it was not';
 COMMENT ON COLUMN oms.open_stage.clocked IS 'has a time limit';
 COMMENT ON COLUMN oms.open_stage.overdue IS 'past its time limit now';
+COMMENT ON COLUMN oms.open_stage.awaiting_at IS 'since when it awaits, or did in its cycle; NULL: it did not';
+COMMENT ON COLUMN oms.open_stage.starts_at IS 'when it is queued by itself; NULL: it is, or it does not await a moment';
 COMMENT ON COLUMN oms.open_stage.now IS 'the time by which it is judged, oms.clock()';
 
 CREATE VIEW oms.finished_stage AS
 	SELECT f.ticket_id, f.stage_no, w.name AS workflow, d.stage, d.label, f.cycle, f.owner, f.finished_at, f.due_at, f.met, f.breached,
 		f.ratio, f.wait_us * '1 microsecond'::interval AS wait, f.work_us * '1 microsecond'::interval AS work,
-		f.hold_us * '1 microsecond'::interval AS hold
+		f.hold_us * '1 microsecond'::interval AS hold, f.await_us * '1 microsecond'::interval AS awaited
 	FROM oms_internal.report_done AS f
 	LEFT JOIN oms.workflow AS w ON w.workflow_id = f.workflow_id
 	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = f.workflow_id AND d.stage_no = f.stage_no;
@@ -484,6 +495,7 @@ COMMENT ON COLUMN oms.finished_stage.ratio IS 'consumed time over the limit; NUL
 COMMENT ON COLUMN oms.finished_stage.wait IS 'until the last worker took it, without holds; all of it if nobody took it';
 COMMENT ON COLUMN oms.finished_stage.work IS 'from then on, without holds';
 COMMENT ON COLUMN oms.finished_stage.hold IS 'time on hold, in either';
+COMMENT ON COLUMN oms.finished_stage.awaited IS 'until its moment or its message came, with holds; no part of the others. NULL: it did not await anything';
 
 CREATE VIEW oms.queue AS
 	SELECT o.owner,
@@ -494,7 +506,8 @@ CREATE VIEW oms.queue AS
 		min(o.queued_at) FILTER (WHERE o.status = 'q') AS oldest,
 		count(*) FILTER (WHERE o.running_since IS NOT NULL AND NOT o.overdue
 			AND o.due_at <= o.now + '1 hour'::interval) AS due_within_hour,
-		count(*) FILTER (WHERE o.overdue) AS overdue
+		count(*) FILTER (WHERE o.overdue) AS overdue,
+		count(*) FILTER (WHERE o.status = 'a') AS awaiting
 	FROM oms_internal.report_open AS o
 	GROUP BY o.owner;
 COMMENT ON VIEW oms.queue IS 'one row per owner that has open stages';
@@ -506,6 +519,7 @@ COMMENT ON COLUMN oms.queue.failed IS 'stages that need attention';
 COMMENT ON COLUMN oms.queue.oldest IS 'since when the oldest of the queued ones is queued in its cycle; NULL: none is';
 COMMENT ON COLUMN oms.queue.due_within_hour IS 'open stages whose clock runs and is due in the next hour';
 COMMENT ON COLUMN oms.queue.overdue IS 'open stages that are past their time limit';
+COMMENT ON COLUMN oms.queue.awaiting IS 'stages that wait for something, so that nobody can claim them';
 
 -- Who has what.  For staff: it names workers.
 CREATE VIEW oms.workload AS
@@ -518,7 +532,7 @@ CREATE VIEW oms.workload AS
 			count(*) FILTER (WHERE x.overdue) AS overdue
 		FROM (
 			SELECT o.owner, CASE WHEN o.status IN ('p', 'h') THEN o.worker END AS worker, o.status, o.overdue
-			FROM oms_internal.report_open AS o WHERE o.status <> 'f'
+			FROM oms_internal.report_open AS o WHERE o.status NOT IN ('a', 'f')
 			UNION ALL
 			SELECT m.owner, m.member, NULL, NULL FROM oms.owner_member AS m
 		) AS x
@@ -549,11 +563,11 @@ CREATE VIEW oms.aging AS
 			count(*) AS open,
 			count(*) FILTER (WHERE o.status = 'h') AS on_hold,
 			count(*) FILTER (WHERE o.overdue) AS overdue,
-			min(o.queued_at) AS oldest
+			min(COALESCE(o.awaiting_at, o.queued_at)) AS oldest
 		FROM oms_internal.report_open AS o
 		JOIN (VALUES (0, 1), (1, 3), (3, 7), (7, 14), (14, 30), (30, NULL)) AS b (from_days, to_days)
-			ON (o.queued_at <= o.now - make_interval(hours => b.from_days * 24) OR b.from_days = 0)
-			AND (o.queued_at > o.now - make_interval(hours => b.to_days * 24) OR b.to_days IS NULL)
+			ON (COALESCE(o.awaiting_at, o.queued_at) <= o.now - make_interval(hours => b.from_days * 24) OR b.from_days = 0)
+			AND (COALESCE(o.awaiting_at, o.queued_at) > o.now - make_interval(hours => b.to_days * 24) OR b.to_days IS NULL)
 		GROUP BY o.workflow_id, o.stage_no, b.from_days, b.to_days
 	) AS g
 	JOIN oms.workflow AS w ON w.workflow_id = g.workflow_id
@@ -562,12 +576,12 @@ CREATE VIEW oms.aging AS
 COMMENT ON VIEW oms.aging IS 'one row per stage and age of its open cycles, where there are any';
 COMMENT ON COLUMN oms.aging.workflow IS 'name of the workflow, all versions';
 COMMENT ON COLUMN oms.aging.stage IS 'id of the stage';
-COMMENT ON COLUMN oms.aging.from_days IS 'queued for the first time in the cycle at least so many days of 24 hours ago';
+COMMENT ON COLUMN oms.aging.from_days IS 'begun in the cycle, queued or awaiting, at least so many days of 24 hours ago';
 COMMENT ON COLUMN oms.aging.to_days IS 'and less than so many; NULL: any longer';
 COMMENT ON COLUMN oms.aging.open IS 'open stages of that age';
 COMMENT ON COLUMN oms.aging.on_hold IS 'of these, on hold';
 COMMENT ON COLUMN oms.aging.overdue IS 'of these, past their time limit';
-COMMENT ON COLUMN oms.aging.oldest IS 'since when the oldest of them is queued';
+COMMENT ON COLUMN oms.aging.oldest IS 'since when the oldest of them is begun';
 
 CREATE FUNCTION oms.at_risk(within interval DEFAULT '4 hours')
 	RETURNS TABLE (ticket oms.ticket_id, workflow text, stage text, owner text, status text, due_at timestamptz, remaining interval)

@@ -18,6 +18,7 @@ CREATE VIEW oms_internal.check_graph AS
 		s.def -> 'warnAt' AS warn_at, s.def -> 'escalation' AS escalation, s.def ->> 'notSameAs' AS not_same_as,
 		COALESCE((s.def #>> '{retry,maxAttempts}')::numeric::int4, 3) AS max_attempts,
 		COALESCE((s.def ->> 'manual')::bool, false) AS manual,
+		(s.def ->> 'delayMins')::numeric::int8 * 60000000 AS delay_us,
 		CASE COALESCE(s.def ->> 'join', 'all')
 			WHEN 'all' THEN d.count
 			WHEN 'any' THEN LEAST(d.count, 1)
@@ -40,9 +41,10 @@ COMMENT ON VIEW oms_internal.check_edge IS 'for oms.check(): which stage depends
 
 -- The state table of a stage: the events that move it, from where, to where.  On hold, reassigned and a hold
 -- that is lifted while there are others leave it on hold; resumed leads to where it was before; a lease that
--- ran out for good is followed by failed.
+-- ran out for good is followed by failed.  What failed before it was queued awaits anew after a retry.
 CREATE VIEW oms_internal.check_move (event, from_status, to_status) AS VALUES
-	('queued', '{waiting}'::text[], 'queued'),
+	('awaiting', '{waiting,queued}'::text[], 'awaiting'),
+	('queued', '{waiting,awaiting}', 'queued'),
 	('in_progress', '{queued}', 'in_progress'),
 	('assigned', '{queued,in_progress}', 'in_progress'),
 	('delegated', '{in_progress}', 'in_progress'),
@@ -51,15 +53,15 @@ CREATE VIEW oms_internal.check_move (event, from_status, to_status) AS VALUES
 	('lease_expired', '{in_progress}', 'queued'),
 	('retry', '{queued,in_progress,failed}', 'queued'),
 	('reassigned', '{queued,in_progress,on_hold,failed}', 'queued'),
-	('on_hold', '{queued,in_progress,on_hold}', 'on_hold'),
+	('on_hold', '{awaiting,queued,in_progress,on_hold}', 'on_hold'),
 	('hold_lifted', '{on_hold}', 'on_hold'),
 	('resumed', '{on_hold}', 'queued'),
-	('done', '{queued,in_progress,on_hold}', 'done'),
-	('skipped', '{waiting,queued,in_progress,on_hold,failed}', 'skipped'),
-	('failed', '{queued,in_progress}', 'failed'),
-	('cancelled', '{waiting,queued,in_progress,on_hold,failed}', 'cancelled'),
-	('sent_back', '{waiting,queued,in_progress,on_hold,done,skipped,failed,cancelled}', 'waiting'),
-	('reopened', '{waiting,queued,in_progress,on_hold,done,skipped,failed,cancelled}', 'waiting');
+	('done', '{awaiting,queued,in_progress,on_hold}', 'done'),
+	('skipped', '{waiting,awaiting,queued,in_progress,on_hold,failed}', 'skipped'),
+	('failed', '{awaiting,queued,in_progress}', 'failed'),
+	('cancelled', '{waiting,awaiting,queued,in_progress,on_hold,failed}', 'cancelled'),
+	('sent_back', '{waiting,awaiting,queued,in_progress,on_hold,done,skipped,failed,cancelled}', 'waiting'),
+	('reopened', '{waiting,awaiting,queued,in_progress,on_hold,done,skipped,failed,cancelled}', 'waiting');
 COMMENT ON VIEW oms_internal.check_move IS 'for oms.check(): the legal moves of a stage, one row per event';
 
 -- The same for a ticket.  One that failed is open again as soon as one of its stages is; one on hold stays so
@@ -77,8 +79,8 @@ CREATE VIEW oms_internal.check_ticket_move (event, from_status, to_status) AS VA
 COMMENT ON VIEW oms_internal.check_ticket_move IS 'for oms.check(): the legal moves of a ticket, one row per event';
 
 -- Every event that moved a stage, with the states it moved from and to by all that was said before.  A
--- new cycle starts from waiting.  busy: somebody has it, or had it when it was put on hold; lost: it failed
--- when a lease ran out.
+-- new cycle starts from waiting.  busy: somebody has it, or had it when it was put on hold; awaits: it awaits, or did
+-- then; lost: it failed when a lease ran out.
 CREATE VIEW oms_internal.check_step AS
 	SELECT c.*,
 		max(c.at) FILTER (WHERE c.event = 'in_progress' OR (c.event = 'assigned' AND c.before = 'queued'))
@@ -91,13 +93,16 @@ CREATE VIEW oms_internal.check_step AS
 			lag(b.attempt) OVER w AS attempt_before,
 			lag(b.worker) OVER w AS worker_before,
 			COALESCE(lag(b.busy) OVER w, false) AS busy_before,
+			COALESCE(lag(b.awaits) OVER w, false) AS awaits_before,
 			lead(b.seq) OVER w IS NULL AS is_last
 		FROM (
 			SELECT a.ticket_id, a.stage, a.cycle, a.seq, a.at, a.event, a.attempt, a.owner, a.worker, a.from_status,
 				CASE WHEN a.hold_seq > COALESCE(a.free_seq, 0) THEN 'on_hold'
+					WHEN a.event = 'resumed' AND a.await_seq > COALESCE(a.idle_seq, 0) THEN 'awaiting'
 					WHEN a.event = 'resumed' AND a.busy_seq > COALESCE(a.idle_seq, 0) THEN 'in_progress'
 					ELSE a.to_status END AS after,
 				COALESCE(a.busy_seq > COALESCE(a.idle_seq, 0), false) AS busy,
+				COALESCE(a.await_seq > COALESCE(a.idle_seq, 0), false) AS awaits,
 				COALESCE(a.failed_seq > a.idle_seq AND a.idle_seq = a.lease_seq, false) AS lost
 			FROM (
 				SELECT e.ticket_id, e.stage COLLATE "C" AS stage, e.cycle, e.seq, e.at, e.status AS event, e.attempt,
@@ -106,6 +111,7 @@ CREATE VIEW oms_internal.check_step AS
 					max(e.seq) FILTER (WHERE e.status NOT IN ('on_hold', 'hold_lifted', 'reassigned')) OVER w
 						AS free_seq,
 					max(e.seq) FILTER (WHERE m.to_status = 'in_progress') OVER w AS busy_seq,
+					max(e.seq) FILTER (WHERE m.to_status = 'awaiting') OVER w AS await_seq,
 					max(e.seq) FILTER (WHERE m.to_status = 'queued' AND e.status <> 'resumed') OVER w
 						AS idle_seq,
 					max(e.seq) FILTER (WHERE e.status = 'lease_expired') OVER w AS lease_seq,
@@ -121,14 +127,19 @@ CREATE VIEW oms_internal.check_step AS
 	WINDOW w AS (PARTITION BY c.ticket_id, c.stage, c.cycle ORDER BY c.seq);
 COMMENT ON VIEW oms_internal.check_step IS 'for oms.check(): every event that moves a stage, with the states before and after it';
 
--- What the timeline says of each cycle of a stage as a whole.  base: who took the stage last, other than by
--- delegation.
+-- What the timeline says of each cycle of a stage as a whole.  begun: it was queued or awaited; a moment that was noticed
+-- late stands in the note, and counts.  base: who took the stage last, other than by delegation.
 CREATE VIEW oms_internal.check_cycle AS
 	SELECT e.ticket_id, e.stage COLLATE "C" AS stage, e.cycle,
 		min(e.seq) AS first_seq, max(e.seq) AS last_seq,
 		count(*) FILTER (WHERE e.status = 'queued') AS n_queued,
 		min(e.seq) FILTER (WHERE e.status = 'queued') AS queued_seq,
-		min(e.at) FILTER (WHERE e.status = 'queued') AS queued_at,
+		min(COALESCE(substring(e.note, '^moment .*?([-0-9]+T[:.0-9]+Z)$')::timestamptz, e.at))
+			FILTER (WHERE e.status = 'queued') AS queued_at,
+		bool_or(e.note_digest IS NOT NULL AND e.note IS NULL) FILTER (WHERE e.status = 'queued') AS moment_erased,
+		min(e.seq) FILTER (WHERE e.status IN ('awaiting', 'queued')) AS begun_seq,
+		max(e.at) FILTER (WHERE e.status = 'awaiting') AS awaiting_at,
+		count(*) FILTER (WHERE e.public AND e.status IN ('awaiting', 'queued')) AS n_shown,
 		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped')) AS finished_seq,
 		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled', 'sent_back', 'reopened'))
 			AS ended_seq,
@@ -460,13 +471,13 @@ CREATE VIEW oms_internal.check_counters (kind, ticket, detail) AS
 	FROM oms.ticket_state AS t
 	LEFT JOIN (
 		SELECT r.ticket_id,
-			count(*) FILTER (WHERE r.status IN ('q', 'p', 'h')) AS n_active,
+			count(*) FILTER (WHERE r.status IN ('a', 'q', 'p', 'h')) AS n_active,
 			count(*) FILTER (WHERE r.status = 'f') AS n_failed,
 			count(*) FILTER (WHERE r.status = 'w') AS n_waiting,
 			count(*) FILTER (WHERE r.status IN ('d', 's')) AS n_finished,
 			count(*) FILTER (WHERE r.status <> 'w') AS n_started,
 			count(*) FILTER (WHERE r.status = 'x' AND r.queued_at IS NULL) AS n_unsure,
-			count(*) FILTER (WHERE r.status IN ('q', 'p')) AS n_free,
+			count(*) FILTER (WHERE r.status IN ('a', 'q', 'p')) AS n_free,
 			count(*) FILTER (WHERE r.output_seq > 0) AS n_outputs
 		FROM oms.stage_state AS r WHERE r.stage_no > 0 GROUP BY r.ticket_id
 	) AS s ON s.ticket_id = t.ticket_id
@@ -505,7 +516,7 @@ CREATE VIEW oms_internal.check_counters (kind, ticket, detail) AS
 	FROM oms.stage_state AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
 	CROSS JOIN LATERAL (VALUES
-		(r.status NOT IN ('w', 'q', 'p', 'h', 'd', 's', 'f', 'x'), format('unknown status %s', r.status)),
+		(r.status NOT IN ('w', 'a', 'q', 'p', 'h', 'd', 's', 'f', 'x'), format('unknown status %s', r.status)),
 		(r.stage_no BETWEEN 1 AND octet_length(t.finished) * 8
 			AND (get_bit(t.finished, CASE WHEN r.stage_no BETWEEN 1
 				AND octet_length(t.finished) * 8 THEN r.stage_no - 1 END) = 1)
@@ -515,7 +526,7 @@ CREATE VIEW oms_internal.check_counters (kind, ticket, detail) AS
 				AND octet_length(t.started) * 8 THEN r.stage_no - 1 END) = 1)
 				<> (r.status <> 'w') AND NOT (t.waiting_rows AND r.status = 'x' AND r.queued_at IS NULL),
 			'not as in the set of started stages'),
-		(r.status IN ('q', 'p', 'h') AND r.priority <> t.priority,
+		(r.status IN ('a', 'q', 'p', 'h') AND r.priority <> t.priority,
 			format('priority %s, that of the ticket is %s', r.priority, t.priority))) AS p (found, problem)
 	WHERE p.found AND r.stage_no > 0;
 COMMENT ON VIEW oms_internal.check_counters IS 'for oms.check(): counters, sets and status of a ticket against the rows of its stages';
@@ -532,15 +543,16 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 			COALESCE(v.found, 'not set'), COALESCE(v.expected, 'not set'))
 	FROM (
 		SELECT y.*,
-			CASE WHEN y.e_status IN ('waiting', 'queued', 'failed') THEN NULL ELSE y.l_worker END AS e_worker,
-			CASE WHEN y.e_status = 'waiting' OR y.e_status = 'queued' THEN NULL WHEN y.busy THEN y.taken_at
+			CASE WHEN y.e_status IN ('waiting', 'awaiting', 'queued', 'failed') THEN NULL ELSE y.l_worker END AS e_worker,
+			CASE WHEN y.e_status IN ('waiting', 'awaiting', 'queued') THEN NULL WHEN y.busy THEN y.taken_at
 				WHEN y.lost AND y.started_at = y.taken_at THEN y.taken_at END AS e_started_at,
 			CASE WHEN y.e_status IN ('in_progress', 'on_hold') AND y.busy AND y.delegated_seq > y.base_seq
 				THEN y.base_worker END AS e_delegated_by,
 			-- who is a superuser does not count, and that is not in the timeline
 			CASE WHEN y.finished_by IS NOT NULL AND y.e_status = 'done' THEN NULLIF(y.done_by, y.l_worker) END AS e_finished_by,
 			oms.stage_status(y.held_from) AS held_from_word,
-			CASE WHEN y.e_status = 'on_hold' THEN CASE WHEN y.busy THEN 'in_progress' ELSE 'queued' END END AS e_held_from,
+			CASE WHEN y.e_status = 'on_hold' THEN CASE WHEN y.busy THEN 'in_progress' WHEN y.awaits THEN 'awaiting' ELSE 'queued' END END
+				AS e_held_from,
 			CASE WHEN y.e_status = 'on_hold' THEN y.l_held_at END AS e_held_at
 		FROM (
 			SELECT r.*, g.stage, oms.stage_status(r.status) AS status_word,
@@ -551,14 +563,16 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 				CASE WHEN l.event = 'lease_expired' THEN l.attempt + 1 ELSE COALESCE(l.attempt, r.attempt) END AS e_attempt,
 				CASE WHEN r.is_past THEN CASE WHEN l.event IN ('sent_back', 'reopened') THEN r.cycle END
 					ELSE COALESCE(b.times, 0) + 1 END AS e_cycle,
-				COALESCE(c.level, 0) AS e_level, COALESCE(c.token, 0) AS e_token, c.queued_at AS e_queued_at,
+				COALESCE(c.level, 0) AS e_level, COALESCE(c.token, 0) AS e_token,
+				CASE WHEN c.moment_erased THEN r.queued_at ELSE c.queued_at END AS e_queued_at, c.awaiting_at AS e_awaiting_at,
 				CASE WHEN c.ended_at IS NOT NULL THEN c.ended_at
 					WHEN r.status = 'x' AND r.is_past THEN r.finished_at
 					WHEN r.status = 'x' AND r.finished_at IS NOT NULL THEN t.closed_at END AS e_finished_at,
 				-- an erasure leaves the rows of earlier cycles alone
 				CASE WHEN r.status = 'd' AND c.payload_seq > COALESCE(c.erased_seq, 0) THEN c.payload_seq
 					WHEN r.is_past AND r.output_seq = c.erased_seq THEN c.erased_seq ELSE 0 END AS e_output_seq,
-				CASE WHEN r.is_past THEN l.busy_before ELSE l.busy END AS busy, l.lost, l.taken_at, l.held_at AS l_held_at,
+				CASE WHEN r.is_past THEN l.busy_before ELSE l.busy END AS busy,
+				CASE WHEN r.is_past THEN l.awaits_before ELSE l.awaits END AS awaits, l.lost, l.taken_at, l.held_at AS l_held_at,
 				c.delegated_seq, c.base_seq, c.base_worker, c.done_by
 			FROM oms_internal.check_any_row AS r
 			JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
@@ -581,6 +595,7 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 		('attempt', x.attempt::text, x.e_attempt::text),
 		('level', x.level::text, x.e_level::text),
 		('token', x.token::text, x.e_token::text),
+		('awaiting_at', x.awaiting_at::text, x.e_awaiting_at::text),
 		('queued_at', x.queued_at::text, x.e_queued_at::text),
 		('started_at', x.started_at::text, x.e_started_at::text),
 		('finished_at', x.finished_at::text, x.e_finished_at::text),
@@ -590,9 +605,9 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 		('held_from', x.held_from_word, x.e_held_from),
 		('held_at', x.held_at::text, x.e_held_at::text),
 		('output_seq', x.output_seq::text, x.e_output_seq::text)) AS v (what, found, expected)
-	WHERE (x.status_word, x.owner, x.worker, x.attempt, x.level, x.token, x.queued_at, x.started_at, x.finished_at,
+	WHERE (x.status_word, x.owner, x.worker, x.attempt, x.level, x.token, x.awaiting_at, x.queued_at, x.started_at, x.finished_at,
 			x.cycle, x.delegated_by, x.finished_by, x.held_from_word, x.held_at, x.output_seq)
-		IS DISTINCT FROM (x.e_status, x.e_owner, x.e_worker, x.e_attempt, x.e_level, x.e_token, x.e_queued_at,
+		IS DISTINCT FROM (x.e_status, x.e_owner, x.e_worker, x.e_attempt, x.e_level, x.e_token, x.e_awaiting_at, x.e_queued_at,
 			x.e_started_at, x.e_finished_at, x.e_cycle, x.e_delegated_by, x.e_finished_by, x.e_held_from, x.e_held_at, x.e_output_seq)
 		AND v.found IS DISTINCT FROM v.expected
 	UNION ALL
@@ -630,7 +645,7 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 				max(y.seq) FILTER (WHERE y.stage IS NULL AND y.payload IS NOT NULL) AS payload_seq,
 				max(y.seq) FILTER (WHERE y.stage IS NULL AND y.payload IS NULL
 					AND y.payload_digest IS NOT NULL) AS erased_seq,
-				max(y.seq) FILTER (WHERE y.stage IS NOT NULL AND y.status IN ('queued', 'in_progress',
+				max(y.seq) FILTER (WHERE y.stage IS NOT NULL AND y.status IN ('awaiting', 'queued', 'in_progress',
 					'assigned', 'released', 'retry', 'reassigned', 'on_hold', 'resumed')) AS active_seq
 			FROM oms.timeline AS y GROUP BY y.ticket_id
 		) AS e ON e.ticket_id = t.ticket_id
@@ -659,7 +674,7 @@ CREATE VIEW oms_internal.check_moves (kind, ticket, detail) AS
 		ELSE format('event %s: stage %s was %s, which %s does not allow', s.seq, s.stage, s.before,
 			s.event) END
 	FROM oms_internal.check_step AS s
-	WHERE s.before <> ALL (s.from_status)
+	WHERE s.before <> ALL (s.from_status) OR s.event = 'awaiting' AND s.before = 'queued' AND s.event_before <> 'retry'
 	UNION ALL
 	-- Who has a stage keeps it until somebody else gets it, also while it is on hold; nobody else can finish that.
 	SELECT 'moves', s.ticket_id, CASE WHEN s.event = 'done' AND s.before = 'on_hold' AND NOT s.busy_before
@@ -734,40 +749,46 @@ COMMENT ON VIEW oms_internal.check_moves IS 'for oms.check(): moves that the sta
 -- ---- dispatch ----
 
 CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
-	-- No stage is queued before its dependencies are met: before as many of them as it needs were finished, and had
+	-- No stage begins before its dependencies are met: before as many of them as it needs were finished, and had
 	-- not gone back since.  A stage to which others were sent back, or that was reopened, follows its event at once.
-	SELECT 'dispatch', q.ticket_id, format('stage %s: queued by event %s, with %s of %s dependencies finished',
-		q.stage, q.queued_seq, q.finished, q.need)
+	SELECT 'dispatch', q.ticket_id, format('stage %s: begun by event %s, with %s of %s dependencies finished',
+		q.stage, q.begun_seq, q.finished, q.need)
 	FROM (
-		SELECT c.ticket_id, c.stage, c.queued_seq, x.need, count(f.stage) AS finished
+		SELECT c.ticket_id, c.stage, c.begun_seq, x.need, count(f.stage) AS finished
 		FROM oms_internal.check_cycle AS c
 		JOIN oms.ticket_state AS t ON t.ticket_id = c.ticket_id
 		JOIN oms_internal.check_edge AS x ON x.workflow_id = t.workflow_id AND x.stage = c.stage
 		LEFT JOIN oms_internal.check_cycle AS f ON f.ticket_id = c.ticket_id AND f.stage = x.dependency
-			AND f.finished_seq < c.queued_seq AND COALESCE(f.back_seq > c.queued_seq, true)
-		WHERE c.queued_seq IS NOT NULL
-		GROUP BY c.ticket_id, c.stage, c.queued_seq, x.need
+			AND f.finished_seq < c.begun_seq AND COALESCE(f.back_seq > c.begun_seq, true)
+		WHERE c.begun_seq IS NOT NULL
+		GROUP BY c.ticket_id, c.stage, c.begun_seq, x.need
 		HAVING count(f.stage) < x.need
 	) AS q
 	WHERE NOT EXISTS (SELECT FROM oms.timeline AS b
-		WHERE b.ticket_id = q.ticket_id AND b.seq = q.queued_seq - 1 AND b.status IN ('sent_back', 'reopened'))
+		WHERE b.ticket_id = q.ticket_id AND b.seq = q.begun_seq - 1 AND b.status IN ('sent_back', 'reopened'))
 	UNION ALL
 	SELECT 'dispatch', c.ticket_id, format('stage %s: queued %s times in cycle %s', c.stage, c.n_queued, c.cycle)
 	FROM oms_internal.check_cycle AS c
 	WHERE c.n_queued > 1
 	UNION ALL
+	SELECT 'dispatch', c.ticket_id, format('stage %s: citizens were told %s times in cycle %s that it began', c.stage, c.n_shown,
+		c.cycle)
+	FROM oms_internal.check_cycle AS c
+	WHERE c.n_shown <> 1 AND c.begun_seq IS NOT NULL
+	UNION ALL
 	-- A manual stage is started by hand, which a note in its event tells, or goes back.
-	SELECT 'dispatch', e.ticket_id, format('stage %s: queued by event %s, but it is manual', e.stage, e.seq)
+	SELECT 'dispatch', e.ticket_id, format('stage %s: begun by event %s, but it is manual', e.stage, e.seq)
 	FROM oms_internal.check_graph AS g
 	JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
 	JOIN oms.timeline AS e ON e.ticket_id = t.ticket_id AND e.stage = g.stage
-	WHERE g.manual AND e.status = 'queued' AND e.note IS NULL AND e.note_digest IS NULL
+	WHERE g.manual AND e.status IN ('awaiting', 'queued') AND CASE WHEN e.note IS NULL THEN e.note_digest IS NULL
+			ELSE e.note !~ '^(started by hand|moment)' END
 		AND NOT EXISTS (SELECT FROM oms.timeline AS b
-			WHERE b.ticket_id = e.ticket_id AND b.seq = e.seq - 1 AND b.status IN ('sent_back', 'reopened'))
+			WHERE b.ticket_id = e.ticket_id AND b.seq = e.seq - 1 AND b.status IN ('sent_back', 'reopened', 'retry'))
 	UNION ALL
-	-- What has its dependencies met now was queued or skipped in its cycle, unless it was taken back and waits for
+	-- What has its dependencies met now was begun or skipped in its cycle, unless it was taken back and waits for
 	-- a stage to be done again.
-	SELECT 'dispatch', m.ticket_id, format('stage %s: not queued, though its dependencies are met', m.stage)
+	SELECT 'dispatch', m.ticket_id, format('stage %s: not begun, though its dependencies are met', m.stage)
 	FROM (
 		SELECT t.ticket_id, t.status, t.workflow_id, g.stage_no, g.stage, g.need
 		FROM oms.ticket_state AS t
@@ -788,7 +809,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	LEFT JOIN oms.stage_state AS s ON s.ticket_id = m.ticket_id AND s.stage_no = m.stage_no
 	LEFT JOIN oms_internal.check_cycle AS c
 		ON c.ticket_id = m.ticket_id AND c.stage = m.stage AND c.cycle = COALESCE(s.cycle, 1)
-	WHERE m.status IN ('o', 'f', 'd', 'h') AND c.queued_seq IS NULL AND c.finished_seq IS NULL
+	WHERE m.status IN ('o', 'f', 'd', 'h') AND c.begun_seq IS NULL AND c.finished_seq IS NULL
 		AND NOT EXISTS (SELECT FROM oms.rework AS b WHERE b.ticket_id = m.ticket_id AND b.stage = m.stage)
 	UNION ALL
 	-- Only what went back and has not begun since waits for a stage to be done again, and only until it is.
@@ -799,17 +820,17 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	LEFT JOIN oms_internal.check_row AS b ON b.ticket_id = w.ticket_id AND b.stage = w.back_to
 	WHERE b.status IN ('d', 's') OR COALESCE(s.cycle, 1) = 1 OR s.status NOT IN ('w', 'x')
 	UNION ALL
-	-- A stage that was taken back is not queued before the dependency was done again that it was taken back to,
+	-- A stage that was taken back does not begin before the dependency was done again that it was taken back to,
 	-- whatever its join: the one that went back with it and was queued right after.  Of those that were reopened
 	-- only that for which it was asked is public.
-	SELECT 'dispatch', g.ticket_id, format('stage %s: queued by event %s, before the rework of %s was finished',
+	SELECT 'dispatch', g.ticket_id, format('stage %s: begun by event %s, before the rework of %s was finished',
 		g.stage, n.seq, x.dependency)
 	FROM oms.timeline AS g
 	JOIN oms.ticket_state AS t ON t.ticket_id = g.ticket_id
 	JOIN oms_internal.check_edge AS x ON x.workflow_id = t.workflow_id AND x.stage = g.stage
-	JOIN oms.timeline AS q ON q.ticket_id = g.ticket_id AND q.stage = x.dependency AND q.status = 'queued'
+	JOIN oms.timeline AS q ON q.ticket_id = g.ticket_id AND q.stage = x.dependency AND q.status IN ('awaiting', 'queued')
 		AND q.seq > g.seq AND q.at = g.at
-	JOIN oms.timeline AS n ON n.ticket_id = g.ticket_id AND n.stage = g.stage AND n.status = 'queued'
+	JOIN oms.timeline AS n ON n.ticket_id = g.ticket_id AND n.stage = g.stage AND n.status IN ('awaiting', 'queued')
 		AND n.seq > q.seq AND n.cycle = g.cycle + 1
 	WHERE g.status IN ('sent_back', 'reopened')
 		AND EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = q.ticket_id AND b.seq = q.seq - 1
@@ -824,7 +845,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	-- A condition skips a stage if it is known to be false, and only then.  What an erasure took away
 	-- cannot be judged any more.
 	SELECT 'dispatch', q.ticket_id, format('stage %s: %s by event %s, though its condition is %sknown to be false',
-		q.stage, q.event, q.seq, CASE q.event WHEN 'queued' THEN '' ELSE 'not ' END)
+		q.stage, q.event, q.seq, CASE q.event WHEN 'skipped' THEN 'not ' ELSE '' END)
 	FROM (
 		SELECT e.ticket_id, e.stage, e.seq, e.status AS event,
 			COALESCE(CASE WHEN jsonb_typeof(d.payload -> 'amount') = 'number'
@@ -858,12 +879,49 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 			WHERE z.status NOT IN ('sent_back', 'reopened')
 		) AS o
 		WHERE d.payload IS NOT NULL AND NOT g.manual AND (g.min_amount IS NOT NULL OR g.condition IS NOT NULL) AND NOT o.erased
-			AND CASE e.status WHEN 'queued' THEN e.cycle = 1 OR NOT EXISTS (SELECT FROM oms.timeline AS b
-					WHERE b.ticket_id = e.ticket_id AND b.seq = e.seq - 1 AND b.status IN ('sent_back', 'reopened'))
-				WHEN 'skipped' THEN e.note = 'condition is false' ELSE false END
+			AND CASE WHEN e.status IN ('awaiting', 'queued') THEN NOT EXISTS (SELECT FROM oms.timeline AS b
+					WHERE b.ticket_id = e.ticket_id AND (b.seq = e.seq - 1 AND b.status IN ('sent_back', 'reopened')
+						OR b.seq < e.seq AND b.stage = e.stage AND b.cycle = e.cycle AND b.status = 'awaiting'))
+				WHEN e.status = 'skipped' THEN e.note = 'condition is false' ELSE false END
 	) AS q
-	WHERE (q.event = 'queued') = q.known_false;
-COMMENT ON VIEW oms_internal.check_dispatch IS 'for oms.check(): stages queued too early, twice, by themselves, not at all, or against their condition';
+	WHERE (q.event <> 'skipped') = q.known_false
+	UNION ALL
+	-- A moment is that much open time after the stage began to await it, unless somebody does not wait for it.
+	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, which is not when its delay is over', m.stage, m.moment)
+	FROM (
+		SELECT a.ticket_id, a.stage, a.at, g.delay_us, substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment,
+			CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar
+		FROM oms_internal.check_graph AS g
+		JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
+		JOIN oms.timeline AS a ON a.ticket_id = t.ticket_id AND a.stage = g.stage AND a.status = 'awaiting'
+		-- one that has not changed since
+		LEFT JOIN oms_internal.check_calendar AS c ON c.name = g.calendar
+			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
+		WHERE g.delay_us IS NOT NULL
+	) AS m
+	WHERE oms_internal.check_open(m.calendar, m.at, m.moment) <> m.delay_us
+		OR oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= m.delay_us
+	UNION ALL
+	-- It is queued at its moment, or when a hold ends after that; not before, and the row says the same.
+	SELECT 'dispatch', m.ticket_id, format('stage %s: queued by event %s, at another moment than it awaited', m.stage, m.seq)
+	FROM (
+		SELECT q.ticket_id, q.stage, q.seq, q.at, substring(q.note, '^moment ([-0-9]+T[:.0-9]+Z)')::timestamptz AS moment,
+			substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS awaited
+		FROM oms.timeline AS q
+		JOIN oms.timeline AS a ON a.ticket_id = q.ticket_id AND a.stage = q.stage AND a.cycle = q.cycle AND a.seq < q.seq
+		WHERE q.status = 'queued' AND a.status = 'awaiting'
+			AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = a.ticket_id AND b.stage = a.stage
+				AND b.cycle = a.cycle AND b.status = 'awaiting' AND b.seq > a.seq)
+	) AS m
+	WHERE m.moment <> m.awaited OR m.moment > m.at
+	UNION ALL
+	SELECT 'dispatch', r.ticket_id, format('stage %s: it awaits %s, the timeline says %s', r.stage, r.wake_at,
+		substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$'))
+	FROM oms_internal.check_row AS r
+	JOIN oms.timeline AS a ON a.ticket_id = r.ticket_id AND a.stage = r.stage AND a.cycle = r.cycle AND a.status = 'awaiting'
+		AND a.at = r.awaiting_at
+	WHERE r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz;
+COMMENT ON VIEW oms_internal.check_dispatch IS 'for oms.check(): stages begun too early, twice, by themselves, not at all, or against their condition';
 
 -- ---- stuck ----
 
@@ -872,7 +930,7 @@ CREATE VIEW oms_internal.check_stuck (kind, ticket, detail) AS
 	FROM oms.ticket_state AS t
 	WHERE (t.status = 'o' OR t.status = 'h' AND t.n_failed = 0)
 		AND NOT EXISTS (SELECT FROM oms.stage_state AS s
-			WHERE s.ticket_id = t.ticket_id AND s.status IN ('q', 'p', 'h'))
+			WHERE s.ticket_id = t.ticket_id AND s.status IN ('a', 'q', 'p', 'h'))
 	UNION ALL
 	-- A ticket is done when what is left comes after a manual stage that nobody started, or waits for such a one
 	-- to be done again; what waits for itself by some way does not.
@@ -899,7 +957,11 @@ CREATE VIEW oms_internal.check_stuck (kind, ticket, detail) AS
 	UNION ALL
 	SELECT 'stuck', r.ticket_id, format('stage %s: queued, but never to be claimed', r.stage)
 	FROM oms_internal.check_row AS r
-	WHERE r.status = 'q' AND (r.ready_at IS NULL OR r.ready_at = 'infinity');
+	WHERE r.status = 'q' AND (r.ready_at IS NULL OR r.ready_at = 'infinity')
+	UNION ALL
+	SELECT 'stuck', r.ticket_id, format('stage %s: it awaits nothing', r.stage)
+	FROM oms_internal.check_row AS r
+	WHERE (r.status = 'a' OR r.held_from = 'a') AND r.wake_at IS NULL;
 COMMENT ON VIEW oms_internal.check_stuck IS 'for oms.check(): open tickets in which nothing can happen any more';
 
 -- ---- breach ----
@@ -992,7 +1054,7 @@ CREATE VIEW oms_internal.check_watch AS
 		((CASE WHEN isfinite(w.due_at) THEN w.due_at END - '1 microsecond'::interval)
 			AT TIME ZONE COALESCE(b.timezone, 'UTC'))::date AS due_date
 	FROM (
-		SELECT k.*, s.stood AS should_stand, g.stood, g.torn, g.first_at AS piece_first_at,
+		SELECT k.*, NULLIF(s.stood * tstzmultirange(tstzrange(k.first_at, NULL)), '{}') AS should_stand, g.stood, g.torn, g.first_at AS piece_first_at,
 			COALESCE(g.last_at, k.first_at) AS piece_last_at, COALESCE(g.open_us, 0) AS piece_us,
 			CASE WHEN k.breached_seq IS NULL OR g.seqs IS NULL THEN COALESCE(g.last_at, k.first_at)
 				ELSE COALESCE((SELECT max(u.ended_at) FROM ROWS FROM (unnest(g.seqs), unnest(g.ends))
@@ -1271,13 +1333,13 @@ CREATE VIEW oms_internal.check_timers (kind, ticket, detail) AS
 	FROM (
 		SELECT y.*, CASE y.stage_no WHEN 0 THEN 'the ticket' ELSE 'stage ' || y.stage END AS what, CASE WHEN y.by_calendar = ''
 				THEN y.running_since + make_interval(secs => GREATEST(LEAST(y.alarm_us, 3e15), 0) / 1000000) END AS alarm_at,
-			LEAST(CASE y.status WHEN 'q' THEN y.announce_at WHEN 'p' THEN y.lease_until WHEN 'h' THEN y.resume_at
+			LEAST(CASE y.status WHEN 'a' THEN y.wake_at WHEN 'q' THEN y.announce_at WHEN 'p' THEN y.lease_until WHEN 'h' THEN y.resume_at
 					WHEN 't' THEN y.resume_at END,
 				CASE WHEN y.breached_at IS NULL AND y.running_since IS NOT NULL
 					THEN y.due_at + '1 microsecond'::interval END) AS next_at
 		FROM (
 			-- how long the clock still runs until the next threshold or step
-			SELECT w.ticket_id, w.stage_no, g.stage, w.status, w.announce_at, w.ready_at, w.lease_until, w.resume_at,
+			SELECT w.ticket_id, w.stage_no, g.stage, w.status, w.held_from, w.wake_at, w.announce_at, w.ready_at, w.lease_until, w.resume_at,
 				w.breached_at, w.due_at, w.timer_at, w.running_since, w.finished_at,
 				CASE WHEN w.calendar_id = 0 THEN '' ELSE a.name END AS by_calendar,
 				LEAST(
@@ -1313,6 +1375,7 @@ CREATE VIEW oms_internal.check_timers (kind, ticket, detail) AS
 			'it has ended, and a timer is set'),
 		(r.announce_at <> r.ready_at, 'it is announced at another time than it can be claimed'),
 		(r.status <> 'q' AND r.announce_at IS NOT NULL, 'it is not queued, and is to be announced'),
+		(r.wake_at IS NOT NULL AND r.status <> 'a' AND r.held_from IS DISTINCT FROM 'a', 'it does not await anything, and its moment is to come'),
 		(r.status <> 'p' AND r.lease_until IS NOT NULL, 'nobody has it, and a lease runs')) AS p (found, problem)
 	WHERE p.found;
 COMMENT ON VIEW oms_internal.check_timers IS 'for oms.check(): timers that are missing or would come up too late';

@@ -17,6 +17,7 @@
 typedef struct OmsOpenOwner
 {
 	char		owner[OMS_MAX_NAME + 1];	/* empty: the rest, summed */
+	int64		awaiting;
 	int64		queued;
 	int64		in_progress;
 	int64		on_hold;

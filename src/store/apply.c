@@ -60,6 +60,8 @@ stage_row(OmsWriter *writer, const OmsTicket *ticket, const OmsStage *stage)
 	oms_slot_set_time(slot, STAGE_PAUSED_AT, stage->paused_at);
 	oms_slot_set_time(slot, STAGE_HELD_AT, stage->held_at);
 	oms_slot_set_time(slot, STAGE_RESUME_AT, stage->resume_at);
+	oms_slot_set_time(slot, STAGE_AWAITING_AT, stage->awaiting_at);
+	oms_slot_set_time(slot, STAGE_WAKE_AT, stage->wake_at);
 	oms_slot_set_length(slot, STAGE_LIMIT_US, stage->limit_us);
 	oms_slot_set(slot, STAGE_CONSUMED_US, Int64GetDatum(stage->consumed_us));
 	oms_slot_set(slot, STAGE_HELD_US, Int64GetDatum(stage->held_us));

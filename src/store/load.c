@@ -365,6 +365,8 @@ stage_from_row(OmsTicket *ticket, const TupleTableSlot *slot)
 	stage->timer_at = oms_slot_time(slot, STAGE_TIMER_AT);
 	stage->held_at = oms_slot_time(slot, STAGE_HELD_AT);
 	stage->resume_at = oms_slot_time(slot, STAGE_RESUME_AT);
+	stage->awaiting_at = oms_slot_time(slot, STAGE_AWAITING_AT);
+	stage->wake_at = oms_slot_time(slot, STAGE_WAKE_AT);
 	stage->held_us = DatumGetInt64(slot->tts_values[STAGE_HELD_US]);
 	stage->lease_us = oms_slot_length(slot, STAGE_LEASE_US);
 	stage->held_from = slot->tts_isnull[STAGE_HELD_FROM] ? 0

@@ -27,9 +27,9 @@
 const char *const oms_counted_tables[OMS_COUNTED_TABLES_COUNT] = {OMS_COUNTED_TABLES};
 
 static OmsStatement select_open = {
-	.sql = "SELECT owner, queued, in_progress, on_hold, failed, overdue, oldest FROM oms.queue"
+	.sql = "SELECT owner, queued, in_progress, on_hold, failed, overdue, oldest, awaiting FROM oms.queue"
 	" ORDER BY queued + in_progress + on_hold"
-	" + failed DESC, owner"
+	" + failed + awaiting DESC, owner"
 };
 
 static OmsStatement select_size = {
@@ -124,6 +124,7 @@ add_owner(OmsOpenOwner *owner, uint64 row)
 	owner->on_hold += DatumGetInt64(column(row, 4, &isnull));
 	owner->failed += DatumGetInt64(column(row, 5, &isnull));
 	owner->overdue += DatumGetInt64(column(row, 6, &isnull));
+	owner->awaiting += DatumGetInt64(column(row, 8, &isnull));
 }
 
 static void

@@ -390,7 +390,7 @@ foreach my $what (qw(workflow stage))
 # States
 my %may;
 my @states = $node->safe_psql($db, q{SELECT string_agg(oms.stage_status(s::"char"), ' ' ORDER BY n)
-	FROM unnest(string_to_array('wqphdsfx', NULL)) WITH ORDINALITY AS u (s, n)}) =~ /\w+/g;
+	FROM unnest(string_to_array('waqphdsfx', NULL)) WITH ORDINALITY AS u (s, n)}) =~ /\w+/g;
 foreach (slurp_file("$top/src/engine/lifecycle.c") =~ /\{("[\w ]+",\s*"[-+t]+")\}/g)
 {
 	my ($verb, $allowed) = /"(.*?)",\s*"(.*?)"/;
