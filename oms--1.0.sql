@@ -1058,9 +1058,9 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 			GROUP BY e.stage
 		)
 		SELECT s.stage, s.status, s.owner,
-			CASE s.status WHEN 'queued' THEN s.queued_at WHEN 'in_progress' THEN COALESCE(v.at, s.started_at)
+			CASE s.status WHEN 'awaiting' THEN s.awaiting_at WHEN 'queued' THEN s.queued_at WHEN 'in_progress' THEN COALESCE(v.at, s.started_at)
 				WHEN 'on_hold' THEN s.held_at WHEN 'failed' THEN f.at END,
-			CASE s.status WHEN 'queued' THEN CASE WHEN s.pauses THEN s.ready_at END
+			CASE s.status WHEN 'awaiting' THEN s.starts_at WHEN 'queued' THEN CASE WHEN s.pauses THEN s.ready_at END
 				WHEN 'in_progress' THEN s.lease_until WHEN 'on_hold' THEN h.until END,
 			CASE s.status
 				WHEN 'waiting' THEN CASE
@@ -1068,6 +1068,7 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 					WHEN x.stage IS NOT NULL THEN 'waits for somebody to start it'
 					ELSE 'waits for ' || CASE COALESCE(d.def ->> 'join', 'all')
 						WHEN 'all' THEN '' WHEN 'any' THEN 'one of ' ELSE (d.def ->> 'join') || ' of ' END || g.names END
+				WHEN 'awaiting' THEN 'starts on ' || to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
 				WHEN 'queued' THEN CASE WHEN s.pauses THEN 'pauses before attempt ' || s.attempt || ', then queued for '
 					ELSE 'queued for ' END || s.owner || ', ' || CASE WHEN b.members = m.members
 						THEN CASE m.members WHEN 1 THEN 'and the only member ' ELSE 'and all ' || m.members || ' members ' END
@@ -2531,6 +2532,23 @@ CREATE VIEW oms_internal.check_clock_row AS
 	WHERE r.stage_no = 0;
 COMMENT ON VIEW oms_internal.check_clock_row IS 'for oms.check(): the clock of a stage or ticket in a cycle beside what definition and timeline say';
 
+-- Open time between two instants: by the calendar of that name, for '' all of it; NULL: not known.
+CREATE FUNCTION oms_internal.check_open(calendar text, from_at timestamptz, to_at timestamptz) RETURNS bigint
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN CASE WHEN calendar IS NULL OR NOT COALESCE(isfinite(from_at) AND isfinite(to_at), false) THEN NULL
+		WHEN to_at <= from_at THEN 0
+		WHEN calendar = '' THEN oms_internal.check_us(to_at - from_at)
+		ELSE oms_internal.check_us(oms.business_time(calendar, from_at, to_at)) END;
+COMMENT ON FUNCTION oms_internal.check_open(text, timestamptz, timestamptz) IS 'for oms.check(): open time between two instants in microseconds';
+
+-- The calendars by which something can be worked out: versions that are current and can be read.
+CREATE VIEW oms_internal.check_calendar AS
+	SELECT a.calendar_id, a.name, a.definition ->> 'timezone' AS timezone
+	FROM oms.calendar AS a
+	WHERE a.current AND oms.calendar_problem(a.name) IS NULL
+	OFFSET 0;
+COMMENT ON VIEW oms_internal.check_calendar IS 'for oms.check(): the current versions of calendars, as far as they can be read';
+
 -- ---- guards ----
 
 -- Every table, and the triggers that must be there: table or view, trigger (NULL: none), when it fires
@@ -3266,23 +3284,6 @@ CREATE VIEW oms_internal.check_breach (kind, ticket, detail) AS
 COMMENT ON VIEW oms_internal.check_breach IS 'for oms.check(): breaches recorded twice, too early, too late or not at all';
 
 -- ---- clock ----
-
--- Open time between two instants: by the calendar of that name, for '' all of it; NULL: not known.
-CREATE FUNCTION oms_internal.check_open(calendar text, from_at timestamptz, to_at timestamptz) RETURNS bigint
-	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN CASE WHEN calendar IS NULL OR NOT COALESCE(isfinite(from_at) AND isfinite(to_at), false) THEN NULL
-		WHEN to_at <= from_at THEN 0
-		WHEN calendar = '' THEN oms_internal.check_us(to_at - from_at)
-		ELSE oms_internal.check_us(oms.business_time(calendar, from_at, to_at)) END;
-COMMENT ON FUNCTION oms_internal.check_open(text, timestamptz, timestamptz) IS 'for oms.check(): open time between two instants in microseconds';
-
--- The calendars by which something can be worked out: versions that are current and can be read.
-CREATE VIEW oms_internal.check_calendar AS
-	SELECT a.calendar_id, a.name, a.definition ->> 'timezone' AS timezone
-	FROM oms.calendar AS a
-	WHERE a.current AND oms.calendar_problem(a.name) IS NULL
-	OFFSET 0;
-COMMENT ON VIEW oms_internal.check_calendar IS 'for oms.check(): the current versions of calendars, as far as they can be read';
 
 CREATE VIEW oms_internal.check_calendars (kind, ticket, detail) AS
 	SELECT 'calendars', NULL::oms.ticket_id, format('calendar %s cannot be read: %s', a.name, p.problem)

@@ -236,9 +236,9 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 			GROUP BY e.stage
 		)
 		SELECT s.stage, s.status, s.owner,
-			CASE s.status WHEN 'queued' THEN s.queued_at WHEN 'in_progress' THEN COALESCE(v.at, s.started_at)
+			CASE s.status WHEN 'awaiting' THEN s.awaiting_at WHEN 'queued' THEN s.queued_at WHEN 'in_progress' THEN COALESCE(v.at, s.started_at)
 				WHEN 'on_hold' THEN s.held_at WHEN 'failed' THEN f.at END,
-			CASE s.status WHEN 'queued' THEN CASE WHEN s.pauses THEN s.ready_at END
+			CASE s.status WHEN 'awaiting' THEN s.starts_at WHEN 'queued' THEN CASE WHEN s.pauses THEN s.ready_at END
 				WHEN 'in_progress' THEN s.lease_until WHEN 'on_hold' THEN h.until END,
 			CASE s.status
 				WHEN 'waiting' THEN CASE
@@ -246,6 +246,7 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 					WHEN x.stage IS NOT NULL THEN 'waits for somebody to start it'
 					ELSE 'waits for ' || CASE COALESCE(d.def ->> 'join', 'all')
 						WHEN 'all' THEN '' WHEN 'any' THEN 'one of ' ELSE (d.def ->> 'join') || ' of ' END || g.names END
+				WHEN 'awaiting' THEN 'starts on ' || to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
 				WHEN 'queued' THEN CASE WHEN s.pauses THEN 'pauses before attempt ' || s.attempt || ', then queued for '
 					ELSE 'queued for ' END || s.owner || ', ' || CASE WHEN b.members = m.members
 						THEN CASE m.members WHEN 1 THEN 'and the only member ' ELSE 'and all ' || m.members || ' members ' END

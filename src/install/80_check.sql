@@ -313,6 +313,23 @@ CREATE VIEW oms_internal.check_clock_row AS
 	WHERE r.stage_no = 0;
 COMMENT ON VIEW oms_internal.check_clock_row IS 'for oms.check(): the clock of a stage or ticket in a cycle beside what definition and timeline say';
 
+-- Open time between two instants: by the calendar of that name, for '' all of it; NULL: not known.
+CREATE FUNCTION oms_internal.check_open(calendar text, from_at timestamptz, to_at timestamptz) RETURNS bigint
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN CASE WHEN calendar IS NULL OR NOT COALESCE(isfinite(from_at) AND isfinite(to_at), false) THEN NULL
+		WHEN to_at <= from_at THEN 0
+		WHEN calendar = '' THEN oms_internal.check_us(to_at - from_at)
+		ELSE oms_internal.check_us(oms.business_time(calendar, from_at, to_at)) END;
+COMMENT ON FUNCTION oms_internal.check_open(text, timestamptz, timestamptz) IS 'for oms.check(): open time between two instants in microseconds';
+
+-- The calendars by which something can be worked out: versions that are current and can be read.
+CREATE VIEW oms_internal.check_calendar AS
+	SELECT a.calendar_id, a.name, a.definition ->> 'timezone' AS timezone
+	FROM oms.calendar AS a
+	WHERE a.current AND oms.calendar_problem(a.name) IS NULL
+	OFFSET 0;
+COMMENT ON VIEW oms_internal.check_calendar IS 'for oms.check(): the current versions of calendars, as far as they can be read';
+
 -- ---- guards ----
 
 -- Every table, and the triggers that must be there: table or view, trigger (NULL: none), when it fires
@@ -994,23 +1011,6 @@ CREATE VIEW oms_internal.check_breach (kind, ticket, detail) AS
 COMMENT ON VIEW oms_internal.check_breach IS 'for oms.check(): breaches recorded twice, too early, too late or not at all';
 
 -- ---- clock ----
-
--- Open time between two instants: by the calendar of that name, for '' all of it; NULL: not known.
-CREATE FUNCTION oms_internal.check_open(calendar text, from_at timestamptz, to_at timestamptz) RETURNS bigint
-	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN CASE WHEN calendar IS NULL OR NOT COALESCE(isfinite(from_at) AND isfinite(to_at), false) THEN NULL
-		WHEN to_at <= from_at THEN 0
-		WHEN calendar = '' THEN oms_internal.check_us(to_at - from_at)
-		ELSE oms_internal.check_us(oms.business_time(calendar, from_at, to_at)) END;
-COMMENT ON FUNCTION oms_internal.check_open(text, timestamptz, timestamptz) IS 'for oms.check(): open time between two instants in microseconds';
-
--- The calendars by which something can be worked out: versions that are current and can be read.
-CREATE VIEW oms_internal.check_calendar AS
-	SELECT a.calendar_id, a.name, a.definition ->> 'timezone' AS timezone
-	FROM oms.calendar AS a
-	WHERE a.current AND oms.calendar_problem(a.name) IS NULL
-	OFFSET 0;
-COMMENT ON VIEW oms_internal.check_calendar IS 'for oms.check(): the current versions of calendars, as far as they can be read';
 
 CREATE VIEW oms_internal.check_calendars (kind, ticket, detail) AS
 	SELECT 'calendars', NULL::oms.ticket_id, format('calendar %s cannot be read: %s', a.name, p.problem)

@@ -48,6 +48,7 @@ class TableDate extends Date {
 
 const signs: Record<string, string> = {
   waiting: "💤 waiting",
+  awaiting: "⌛ awaiting",
   queued: "🔄 queued",
   in_progress: "⏳ in-progress",
   on_hold: "⏸️ on-hold",
@@ -63,6 +64,7 @@ const signs: Record<string, string> = {
 
 /** Where an event takes its stage; events that are not here leave it where it is. */
 const moves: Record<string, string> = {
+  awaiting: "awaiting",
   queued: "queued",
   in_progress: "in_progress",
   assigned: "in_progress",

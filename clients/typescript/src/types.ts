@@ -15,7 +15,7 @@ export type JsonObject = Record<string, unknown>;
 
 /** States of a stage. */
 export type StageStatus =
-  | "waiting" | "queued" | "in_progress" | "on_hold" | "done" | "skipped" | "failed" | "cancelled";
+  | "waiting" | "awaiting" | "queued" | "in_progress" | "on_hold" | "done" | "skipped" | "failed" | "cancelled";
 
 /** States of a ticket. */
 export type TicketStatus = "open" | "on_hold" | "done" | "failed" | "cancelled";
@@ -80,6 +80,8 @@ export interface StageDefinition {
   notSameAs?: string;
   /** Starts only by {@link startStage}. */
   manual?: boolean;
+  /** Minutes of open time that it awaits before it is queued. */
+  delayMins?: number;
 }
 
 /** A workflow: the template of its tickets. */
