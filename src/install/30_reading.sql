@@ -54,32 +54,10 @@ CREATE VIEW oms.rework WITH (security_barrier) AS
 COMMENT ON VIEW oms.rework IS 'one row per stage that was taken back and waits until another, back_to, is done again';
 
 -- The same for archived tickets.
-CREATE VIEW oms.archived_ticket WITH (security_barrier) AS
-	SELECT t.ticket_id, w.name AS workflow, w.version, oms.ticket_status(t.status) AS status,
-		t.priority, t.applicant, COALESCE(e.payload, '{}') AS data, t.opened_at, t.closed_at,
-		t.opened_by, c.due_at, c.breached_at, t.last_at, t.seq AS last_seq, t.head, t.archived_at
-	FROM oms.ticket_state_archive AS t
-	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
-	LEFT JOIN oms.stage_state_archive AS c ON c.ticket_id = t.ticket_id AND c.stage_no = 0
-	LEFT JOIN oms.timeline_archive AS e ON e.ticket_id = t.ticket_id AND e.seq = t.data_seq;
+-- @archived ticket archived_at
 COMMENT ON VIEW oms.archived_ticket IS 'one row per archived ticket, with the columns of oms.ticket; read only';
 
-CREATE VIEW oms.archived_stage WITH (security_barrier) AS
-	SELECT t.ticket_id, w.stage,
-		CASE WHEN s.status IS NOT NULL THEN oms.stage_status(s.status)
-			WHEN t.status = 'x' THEN 'cancelled' ELSE 'waiting' END AS status,
-		COALESCE(s.owner, w.owner) AS owner, s.worker,
-		COALESCE(s.attempt, 1) AS attempt, COALESCE(s.cycle, 1) AS cycle,
-		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
-		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
-		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
-		w.stage_no, w.label, s.finished_by, s.awaiting_at, s.wake_at AS starts_at
-	FROM oms.ticket_state_archive AS t
-	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
-	LEFT JOIN oms.stage_state_archive AS s
-		ON s.ticket_id = t.ticket_id AND s.stage_no = w.stage_no
-	LEFT JOIN oms.timeline_archive AS e
-		ON e.ticket_id = s.ticket_id AND e.seq = s.output_seq;
+-- @archived stage
 COMMENT ON VIEW oms.archived_stage IS 'one row per stage of every archived ticket, with the columns of oms.stage; read only';
 
 -- The functions that look at a ticket are VOLATILE, so that they see what the same statement has done:

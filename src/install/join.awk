@@ -61,6 +61,25 @@ function print_row_types(	i) {
 			print "REVOKE ALL ON TYPE " schemas[i] "." names[i] " FROM PUBLIC;"
 }
 
+# The same view on the tables of the archive, with one column more if there is a name.
+function print_archived(view, more,	text) {
+	text = views[view]
+	sub("VIEW oms." view, "VIEW oms.archived_" view, text)
+	gsub(/oms\.(ticket_state|stage_state|timeline)/, "&_archive", text)
+	if (more != "")
+		sub(/\n\tFROM/, ", t." more "&", text)
+	print text
+}
+
+# Views are kept for "-- @archived".
+!registering && match($0, /^CREATE VIEW oms\.[a-z_]+/) { view = substr($0, 17, RLENGTH - 16); views[view] = "" }
+!registering && view != "" {
+	views[view] = views[view] (views[view] == "" ? "" : "\n") $0
+	if ($0 ~ /;$/)
+		view = ""
+}
+
+!registering && $1 == "--" && $2 == "@archived" { print_archived($3, $4); next }
 !registering && $0 == "-- @triggers" { print_triggers(); next }
 !registering && $0 == "-- @check_guard" { print_check_guard(); next }
 !registering && $0 == "-- @dumped" { print_dumped(); next }
