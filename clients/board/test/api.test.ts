@@ -1,6 +1,9 @@
 /** The APIs for programs: the public timeline, and the whole ticket for staff. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { makeLimit } from "../src/limit.js";
+import { makeApi } from "../src/routes/api.js";
 import { HOSTILE, LOAN, world, type World } from "./_harness.js";
 
 let w: World;
@@ -115,4 +118,11 @@ test("a program that knows its password is not held up, one that guesses is", as
   } finally {
     await strict.end();
   }
+});
+
+test("the README tells of every address for programs", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+  const { routes } = makeApi(makeLimit(1));
+  assert.ok(routes.length >= 3);
+  for (const { method, path } of routes) assert.match(readme, new RegExp(`^\\| \`${method} ${path.replaceAll(/:\w+/g, "<[^>]+>")}\` \\|`, "m"));
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -212,7 +212,7 @@ test("the token of the forms is written again each time, so that the length of a
   assert.equal((await leave(one)).status, 303);
 });
 
-test("make board says that its port is in use before anything else", async () => {
+test("the port is in use: make board says so before anything else, and so does the board", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => taken.on("listening", resolve));
   const { port } = taken.address() as AddressInfo;
@@ -220,6 +220,9 @@ test("make board says that its port is in use before anything else", async () =>
     const script = new URL("../../../tools/board.sh", import.meta.url).pathname;
     const { status, stdout, stderr } = spawnSync("bash", [script], { encoding: "utf8", env: { ...process.env, BOARD_PORT: String(port), BOARD_PICTURES: "" } });
     assert.deepEqual([status, stdout, stderr], [1, "", `port ${port} is in use: BOARD_PORT=9000 make board listens elsewhere\n`]);
+    const board = spawnSync(process.execPath, ["--import", "tsx", new URL("../src/main.ts", import.meta.url).pathname], { encoding: "utf8", env: { ...process.env, PGHOST: "/nowhere", BOARD_PORT: String(port) } });
+    assert.equal(board.status, 1);
+    assert.match(board.stderr, new RegExp(`^the board cannot listen at 127\\.0\\.0\\.1, port ${port}: .*EADDRINUSE`));
   } finally {
     taken.close();
   }
@@ -236,6 +239,11 @@ test("the board ends with the npm that started it", async () => {
   assert.equal((await fetch(`${url}healthz`)).status, 503);
   npm.kill("SIGTERM");
   await until("nobody listens", () => fetch(`${url}healthz`).then(() => false, () => true));
+});
+
+test("the proxy that the README shows speaks HTTP/2 and says where a request comes from", () => {
+  const [, proxy = ""] = /^```nginx\n(.*?)^```$/ms.exec(readFileSync(new URL("../README.md", import.meta.url), "utf8")) ?? [];
+  for (const line of [/^listen 443 .*\bhttp2;$/m, /X-Forwarded-For \$remote_addr;$/m, /X-Forwarded-Proto \$scheme;$/m]) assert.match(proxy, line);
 });
 
 test("who does not send a request to its end is let go", async () => {

@@ -180,6 +180,19 @@ test("while the database is away a page does not call itself live, and it is aga
   await row(page, ticket).getByText("on hold").waitFor();
 });
 
+test("a page whose rows cannot be had does not call itself live, though events come, and asks again by itself", async () => {
+  const ticket = await openTicket();
+  const page = await w.open("ann", `/?q=${ticket}`);
+  await page.locator('#live[data-state="on"]').waitFor();
+  // As the board answers when the database did not, while its own connection for events lives.
+  await page.route("**/rows?*", (route) => route.fulfill({ status: 503, body: "" }));
+  await w.sql("SELECT oms.hold($1, 'id_check', 'documents')", [ticket]);
+  await page.getByText(/No live updates since \d/).waitFor();
+  await page.unroute("**/rows?*");
+  await page.locator('#live[data-state="on"]').waitFor();
+  await row(page, ticket).getByText("on hold").waitFor();
+});
+
 test("a database that hangs is away: a page says so, requests are answered, and all goes on by itself", async () => {
   const ticket = await openTicket();
   const page = await w.open("ann", `/?q=${ticket}`);

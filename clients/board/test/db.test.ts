@@ -39,3 +39,27 @@ test("a sign-in costs the same whether the role is known or not", async (t) => {
   assert.deepEqual(attempts, [2, 2, 2, 2]);
   await db.end();
 });
+
+test("tracking numbers that are guessed at do not take the connections of the others", async () => {
+  const db = openDatabase(readSettings({ BOARD_CITIZEN_USER: "postgres" }));
+  let open: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  let running = 0;
+  let most = 0;
+  // The database is slow on purpose; these are more than there are connections of either kind.
+  const guesses = Array.from({ length: 12 }, () =>
+    db.citizen(async () => {
+      most = Math.max(most, ++running);
+      await gate;
+      running--;
+    }, { slow: true }),
+  );
+  try {
+    assert.deepEqual(await db.citizen((query) => query.row("SELECT 1 AS one")), { one: 1 });
+  } finally {
+    open();
+    await Promise.all(guesses);
+    await db.end();
+  }
+  assert.equal(most, 2);
+});

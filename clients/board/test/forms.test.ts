@@ -61,6 +61,7 @@ test("an owner or a person that nobody knows is asked about", async () => {
   await send(page, "Escalate");
   await page.getByText("was escalated").waitFor();
   await page.goto(`/tickets/${ticket}/assign?stage=id_check`);
+  assert.ok((await page.locator("datalist option").evaluateAll((all) => all.map((o) => o.getAttribute("value")))).includes("bob"), "people are offered");
   await page.getByLabel("Person").fill("bbo");
   await send(page, "Assign");
   await page.getByRole("alert").getByText('"bbo" is not a known person').waitFor();

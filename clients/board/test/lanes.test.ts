@@ -1,7 +1,9 @@
 /** Whoever guesses at one tracking number does not hold up those who ask for others. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Database } from "../src/db.js";
 import { makeLanes } from "../src/lanes.js";
+import { timeline, track } from "../src/tracking.js";
 import { Refused } from "../src/web.js";
 
 const never = () => Promise.reject(new Error("not in this lane"));
@@ -21,7 +23,7 @@ test("a number with misses has its turn in a lane of its own, one at a time, and
     return null;
   };
   const guesses = Array.from({ length: 10 }, (_, i) => lanes.run(`dl-2026-00001-AAAAAAA${i}0`, never, slow));
-  const refused = guesses.slice(4).map((guess) => assert.rejects(guess, (error: unknown) => error instanceof Refused && error.status === 429));
+  const refused = guesses.slice(4).map((guess) => assert.rejects(guess, (error: unknown) => error instanceof Refused && error.status === 429 && error.message.startsWith("There were many attempts with wrong tracking numbers")));
   await Promise.all(refused);
   // Another number is answered meanwhile.
   assert.equal(await lanes.run("DL-2026-00002-7QK3M9ZT4", () => Promise.resolve("found"), never), "found");
@@ -55,4 +57,19 @@ test("with many numbers that are guessed at, the lane as a whole ends too", asyn
   const ends = Promise.allSettled(all);
   open();
   assert.equal((await ends).filter(({ status }) => status === "rejected").length, 20);
+});
+
+test("both ways to ask for a tracking number go by its lane: after some misses it has connections of its own", async () => {
+  const lanes: boolean[] = [];
+  const db = {
+    citizen: (work: (query: unknown) => Promise<unknown>, options?: { slow?: boolean }) => {
+      lanes.push(options?.slow ?? false);
+      return work({ row: () => Promise.resolve({ view: null, zone: "UTC" }), rows: () => Promise.resolve([]) });
+    },
+  } as unknown as Database;
+  for (let i = 0; i < 4; i++) {
+    assert.equal(await track(db, "DL-2026-40001-AAAAAAAA0"), null);
+    assert.deepEqual(await timeline(db, "DL-2026-40001-AAAAAAAA1"), []);
+  }
+  assert.deepEqual(lanes, [false, false, false, false, false, true, true, true]);
 });

@@ -130,6 +130,13 @@ test("it can be bundled as the README says", async () => {
   assert.equal((await run(process.execPath, ["bundled.cjs"], { cwd: project })).out.trim(), "OmsError");
 });
 
+test("its README says how to get it, as long as no registry has it", () => {
+  const text = readFileSync(join(home, "README.md"), "utf8");
+  assert.match(text, /It is not on npm: `make sdk`/);
+  assert.match(text, /^npm ci && npm pack /m);
+  assert.doesNotMatch(text, /npm (install|i|add) hms-oms-sdk\b/);
+});
+
 test("its README leads nowhere that is not in the package", () => {
   const text = readFileSync(join(home, "README.md"), "utf8");
   for (const [, to = ""] of text.matchAll(/\]\(([^)#]+)[^)]*\)/g)) {

@@ -2,9 +2,12 @@
  * The worker on a connection of its own: what it claims, how it reports, and how it stops.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import * as oms from "hms-oms-sdk";
+import { Backoff } from "../src/backoff.js";
 import { database, home, program, sql, until } from "./helpers.js";
 
 await database("sdk_worker");
@@ -157,6 +160,45 @@ test("without rights it says so once, and goes on when it has them", async () =>
   oms.configure({ database: "sdk_worker" });
   await sql("DROP OWNED BY sdk_right");
   await sql("DROP ROLE sdk_right");
+});
+
+test("an outage is told once when it begins and once when it is over", async () => {
+  await single("Outage");
+  let tries = 0;
+  const server = createServer((socket) => {
+    tries++;
+    socket.on("error", () => undefined).destroy();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  oms.configure({ host: "127.0.0.1", port: (server.address() as AddressInfo).port });
+  const told: unknown[] = [];
+  let again = 0;
+  const w = oms.worker("Outage", () => ({}), { onError: (error) => told.push(error), onRecovered: () => again++ });
+  // Calls and events, both of them several times.
+  await until("it tried several times", () => tries >= 8);
+  assert.equal(told.length, 1);
+  oms.configure({ database: "sdk_worker" });
+  await until("it works", () => again === 1 && w.mode === "listen");
+  await w.stop();
+  server.close();
+  assert.deepEqual([told.length, again], [1, 1]);
+});
+
+test("pauses grow up to a limit, differ by chance, and are short again after a success", async (t) => {
+  const pauses: number[] = [];
+  t.mock.method(globalThis, "setTimeout", (go: () => void, ms: number) => {
+    pauses.push(ms);
+    queueMicrotask(go);
+  });
+  const backoff = new Backoff(100, 10_000);
+  for (let i = 0; i < 12; i++) await backoff.pause();
+  const limits = pauses.map((_, i) => Math.min(10_000, 100 * 2 ** i));
+  const shares = pauses.map((ms, i) => ms / (limits[i] ?? 0));
+  assert.ok(shares.every((share) => share >= 0.5 && share <= 1), pauses.join());
+  assert.ok(new Set(shares.map((share) => share.toFixed(3))).size > 6, pauses.join());
+  backoff.reset();
+  await backoff.pause();
+  assert.ok((pauses.at(-1) ?? Infinity) <= 100);
 });
 
 test("a handler that blocks the event loop beyond its lease is told so", async () => {
