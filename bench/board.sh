@@ -12,24 +12,14 @@ set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
 
-if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server clients/board
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside bench/board.sh "$@")
-  exit
-fi
-
-enter_run
+begin_run "server clients/typescript clients/board" bench/board.sh "$@"
 board=
 leave() {
   [ -z "$board" ] || kill "$board" 2>/dev/null || true
   stop_servers
 }
 trap leave EXIT
-trap 'exit 130' INT TERM HUP
-use_npm_packages clients/board >"$oms_run/board_npm.log" 2>&1 || { cat "$oms_run/board_npm.log" >&2; exit 1; }
+build_board >"$oms_run/board_npm.log" 2>&1 || { cat "$oms_run/board_npm.log" >&2; exit 1; }
 start_server board 'shared_buffers = 512MB' 'max_wal_size = 16GB' 'password_encryption = scram-sha-256'
 use_passwords "$oms_run/board"
 
@@ -86,7 +76,7 @@ SQL
 printf '\n%s open tickets, %s finished stages, load %s\n\n' "$(psql -XAtqc "SELECT count(*) FROM oms.ticket_state WHERE status IN ('o', 'h', 'f')")" \
   "$(psql -XAtqc "SELECT count(*) FROM oms.stage_state WHERE status = 'd'")" "$(cut -d' ' -f1 /proc/loadavg)"
 cd clients/board
-exec 8< <(exec env PGUSER=oms_board PGPASSWORD=board-demo BOARD_PORT=0 node --import tsx src/main.ts)
+exec 8< <(exec env PGUSER=oms_board PGPASSWORD=board-demo BOARD_PORT=0 node dist/main.js)
 board=$!
 read -r line <&8
 ticket=$(psql -XAtqc 'SELECT ticket_id FROM oms.open_stage ORDER BY due_at, ticket_id LIMIT 1')

@@ -14,16 +14,7 @@ if [ -z "${BOARD_PICTURES:-}" ] && (exec 3<>"/dev/tcp/${BOARD_HOST:-127.0.0.1}/$
   exit 1
 fi
 
-if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server clients/board ${BOARD_PICTURES:+browser}
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside tools/board.sh "$@")
-  exit
-fi
-
-enter_run
+begin_run "server clients/typescript clients/board ${BOARD_PICTURES:+browser}" tools/board.sh "$@"
 cd "$oms_top"
 board=
 leave() {
@@ -31,8 +22,7 @@ leave() {
   stop_servers
 }
 trap leave EXIT
-trap 'exit 130' INT TERM HUP
-use_npm_packages clients/board >"$oms_run/board_npm.log" 2>&1 || { cat "$oms_run/board_npm.log" >&2; exit 1; }
+build_board >"$oms_run/board_npm.log" 2>&1 || { cat "$oms_run/board_npm.log" >&2; exit 1; }
 start_server agency "oms.worker = on" "password_encryption = scram-sha-256"
 use_passwords "$oms_run/agency"
 note "simulating an agency: some thousand tickets over the last weeks"
@@ -56,7 +46,7 @@ cd clients/board
 export BOARD_TIMEZONE="${BOARD_TIMEZONE:-America/New_York}"
 export PGUSER=oms_board PGPASSWORD=board-demo BOARD_CITIZEN_USER=oms_citizen BOARD_CITIZEN_PASSWORD=citizen-demo
 if [ -n "${BOARD_PICTURES:-}" ]; then
-  exec 8< <(BOARD_PORT=0 exec node --import tsx src/main.ts)
+  exec 8< <(BOARD_PORT=0 exec node dist/main.js)
   board=$!
   read -r line <&8
   waiting=$(PGUSER=postgres tracking 'waits for the applicant' "$stage = 'on_hold' AND o.stage = 'complete')")
@@ -65,6 +55,6 @@ if [ -n "${BOARD_PICTURES:-}" ]; then
   node --import tsx demo/pictures.ts "${line##* }" "$BOARD_PICTURES" "$1"
   exit
 fi
-node --import tsx src/main.ts &
+node dist/main.js &
 board=$!
 wait "$board"

@@ -4,16 +4,7 @@ set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server clients/typescript clients/act/typescript
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside tools/demo-act.sh "$@")
-  exit
-fi
-
-enter_run
+begin_run "server clients/typescript clients/act/typescript" tools/demo-act.sh "$@"
 cd "$oms_top"
 started=()
 leave() {
@@ -21,7 +12,6 @@ leave() {
   stop_servers
 }
 trap leave EXIT
-trap 'exit 130' INT TERM HUP
 note "making the package hms-oms-sdk"
 log=$oms_run/demo_act_npm.log
 { use_npm_packages clients/typescript clients/act/typescript && (cd clients/typescript && npm run -s build); } >"$log" 2>&1 ||

@@ -12,18 +12,8 @@ chosen=${TOUR:-loan}
 [ "$chosen" != all ] || chosen=$tours
 for tour in $chosen; do [ -e "$oms_top/tools/tour/$tour.sql" ] || die "no tour $tour; there are: $tours, all"; done
 
-if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (export TOUR="$chosen" && run_inside tools/demo.sh "$@")
-  exit
-fi
-
-enter_run
-trap stop_servers EXIT
-trap 'exit 130' INT TERM HUP
+export TOUR="$chosen"
+begin_run "server" tools/demo.sh "$@"
 start_server demo
 
 psql -Xq -c 'CREATE EXTENSION oms'

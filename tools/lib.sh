@@ -193,6 +193,26 @@ run_inside() {
     LANG=C.UTF-8 OMS_RUN="$oms_run" PG_CONFIG="$PG_CONFIG" bash "$script" "$@"
 }
 
+# begin_run GROUPS SCRIPT [ARGUMENT...]: what a script begins with that needs servers. Outside of a run it asks setup.sh for
+# these groups, makes a run, becomes the script inside of it, and ends with it. Inside it sets the paths, and lets the
+# servers end with the script.
+begin_run() {
+  local groups=$1
+  shift
+  if [ -z "${OMS_RUN:-}" ]; then
+    # shellcheck disable=SC2086 # words
+    [ -z "$groups" ] || "$oms_top/tools/setup.sh" $groups
+    trap forget_run EXIT
+    trap 'exit 130' INT TERM HUP
+    prepare_run
+    (run_inside "$@")
+    exit
+  fi
+  enter_run
+  trap stop_servers EXIT
+  trap 'exit 130' INT TERM HUP
+}
+
 # ---- inside: servers of a run ----------------------------------------------
 
 # Sets the paths of a script that runs inside.
@@ -227,6 +247,12 @@ use_npm_packages() {
       (cd "$dir" && npm ci --prefer-offline --no-audit --no-fund) || return
     fi
   done
+}
+
+# build_board: makes what runs of the board, and the SDK that it uses.
+build_board() {
+  use_npm_packages clients/typescript clients/board &&
+    npm --prefix "$oms_top/clients/typescript" run -s build && npm --prefix "$oms_top/clients/board" run -s build
 }
 
 # What initdb makes, once for all servers of a run. The superuser is postgres, whoever we are.

@@ -2,7 +2,7 @@ import tseslint from "typescript-eslint";
 
 export default tseslint.config(
   // What runs in the browser or in a thread is plain JavaScript; the tests run it there.
-  { ignores: ["public/", "browser/", "src/*.mjs", "eslint.config.js"] },
+  { ignores: ["public/", "browser/", "dist/", "src/*.js", "build.js", "eslint.config.js"] },
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   {

@@ -12,18 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=tools/lib.sh
 . "$here/../../tools/lib.sh"
 
-if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server browser clients/board
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside clients/board/test.sh "$@")
-  exit
-fi
-
-enter_run
-trap stop_servers EXIT
-trap 'exit 130' INT TERM HUP
+begin_run "server browser clients/typescript clients/board" clients/board/test.sh "$@"
 PATH=$PATH:/usr/sbin
 # Waits for a scarce machine belong to the tests, not to colours or updates.
 export npm_config_update_notifier=false NO_COLOR=1
@@ -52,7 +41,7 @@ finish() {
   exit "$((failed > 0))"
 }
 
-step "packages are installed" use_npm_packages clients/board || finish
+step "is built" build_board || finish
 [ $# -gt 0 ] || step "types are strict, ESLint is content" npm run -s check || true
 [ -x /usr/bin/chromium ] || { echo "not ok - there is no Chromium"; failed=1; finish; }
 

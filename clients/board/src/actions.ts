@@ -2,6 +2,9 @@
  * What people do with a ticket and its stages. What is offered follows the table of states in README.md; what is
  * allowed is decided by the database.
  */
+import {
+  assign, cancelTicket, claimStage, comment, delegate, escalate, reassign, release, reopen, resolve, resume, retryStage, sendBack, skipStage, stageFailed, startStage,
+} from "hms-oms-sdk";
 import type { Query } from "./db.js";
 import { parse } from "./definition.js";
 import { choicesOf, type Choices, type Facts, type Stage } from "./ticket.js";
@@ -85,6 +88,12 @@ function backTo(facts: Facts, stage: Stage): Stage[] {
   return [...can.filter((s) => earlier.has(s.stage)).reverse(), ...can.filter((s) => !earlier.has(s.stage))];
 }
 
+/** The stage that a form is about. */
+function stageOf({ ticket, stage }: Call): [ticket: string, stage: string] {
+  if (stage === undefined) throw new Refused(400, "This form is not whole.");
+  return [ticket, stage];
+}
+
 /** What the person saw of a stage when the form was made. */
 export const seenOf = (stage: Stage) => [stage.cycle, stage.attempt, stage.worker ?? ""].join("/");
 
@@ -93,7 +102,9 @@ export const seenOf = (stage: Stage) => [stage.cycle, stage.attempt, stage.worke
  * ticket. Without one (nobody has the stage, or a machine) the database allows the call too. In both cases the
  * stage must still be the one that the form was about: nobody finishes what somebody else has meanwhile begun.
  */
-async function tokenFor({ query, ticket, stage, form, me }: Call): Promise<string | null> {
+async function tokenFor(call: Call): Promise<string | undefined> {
+  const { query, form, me } = call;
+  const [ticket, stage] = stageOf(call);
   const now = async () => {
     const [row] = await query.rows<{ status: string; cycle: number; attempt: number; worker: string | null }>(
       "SELECT s.status, s.cycle, s.attempt, s.worker FROM oms.stage AS s WHERE s.ticket_id = $1::oms.ticket_id AND s.stage = $2",
@@ -103,9 +114,9 @@ async function tokenFor({ query, ticket, stage, form, me }: Call): Promise<strin
     return row;
   };
   let found = await now();
-  let token: string | null = null;
+  let token: string | undefined;
   if (found.status === "in_progress" && found.worker === me) {
-    ({ token } = await query.row<{ token: string }>("SELECT oms.claim_stage($1, $2, $3)::pg_catalog.text AS token", [ticket, stage, me]));
+    token = await claimStage(ticket, stage, { worker: me, client: query.client });
     found = await now();
   }
   const seen = form.text("seen");
@@ -145,8 +156,8 @@ function sameBut(name: string, names: readonly string[]): string | undefined {
 }
 
 /** An owner is known that is registered, has members, or stands in a workflow. */
-async function knownOwner({ query, form }: Call, name: string | null): Promise<void> {
-  if (name === null || form.text("unknown") === name) return;
+async function knownOwner({ query, form }: Call, name: string | undefined): Promise<void> {
+  if (name === undefined || form.text("unknown") === name) return;
   const [found] = await query.rows(
     `SELECT FROM oms.owner AS o WHERE o.name = $1 UNION ALL SELECT FROM oms.owner_member AS m WHERE m.owner = $1
      UNION ALL SELECT FROM oms.workflow AS w WHERE w.current AND (w.definition ->> 'owner' = $1 OR
@@ -158,8 +169,8 @@ async function knownOwner({ query, form }: Call, name: string | null): Promise<v
 }
 
 /** A person is known that is a role, a member of an owner, or registered as one. */
-async function knownPerson({ query, form }: Call, name: string | null): Promise<void> {
-  if (name === null || form.text("unknown") === name) return;
+async function knownPerson({ query, form }: Call, name: string): Promise<void> {
+  if (form.text("unknown") === name) return;
   const [found] = await query.rows(
     `SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = $1 UNION ALL SELECT FROM oms.owner_member AS m WHERE m.member = $1
      UNION ALL SELECT FROM oms.owner AS o WHERE o.name = $1 AND o.kind = 'person' LIMIT 1`,
@@ -169,11 +180,15 @@ async function knownPerson({ query, form }: Call, name: string | null): Promise<
   throw new UnknownName(name, `"${name}" is not a known person: give it to that name all the same?`, `Give it to "${name}"`, sameBut(name, (await choicesOf(query)).people));
 }
 
-const text = (form: Form, input: Input): string | null => {
+/** What was typed into a field that must not be empty. */
+const text = (form: Form, input: Input): string => {
   const value = form.optional(input.name);
-  if (value === undefined && input.required === true) throw new Refused(422, `"${input.label}" is missing.`);
-  return value ?? null;
+  if (value === undefined) throw new Refused(422, `"${input.label}" is missing.`);
+  return value;
 };
+
+/** For functions that take a note. */
+const noteOf = ({ query: { client }, form }: Call) => ({ note: form.optional(note.name), client });
 
 const done: Action = {
   name: "done", right: "stage_done", title: "Done", about: "stage", states: ["queued", "in_progress"],
@@ -181,7 +196,8 @@ const done: Action = {
   said: "is done",
   async run(call) {
     const output = jsonOf(call.form, "output");
-    await call.query.rows("SELECT oms.stage_done($1, $2, $3::pg_catalog.jsonb, $4::pg_catalog.int8)", [call.ticket, call.stage, output, await tokenFor(call)]);
+    // Not by the SDK, which takes the output as JavaScript has it.
+    await call.query.rows("SELECT oms.stage_done($1, $2, $3::pg_catalog.jsonb, $4::pg_catalog.int8)", [...stageOf(call), output, (await tokenFor(call)) ?? null]);
   },
 };
 
@@ -195,7 +211,7 @@ const body: Input = { name: "body", label: "Comment", kind: "text", required: tr
 export const ACTIONS: readonly Action[] = [
   {
     name: "claim", right: "claim_stage", title: "Claim", about: "stage", states: ["queued"], inputs: [], atOnce: true, said: "is yours now",
-    run: ({ query, ticket, stage, me }) => query.rows("SELECT oms.claim_stage($1, $2, $3)", [ticket, stage, me]),
+    run: (call) => claimStage(...stageOf(call), { worker: call.me, client: call.query.client }),
   },
   done,
   {
@@ -204,31 +220,30 @@ export const ACTIONS: readonly Action[] = [
     said: "was reported as failed",
     async run(call) {
       const what = text(call.form, error);
-      await call.query.rows("SELECT oms.stage_failed($1, $2, $3, $4::pg_catalog.int8, $5)", [call.ticket, call.stage, what, await tokenFor(call), call.form.text("retryable") === "yes"]);
+      await stageFailed(...stageOf(call), what, { token: await tokenFor(call), retryable: call.form.text("retryable") === "yes", client: call.query.client });
     },
   },
   {
     name: "release", right: "release", title: "Give it back", about: "stage", states: ["in_progress"], inputs: [note],
     explained: "It goes back into the queue, at its old place.", said: "is in the queue again",
     async run(call) {
-      const token = await tokenFor(call);
-      await call.query.rows("SELECT oms.release($1, $2, $3, $4::pg_catalog.int8)", [call.ticket, call.stage, text(call.form, note), token]);
+      await release(...stageOf(call), { ...noteOf(call), token: await tokenFor(call) });
     },
   },
   {
     name: "start", right: "start_stage", title: "Start", about: "stage", states: ["waiting"], inputs: [], atOnce: true, said: "has started",
     possible: (facts, stage) => stage.manual && stage.needs.every((n) => facts.stages.some((s) => s.stage === n && (s.status === "done" || s.status === "skipped"))),
-    run: ({ query, ticket, stage }) => query.rows("SELECT oms.start_stage($1, $2)", [ticket, stage]),
+    run: (call) => startStage(...stageOf(call), { client: call.query.client }),
   },
   {
     name: "resolve", right: "resolve", title: "Hand it back", about: "stage", states: ["in_progress"], inputs: [note],
     possible: (_, stage) => stage.delegated_by !== null, explained: "It goes back to the one who delegated it.", said: "is back with the one who delegated it",
-    run: ({ query, ticket, stage, form }) => query.rows("SELECT oms.resolve($1, $2, $3)", [ticket, stage, text(form, note)]),
+    run: (call) => resolve(...stageOf(call), noteOf(call)),
   },
   {
     name: "comment", right: "comment", title: "Comment", about: "both", states: ALL, ticketStates: ALL_TICKETS,
     inputs: [body, { name: "public", label: "The applicant may read it", kind: "check" }], said: "has a new comment",
-    run: ({ query, ticket, stage, form }) => query.rows("SELECT oms.comment($1, $2, $3, $4)", [ticket, text(form, body), stage ?? null, form.text("public") === "yes"]),
+    run: ({ query: { client }, ticket, stage, form }) => comment(ticket, text(form, body), { stage, public: form.text("public") === "yes", client }),
   },
   {
     name: "hold", right: "hold", title: "Put on hold", about: "both", states: ["queued", "in_progress", "on_hold"],
@@ -242,6 +257,7 @@ export const ACTIONS: readonly Action[] = [
       const reason = form.optional("known") ?? form.optional("other");
       if (reason === undefined) throw new Refused(422, "A reason is missing.", "Choose one of the list, or write another.");
       if (form.optional("known") !== undefined && form.optional("other") !== undefined) throw new Refused(422, "There are two reasons.", "Choose one of the list, or write another, not both.");
+      // Not by the SDK: the database knows which moment it is that was typed, in the zone of the page.
       return query.rows("SELECT oms.hold($1, $2, $3, $4::pg_catalog.timestamptz)", [ticket, stage ?? null, reason, form.optional("until") ?? null]);
     },
   },
@@ -254,46 +270,42 @@ export const ACTIONS: readonly Action[] = [
       from: (_, facts, stage) => [["", "all of them"], ...facts.holds.filter((h) => h.stage === (stage?.stage ?? null)).map((h) => [h.reason, h.reason] as const)],
     }],
     said: "goes on",
-    run: ({ query, ticket, stage, form }) => query.rows("SELECT oms.resume($1, $2, $3)", [ticket, stage ?? null, form.optional("reason") ?? null]),
+    run: ({ query: { client }, ticket, stage, form }) => resume(ticket, stage ?? null, { reason: form.optional("reason"), client }),
   },
   {
     name: "assign", right: "assign", title: "Assign", about: "stage", states: ["queued", "in_progress"], inputs: [worker, note], said: "was assigned",
     explained: "Somebody gets it, whoever has it now.",
     async run(call) {
-      const { query, ticket, stage, form } = call;
-      const person = text(form, worker);
+      const person = text(call.form, worker);
       await knownPerson(call, person);
-      await query.rows("SELECT oms.assign($1, $2, $3, $4)", [ticket, stage, person, text(form, note)]);
+      await assign(...stageOf(call), person, noteOf(call));
     },
   },
   {
     name: "delegate", right: "delegate", title: "Delegate", about: "stage", states: ["in_progress"], inputs: [to, note], said: "was delegated",
     explained: "Somebody else works on it and hands it back.",
     async run(call) {
-      const { query, ticket, stage, form } = call;
-      const person = text(form, to);
+      const person = text(call.form, to);
       await knownPerson(call, person);
-      await query.rows("SELECT oms.delegate($1, $2, $3, $4)", [ticket, stage, person, text(form, note)]);
+      await delegate(...stageOf(call), person, noteOf(call));
     },
   },
   {
     name: "reassign", right: "reassign", title: "Reassign", about: "stage", states: ["queued", "in_progress", "on_hold", "failed"], inputs: [owner, why],
     explained: "It goes into the queue of another owner. Who has it now loses it.", said: "has another owner",
     async run(call) {
-      const { query, ticket, stage, form } = call;
-      const name = text(form, owner);
+      const name = text(call.form, owner);
       await knownOwner(call, name);
-      await query.rows("SELECT oms.reassign($1, $2, $3, $4)", [ticket, stage, name, text(form, why)]);
+      await reassign(...stageOf(call), name, text(call.form, why), { client: call.query.client });
     },
   },
   {
     name: "escalate", right: "escalate", title: "Escalate", about: "stage", states: ALL, ticketStates: ALL_TICKETS,
     inputs: [why, { name: "reassign_to", label: "Reassign to", kind: "line", from: owners, hint: "Empty: it stays with its owner, whose supervisor is told." }], said: "was escalated",
     async run(call) {
-      const { query, ticket, stage, form } = call;
-      const name = form.optional("reassign_to") ?? null;
-      await knownOwner(call, name);
-      await query.rows("SELECT oms.escalate($1, $2, $3, $4)", [ticket, stage, text(form, why), name]);
+      const reassignTo = call.form.optional("reassign_to");
+      await knownOwner(call, reassignTo);
+      await escalate(...stageOf(call), text(call.form, why), { reassignTo, client: call.query.client });
     },
   },
   {
@@ -301,26 +313,26 @@ export const ACTIONS: readonly Action[] = [
     possible: (facts, stage) => backTo(facts, stage).length > 0,
     inputs: [{ name: "to_stage", label: "To which stage", kind: "choice", required: true, from: (_, facts, stage) => (stage === undefined ? [] : backTo(facts, stage).map(named)) }, why],
     explained: "That stage is done again, and so is everything that comes after it.", ask: "Send it back? What comes after that stage has to be done again.", said: "was sent back",
-    run: ({ query, ticket, stage, form }) => query.rows("SELECT oms.send_back($1, $2, $3, $4)", [ticket, stage, form.text("to_stage"), text(form, why)]),
+    run: (call) => sendBack(...stageOf(call), call.form.text("to_stage"), text(call.form, why), { client: call.query.client }),
   },
   {
     name: "retry", right: "retry_stage", title: "Try again", about: "stage", states: ["failed"], inputs: [why], explained: "It is queued again, and attempts count from one.", said: "is queued again",
-    run: ({ query, ticket, stage, form }) => query.rows("SELECT oms.retry_stage($1, $2, $3)", [ticket, stage, text(form, why)]),
+    run: (call) => retryStage(...stageOf(call), text(call.form, why), { client: call.query.client }),
   },
   {
     name: "skip", right: "skip_stage", title: "Skip", about: "stage", states: UNFINISHED, inputs: [why], explained: "It counts as finished without having been done.",
     ask: "Skip this stage? It will not be done.", said: "was skipped",
-    run: ({ query, ticket, stage, form }) => query.rows("SELECT oms.skip_stage($1, $2, $3)", [ticket, stage, text(form, why)]),
+    run: (call) => skipStage(...stageOf(call), text(call.form, why), { client: call.query.client }),
   },
   {
     name: "reopen", right: "reopen", title: "Reopen", about: "stage", states: ["done", "skipped", "cancelled"], ticketStates: ALL_TICKETS, inputs: [why],
     explained: "It is queued again as its next cycle; what comes after it waits again.", ask: "Reopen this stage? What comes after it has to be done again.", said: "was reopened",
-    run: ({ query, ticket, stage, form }) => query.rows("SELECT oms.reopen($1, $2, $3)", [ticket, stage, text(form, why)]),
+    run: (call) => reopen(...stageOf(call), text(call.form, why), { client: call.query.client }),
   },
   {
     name: "cancel", right: "cancel_ticket", title: "Cancel the ticket", about: "ticket", states: [], inputs: [why], explained: "It ends, with all its unfinished stages. The applicant is told that it was cancelled.",
     ask: "Cancel this ticket with all its unfinished stages?", said: "is cancelled",
-    run: ({ query, ticket, form }) => query.rows("SELECT oms.cancel_ticket($1, $2)", [ticket, text(form, why)]),
+    run: ({ query: { client }, ticket, form }) => cancelTicket(ticket, text(form, why), { client }),
   },
 ];
 

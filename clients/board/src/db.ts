@@ -7,13 +7,19 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
+import type { Queryable } from "hms-oms-sdk";
 import pg from "pg";
 import type { Settings } from "./settings.js";
 
 export type Row = Record<string, unknown>;
 
-/** What a request may ask: constant SQL with parameters. */
+/**
+ * What a request may ask: the functions of the SDK, or where it has none, or would change what was written (numbers with
+ * many digits, times as they were typed), constant SQL with parameters.
+ */
 export interface Query {
+  /** For the functions of the SDK. */
+  client: Queryable;
   rows<T extends object = Row>(sql: string, values?: readonly unknown[]): Promise<T[]>;
   row<T extends object = Row>(sql: string, values?: readonly unknown[]): Promise<T>;
 }
@@ -58,6 +64,7 @@ const isNoAnswer = ({ message }: Error) => message === "Query read timeout";
 
 function query(client: pg.PoolClient): Query {
   return {
+    client,
     async rows<T extends object>(sql: string, values: readonly unknown[] = []) {
       return (await client.query<T>(sql, [...values])).rows;
     },

@@ -41,7 +41,7 @@ interface Thread {
 }
 
 function makeThread(): Thread {
-  const worker = new Worker(new URL("./layout_worker.mjs", import.meta.url), { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 256 } });
+  const worker = new Worker(new URL("./layout_worker.js", import.meta.url), { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 256 } });
   let hear: (answer: unknown) => void = () => undefined;
   worker.on("message", (answer) => {
     hear(answer);

@@ -4,6 +4,7 @@
  * there is an index of trigrams.
  */
 import { timingSafeEqual } from "node:crypto";
+import { trackingNumber } from "hms-oms-sdk";
 import type { Query } from "./db.js";
 import { clean } from "./tracking.js";
 
@@ -47,8 +48,8 @@ export function readTracking(text: string): { ticket: string; whole: string } | 
 export async function isTracking(query: Query, { ticket, whole }: { ticket: string; whole: string }): Promise<boolean> {
   const [known] = await query.rows("SELECT FROM oms.any_ticket AS t WHERE t.ticket_id = $1::oms.ticket_id", [ticket]);
   if (known === undefined) return false;
-  const { n } = await query.row<{ n: string }>("SELECT oms.tracking_number($1::oms.ticket_id) AS n", [ticket]);
-  const [a, b] = [Buffer.from(n.toUpperCase()), Buffer.from(whole)];
+  const number = await trackingNumber(ticket, { client: query.client });
+  const [a, b] = [Buffer.from(number.toUpperCase()), Buffer.from(whole)];
   return a.length === b.length && timingSafeEqual(a, b);
 }
 

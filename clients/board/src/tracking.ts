@@ -1,25 +1,7 @@
 /** What a citizen may see of a request: by tracking number, through the citizens' own login, and no other way. */
+import * as oms from "hms-oms-sdk";
 import type { Database, Query } from "./db.js";
 import { makeLanes } from "./lanes.js";
-
-export interface PublicEvent {
-  time: string;
-  stage: string | null;
-  owner: string | null;
-  status: string;
-  note: string | null;
-}
-
-export interface PublicView {
-  id: string;
-  workflow: string;
-  /** in progress, closed, cancelled */
-  status: string;
-  stages: { stage: string; status: string }[];
-  /** A time, or "taking longer than expected". */
-  expected_by: string | null;
-  history: PublicEvent[];
-}
 
 /**
  * What was typed, as the database can read it. Whatever it is, the database is asked: what is no number at
@@ -41,21 +23,18 @@ function asked<T>(db: Database, number: string, work: (query: Query, number: str
   );
 }
 
-export async function track(db: Database, number: string): Promise<{ view: PublicView; zone: string } | null> {
-  return asked(db, number, async (q, cleaned) => {
-    const { view, zone } = await q.row<{ view: PublicView | null; zone: string }>(
-      "SELECT oms.track($1) AS view, pg_catalog.current_setting('TimeZone') AS zone",
-      [cleaned],
-    );
-    return view === null ? null : { view, zone };
+export async function track(db: Database, number: string): Promise<{ view: oms.TrackedTicket; zone: string } | null> {
+  return asked(db, number, async (query, cleaned) => {
+    const view = await oms.track(cleaned, { client: query.client });
+    return view === null ? null : { view, ...(await query.row<{ zone: string }>("SELECT pg_catalog.current_setting('TimeZone') AS zone")) };
   });
 }
 
-/** No rows: the number is not right. */
-export async function timeline(db: Database, number: string): Promise<PublicEvent[]> {
-  const rows = await asked(db, number, async (q, cleaned) => {
-    const found = await q.rows<Omit<PublicEvent, "time"> & { time: Date }>('SELECT t."time", t.stage, t.owner, t.status, t.note FROM oms.get_timeline($1::text) AS t', [cleaned]);
-    return found.length === 0 ? null : found;
+/** No events: the number is not right. */
+export async function timeline(db: Database, number: string): Promise<oms.TimelineEvent[]> {
+  const found = await asked(db, number, async ({ client }, cleaned) => {
+    const events = await oms.getTimeline(cleaned, { events: true, client });
+    return events.length === 0 ? null : events;
   });
-  return (rows ?? []).map((r) => ({ ...r, time: r.time.toISOString().replace(".000Z", "Z") }));
+  return found ?? [];
 }

@@ -84,7 +84,7 @@ export async function world(name: string, env: Record<string, string> = {}): Pro
   let port = "0";
   const noise: string[] = [];
   async function startBoard() {
-    const child = spawn(process.execPath, ["--import", "tsx", join(here, "src", "main.ts")], {
+    const child = spawn(process.execPath, [join(here, "dist", "main.js")], {
       cwd: here,
       stdio: ["ignore", "pipe", "pipe"],
       env: {

@@ -220,7 +220,7 @@ test("the port is in use: make board says so before anything else, and so does t
     const script = new URL("../../../tools/board.sh", import.meta.url).pathname;
     const { status, stdout, stderr } = spawnSync("bash", [script], { encoding: "utf8", env: { ...process.env, BOARD_PORT: String(port), BOARD_PICTURES: "" } });
     assert.deepEqual([status, stdout, stderr], [1, "", `port ${port} is in use: BOARD_PORT=9000 make board listens elsewhere\n`]);
-    const board = spawnSync(process.execPath, ["--import", "tsx", new URL("../src/main.ts", import.meta.url).pathname], { encoding: "utf8", env: { ...process.env, PGHOST: "/nowhere", BOARD_PORT: String(port) } });
+    const board = spawnSync(process.execPath, [new URL("../dist/main.js", import.meta.url).pathname], { encoding: "utf8", env: { ...process.env, PGHOST: "/nowhere", BOARD_PORT: String(port) } });
     assert.equal(board.status, 1);
     assert.match(board.stderr, new RegExp(`^the board cannot listen at 127\\.0\\.0\\.1, port ${port}: .*EADDRINUSE`));
   } finally {
@@ -247,9 +247,9 @@ test("the proxy that the README shows speaks HTTP/2 and says where a request com
 });
 
 test("who does not send a request to its end is let go", async () => {
-  const main = new URL("../src/main.ts", import.meta.url).pathname;
+  const main = new URL("../dist/main.js", import.meta.url).pathname;
   // It listens before there is a database.
-  const board = spawn(process.execPath, ["--import", "tsx", main], { stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, PGHOST: "/nowhere", BOARD_PORT: "0" } });
+  const board = spawn(process.execPath, [main], { stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, PGHOST: "/nowhere", BOARD_PORT: "0" } });
   try {
     const port = await new Promise<number>((resolve) => {
       board.stdout.on("data", (data: Buffer) => {

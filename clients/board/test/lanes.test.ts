@@ -64,7 +64,7 @@ test("both ways to ask for a tracking number go by its lane: after some misses i
   const db = {
     citizen: (work: (query: unknown) => Promise<unknown>, options?: { slow?: boolean }) => {
       lanes.push(options?.slow ?? false);
-      return work({ row: () => Promise.resolve({ view: null, zone: "UTC" }), rows: () => Promise.resolve([]) });
+      return work({ client: { query: () => Promise.resolve({ rows: [] }) } });
     },
   } as unknown as Database;
   for (let i = 0; i < 4; i++) {

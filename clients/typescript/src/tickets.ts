@@ -163,10 +163,12 @@ export interface TrackedEvent {
   time: Date;
   /** The public name of the stage, or null for the ticket itself. */
   stage: string | null;
+  /** The public name of who is responsible; null: the workflow names none. */
+  owner: string | null;
   /** What happened, in public words. */
   status: string;
-  /** What else is public. */
-  [key: string]: unknown;
+  /** What the applicant may read, or null. */
+  note: string | null;
 }
 
 /** A ticket as its applicant sees it. */

@@ -75,7 +75,7 @@ export function makeApi(signIns: Limit) {
     const { db } = c.get("board");
     const events = db.hasCitizen ? await timeline(db, c.req.param("number")) : [];
     // One answer for a number that is unknown, wrong, bare or none at all.
-    return events.length === 0 ? c.json({ error: "No request has this tracking number." }, 404) : c.json(events);
+    return events.length === 0 ? c.json({ error: "No request has this tracking number." }, 404) : c.json(events.map((event) => ({ ...event, time: event.time.toISOString().replace(".000Z", "Z") })));
   });
 
   api.get("/admin/ticket/:id", async (c) => {

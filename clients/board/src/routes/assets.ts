@@ -1,6 +1,4 @@
 /** Styles and scripts: those of public/, and of packages that are served as they are. */
-import { build } from "esbuild";
-import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -8,7 +6,7 @@ import { dirname, extname, join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { Hono } from "hono";
-import type { Env } from "../web.js";
+import type { Env, Web } from "../web.js";
 
 const here = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "public");
 const require = createRequire(import.meta.url);
@@ -20,33 +18,12 @@ const PACKAGES: Record<string, string> = {
   "chart.js": join(dirname(require.resolve("chart.js")), "chart.umd.js"),
 };
 
-/** The editor and the packages that it needs, as one file. */
-const EDITOR = join(here, "..", "browser", "editor.js");
-let editor: Promise<{ tag: string; text: string }> | undefined;
-
-async function bundle(): Promise<{ tag: string; text: string }> {
-  const { outputFiles } = await build({
-    entryPoints: [EDITOR], bundle: true, minify: true, write: false, format: "esm", target: "es2022", legalComments: "inline", logLevel: "silent",
-  });
-  const text = outputFiles.map((file) => file.text).join("");
-  return { tag: `W/"${createHash("sha256").update(text).digest("base64url")}"`, text };
-}
+/** The editor and the packages that it needs, as the build has put them together. */
+const EDITOR = join(here, "..", "dist", "editor.js");
 
 export const assets = new Hono<Env>();
 
-assets.get("/editor.js", async (c) => {
-  // With the first one who edits; what failed is tried again.
-  editor ??= bundle();
-  const { tag, text } = await editor.catch((error: unknown) => {
-    editor = undefined;
-    throw error;
-  });
-  c.header("etag", tag);
-  c.header("cache-control", "no-cache");
-  if (c.req.header("if-none-match") === tag) return c.body(null, 304);
-  c.header("content-type", "text/javascript; charset=utf-8");
-  return c.body(text);
-});
+assets.get("/editor.js", (c) => sendFile(c, EDITOR));
 
 assets.get("/vendor/:name", (c) => {
   const file = Object.hasOwn(PACKAGES, c.req.param("name")) ? PACKAGES[c.req.param("name")] : undefined;
@@ -56,8 +33,10 @@ assets.get("/vendor/:name", (c) => {
   return c.body(Readable.toWeb(createReadStream(file)) as ReadableStream);
 });
 
-assets.get("/:name{[a-z-]+\\.(css|js|svg)}", async (c) => {
-  const file = join(here, c.req.param("name"));
+assets.get("/:name{[a-z-]+\\.(css|js|svg)}", (c) => sendFile(c, join(here, c.req.param("name"))));
+
+/** A file, unless the browser has it as it is now. */
+async function sendFile(c: Web, file: string) {
   const found = await stat(file).catch(() => undefined);
   if (found === undefined) return c.notFound();
   const tag = `W/"${found.mtimeMs.toString(36)}-${found.size.toString(36)}"`;
@@ -66,4 +45,4 @@ assets.get("/:name{[a-z-]+\\.(css|js|svg)}", async (c) => {
   if (c.req.header("if-none-match") === tag) return c.body(null, 304);
   c.header("content-type", TYPES[extname(file)] ?? "application/octet-stream");
   return c.body(await readFile(file));
-});
+}

@@ -1,4 +1,5 @@
 /** One ticket: everything that is known about it, live, and what the person may do with it. */
+import { diagramTicket, trackingNumber } from "hms-oms-sdk";
 import { Hono } from "hono";
 import { raw } from "hono/html";
 import type { Child, FC } from "hono/jsx";
@@ -65,8 +66,8 @@ async function load(c: Web, id: string): Promise<View> {
       events: events.slice(0, most),
       older: events.length > most ? events[most - 1]?.seq : undefined,
       newest: before === undefined,
-      tracking: can(c, "tracking_number") ? (await query.row<{ n: string }>("SELECT oms.tracking_number($1::oms.ticket_id) AS n", [id])).n : undefined,
-      dot: (await query.row<{ dot: string }>("SELECT oms.diagram($1::oms.ticket_id, 'dot') AS dot", [id])).dot,
+      tracking: can(c, "tracking_number") ? await trackingNumber(id, { client: query.client }) : undefined,
+      dot: await diagramTicket(id, { format: "dot", client: query.client }),
       ...(await clockOf(query)),
     };
   });

@@ -2,19 +2,19 @@
  * The citizen's tracker. The number travels in the body of a POST; a script of the page takes it from the part of an address that
  * browsers keep to themselves (/track#number): the result can be bookmarked, and the number is in no log and no Referer.
  */
+import type { TrackedEvent, TrackedTicket } from "hms-oms-sdk";
 import { Hono } from "hono";
 import type { Child, FC } from "hono/jsx";
 import { knownZone, words } from "../format.js";
 import { page } from "../layout.js";
 import { formToken } from "../session.js";
-import { track, type PublicEvent, type PublicView } from "../tracking.js";
+import { track } from "../tracking.js";
 import { Field } from "../ui.js";
 import { form, Refused, type Env, type Web } from "../web.js";
 
 export const trackRoutes = new Hono<Env>();
 
 const EXAMPLE = "DL-2026-00091-7QK3M9ZT4";
-const LATE = "taking longer than expected";
 
 /** Statuses of a stage as a sign and in words. */
 const STAGES: Record<string, readonly [string, string]> = {
@@ -29,9 +29,9 @@ const EVENTS: Record<string, readonly [string, string]> = {
   attached: ["a document", "A document"], closed: ["finished", "Your request is finished"], cancelled: ["cancelled", "Your request was cancelled"],
 };
 
-function plainTimes(zone: string): (at: string) => string {
+function plainTimes(zone: string): (at: Date) => string {
   const format = new Intl.DateTimeFormat("en-US", { timeZone: knownZone(zone), dateStyle: "long", timeStyle: "short" });
-  return (at) => format.format(new Date(at));
+  return (at) => format.format(at);
 }
 
 const NumberForm: FC<{ c: Web; again?: boolean }> = ({ c, again }) => {
@@ -58,7 +58,7 @@ function trackPage(c: Web, title: string, content: Child, status: 200 | 404 = 20
 }
 
 /** What stands now, in a sentence or two. */
-function inWords(view: PublicView, time: (at: string) => string): Child {
+function inWords(view: TrackedTicket, time: (at: Date) => string): Child {
   const needed = view.stages.some((s) => s.status === "action needed");
   const what = view.history.filter((e) => e.status === "action needed" && e.note !== null).at(-1)?.note;
   if (view.status === "closed") return <p>Your request is finished. There is nothing more that you have to do here.</p>;
@@ -74,22 +74,22 @@ function inWords(view: PublicView, time: (at: string) => string): Child {
       ) : (
         <p>Your request is being worked on. You do not have to do anything now.</p>
       )}
-      {view.expected_by === null ? null : view.expected_by === LATE ? (
-        <p>It is taking longer than expected. We are sorry for that.</p>
-      ) : (
+      {view.expectedBy === null ? null : view.expectedBy instanceof Date ? (
         <p>
-          {needed ? "If we get it now, we expect to finish by" : "We expect to finish it by"} <time datetime={view.expected_by}>{time(view.expected_by)}</time>.
+          {needed ? "If we get it now, we expect to finish by" : "We expect to finish it by"} <time datetime={view.expectedBy.toISOString()}>{time(view.expectedBy)}</time>.
         </p>
+      ) : (
+        <p>It is taking longer than expected. We are sorry for that.</p>
       )}
     </>
   );
 }
 
-const Event: FC<{ event: PublicEvent; time: (at: string) => string }> = ({ event, time }) => {
+const Event: FC<{ event: TrackedEvent; time: (at: Date) => string }> = ({ event, time }) => {
   const [ofStage, alone] = EVENTS[event.status] ?? [event.status, event.status];
   return (
     <li>
-      <time datetime={event.time}>{time(event.time)}</time>{" "}
+      <time datetime={event.time.toISOString()}>{time(event.time)}</time>{" "}
       <span>
         {event.stage === null ? alone : (
           <>

@@ -1,4 +1,5 @@
 /** Workflows: what there is, and for administrators an editor with the validator's problems, a picture and a diff. */
+import { diagramWorkflow, retireWorkflow } from "hms-oms-sdk";
 import { Hono } from "hono";
 import type { Child, FC } from "hono/jsx";
 import { raw } from "hono/html";
@@ -191,7 +192,7 @@ workflowRoutes.get("/workflows/:name", async (c) => {
       versions: all,
       shown: { ...one, text: await text(one.version) },
       before: all.some((v) => v.version === one.version - 1) ? await text(one.version - 1) : undefined,
-      dot: (await q.row<{ dot: string }>("SELECT oms.diagram($1::text, $2::int, 'dot') AS dot", [name, one.version])).dot,
+      dot: await diagramWorkflow(name, { version: one.version, format: "dot", client: q.client }),
       ...(await clockOf(q)),
     };
   });
@@ -279,7 +280,7 @@ workflowRoutes.post("/workflows/:name/retire", async (c) => {
   needs(c, "retire_workflow");
   const session = person(c);
   const name = nameIn(c);
-  await c.get("board").db.as(session.role, (q) => q.row("SELECT oms.retire_workflow($1::text)", [name]), { write: true });
+  await c.get("board").db.as(session.role, (q) => retireWorkflow(name, { client: q.client }), { write: true });
   session.message = { kind: "done", text: `${name} is retired: no tickets can be opened any more.`, hint: "Those that are open run on." };
   return c.redirect(workflowPath(name), 303);
 });
@@ -304,7 +305,10 @@ interface Checked {
   dot: string | undefined;
 }
 
-/** Everything that is wrong with a draft, where it is; and its picture if nothing but an example is. */
+/**
+ * Everything that is wrong with a draft, where it is; and its picture if nothing but an example is. The draft goes to the database as it was
+ * written, not by the SDK, which would take it as JavaScript has it.
+ */
 async function check(c: Web, text: string): Promise<Checked> {
   const parsed = parse(text);
   if (parsed.tree === undefined) return { parsed, problems: parsed.problems, examples: [], dot: undefined };

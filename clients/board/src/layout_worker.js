@@ -1,6 +1,7 @@
 /**
- * Graphviz, in a thread of its own: where the nodes and edges of a DOT file go. Plain JavaScript, since a thread
- * is started without tsx. The answer is geometry and labels; SVG is made of it by diagram.tsx.
+ * Graphviz, in a thread of its own: where the nodes and edges of a DOT file go. Plain JavaScript, since tests run the
+ * sources as they are, and a thread starts without tsx. The answer is geometry and labels; SVG is made of it by
+ * diagram.tsx.
  */
 import { parentPort } from "node:worker_threads";
 import { instance } from "@viz-js/viz";
