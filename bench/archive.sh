@@ -8,17 +8,7 @@ set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
 
-if [ -z "${OMS_RUN:-}" ]; then
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside bench/archive.sh "$@")
-  exit
-fi
-
-enter_run
-trap stop_servers EXIT
-trap 'exit 130' INT TERM HUP
+begin_run "" bench/archive.sh "$@"
 start_server archive
 
 tickets=${1:-10000} kept=${2:-10000}

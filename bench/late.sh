@@ -10,17 +10,7 @@ set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
 
-if [ -z "${OMS_RUN:-}" ]; then
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside bench/late.sh "$@")
-  exit
-fi
-
-enter_run
-trap stop_servers EXIT
-trap 'exit 130' INT TERM HUP
+begin_run "" bench/late.sh "$@"
 start_server late "synchronous_commit = off" "restart_after_crash = on" "shared_buffers = 256MB" "max_wal_size = 4GB" "oms.worker = on"
 
 events=${1:-10000000}

@@ -9,17 +9,7 @@ set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
 
-if [ -z "${OMS_RUN:-}" ]; then
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside bench/reports.sh "$@")
-  exit
-fi
-
-enter_run
-trap stop_servers EXIT
-trap 'exit 130' INT TERM HUP
+begin_run "" bench/reports.sh "$@"
 start_server reports
 
 stages=${1:-1000000} days=${2:-365} workflows=${3:-3} owners=${4:-20}

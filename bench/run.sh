@@ -21,18 +21,7 @@ set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
 
-if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside bench/run.sh "$@")
-  exit
-fi
-
-enter_run
-trap stop_servers EXIT
-trap 'exit 130' INT TERM HUP
+begin_run "server" bench/run.sh "$@"
 : "${EVENT_CLIENTS:=${CLIENTS:-16 64}}"
 : "${SECS:=5}" "${RUNS:=3}" "${CLIENTS:=1 4 16}" "${SYNC:=on off}"
 # shellcheck source=bench/ticket.sh

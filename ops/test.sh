@@ -10,16 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=tools/lib.sh
 . "$here/../tools/lib.sh"
 
-if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server tests ops
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside ops/test.sh "$@")
-  exit
-fi
-
-enter_run
+begin_run "server tests ops" ops/test.sh "$@"
 cd "$oms_top"
 export PERL5LIB=$oms_pgxs/src/test/perl:$PWD/test/perl
 export PG_REGRESS=$oms_pgxs/src/test/regress/pg_regress

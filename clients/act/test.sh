@@ -8,27 +8,18 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=tools/lib.sh
 . "$here/../../tools/lib.sh"
 
-if [ -z "${OMS_RUN:-}" ]; then
-  set -e
-  "$oms_top/tools/setup.sh" server libpq clients/typescript clients/act/typescript
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside clients/act/test.sh "$@")
-  exit
-fi
+[ -n "${OMS_RUN:-}" ] || set -e
+begin_run "server libpq clients/typescript clients/act/typescript" clients/act/test.sh "$@"
 
 # Without the programs of the run, whose pg_config knows no client: for compilers.
 path=$(tr : '\n' <<<"$PATH" | grep -v "^$OMS_RUN/" | paste -sd :)
 outside() { env PATH="$path" "$@"; }
-enter_run
 listeners=()
 leave() {
   [ ${#listeners[@]} -eq 0 ] || kill -KILL "${listeners[@]}" 2>/dev/null
   stop_servers
 }
 trap leave EXIT
-trap 'exit 130' INT TERM HUP
 cd "$here" || exit
 
 passed=0

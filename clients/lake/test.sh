@@ -8,18 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=tools/lib.sh
 . "$here/../../tools/lib.sh"
 
-if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server clients/lake
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside clients/lake/test.sh "$@")
-  exit
-fi
-
-enter_run
-trap stop_servers EXIT
-trap 'exit 130' INT TERM HUP
+begin_run "server clients/lake" clients/lake/test.sh "$@"
 export NO_COLOR=1 npm_config_update_notifier=false
 cd "$here"
 

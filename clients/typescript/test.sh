@@ -11,18 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=tools/lib.sh
 . "$here/../../tools/lib.sh"
 
-if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server pooler clients/typescript
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside clients/typescript/test.sh "$@")
-  exit
-fi
-
-enter_run
-trap stop_servers EXIT
-trap 'exit 130' INT TERM HUP
+begin_run "server pooler clients/typescript" clients/typescript/test.sh "$@"
 PATH=$PATH:/usr/sbin
 # Waits for a scarce machine belong to the tests, not to colours or updates.
 export npm_config_update_notifier=false NO_COLOR=1
