@@ -52,6 +52,16 @@ ok "npm ends" ends 0 "$pid"
 gone() { is 0 "SELECT count(*) FROM pg_stat_activity WHERE usename = 'act'"; }
 ok "and the program with it" wait_until gone
 
+# Nobody else works on it: act-1 has the stage, and the officer sends it back.
+who_did_it() {
+  local ticket
+  ticket=$(open_loan "$KIM")
+  sql "SELECT oms.stage_done('$ticket', 'id_check')" >/dev/null && sql "SELECT oms.claim_stage('$ticket', 'risk_ai', 'act-1')" >/dev/null &&
+    psql -U ann -XqAt -c "SELECT oms.send_back('$ticket', 'risk_ai', 'id_check', 'income')" >/dev/null &&
+    PGUSER=ann env -C typescript node --import tsx src/timeline.ts "$ticket" >"$oms_run/act_typescript.timeline.log" 2>&1 &&
+    says timeline 'risk_ai +in_progress +by act-1' && says timeline 'risk_ai +sent_back +by ann'
+}
+ok "timelines say who did it: the officer, not who had the stage before" who_did_it
+
 demo_act() { timeout 180 "$oms_top/tools/demo-act.sh" >"$oms_run/act_typescript.demo.log" 2>&1 </dev/null && says demo '^That was the demo'; }
 ok "make demo-act runs to its end" demo_act
-ok "its timelines say who did it: the officer, not who had the stage before" says demo 'sent_back +by ann'
