@@ -115,7 +115,8 @@ export function openDatabase(settings: Settings): Database {
     const client = await from.connect();
     let broken: Error | undefined;
     try {
-      await client.query(write ? "BEGIN" : "BEGIN READ ONLY");
+      // What a page shows is of one moment.
+      await client.query(write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
       // The same as SET LOCAL, but with parameters.
       await client.query(
         `SELECT pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('TimeZone', COALESCE($3, pg_catalog.current_setting('TimeZone')), true),

@@ -63,3 +63,18 @@ test("tracking numbers that are guessed at do not take the connections of the ot
   }
   assert.equal(most, 2);
 });
+
+test("what one page asks is answered as of one moment", async () => {
+  const admin = new pg.Client();
+  await admin.connect();
+  const db = openDatabase(readSettings({}));
+  const { rows: [me] } = await admin.query<{ name: string }>("SELECT current_user AS name");
+  await db.as(me?.name ?? "", async (query) => {
+    const moment = () => query.row("SELECT pg_current_snapshot()::text AS moment");
+    const before = await moment();
+    await admin.query("SELECT pg_current_xact_id()");
+    assert.deepEqual(await moment(), before);
+  });
+  await admin.end();
+  await db.end();
+});
