@@ -267,6 +267,8 @@ CREATE TABLE oms.stage_state (
 	worker		text COLLATE "C",
 	delegated_by text,
 	finished_by	text,
+	waits_for	text COLLATE "C",
+	waits_key	text COLLATE "C",
 	steps		int[],
 	PRIMARY KEY (ticket_id, stage_no)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
@@ -281,8 +283,10 @@ COMMENT ON COLUMN oms.stage_state.running_since IS 'the clock; NULL: it stands, 
 COMMENT ON COLUMN oms.stage_state.paused_at IS 'since when it stands, or stood at the end';
 COMMENT ON COLUMN oms.stage_state.held_at IS 'on hold since then';
 COMMENT ON COLUMN oms.stage_state.resume_at IS 'the first of its own holds ends by itself then';
-COMMENT ON COLUMN oms.stage_state.awaiting_at IS 'since when it awaits, or did in this cycle';
-COMMENT ON COLUMN oms.stage_state.wake_at IS 'awaiting, also on hold: its moment';
+COMMENT ON COLUMN oms.stage_state.awaiting_at IS 'when it first awaited in this cycle';
+COMMENT ON COLUMN oms.stage_state.wake_at IS 'awaiting, also on hold: its moment, or when its message is looked for again';
+COMMENT ON COLUMN oms.stage_state.waits_for IS 'awaiting, also on hold: the message that finishes it';
+COMMENT ON COLUMN oms.stage_state.waits_key IS 'and its key; NULL: it was erased';
 COMMENT ON COLUMN oms.stage_state.limit_us IS 'open time that the clock allows; NULL: no clock';
 COMMENT ON COLUMN oms.stage_state.consumed_us IS 'open time used up before running_since';
 COMMENT ON COLUMN oms.stage_state.held_us IS 'time on hold before held_at';
@@ -302,8 +306,9 @@ COMMENT ON COLUMN oms.stage_state.steps IS 'how often each escalation step has f
 -- The queues: what an owner can claim, in the order in which it is to be claimed.
 CREATE INDEX stage_state_queue ON oms.stage_state (owner, priority DESC, ready_at, ticket_id, stage_no)
 	WHERE status = 'q';
--- What nobody can claim yet.
-CREATE INDEX stage_state_awaiting ON oms.stage_state (awaiting_at) WHERE status = 'a';
+-- What nobody can claim: those that wait for a message, by that and in the order in which they get it.
+CREATE INDEX stage_state_awaiting ON oms.stage_state (waits_for, waits_key, awaiting_at, ticket_id, stage_no)
+	WHERE status = 'a';
 -- All timers: what happens next by itself.
 CREATE INDEX stage_state_timer ON oms.stage_state (timer_at) WHERE timer_at IS NOT NULL;
 -- What a worker has; with the queues, everything that is open.
@@ -436,6 +441,37 @@ CREATE TABLE oms.idempotency (
 CREATE INDEX idempotency_ticket ON oms.idempotency (ticket_id);
 COMMENT ON TABLE oms.idempotency IS 'keys under which a ticket was opened once';
 COMMENT ON COLUMN oms.idempotency.request_hash IS 'NULL: erased';
+
+-- One row per message that no stage has got yet.  Whoever finishes a stage by one deletes its row.
+CREATE SEQUENCE oms.message_number;
+CREATE TABLE oms.kept_message (
+	message_no	bigint PRIMARY KEY DEFAULT nextval('oms.message_number'),
+	sent_at		timestamptz NOT NULL,
+	expires_at	timestamptz NOT NULL,
+	pending		bool NOT NULL,
+	name		text COLLATE "C" NOT NULL,
+	key			text COLLATE "C" NOT NULL,
+	sender		text COLLATE "C" NOT NULL,
+	message_id	text COLLATE "C",
+	payload		jsonb NOT NULL
+);
+CREATE INDEX kept_message_key ON oms.kept_message (name, key, message_no);
+CREATE INDEX kept_message_sender ON oms.kept_message (sender);
+CREATE INDEX kept_message_expires ON oms.kept_message (expires_at);
+CREATE INDEX kept_message_pending ON oms.kept_message (message_no) WHERE pending;
+COMMENT ON TABLE oms.kept_message IS 'messages that no stage has got yet; read it through the view oms.message';
+COMMENT ON COLUMN oms.kept_message.pending IS 'a stage may wait for it: the worker, or tick(), looks';
+COMMENT ON COLUMN oms.kept_message.sender IS 'role that sent it';
+
+-- One row per message_id, so that a message is sent once.
+CREATE TABLE oms.message_id (
+	message_id	text COLLATE "C" PRIMARY KEY,
+	until		timestamptz NOT NULL,
+	request_hash bigint
+);
+CREATE INDEX message_id_until ON oms.message_id (until);
+COMMENT ON TABLE oms.message_id IS 'ids of messages that were sent, for as long as they are remembered';
+COMMENT ON COLUMN oms.message_id.request_hash IS 'NULL: erased';
 
 -- One row per registered owner; an owner need not be registered to be named in a workflow.
 CREATE TABLE oms.owner (
@@ -638,7 +674,8 @@ CREATE VIEW oms.stage WITH (security_barrier) AS
 		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
 		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
 		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
-		w.stage_no, w.label, s.finished_by, s.awaiting_at, s.wake_at AS starts_at
+		w.stage_no, w.label, s.finished_by, s.awaiting_at,
+		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for, s.waits_key
 	FROM oms.ticket_state AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state AS s
@@ -675,7 +712,8 @@ CREATE VIEW oms.archived_stage WITH (security_barrier) AS
 		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
 		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
 		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
-		w.stage_no, w.label, s.finished_by, s.awaiting_at, s.wake_at AS starts_at
+		w.stage_no, w.label, s.finished_by, s.awaiting_at,
+		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for, s.waits_key
 	FROM oms.ticket_state_archive AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state_archive AS s
@@ -739,7 +777,7 @@ CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
 					'cycle', s.cycle, 'level', s.level,
-					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'queued_at', s.queued_at, 'started_at', s.started_at,
+					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'waits_for', s.waits_for, 'waits_key', s.waits_key, 'queued_at', s.queued_at, 'started_at', s.started_at,
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)
@@ -778,7 +816,7 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
 					'cycle', s.cycle, 'level', s.level,
-					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'queued_at', s.queued_at, 'started_at', s.started_at,
+					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'waits_for', s.waits_for, 'waits_key', s.waits_key, 'queued_at', s.queued_at, 'started_at', s.started_at,
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)
@@ -997,6 +1035,22 @@ CREATE FUNCTION oms.clock() RETURNS timestamptz
 	AS 'MODULE_PATHNAME', 'oms_clock' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.clock() IS 'the time by which everything here goes: that of the server, or oms.now where a superuser has set it';
 
+-- Messages that no stage has got yet.
+CREATE VIEW oms.message WITH (security_barrier) AS
+	SELECT k.message_no, k.name, k.key, k.payload, k.message_id, k.sender, k.sent_at, k.expires_at
+	FROM oms.kept_message AS k
+	WHERE k.expires_at > oms.clock();
+COMMENT ON VIEW oms.message IS 'one row per message that is kept until a stage waits for it, oldest first by message_no';
+
+CREATE FUNCTION oms.send_message(name text, key text, payload jsonb DEFAULT '{}', message_id text DEFAULT NULL,
+		ttl interval DEFAULT '30 days') RETURNS int
+	AS 'MODULE_PATHNAME', 'oms_send_message' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.send_message(text, text, jsonb, text, interval) IS '1 if the message finished the stage that has waited longest for this name and key, with payload (NULL: {}) as its output and the sender as its worker; 0 if it is kept until a stage waits for it or ttl (up to 366 days) is over. The same message_id again within ttl and 30 days more: 0, nothing happens. Agents reach stages of their owners, portals tickets that they opened, staff all. Never waits for a ticket: if another session has it, the message is kept, and the worker or tick() delivers it. OM008 the same message_id with another message, 22023, 53400 too many are kept';
+
+CREATE FUNCTION oms.drop_message(name text, key text) RETURNS int
+	AS 'MODULE_PATHNAME', 'oms_drop_message' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.drop_message(text, text) IS 'drops the messages of this name and key that are kept, and returns how many there were. 22023';
+
 CREATE FUNCTION oms.explain_clock(ticket oms.ticket_id, stage text DEFAULT NULL)
 	RETURNS TABLE (starts timestamptz, ends timestamptz, open_time interval, consumed interval, reason text)
 	AS 'MODULE_PATHNAME', 'oms_explain_clock' LANGUAGE C VOLATILE ROWS 5;
@@ -1068,7 +1122,9 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 					WHEN x.stage IS NOT NULL THEN 'waits for somebody to start it'
 					ELSE 'waits for ' || CASE COALESCE(d.def ->> 'join', 'all')
 						WHEN 'all' THEN '' WHEN 'any' THEN 'one of ' ELSE (d.def ->> 'join') || ' of ' END || g.names END
-				WHEN 'awaiting' THEN 'starts on ' || to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
+				WHEN 'awaiting' THEN COALESCE('waits for message ' || s.waits_for || COALESCE(' with key ' || s.waits_key, ', whose key was erased')
+					|| ' since ' || to_char(s.awaiting_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC',
+					'starts on ' || to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC')
 				WHEN 'queued' THEN CASE WHEN s.pauses THEN 'pauses before attempt ' || s.attempt || ', then queued for '
 					ELSE 'queued for ' END || s.owner || ', ' || CASE WHEN b.members = m.members
 						THEN CASE m.members WHEN 1 THEN 'and the only member ' ELSE 'and all ' || m.members || ' members ' END
@@ -1124,7 +1180,7 @@ COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a 
 
 CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, end of a hold, of a lease, of a back-off) and returns how many fired; leaves tickets that another session is just changing for the next call';
+COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, a moment, end of a hold, of a lease, of a back-off), delivers messages that were kept since a ticket was busy, and returns how many of both; leaves tickets that another session is just changing for the next call';
 
 COMMENT ON FUNCTION oms.verify_timeline(oms.ticket_id) IS 'recomputes the hash chain of a ticket (NULL: of every ticket) and returns what does not fit; no rows if all is well. OM002 unknown ticket';
 
@@ -1393,6 +1449,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'work: stages_done',
 		'work: stage_failed',
 		'work: wait_for_work',
+		'work: send_message',
 		'people: my_work',
 		'people: assign',
 		'people: delegate',
@@ -1440,6 +1497,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'the server: disable_cron',
 		'the server: activate',
 		'the server: repair_guards',
+		'the server: drop_message',
 		'the server: dispatch_channel',
 		'the server: help',
 		'the server: health',
@@ -1903,7 +1961,8 @@ CREATE VIEW oms_internal.report_open AS
 	SELECT s.ticket_id, s.stage_no, t.workflow_id, w.name AS workflow, d.stage, d.label, s.owner, s.worker, s.status, s.queued_at,
 		s.ready_at, s.due_at, s.running_since, s.breached_at, s.limit_us IS NOT NULL AS clocked, c.now,
 		s.limit_us IS NOT NULL AND (s.breached_at IS NOT NULL OR (s.running_since IS NOT NULL AND s.due_at < c.now)) AS overdue,
-		t.priority, t.applicant, t.opened_at, t.status AS ticket_status, s.awaiting_at, s.wake_at
+		t.priority, t.applicant, t.opened_at, t.status AS ticket_status, s.awaiting_at,
+		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for
 	FROM (SELECT oms.clock() AS now) AS c
 	CROSS JOIN oms.stage_state AS s
 	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
@@ -1916,7 +1975,7 @@ COMMENT ON VIEW oms_internal.report_open IS 'for the reports: one row per stage 
 CREATE VIEW oms.open_stage AS
 	SELECT o.ticket_id, o.stage_no, o.workflow, o.stage, o.label, oms.stage_status(o.status) AS status, o.owner, o.worker,
 		o.priority, o.applicant, o.opened_at, oms.ticket_status(o.ticket_status) AS ticket_status, o.queued_at, o.due_at,
-		o.running_since, o.breached_at, o.clocked, o.overdue, o.now, o.awaiting_at, o.wake_at AS starts_at
+		o.running_since, o.breached_at, o.clocked, o.overdue, o.now, o.awaiting_at, o.starts_at, o.waits_for
 	FROM oms_internal.report_open AS o;
 COMMENT ON VIEW oms.open_stage IS 'one row per stage that is awaiting, queued, in progress, on hold or failed, with its ticket';
 COMMENT ON COLUMN oms.open_stage.ticket_id IS 'number of the ticket';
@@ -1939,6 +1998,7 @@ COMMENT ON COLUMN oms.open_stage.clocked IS 'has a time limit';
 COMMENT ON COLUMN oms.open_stage.overdue IS 'past its time limit now';
 COMMENT ON COLUMN oms.open_stage.awaiting_at IS 'since when it awaits, or did in its cycle; NULL: it did not';
 COMMENT ON COLUMN oms.open_stage.starts_at IS 'when it is queued by itself; NULL: it is, or it does not await a moment';
+COMMENT ON COLUMN oms.open_stage.waits_for IS 'name of the message that finishes it; NULL: it does not await one';
 COMMENT ON COLUMN oms.open_stage.now IS 'the time by which it is judged, oms.clock()';
 
 CREATE VIEW oms.finished_stage AS
@@ -2229,7 +2289,8 @@ COMMENT ON FUNCTION oms.roll_up(bool) IS 'adds up for the reports what was finis
 -- The definitions, read as the contract says.  OFFSET 0 keeps them one thing for the planner, which would
 -- otherwise join by stage alone and sort the workflows out afterwards.
 CREATE VIEW oms_internal.check_graph AS
-	SELECT w.workflow_id, s.no::int2 AS stage_no, s.def ->> 'id' AS stage, s.def ->> 'owner' AS owner,
+	SELECT w.workflow_id, s.no::int2 AS stage_no, s.def ->> 'id' AS stage,
+		COALESCE(s.def ->> 'owner', w.definition ->> 'owner', w.name) AS owner,
 		COALESCE(s.def ->> 'label', s.def ->> 'id') AS label, s.def ->> 'publicOwner' AS public_owner,
 		(s.def ->> 'slaMins')::numeric::int8 * 60000000 AS limit_us,
 		(s.def ->> 'slaDays')::numeric::int4 AS limit_days,
@@ -2237,7 +2298,8 @@ CREATE VIEW oms_internal.check_graph AS
 		s.def -> 'warnAt' AS warn_at, s.def -> 'escalation' AS escalation, s.def ->> 'notSameAs' AS not_same_as,
 		COALESCE((s.def #>> '{retry,maxAttempts}')::numeric::int4, 3) AS max_attempts,
 		COALESCE((s.def ->> 'manual')::bool, false) AS manual,
-		(s.def ->> 'delayMins')::numeric::int8 * 60000000 AS delay_us,
+		(s.def ->> 'delayMins')::numeric::int8 * 60000000 AS delay_us, s.def ->> 'startAt' AS start_at,
+		s.def #>> '{waitFor,message}' AS message, s.def #>> '{waitFor,key}' AS message_key,
 		CASE COALESCE(s.def ->> 'join', 'all')
 			WHEN 'all' THEN d.count
 			WHEN 'any' THEN LEAST(d.count, 1)
@@ -2357,7 +2419,7 @@ CREATE VIEW oms_internal.check_cycle AS
 			FILTER (WHERE e.status = 'queued') AS queued_at,
 		bool_or(e.note_digest IS NOT NULL AND e.note IS NULL) FILTER (WHERE e.status = 'queued') AS moment_erased,
 		min(e.seq) FILTER (WHERE e.status IN ('awaiting', 'queued')) AS begun_seq,
-		max(e.at) FILTER (WHERE e.status = 'awaiting') AS awaiting_at,
+		min(e.at) FILTER (WHERE e.status = 'awaiting') AS awaiting_at,
 		count(*) FILTER (WHERE e.public AND e.status IN ('awaiting', 'queued')) AS n_shown,
 		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped')) AS finished_seq,
 		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled', 'sent_back', 'reopened'))
@@ -2513,7 +2575,8 @@ COMMENT ON VIEW oms_internal.check_stops IS 'for oms.check(): all the time for w
 CREATE VIEW oms_internal.check_clock_row AS
 	SELECT r.*, format('stage %s, cycle %s', g.stage, r.cycle) AS name, g.stage,
 		g.limit_us AS def_us, g.limit_days, g.calendar, g.warn_at, g.escalation,
-		c.queued_at AS first_at, c.queued_seq AS first_seq, c.ended_seq, c.stopped_at AS ended_at,
+		CASE WHEN g.message IS NULL THEN c.queued_at ELSE c.awaiting_at END AS first_at,
+		CASE WHEN g.message IS NULL THEN c.queued_seq ELSE c.begun_seq END AS first_seq, c.ended_seq, c.stopped_at AS ended_at,
 		c.n_warning, c.n_breached, c.breached_seq, c.breached_at AS was_breached_at, c.n_missed, t.last_at, t.closed_at
 	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
@@ -2585,6 +2648,8 @@ CREATE VIEW oms_internal.check_guard (relation, trigger, fires, enabled, functio
 	('retention', NULL, NULL, NULL, NULL, NULL),
 	('idempotency', 'guard', 58, 'A', 'guard', NULL),
 	('idempotency', 'guard_row', 27, 'A', 'guard', NULL),
+	('kept_message', NULL, NULL, NULL, NULL, NULL),
+	('message_id', NULL, NULL, NULL, NULL, NULL),
 	('owner', NULL, NULL, NULL, NULL, NULL),
 	('owner_member', NULL, NULL, NULL, NULL, NULL),
 	('absence', NULL, NULL, NULL, NULL, NULL),
@@ -3187,7 +3252,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 		-- one that has not changed since
 		LEFT JOIN oms_internal.check_calendar AS c ON c.name = g.calendar
 			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
-		WHERE g.delay_us IS NOT NULL
+		WHERE g.delay_us IS NOT NULL AND g.start_at IS NULL
 	) AS m
 	WHERE oms_internal.check_open(m.calendar, m.at, m.moment) <> m.delay_us
 		OR oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= m.delay_us
@@ -3210,7 +3275,56 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	FROM oms_internal.check_row AS r
 	JOIN oms.timeline AS a ON a.ticket_id = r.ticket_id AND a.stage = r.stage AND a.cycle = r.cycle AND a.status = 'awaiting'
 		AND a.at = r.awaiting_at
-	WHERE r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz;
+		AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = a.ticket_id AND b.stage = a.stage AND b.cycle = a.cycle
+			AND b.status = 'awaiting' AND b.seq > a.seq)
+	WHERE r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz
+	UNION ALL
+	-- With startAt it is no earlier than that, where the date says so by itself, nor than the delay; and on a calendar an
+	-- opening time, if only a date is given.
+	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, startAt says %s', m.stage, m.moment, m.start)
+	FROM (
+		SELECT a.ticket_id, a.stage, a.at, g.delay_us, CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar,
+			substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment, v.start,
+			CASE WHEN v.start ~ '^[-0-9]{10}$' THEN v.start::timestamp AT TIME ZONE COALESCE(c.timezone, 'UTC')
+				WHEN v.start ~ '(Z|[-+][0-9]{2}(:?[0-9]{2})?)$' THEN v.start::timestamptz
+				ELSE v.start::timestamp AT TIME ZONE COALESCE(c.timezone, 'UTC') END AS start_at
+		FROM oms_internal.check_graph AS g
+		JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
+		JOIN oms.timeline AS a ON a.ticket_id = t.ticket_id AND a.stage = g.stage AND a.status = 'awaiting'
+		LEFT JOIN oms_internal.check_calendar AS c ON c.name = g.calendar
+			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
+		CROSS JOIN LATERAL (
+			SELECT y.payload FROM oms.timeline AS y
+			WHERE y.ticket_id = a.ticket_id AND y.seq < a.seq AND y.stage IS NULL AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)
+			ORDER BY y.seq DESC LIMIT 1
+		) AS d
+		CROSS JOIN LATERAL (SELECT jsonb_path_query_first(d.payload, g.start_at::jsonpath, '{"stages":{}}', true) #>> '{}' AS start) AS v
+		WHERE g.start_at IS NOT NULL AND g.start_at NOT LIKE '%$stages%' AND d.payload IS NOT NULL
+			AND (g.calendar IS NULL OR c.name IS NOT NULL)
+	) AS m
+	WHERE m.moment < m.start_at OR m.moment < m.at
+		OR m.delay_us IS NOT NULL AND oms_internal.check_open(m.calendar, m.at, m.moment) < m.delay_us
+		OR m.moment > m.start_at AND oms_internal.check_open(m.calendar, m.start_at, m.moment) > 0
+			AND oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= COALESCE(m.delay_us, 0)
+	UNION ALL
+	-- A stage waits for the message that its definition names, and for the key that the data gave.
+	SELECT 'dispatch', r.ticket_id, format('stage %s: it waits for message %s with key %s, the definition says %s with %s', r.stage,
+		COALESCE(r.waits_for, 'none'), COALESCE(r.waits_key, 'none'), COALESCE(g.message, 'none'), COALESCE(k.key, 'another'))
+	FROM oms_internal.check_row AS r
+	JOIN oms_internal.check_graph AS g ON g.workflow_id = r.workflow_id AND g.stage_no = r.stage_no
+	LEFT JOIN LATERAL (
+		SELECT CASE WHEN g.message_key IS NULL THEN r.ticket_id::text
+			WHEN g.message_key LIKE '%$stages%' THEN r.waits_key
+			WHEN jsonb_typeof(v.key) = 'number' THEN trim_scale(v.key::numeric)::text ELSE v.key #>> '{}' END AS key
+		FROM (SELECT jsonb_path_query_first((
+			SELECT y.payload FROM oms.timeline AS y JOIN oms.timeline AS a ON a.ticket_id = y.ticket_id AND a.stage = r.stage
+				AND a.cycle = r.cycle AND a.status = 'awaiting'
+			WHERE y.ticket_id = r.ticket_id AND y.seq < a.seq AND y.stage IS NULL AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)
+			ORDER BY a.seq DESC, y.seq DESC LIMIT 1), COALESCE(g.message_key, '$')::jsonpath, '{"stages":{}}', true) AS key) AS v
+	) AS k ON r.waits_key IS NOT NULL
+	WHERE CASE WHEN r.status = 'a' OR r.held_from = 'a' THEN r.waits_for IS DISTINCT FROM g.message
+			OR r.waits_key IS NOT NULL AND r.waits_key IS DISTINCT FROM COALESCE(k.key, r.waits_key)
+		ELSE r.waits_for IS NOT NULL OR r.waits_key IS NOT NULL END;
 COMMENT ON VIEW oms_internal.check_dispatch IS 'for oms.check(): stages begun too early, twice, by themselves, not at all, or against their condition';
 
 -- ---- stuck ----
@@ -3251,7 +3365,15 @@ CREATE VIEW oms_internal.check_stuck (kind, ticket, detail) AS
 	UNION ALL
 	SELECT 'stuck', r.ticket_id, format('stage %s: it awaits nothing', r.stage)
 	FROM oms_internal.check_row AS r
-	WHERE (r.status = 'a' OR r.held_from = 'a') AND r.wake_at IS NULL;
+	WHERE (r.status = 'a' OR r.held_from = 'a') AND r.wake_at IS NULL AND r.waits_for IS NULL
+	UNION ALL
+	-- A message that is kept and a stage that waits for it have not missed each other; what staff sent is for all stages.
+	SELECT 'stuck', r.ticket_id, format('stage %s: it waits for message %s with key %s, and one is kept', r.stage, r.waits_for, r.waits_key)
+	FROM oms_internal.check_row AS r
+	WHERE r.status = 'a' AND r.wake_at IS NULL AND EXISTS (SELECT FROM oms.kept_message AS k
+		JOIN pg_roles AS s ON s.rolname = k.sender
+		WHERE k.name = r.waits_for AND k.key = r.waits_key AND NOT k.pending AND k.expires_at > oms.clock()
+			AND has_function_privilege(s.oid, 'oms.get_ticket(oms.ticket_id)', 'EXECUTE'));
 COMMENT ON VIEW oms_internal.check_stuck IS 'for oms.check(): open tickets in which nothing can happen any more';
 
 -- ---- breach ----
@@ -3277,7 +3399,7 @@ CREATE VIEW oms_internal.check_breach (kind, ticket, detail) AS
 	JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
 	JOIN oms_internal.check_cycle AS c ON c.ticket_id = r.ticket_id AND c.stage = g.stage AND c.cycle = r.cycle
 	JOIN oms.timeline AS e ON e.ticket_id = c.ticket_id AND e.stage = c.stage AND e.cycle = c.cycle
-	WHERE e.at > r.due_at AND e.seq > c.queued_seq
+	WHERE e.at > r.due_at AND e.seq > CASE WHEN g.message IS NULL THEN c.queued_seq ELSE c.begun_seq END
 		AND CASE WHEN c.breached_seq IS NULL THEN c.ended_seq IS NULL ELSE e.seq < c.breached_seq END
 		AND e.status IN ('in_progress', 'assigned', 'delegated', 'resolved', 'released', 'retry', 'on_hold', 'done', 'skipped',
 			'cancelled');
@@ -3823,6 +3945,8 @@ SELECT pg_extension_config_dump('oms.clock_segment_archive', '');
 SELECT pg_extension_config_dump('oms.timeline_archive', '');
 SELECT pg_extension_config_dump('oms.retention', '');
 SELECT pg_extension_config_dump('oms.idempotency', '');
+SELECT pg_extension_config_dump('oms.kept_message', '');
+SELECT pg_extension_config_dump('oms.message_id', '');
 SELECT pg_extension_config_dump('oms.owner', '');
 SELECT pg_extension_config_dump('oms.owner_member', '');
 SELECT pg_extension_config_dump('oms.absence', '');
@@ -3836,6 +3960,7 @@ SELECT pg_extension_config_dump('oms.seal_leaf', '');
 SELECT pg_extension_config_dump('oms.calendar', '');
 SELECT pg_extension_config_dump('oms.workflow_number', '');
 SELECT pg_extension_config_dump('oms.ticket_number', '');
+SELECT pg_extension_config_dump('oms.message_number', '');
 SELECT pg_extension_config_dump('oms.calendar_number', '');
 
 CREATE TRIGGER guard BEFORE UPDATE OF workflow_id, name, version, prefix, definition OR DELETE OR TRUNCATE ON oms.workflow
@@ -3998,6 +4123,8 @@ REVOKE ALL ON TYPE oms.clock_segment_archive FROM PUBLIC;
 REVOKE ALL ON TYPE oms.timeline_archive FROM PUBLIC;
 REVOKE ALL ON TYPE oms.retention FROM PUBLIC;
 REVOKE ALL ON TYPE oms.idempotency FROM PUBLIC;
+REVOKE ALL ON TYPE oms.kept_message FROM PUBLIC;
+REVOKE ALL ON TYPE oms.message_id FROM PUBLIC;
 REVOKE ALL ON TYPE oms.owner FROM PUBLIC;
 REVOKE ALL ON TYPE oms.owner_member FROM PUBLIC;
 REVOKE ALL ON TYPE oms.absence FROM PUBLIC;
@@ -4018,6 +4145,7 @@ REVOKE ALL ON TYPE oms.rollup_state FROM PUBLIC;
 REVOKE ALL ON TYPE oms.rollup_ahead FROM PUBLIC;
 REVOKE ALL ON TYPE oms.ticket FROM PUBLIC;
 REVOKE ALL ON TYPE oms.stage FROM PUBLIC;
+REVOKE ALL ON TYPE oms.message FROM PUBLIC;
 REVOKE ALL ON TYPE oms.rework FROM PUBLIC;
 REVOKE ALL ON TYPE oms.archived_ticket FROM PUBLIC;
 REVOKE ALL ON TYPE oms.archived_stage FROM PUBLIC;

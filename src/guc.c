@@ -19,6 +19,8 @@ int			oms_gather = 25;
 int			oms_max_data_size = 4096;
 int			oms_max_databases = 16;
 int			oms_max_definition_size = 4096;
+int			oms_max_message_size = 4096;
+int			oms_max_messages_per_role = 0;
 int			oms_max_note_size = 1024;
 int			oms_max_open_tickets_per_role = 0;
 int			oms_dispatch_mode = OMS_DISPATCH_WORKER;
@@ -123,6 +125,17 @@ oms_guc_init(bool preloading)
 	DefineCustomIntVariable("oms.max_definition_size",
 							"Largest definition of a workflow.",
 							NULL, &oms_max_definition_size, 4096, 1, 262144, PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("oms.max_message_size",
+							"Largest payload of a message.",
+							NULL, &oms_max_message_size, 4096, 1, 262144, PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("oms.max_messages_per_role",
+							"Most messages that a role may have sent and that no stage has got yet.",
+							"0 is no limit. Superusers are not limited.",
+							&oms_max_messages_per_role, 0, 0, PG_INT32_MAX, PGC_SUSET, 0,
 							NULL, NULL, NULL);
 
 	DefineCustomIntVariable("oms.max_note_size",

@@ -26,6 +26,8 @@ extern int	oms_gather;
 extern int	oms_max_data_size;
 extern int	oms_max_databases;
 extern int	oms_max_definition_size;
+extern int	oms_max_message_size;
+extern int	oms_max_messages_per_role;
 extern int	oms_max_note_size;
 extern int	oms_max_open_tickets_per_role;
 extern int	oms_max_output_size;

@@ -99,6 +99,9 @@ typedef struct OmsStageDef
 	int		   *others;
 	bool		manual;
 	int			delay_mins;		/* open time before it is queued, -1: none */
+	OmsPath		start_at;		/* gives the moment before which it is not queued */
+	const char *message;		/* name of the message that finishes it, NULL: none */
+	OmsPath		message_key;	/* gives its key; none: the ticket's number */
 } OmsStageDef;
 
 typedef struct OmsGraph
@@ -117,6 +120,7 @@ typedef struct OmsGraph
 	int		   *by_id;			/* stage numbers sorted by id, for oms_graph_find */
 	bool		uses_stages;	/* some path uses $stages */
 	bool		has_dates;		/* some date comes from the data alone */
+	bool		has_messages;	/* some stage waits for a message */
 	int			nrefs;			/* stages whose outputs paths name, by number */
 	int		   *refs;
 	struct List *calendars;		/* names that it or its stages give (char *), each once */
@@ -248,7 +252,7 @@ typedef struct OmsStage
 	int64		token;			/* the last one given out in this cycle, 0: none */
 	int			output_seq;		/* timeline number of the event that carries the output, 0: {} */
 	TimestampTz awaiting_at;	/* first in this cycle */
-	TimestampTz wake_at;		/* awaiting, also on hold: its moment */
+	TimestampTz wake_at;		/* awaiting, also on hold: its moment, or when its message is looked for again */
 	TimestampTz queued_at;		/* first in this cycle */
 	TimestampTz ready_at;		/* claimable from then on; orders the queue */
 	TimestampTz announce_at;	/* a dispatch that is still to come */
@@ -260,6 +264,8 @@ typedef struct OmsStage
 	TimestampTz timer_at;		/* nothing happens by itself before then */
 	TimestampTz held_at;		/* on hold since then */
 	TimestampTz resume_at;		/* the first of its own holds ends by itself then */
+	const char *waits_for;		/* awaiting, also on hold: name of a message, else NULL */
+	const char *waits_key;		/* and its key; NULL: erased */
 	int64		held_us;		/* time on hold before held_at */
 	int64		lease_us;		/* length of its lease, OMS_NO_LENGTH: none */
 

@@ -36,6 +36,7 @@
 	{"oms", "disable_cron", D}, \
 	{"oms", "dispatch_channel", ALL}, \
 	{"oms", "draw_workflow", S | D}, \
+	{"oms", "drop_message", D}, \
 	{"oms", "enable_cron", D}, \
 	{"oms", "erase", D}, \
 	{"oms", "erase_applicant", D}, \
@@ -74,6 +75,7 @@
 	{"oms", "rotate_tracking_number", S | D}, \
 	{"oms", "seal", D}, \
 	{"oms", "send_back", S | D}, \
+	{"oms", "send_message", P | A | S | D}, \
 	{"oms", "set_absence", S | D}, \
 	{"oms", "set_hold_reason", D}, \
 	{"oms", "set_owner", D}, \
@@ -132,6 +134,7 @@
 	{"oms", "calendar", S | D}, \
 	{"oms", "ticket", S | D}, \
 	{"oms", "stage", S | D}, \
+	{"oms", "message", S | D}, \
 	{"oms", "rework", S | D}, \
 	{"oms", "archived_ticket", S | D}, \
 	{"oms", "archived_stage", S | D}, \
@@ -202,9 +205,11 @@
 	"clock_segment_archive", \
 	"timeline_archive", \
 	"idempotency", \
+	"kept_message", \
+	"message_id", \
 	"seal_leaf", \
 	"rollup"
-#define OMS_COUNTED_TABLES_COUNT 15
+#define OMS_COUNTED_TABLES_COUNT 17
 
 #define OMS_WORKER_TABLES \
 	"workflow", \
@@ -215,6 +220,8 @@
 	"hold", \
 	"clock_segment", \
 	"timeline", \
+	"kept_message", \
+	"message_id", \
 	"owner", \
 	"owner_member", \
 	"absence", \
@@ -223,7 +230,7 @@
 	"rollup", \
 	"rollup_state", \
 	"rollup_ahead"
-#define OMS_WORKER_TABLES_COUNT 16
+#define OMS_WORKER_TABLES_COUNT 18
 
 #define OMS_BACKLOG_TABLES \
 	"ticket_state_archive", \
@@ -244,6 +251,11 @@
 	"calendar_current", \
 	"calendar_left", \
 	"idempotency_ticket", \
+	"kept_message_expires", \
+	"kept_message_key", \
+	"kept_message_pending", \
+	"kept_message_sender", \
+	"message_id_until", \
 	"seal_leaf_ticket", \
 	"stage_past_archive_finished", \
 	"stage_past_finished", \
@@ -264,6 +276,6 @@
 	"timeline_told", \
 	"timeline_watermark", \
 	"workflow_current"
-#define OMS_INDEXES_COUNT 23
+#define OMS_INDEXES_COUNT 28
 
 #endif							/* OMS_REGISTER_H */

@@ -204,3 +204,19 @@ oms_arg_duration(FunctionCallInfo fcinfo, int n, const char *what, int64 min)
 		bad_argument(what, "must not be longer than 366 days");
 	return (int64) usecs;
 }
+
+/*
+ * An output as it is stored: {}, null and NULL are no output.
+ */
+Jsonb *
+oms_normal_output(Jsonb *output)
+{
+	JsonbValue	scalar;
+
+	if (output == NULL || (JB_ROOT_IS_OBJECT(output) && JB_ROOT_COUNT(output) == 0))
+		return NULL;
+	if (JB_ROOT_IS_SCALAR(output) && JsonbExtractScalar(&output->root, &scalar) &&
+		scalar.type == jbvNull)
+		return NULL;
+	return output;
+}

@@ -26,6 +26,7 @@ extern char *oms_arg_name_or_null(FunctionCallInfo fcinfo, int n, const char *wh
 extern char *oms_arg_note(FunctionCallInfo fcinfo, int n, const char *what);
 extern char *oms_arg_note_or_null(FunctionCallInfo fcinfo, int n, const char *what);
 extern char *oms_arg_key_or_null(FunctionCallInfo fcinfo, int n, const char *what);
+extern Jsonb *oms_normal_output(Jsonb *output);
 extern int64 oms_arg_duration(FunctionCallInfo fcinfo, int n, const char *what, int64 min);
 
 #endif							/* OMS_ARGS_H */

@@ -13,9 +13,12 @@
 
 #include "api/args.h"
 #include "api/door.h"
+#include "engine/await.h"
 #include "engine/decide.h"
+#include "engine/ticket.h"
 #include "errors.h"
 #include "store/erase.h"
+#include "store/message.h"
 
 PG_FUNCTION_INFO_V1(oms_erase);
 PG_FUNCTION_INFO_V1(oms_erase_applicant);
@@ -154,6 +157,38 @@ erase_path(Erasure *erasure, const char *path)
 }
 
 /*
+ * Messages kept for a stage go, and so does the key that it waits for.
+ */
+static void
+erase_key(OmsTicket *ticket, int no, const char *key)
+{
+	OmsStage   *stage = oms_ticket_find(ticket, no);
+
+	if (key != NULL)
+		oms_store_drop_messages(oms_graph_stage(ticket->graph, no)->message, key);
+	if (stage == NULL || stage->waits_key == NULL)
+		return;
+	stage->waits_key = NULL;
+	stage->changed = true;
+}
+
+/*
+ * Erase the keys that came from what was erased of the data.
+ */
+static void
+erase_lost_keys(OmsTicket *ticket)
+{
+	oms_store_stages(ticket);
+	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
+	{
+		char	   *key = stage->waits_key == NULL ? NULL : oms_await_key(ticket, stage->no);
+
+		if (stage->waits_key != NULL && (key == NULL || strcmp(key, stage->waits_key) != 0))
+			erase_key(ticket, stage->no, stage->waits_key);
+	}
+}
+
+/*
  * Write down what is left of the data.
  */
 static void
@@ -167,6 +202,10 @@ finish_data(Erasure *erasure)
 		oms_store_erase_event(ticket, ticket->data_seq);
 	oms_decide_replace_data(ticket, erasure->data);
 	oms_store_erase_request(ticket->id);
+	ticket->data = erasure->data;
+	ticket->outputs = NULL;
+	if (ticket->graph->has_messages)
+		erase_lost_keys(ticket);
 }
 
 /*
@@ -215,6 +254,9 @@ erase_all(OmsTicketId id, const char *reason, const OmsCall *call)
 	OmsTicket  *ticket = oms_store_lock(id);
 
 	oms_store_stages(ticket);
+	for (int no = 1; ticket->graph->has_messages && no <= ticket->graph->nstages; no++)
+		if (oms_graph_stage(ticket->graph, no)->message != NULL)
+			erase_key(ticket, no, oms_await_key(ticket, no));
 	oms_store_erase_events(ticket, true);
 	oms_store_erase_request(id);
 	ticket->applicant = NULL;

@@ -150,7 +150,7 @@ oms_explain_clock(PG_FUNCTION_ARGS)
 	if (e.stage != NULL && e.stage->limit_us != OMS_NO_LENGTH)
 	{
 		oms_store_holds(e.ticket);
-		e.until = e.stage->queued_at;
+		e.until = e.stage->queued_at != OMS_NEVER ? e.stage->queued_at : e.stage->awaiting_at;
 		put_stored_segments(&e);
 		put_last_segment(&e, oms_clock_now());
 	}

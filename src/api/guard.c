@@ -218,7 +218,7 @@ move_stage(OmsTicket *ticket, OmsStage *stage, const char *to, const char *worke
 					 errmsg("a stage cannot go on while its ticket is on hold")));
 		oms_decide_resume(ticket, stage, NULL);
 	}
-	else if (strcmp(to, "queued") == 0 && stage->status == OMS_AWAITING)
+	else if (strcmp(to, "queued") == 0 && stage->status == OMS_AWAITING && stage->waits_for == NULL)
 	{
 		oms_require(ticket, stage, OMS_START, NULL);
 		oms_decide_start(ticket, stage);

@@ -102,6 +102,9 @@ oms_start_stage(PG_FUNCTION_ARGS)
 	oms_require(ticket, stage, OMS_START, NULL);
 	if (stage->status != OMS_AWAITING)
 		require_startable(ticket, stage);
+	else if (stage->waits_for != NULL)
+		wrong_state(ticket, "start_stage", psprintf("stage \"%s\" waits for message \"%s\"",
+													oms_graph_stage(ticket->graph, stage->no)->id, stage->waits_for));
 	oms_decide_start(ticket, stage);
 	return oms_call_end_stage(&call, ticket, stage);
 }

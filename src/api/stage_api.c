@@ -255,22 +255,6 @@ oms_release(PG_FUNCTION_ARGS)
 
 /* ---- finishing ---- */
 
-/*
- * An output as it is stored: {}, null and NULL are no output.
- */
-static Jsonb *
-normal_output(Jsonb *output)
-{
-	JsonbValue	scalar;
-
-	if (output == NULL || (JB_ROOT_IS_OBJECT(output) && JB_ROOT_COUNT(output) == 0))
-		return NULL;
-	if (JB_ROOT_IS_SCALAR(output) && JsonbExtractScalar(&output->root, &scalar) &&
-		scalar.type == jbvNull)
-		return NULL;
-	return output;
-}
-
 static bool
 same_output(const OmsTicket *ticket, const OmsStage *stage, Jsonb *output)
 {
@@ -338,7 +322,7 @@ finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const int64 *token, co
 	OmsDoer		doer = oms_call_doer(call, token == NULL);
 
 	*queued = NIL;
-	output = normal_output(output);
+	output = oms_normal_output(output);
 	if (output != NULL)
 		oms_check_size(output, "output of a stage", oms_max_output_size, "oms.max_output_size");
 	if (done_before(ticket, stage, output, token))

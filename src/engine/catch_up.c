@@ -27,6 +27,7 @@
 #include "engine/lookup.h"
 #include "engine/moves.h"
 #include "engine/offer.h"
+#include "engine/start.h"
 #include "engine/stopwatch.h"
 #include "engine/ticket.h"
 #include "engine/timers.h"
@@ -84,8 +85,8 @@ go_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 	oms_touch(ticket, stage);
 	if (to == OMS_QUEUED && stage->announce_at == OMS_NEVER)
 		oms_offer(ticket, stage);
-	if (to == OMS_AWAITING)
-		oms_await_on(ticket, stage, at);
+	if (to == OMS_AWAITING && oms_await_on(ticket, stage, at))
+		oms_start_after(ticket, stage->no);
 	/* who stopped working on it because of the hold can go on */
 	if (to == OMS_IN_PROGRESS)
 		oms_add_status(ticket, stage, "in progress");
@@ -106,7 +107,10 @@ oms_holds_lifted(OmsTicket *ticket, OmsStage *stage, TimestampTz at, const char 
 	if (held)
 		oms_touch(ticket, stage);
 	else
+	{
 		go_on(ticket, stage, at);
+		oms_settle(ticket);
+	}
 }
 
 /*
@@ -311,11 +315,13 @@ fire_calendar(OmsTicket *ticket, OmsStage *stage, const OmsCalendar *calendar, T
 						   due_text(was_due));
 }
 
-/* What the stage waited for has come */
+/* What the stage awaits may have come */
 static void
 fire_moment(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 {
-	oms_queue_first(ticket, stage, at, psprintf("moment %s", oms_time_text(at)));
+	if (oms_wake(ticket, stage, at))
+		oms_start_after(ticket, stage->no);
+	oms_settle(ticket);
 }
 
 /* A lease that ran out is an attempt */

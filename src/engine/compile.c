@@ -167,7 +167,11 @@ collect_refs(OmsGraph *graph)
 
 		collect_refs_of(graph, &stage->when, &seen);
 		collect_refs_of(graph, &stage->due_at, &seen);
-		graph->has_dates |= stage->due_at.path != NULL && !stage->due_at.uses_stages;
+		collect_refs_of(graph, &stage->start_at, &seen);
+		collect_refs_of(graph, &stage->message_key, &seen);
+		graph->has_messages |= stage->message != NULL;
+		graph->has_dates |= (stage->due_at.path != NULL && !stage->due_at.uses_stages) ||
+			(stage->start_at.path != NULL && !stage->start_at.uses_stages);
 	}
 	for (int no = 1; no <= graph->nstages; no++)
 		if (oms_set_has(&seen, no))
@@ -182,6 +186,9 @@ oms_graph_complete(OmsGraph *graph)
 {
 	if (graph->prefix == NULL)
 		graph->prefix = prefix_of_name(graph->name);
+	for (int i = 0; i < graph->nstages; i++)
+		if (graph->stages[i].owner == NULL)
+			graph->stages[i].owner = graph->owner != NULL ? graph->owner : graph->name;
 	link_dependants(graph);
 	link_others(graph);
 	list_calendars(graph);

@@ -153,6 +153,20 @@ oms_decide_finish(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const OmsDo
 	return queued;
 }
 
+/*
+ * A stage that awaits a message gets it.  False if that failed the stage.
+ */
+bool
+oms_decide_message(OmsTicket *ticket, OmsStage *stage, const OmsMessage *message)
+{
+	bool		done = oms_get_message(ticket, stage, message);
+
+	if (done)
+		oms_start_after(ticket, stage->no);
+	oms_settle(ticket);
+	return done;
+}
+
 /* The pause before the next attempt, in microseconds */
 static int64
 backoff(const OmsStageDef *def, int attempt)
@@ -195,14 +209,17 @@ oms_decide_skip(OmsTicket *ticket, OmsStage *stage, const char *reason)
 	oms_settle(ticket);
 }
 
-/* Staff send a failed stage round again; attempts count from 1.  One that failed before it was queued begins anew. */
+/* Staff send a failed stage round again; attempts count from 1.  One that failed before it was queued begins again. */
 void
 oms_decide_retry(OmsTicket *ticket, OmsStage *stage, const char *reason)
 {
 	stage->attempt = 1;
 	oms_event_add(ticket, OMS_EV_RETRY, stage, reason);
 	if (stage->queued_at == OMS_NEVER)
-		oms_begin(ticket, stage, NULL);
+	{
+		if (oms_begin(ticket, stage, NULL))
+			oms_start_after(ticket, stage->no);
+	}
 	else
 		oms_queue_again(ticket, stage, 0);
 	oms_settle(ticket);

@@ -9,6 +9,7 @@
 
 #include "engine/graph.h"
 #include "engine/hands.h"
+#include "engine/lookup.h"
 #include "oms.h"
 
 extern void oms_decide_open(OmsTicket *ticket);
@@ -36,5 +37,6 @@ extern void oms_decide_attach(OmsTicket *ticket, int stage_no, const char *what,
 extern List *oms_decide_next_of(const OmsTicket *ticket);
 extern List *oms_decide_next(const OmsGraph *graph, const OmsStageSet *finished);
 extern void oms_decide_assume_skips(const OmsGraph *graph, OmsStageSet *finished, Jsonb *data);
+extern bool oms_decide_message(OmsTicket *ticket, OmsStage *stage, const OmsMessage *message);
 
 #endif							/* OMS_DECIDE_H */

@@ -346,6 +346,20 @@ oms_definition_path(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *ru
 
 /* ---- stages ---- */
 
+static const OmsKeyRule wait_for_keys[] = {
+	{"message", oms_json_name, offsetof(OmsStageDef, message), 1, OMS_MAX_NAME, true},
+	{"key", oms_definition_path, offsetof(OmsStageDef, message_key), 0, 0, false},
+};
+
+static void
+check_wait_for(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
+{
+	JsonbContainer *object = oms_json_object(check, value);
+
+	if (object != NULL)
+		oms_json_keys(check, object, wait_for_keys, lengthof(wait_for_keys), target);
+}
+
 /* id stands first, since messages name the stage; join needs dependsOn above it */
 static const OmsKeyRule stage_keys[] = {
 	{"id", check_id, offsetof(OmsStageDef, id), 1, OMS_MAX_NAME, true},
@@ -365,6 +379,8 @@ static const OmsKeyRule stage_keys[] = {
 	{"notSameAs", check_not_same_as, offsetof(OmsStageDef, not_same_as), 0, 0, false},
 	{"manual", oms_json_boolean, offsetof(OmsStageDef, manual), 0, 0, false},
 	{"delayMins", oms_json_int, offsetof(OmsStageDef, delay_mins), 0, PG_INT32_MAX, false},
+	{"startAt", oms_definition_path, offsetof(OmsStageDef, start_at), 0, 0, false},
+	{"waitFor", check_wait_for, 0, 0, 0, false},
 };
 
 StaticAssertDecl(lengthof(stage_keys) <= OMS_MAX_KEYS, "OMS_MAX_KEYS is too small");
@@ -415,6 +431,35 @@ check_clock(OmsJsonCheck *check, JsonbContainer *object, OmsStageDef *stage)
 }
 
 /*
+ * What nobody claims cannot be tried again, nor does it matter who does it; and a stage awaits one thing.
+ */
+static void
+check_exclusive(OmsJsonCheck *check, JsonbContainer *object)
+{
+	static const char *const others[] = {"delayMins", "startAt", "retry", "notSameAs"};
+
+	for (int i = 0; oms_json_has_key(object, "waitFor") && i < (int) lengthof(others); i++)
+		if (oms_json_has_key(object, others[i]))
+			oms_json_problem(check, "A message finishes the stage as soon as it is there, and nobody claims it.",
+							 "%s has both \"waitFor\" and \"%s\"", check->subject, others[i]);
+}
+
+/*
+ * Check the keys of a stage.  One that nobody claims need not say whose it is.
+ */
+static void
+check_stage_keys(OmsJsonCheck *check, JsonbContainer *object, OmsStageDef *stage)
+{
+	OmsKeyRule	rules[lengthof(stage_keys)];
+
+	memcpy(rules, stage_keys, sizeof(stage_keys));
+	for (int i = 0; i < (int) lengthof(rules); i++)
+		if (strcmp(rules[i].key, "owner") == 0)
+			rules[i].required = !oms_json_has_key(object, "waitFor");
+	oms_json_keys(check, object, rules, lengthof(rules), stage);
+}
+
+/*
  * From here on problems are those of the i-th stage, whose path is the current one.
  */
 static void
@@ -452,7 +497,8 @@ check_stage(OmsJsonCheck *check, JsonbValue *value, int i)
 	object = oms_json_object(check, value);
 	if (object != NULL)
 	{
-		oms_json_keys(check, object, stage_keys, lengthof(stage_keys), stage);
+		check_stage_keys(check, object, stage);
+		check_exclusive(check, object);
 		check_clock(check, object, stage);
 		if (stage->need < 0)
 			stage->need = stage->ndeps;

@@ -35,6 +35,22 @@ typedef struct OmsCandidate
 	bool		off_duty;		/* the person's own calendar is closed */
 } OmsCandidate;
 
+/* A message that finishes a stage */
+typedef struct OmsMessage
+{
+	const char *name;
+	const char *key;
+	const char *sender;			/* role */
+	Jsonb	   *payload;		/* NULL: {} */
+} OmsMessage;
+
+typedef enum OmsMailbox
+{
+	OMS_MAIL_NONE,
+	OMS_MAIL_TAKEN,
+	OMS_MAIL_BUSY				/* another session has it: look again later */
+} OmsMailbox;
+
 typedef struct OmsLookup
 {
 	/* the row of a stage, added to the ticket; NULL if there is none */
@@ -60,6 +76,10 @@ typedef struct OmsLookup
 	bool		(*take_turn) (const char *owner, const OmsCandidate *candidate, TimestampTz now);
 	/* the candidate has got it, and counts as loaded from now on */
 	void		(*was_assigned) (const OmsCandidate *candidate);
+	/* the oldest message kept for a stage that awaits one; whoever takes it has it alone */
+	OmsMailbox	(*take_message) (const OmsTicket *ticket, const OmsStage *stage, OmsMessage *message);
+	/* why an output cannot be stored; NULL: it can */
+	const char *(*output_problem) (const OmsTicket *ticket, const Jsonb *output);
 	/* is the person away, and who stands in? *delegate NULL: nobody */
 	bool		(*is_away) (const char *person, TimestampTz now, const char **delegate);
 } OmsLookup;

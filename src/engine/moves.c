@@ -98,7 +98,10 @@ oms_move(OmsTicket *ticket, OmsStage *stage, OmsStageStatus status)
 	if (status != OMS_QUEUED)
 		stage->announce_at = OMS_NEVER;
 	if (status != OMS_AWAITING && status != OMS_STAGE_HELD)
+	{
 		stage->wake_at = OMS_NEVER;
+		stage->waits_for = stage->waits_key = NULL;
+	}
 	if (ends)
 	{
 		oms_watch_stop(stage, ticket->now);
@@ -116,7 +119,8 @@ keep_past(OmsTicket *ticket, const OmsStage *stage)
 
 	*past = *stage;
 	oms_watch_stop(past, ticket->now);
-	past->timer_at = OMS_NEVER;
+	past->timer_at = past->wake_at = OMS_NEVER;
+	past->waits_for = past->waits_key = NULL;
 	past->next = ticket->past;
 	ticket->past = past;
 }

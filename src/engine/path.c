@@ -167,5 +167,8 @@ void
 oms_check_dates(const OmsGraph *graph, Jsonb *data)
 {
 	for (int i = 0; graph->has_dates && i < graph->nstages; i++)
+	{
+		check_date(&graph->stages[i], "startAt", &graph->stages[i].start_at, data);
 		check_date(&graph->stages[i], "dueAt", &graph->stages[i].due_at, data);
+	}
 }

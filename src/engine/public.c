@@ -196,7 +196,7 @@ is_expected(const OmsTicket *ticket, const OmsStageDef *def, int no)
  * the definition need not have.  OMS_NEVER if no unfinished stage has a limit, or one is never due.
  */
 static TimestampTz
-longest_way(const OmsTicket *ticket, TimestampTz now)
+longest_way(OmsTicket *ticket, TimestampTz now)
 {
 	const OmsGraph *graph = ticket->graph;
 	TimestampTz *end = palloc(sizeof(TimestampTz) * graph->nstages);
@@ -240,7 +240,7 @@ longest_way(const OmsTicket *ticket, TimestampTz now)
 }
 
 static const char *
-expected_by(const OmsTicket *ticket, TimestampTz now)
+expected_by(OmsTicket *ticket, TimestampTz now)
 {
 	TimestampTz expected;
 
@@ -264,7 +264,7 @@ expected_by(const OmsTicket *ticket, TimestampTz now)
  * Begin the view of a ticket; the public events are added one by one.
  */
 void
-oms_public_begin(OmsPublicView *view, const OmsTicket *ticket, TimestampTz now)
+oms_public_begin(OmsPublicView *view, OmsTicket *ticket, TimestampTz now)
 {
 	char		number[OMS_TICKET_ID_TEXT_SIZE];
 

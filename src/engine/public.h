@@ -26,7 +26,7 @@ typedef struct OmsPublicView
 
 extern const char *oms_public_label(const OmsStageDef *stage);
 extern const char *oms_public_hold_label(const OmsTicket *ticket, int seq, TimestampTz at);
-extern void oms_public_begin(OmsPublicView *view, const OmsTicket *ticket, TimestampTz now);
+extern void oms_public_begin(OmsPublicView *view, OmsTicket *ticket, TimestampTz now);
 extern void oms_public_add(OmsPublicView *view, const OmsPublicEvent *event);
 extern Jsonb *oms_public_end(OmsPublicView *view);
 

@@ -198,7 +198,7 @@ oms_decide_send_back(OmsTicket *ticket, OmsStage *stage, OmsStage *to_stage, con
 	for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
 		if (other != stage)
 			take_back(ticket, other, after, to_stage->no, OMS_EV_SENT_BACK, note);
-	oms_begin(ticket, to_stage, NULL);
+	(void) oms_begin(ticket, to_stage, NULL);
 	untangle(ticket);
 	oms_start_all(ticket);
 	oms_settle(ticket);
@@ -246,7 +246,7 @@ oms_decide_reopen(OmsTicket *ticket, OmsStage *stage, const char *reason)
 		take_back(ticket, other, after, stage->no, OMS_EV_REOPENED, reason);
 	}
 	if (!cancelled || oms_graph_met(def, ticket->finished))
-		oms_begin(ticket, stage, NULL);
+		(void) oms_begin(ticket, stage, NULL);
 	untangle(ticket);
 	oms_start_all(ticket);
 	oms_settle(ticket);
@@ -261,7 +261,7 @@ oms_decide_start(OmsTicket *ticket, OmsStage *stage)
 {
 	if (stage->status == OMS_AWAITING)
 		oms_queue_first(ticket, stage, ticket->now, "started by hand");
-	else
-		oms_begin(ticket, stage, "started by hand");
+	else if (oms_begin(ticket, stage, "started by hand"))
+		oms_start_after(ticket, stage->no);
 	oms_settle(ticket);
 }

@@ -31,7 +31,7 @@ is_left_out(OmsTicket *ticket, const OmsStageDef *def)
 
 /*
  * A stage whose dependencies are met begins, or is skipped if a condition is known to be false.
- * True if it was skipped, so that its dependants are to be looked at in turn.
+ * True if it is finished, so that its dependants are to be looked at in turn.
  */
 static bool
 start_or_skip(OmsTicket *ticket, int no, List **queued)
@@ -45,7 +45,8 @@ start_or_skip(OmsTicket *ticket, int no, List **queued)
 		oms_event_add(ticket, OMS_EV_SKIPPED, stage, "condition is false");
 		return true;
 	}
-	oms_begin(ticket, stage, NULL);
+	if (oms_begin(ticket, stage, NULL))
+		return true;
 	if (stage->queued_at != OMS_NEVER)
 		*queued = lappend_int(*queued, no);
 	return false;

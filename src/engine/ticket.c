@@ -86,6 +86,7 @@ oms_clear_stage(const OmsTicket *ticket, OmsStage *stage)
 	stage->token = stage->held_us = 0;
 	stage->lease_us = OMS_NO_LENGTH;
 	stage->awaiting_at = stage->wake_at = OMS_NEVER;
+	stage->waits_for = stage->waits_key = NULL;
 	stage->queued_at = stage->ready_at = stage->announce_at = OMS_NEVER;
 	stage->started_at = stage->finished_at = stage->lease_until = OMS_NEVER;
 	stage->timer_at = stage->held_at = stage->resume_at = OMS_NEVER;

@@ -128,6 +128,8 @@ CREATE TABLE oms.stage_state (
 	worker		text COLLATE "C",
 	delegated_by text,
 	finished_by	text,
+	waits_for	text COLLATE "C",
+	waits_key	text COLLATE "C",
 	steps		int[],
 	PRIMARY KEY (ticket_id, stage_no)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
@@ -142,8 +144,10 @@ COMMENT ON COLUMN oms.stage_state.running_since IS 'the clock; NULL: it stands, 
 COMMENT ON COLUMN oms.stage_state.paused_at IS 'since when it stands, or stood at the end';
 COMMENT ON COLUMN oms.stage_state.held_at IS 'on hold since then';
 COMMENT ON COLUMN oms.stage_state.resume_at IS 'the first of its own holds ends by itself then';
-COMMENT ON COLUMN oms.stage_state.awaiting_at IS 'since when it awaits, or did in this cycle';
-COMMENT ON COLUMN oms.stage_state.wake_at IS 'awaiting, also on hold: its moment';
+COMMENT ON COLUMN oms.stage_state.awaiting_at IS 'when it first awaited in this cycle';
+COMMENT ON COLUMN oms.stage_state.wake_at IS 'awaiting, also on hold: its moment, or when its message is looked for again';
+COMMENT ON COLUMN oms.stage_state.waits_for IS 'awaiting, also on hold: the message that finishes it';
+COMMENT ON COLUMN oms.stage_state.waits_key IS 'and its key; NULL: it was erased';
 COMMENT ON COLUMN oms.stage_state.limit_us IS 'open time that the clock allows; NULL: no clock';
 COMMENT ON COLUMN oms.stage_state.consumed_us IS 'open time used up before running_since';
 COMMENT ON COLUMN oms.stage_state.held_us IS 'time on hold before held_at';
@@ -163,8 +167,9 @@ COMMENT ON COLUMN oms.stage_state.steps IS 'how often each escalation step has f
 -- The queues: what an owner can claim, in the order in which it is to be claimed.
 CREATE INDEX stage_state_queue ON oms.stage_state (owner, priority DESC, ready_at, ticket_id, stage_no)
 	WHERE status = 'q';
--- What nobody can claim yet.
-CREATE INDEX stage_state_awaiting ON oms.stage_state (awaiting_at) WHERE status = 'a';
+-- What nobody can claim: those that wait for a message, by that and in the order in which they get it.
+CREATE INDEX stage_state_awaiting ON oms.stage_state (waits_for, waits_key, awaiting_at, ticket_id, stage_no)
+	WHERE status = 'a';
 -- All timers: what happens next by itself.
 CREATE INDEX stage_state_timer ON oms.stage_state (timer_at) WHERE timer_at IS NOT NULL;
 -- What a worker has; with the queues, everything that is open.
@@ -297,6 +302,37 @@ CREATE TABLE oms.idempotency (
 CREATE INDEX idempotency_ticket ON oms.idempotency (ticket_id);
 COMMENT ON TABLE oms.idempotency IS 'keys under which a ticket was opened once';
 COMMENT ON COLUMN oms.idempotency.request_hash IS 'NULL: erased';
+
+-- One row per message that no stage has got yet.  Whoever finishes a stage by one deletes its row.
+CREATE SEQUENCE oms.message_number;
+CREATE TABLE oms.kept_message (
+	message_no	bigint PRIMARY KEY DEFAULT nextval('oms.message_number'),
+	sent_at		timestamptz NOT NULL,
+	expires_at	timestamptz NOT NULL,
+	pending		bool NOT NULL,
+	name		text COLLATE "C" NOT NULL,
+	key			text COLLATE "C" NOT NULL,
+	sender		text COLLATE "C" NOT NULL,
+	message_id	text COLLATE "C",
+	payload		jsonb NOT NULL
+);
+CREATE INDEX kept_message_key ON oms.kept_message (name, key, message_no);
+CREATE INDEX kept_message_sender ON oms.kept_message (sender);
+CREATE INDEX kept_message_expires ON oms.kept_message (expires_at);
+CREATE INDEX kept_message_pending ON oms.kept_message (message_no) WHERE pending;
+COMMENT ON TABLE oms.kept_message IS 'messages that no stage has got yet; read it through the view oms.message';
+COMMENT ON COLUMN oms.kept_message.pending IS 'a stage may wait for it: the worker, or tick(), looks';
+COMMENT ON COLUMN oms.kept_message.sender IS 'role that sent it';
+
+-- One row per message_id, so that a message is sent once.
+CREATE TABLE oms.message_id (
+	message_id	text COLLATE "C" PRIMARY KEY,
+	until		timestamptz NOT NULL,
+	request_hash bigint
+);
+CREATE INDEX message_id_until ON oms.message_id (until);
+COMMENT ON TABLE oms.message_id IS 'ids of messages that were sent, for as long as they are remembered';
+COMMENT ON COLUMN oms.message_id.request_hash IS 'NULL: erased';
 
 -- One row per registered owner; an owner need not be registered to be named in a workflow.
 CREATE TABLE oms.owner (

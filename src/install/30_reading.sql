@@ -36,7 +36,8 @@ CREATE VIEW oms.stage WITH (security_barrier) AS
 		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
 		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
 		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
-		w.stage_no, w.label, s.finished_by, s.awaiting_at, s.wake_at AS starts_at
+		w.stage_no, w.label, s.finished_by, s.awaiting_at,
+		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for, s.waits_key
 	FROM oms.ticket_state AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state AS s
@@ -115,7 +116,7 @@ CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
 					'cycle', s.cycle, 'level', s.level,
-					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'queued_at', s.queued_at, 'started_at', s.started_at,
+					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'waits_for', s.waits_for, 'waits_key', s.waits_key, 'queued_at', s.queued_at, 'started_at', s.started_at,
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)
@@ -154,7 +155,7 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
 					'cycle', s.cycle, 'level', s.level,
-					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'queued_at', s.queued_at, 'started_at', s.started_at,
+					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'waits_for', s.waits_for, 'waits_key', s.waits_key, 'queued_at', s.queued_at, 'started_at', s.started_at,
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)

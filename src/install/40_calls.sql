@@ -175,6 +175,22 @@ CREATE FUNCTION oms.clock() RETURNS timestamptz
 	AS 'MODULE_PATHNAME', 'oms_clock' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.clock() IS 'the time by which everything here goes: that of the server, or oms.now where a superuser has set it';
 
+-- Messages that no stage has got yet.
+CREATE VIEW oms.message WITH (security_barrier) AS
+	SELECT k.message_no, k.name, k.key, k.payload, k.message_id, k.sender, k.sent_at, k.expires_at
+	FROM oms.kept_message AS k
+	WHERE k.expires_at > oms.clock();
+COMMENT ON VIEW oms.message IS 'one row per message that is kept until a stage waits for it, oldest first by message_no';
+
+CREATE FUNCTION oms.send_message(name text, key text, payload jsonb DEFAULT '{}', message_id text DEFAULT NULL,
+		ttl interval DEFAULT '30 days') RETURNS int
+	AS 'MODULE_PATHNAME', 'oms_send_message' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.send_message(text, text, jsonb, text, interval) IS '1 if the message finished the stage that has waited longest for this name and key, with payload (NULL: {}) as its output and the sender as its worker; 0 if it is kept until a stage waits for it or ttl (up to 366 days) is over. The same message_id again within ttl and 30 days more: 0, nothing happens. Agents reach stages of their owners, portals tickets that they opened, staff all. Never waits for a ticket: if another session has it, the message is kept, and the worker or tick() delivers it. OM008 the same message_id with another message, 22023, 53400 too many are kept';
+
+CREATE FUNCTION oms.drop_message(name text, key text) RETURNS int
+	AS 'MODULE_PATHNAME', 'oms_drop_message' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.drop_message(text, text) IS 'drops the messages of this name and key that are kept, and returns how many there were. 22023';
+
 CREATE FUNCTION oms.explain_clock(ticket oms.ticket_id, stage text DEFAULT NULL)
 	RETURNS TABLE (starts timestamptz, ends timestamptz, open_time interval, consumed interval, reason text)
 	AS 'MODULE_PATHNAME', 'oms_explain_clock' LANGUAGE C VOLATILE ROWS 5;
@@ -246,7 +262,9 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 					WHEN x.stage IS NOT NULL THEN 'waits for somebody to start it'
 					ELSE 'waits for ' || CASE COALESCE(d.def ->> 'join', 'all')
 						WHEN 'all' THEN '' WHEN 'any' THEN 'one of ' ELSE (d.def ->> 'join') || ' of ' END || g.names END
-				WHEN 'awaiting' THEN 'starts on ' || to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
+				WHEN 'awaiting' THEN COALESCE('waits for message ' || s.waits_for || COALESCE(' with key ' || s.waits_key, ', whose key was erased')
+					|| ' since ' || to_char(s.awaiting_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC',
+					'starts on ' || to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC')
 				WHEN 'queued' THEN CASE WHEN s.pauses THEN 'pauses before attempt ' || s.attempt || ', then queued for '
 					ELSE 'queued for ' END || s.owner || ', ' || CASE WHEN b.members = m.members
 						THEN CASE m.members WHEN 1 THEN 'and the only member ' ELSE 'and all ' || m.members || ' members ' END
@@ -302,7 +320,7 @@ COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a 
 
 CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, end of a hold, of a lease, of a back-off) and returns how many fired; leaves tickets that another session is just changing for the next call';
+COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, a moment, end of a hold, of a lease, of a back-off), delivers messages that were kept since a ticket was busy, and returns how many of both; leaves tickets that another session is just changing for the next call';
 
 COMMENT ON FUNCTION oms.verify_timeline(oms.ticket_id) IS 'recomputes the hash chain of a ticket (NULL: of every ticket) and returns what does not fit; no rows if all is well. OM002 unknown ticket';
 

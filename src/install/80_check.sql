@@ -10,7 +10,8 @@
 -- The definitions, read as the contract says.  OFFSET 0 keeps them one thing for the planner, which would
 -- otherwise join by stage alone and sort the workflows out afterwards.
 CREATE VIEW oms_internal.check_graph AS
-	SELECT w.workflow_id, s.no::int2 AS stage_no, s.def ->> 'id' AS stage, s.def ->> 'owner' AS owner,
+	SELECT w.workflow_id, s.no::int2 AS stage_no, s.def ->> 'id' AS stage,
+		COALESCE(s.def ->> 'owner', w.definition ->> 'owner', w.name) AS owner,
 		COALESCE(s.def ->> 'label', s.def ->> 'id') AS label, s.def ->> 'publicOwner' AS public_owner,
 		(s.def ->> 'slaMins')::numeric::int8 * 60000000 AS limit_us,
 		(s.def ->> 'slaDays')::numeric::int4 AS limit_days,
@@ -18,7 +19,8 @@ CREATE VIEW oms_internal.check_graph AS
 		s.def -> 'warnAt' AS warn_at, s.def -> 'escalation' AS escalation, s.def ->> 'notSameAs' AS not_same_as,
 		COALESCE((s.def #>> '{retry,maxAttempts}')::numeric::int4, 3) AS max_attempts,
 		COALESCE((s.def ->> 'manual')::bool, false) AS manual,
-		(s.def ->> 'delayMins')::numeric::int8 * 60000000 AS delay_us,
+		(s.def ->> 'delayMins')::numeric::int8 * 60000000 AS delay_us, s.def ->> 'startAt' AS start_at,
+		s.def #>> '{waitFor,message}' AS message, s.def #>> '{waitFor,key}' AS message_key,
 		CASE COALESCE(s.def ->> 'join', 'all')
 			WHEN 'all' THEN d.count
 			WHEN 'any' THEN LEAST(d.count, 1)
@@ -138,7 +140,7 @@ CREATE VIEW oms_internal.check_cycle AS
 			FILTER (WHERE e.status = 'queued') AS queued_at,
 		bool_or(e.note_digest IS NOT NULL AND e.note IS NULL) FILTER (WHERE e.status = 'queued') AS moment_erased,
 		min(e.seq) FILTER (WHERE e.status IN ('awaiting', 'queued')) AS begun_seq,
-		max(e.at) FILTER (WHERE e.status = 'awaiting') AS awaiting_at,
+		min(e.at) FILTER (WHERE e.status = 'awaiting') AS awaiting_at,
 		count(*) FILTER (WHERE e.public AND e.status IN ('awaiting', 'queued')) AS n_shown,
 		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped')) AS finished_seq,
 		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled', 'sent_back', 'reopened'))
@@ -294,7 +296,8 @@ COMMENT ON VIEW oms_internal.check_stops IS 'for oms.check(): all the time for w
 CREATE VIEW oms_internal.check_clock_row AS
 	SELECT r.*, format('stage %s, cycle %s', g.stage, r.cycle) AS name, g.stage,
 		g.limit_us AS def_us, g.limit_days, g.calendar, g.warn_at, g.escalation,
-		c.queued_at AS first_at, c.queued_seq AS first_seq, c.ended_seq, c.stopped_at AS ended_at,
+		CASE WHEN g.message IS NULL THEN c.queued_at ELSE c.awaiting_at END AS first_at,
+		CASE WHEN g.message IS NULL THEN c.queued_seq ELSE c.begun_seq END AS first_seq, c.ended_seq, c.stopped_at AS ended_at,
 		c.n_warning, c.n_breached, c.breached_seq, c.breached_at AS was_breached_at, c.n_missed, t.last_at, t.closed_at
 	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
@@ -914,7 +917,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 		-- one that has not changed since
 		LEFT JOIN oms_internal.check_calendar AS c ON c.name = g.calendar
 			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
-		WHERE g.delay_us IS NOT NULL
+		WHERE g.delay_us IS NOT NULL AND g.start_at IS NULL
 	) AS m
 	WHERE oms_internal.check_open(m.calendar, m.at, m.moment) <> m.delay_us
 		OR oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= m.delay_us
@@ -937,7 +940,56 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	FROM oms_internal.check_row AS r
 	JOIN oms.timeline AS a ON a.ticket_id = r.ticket_id AND a.stage = r.stage AND a.cycle = r.cycle AND a.status = 'awaiting'
 		AND a.at = r.awaiting_at
-	WHERE r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz;
+		AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = a.ticket_id AND b.stage = a.stage AND b.cycle = a.cycle
+			AND b.status = 'awaiting' AND b.seq > a.seq)
+	WHERE r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz
+	UNION ALL
+	-- With startAt it is no earlier than that, where the date says so by itself, nor than the delay; and on a calendar an
+	-- opening time, if only a date is given.
+	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, startAt says %s', m.stage, m.moment, m.start)
+	FROM (
+		SELECT a.ticket_id, a.stage, a.at, g.delay_us, CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar,
+			substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment, v.start,
+			CASE WHEN v.start ~ '^[-0-9]{10}$' THEN v.start::timestamp AT TIME ZONE COALESCE(c.timezone, 'UTC')
+				WHEN v.start ~ '(Z|[-+][0-9]{2}(:?[0-9]{2})?)$' THEN v.start::timestamptz
+				ELSE v.start::timestamp AT TIME ZONE COALESCE(c.timezone, 'UTC') END AS start_at
+		FROM oms_internal.check_graph AS g
+		JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
+		JOIN oms.timeline AS a ON a.ticket_id = t.ticket_id AND a.stage = g.stage AND a.status = 'awaiting'
+		LEFT JOIN oms_internal.check_calendar AS c ON c.name = g.calendar
+			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
+		CROSS JOIN LATERAL (
+			SELECT y.payload FROM oms.timeline AS y
+			WHERE y.ticket_id = a.ticket_id AND y.seq < a.seq AND y.stage IS NULL AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)
+			ORDER BY y.seq DESC LIMIT 1
+		) AS d
+		CROSS JOIN LATERAL (SELECT jsonb_path_query_first(d.payload, g.start_at::jsonpath, '{"stages":{}}', true) #>> '{}' AS start) AS v
+		WHERE g.start_at IS NOT NULL AND g.start_at NOT LIKE '%$stages%' AND d.payload IS NOT NULL
+			AND (g.calendar IS NULL OR c.name IS NOT NULL)
+	) AS m
+	WHERE m.moment < m.start_at OR m.moment < m.at
+		OR m.delay_us IS NOT NULL AND oms_internal.check_open(m.calendar, m.at, m.moment) < m.delay_us
+		OR m.moment > m.start_at AND oms_internal.check_open(m.calendar, m.start_at, m.moment) > 0
+			AND oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= COALESCE(m.delay_us, 0)
+	UNION ALL
+	-- A stage waits for the message that its definition names, and for the key that the data gave.
+	SELECT 'dispatch', r.ticket_id, format('stage %s: it waits for message %s with key %s, the definition says %s with %s', r.stage,
+		COALESCE(r.waits_for, 'none'), COALESCE(r.waits_key, 'none'), COALESCE(g.message, 'none'), COALESCE(k.key, 'another'))
+	FROM oms_internal.check_row AS r
+	JOIN oms_internal.check_graph AS g ON g.workflow_id = r.workflow_id AND g.stage_no = r.stage_no
+	LEFT JOIN LATERAL (
+		SELECT CASE WHEN g.message_key IS NULL THEN r.ticket_id::text
+			WHEN g.message_key LIKE '%$stages%' THEN r.waits_key
+			WHEN jsonb_typeof(v.key) = 'number' THEN trim_scale(v.key::numeric)::text ELSE v.key #>> '{}' END AS key
+		FROM (SELECT jsonb_path_query_first((
+			SELECT y.payload FROM oms.timeline AS y JOIN oms.timeline AS a ON a.ticket_id = y.ticket_id AND a.stage = r.stage
+				AND a.cycle = r.cycle AND a.status = 'awaiting'
+			WHERE y.ticket_id = r.ticket_id AND y.seq < a.seq AND y.stage IS NULL AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)
+			ORDER BY a.seq DESC, y.seq DESC LIMIT 1), COALESCE(g.message_key, '$')::jsonpath, '{"stages":{}}', true) AS key) AS v
+	) AS k ON r.waits_key IS NOT NULL
+	WHERE CASE WHEN r.status = 'a' OR r.held_from = 'a' THEN r.waits_for IS DISTINCT FROM g.message
+			OR r.waits_key IS NOT NULL AND r.waits_key IS DISTINCT FROM COALESCE(k.key, r.waits_key)
+		ELSE r.waits_for IS NOT NULL OR r.waits_key IS NOT NULL END;
 COMMENT ON VIEW oms_internal.check_dispatch IS 'for oms.check(): stages begun too early, twice, by themselves, not at all, or against their condition';
 
 -- ---- stuck ----
@@ -978,7 +1030,15 @@ CREATE VIEW oms_internal.check_stuck (kind, ticket, detail) AS
 	UNION ALL
 	SELECT 'stuck', r.ticket_id, format('stage %s: it awaits nothing', r.stage)
 	FROM oms_internal.check_row AS r
-	WHERE (r.status = 'a' OR r.held_from = 'a') AND r.wake_at IS NULL;
+	WHERE (r.status = 'a' OR r.held_from = 'a') AND r.wake_at IS NULL AND r.waits_for IS NULL
+	UNION ALL
+	-- A message that is kept and a stage that waits for it have not missed each other; what staff sent is for all stages.
+	SELECT 'stuck', r.ticket_id, format('stage %s: it waits for message %s with key %s, and one is kept', r.stage, r.waits_for, r.waits_key)
+	FROM oms_internal.check_row AS r
+	WHERE r.status = 'a' AND r.wake_at IS NULL AND EXISTS (SELECT FROM oms.kept_message AS k
+		JOIN pg_roles AS s ON s.rolname = k.sender
+		WHERE k.name = r.waits_for AND k.key = r.waits_key AND NOT k.pending AND k.expires_at > oms.clock()
+			AND has_function_privilege(s.oid, 'oms.get_ticket(oms.ticket_id)', 'EXECUTE'));
 COMMENT ON VIEW oms_internal.check_stuck IS 'for oms.check(): open tickets in which nothing can happen any more';
 
 -- ---- breach ----
@@ -1004,7 +1064,7 @@ CREATE VIEW oms_internal.check_breach (kind, ticket, detail) AS
 	JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
 	JOIN oms_internal.check_cycle AS c ON c.ticket_id = r.ticket_id AND c.stage = g.stage AND c.cycle = r.cycle
 	JOIN oms.timeline AS e ON e.ticket_id = c.ticket_id AND e.stage = c.stage AND e.cycle = c.cycle
-	WHERE e.at > r.due_at AND e.seq > c.queued_seq
+	WHERE e.at > r.due_at AND e.seq > CASE WHEN g.message IS NULL THEN c.queued_seq ELSE c.begun_seq END
 		AND CASE WHEN c.breached_seq IS NULL THEN c.ended_seq IS NULL ELSE e.seq < c.breached_seq END
 		AND e.status IN ('in_progress', 'assigned', 'delegated', 'resolved', 'released', 'retry', 'on_hold', 'done', 'skipped',
 			'cancelled');

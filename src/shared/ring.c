@@ -353,19 +353,11 @@ oms_ring_add(const OmsTicket *ticket, const OmsNotification *notification)
  * Remember the nearest timer that this change armed.  Within a level only a nearer one is kept.
  */
 static void
-add_timer(const OmsTicket *ticket)
+add_nearest(TimestampTz nearest)
 {
-	TimestampTz nearest = DT_NOEND;
 	int			level = GetCurrentTransactionNestLevel();
 	PendingTimer *timer;
 
-	for (const OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
-		if (stage->written && stage->timer_at != OMS_NEVER)
-			nearest = Min(nearest, stage->timer_at);
-	if (ticket->clock != NULL && ticket->clock->written && ticket->clock->timer_at != OMS_NEVER)
-		nearest = Min(nearest, ticket->clock->timer_at);
-	if (nearest == DT_NOEND)
-		return;
 	if (timers != NULL && timers->level == level)
 	{
 		timers->at = Min(timers->at, nearest);
@@ -376,6 +368,20 @@ add_timer(const OmsTicket *ticket)
 	timer->level = level;
 	timer->next = timers;
 	timers = timer;
+}
+
+static void
+add_timer(const OmsTicket *ticket)
+{
+	TimestampTz nearest = DT_NOEND;
+
+	for (const OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
+		if (stage->written && stage->timer_at != OMS_NEVER)
+			nearest = Min(nearest, stage->timer_at);
+	if (ticket->clock != NULL && ticket->clock->written && ticket->clock->timer_at != OMS_NEVER)
+		nearest = Min(nearest, ticket->clock->timer_at);
+	if (nearest != DT_NOEND)
+		add_nearest(nearest);
 }
 
 /*
@@ -447,6 +453,18 @@ oms_ring_change(const OmsTicket *ticket)
 		 notification = notification->next)
 		if (notification->channel == OMS_DISPATCH)
 			waiters |= UINT64CONST(1) << oms_ring_bucket(notification->owner);
+}
+
+/*
+ * Something else than a ticket's timer is due at that time, once this transaction has committed.
+ */
+void
+oms_ring_arm(TimestampTz at)
+{
+	if (my_slot() == NULL)
+		return;
+	register_callbacks();
+	add_nearest(at);
 }
 
 /*

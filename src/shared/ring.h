@@ -9,6 +9,7 @@
 
 extern bool oms_ring_takes(void);
 extern void oms_ring_change(const OmsTicket *ticket);
+extern void oms_ring_arm(TimestampTz at);
 extern void oms_ring_add(const OmsTicket *ticket, const OmsNotification *notification);
 extern void oms_ring_put(OmsTicketId ticket, int workflow_id, const OmsNotification *notification,
 						 OmsRingEntry *entry);

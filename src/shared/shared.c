@@ -268,6 +268,7 @@ oms_shared_step_name(OmsStep step)
 		[OMS_STEP_HOME] = "home",
 		[OMS_STEP_TIMERS] = "timers",
 		[OMS_STEP_CALENDARS] = "calendars",
+		[OMS_STEP_MESSAGES] = "messages",
 		[OMS_STEP_PREPARED] = "prepared",
 		[OMS_STEP_EVENTS] = "events",
 		[OMS_STEP_ANNOUNCE] = "announce",

@@ -69,6 +69,7 @@ typedef enum OmsStep
 	OMS_STEP_HOME,
 	OMS_STEP_TIMERS,
 	OMS_STEP_CALENDARS,
+	OMS_STEP_MESSAGES,
 	OMS_STEP_PREPARED,
 	OMS_STEP_EVENTS,			/* from the ring */
 	OMS_STEP_ANNOUNCE,			/* from the tables */

@@ -5,8 +5,8 @@
  * A level is a set of plain GRANTs on functions, views and tables, made by grant_access, so the server
  * checks most of it and pg_dump and \dp show it.  What a GRANT cannot say is checked here, for the role
  * in force at the call: an agent acts only for owners that it is a member of, a portal looks only at
- * tickets that it opened.  A role has the level staff if it may execute get_ticket, and the level
- * portal if it may execute open_ticket.
+ * tickets that it opened.  A role has the level staff if it may execute get_ticket, the level agent if it may
+ * execute claim, and the level portal if it may execute open_ticket.
  *
  * Functions are SECURITY INVOKER, so the caller is known; the tables are read and written without the
  * executor, and SQL statements run as the owner of the schema (spi.c).
@@ -43,6 +43,7 @@
 /* Having the right to execute this function is having the level */
 static const char *const markers[] =
 {
+	[OMS_LEVEL_AGENT] = "claim",
 	[OMS_LEVEL_PORTAL] = "open_ticket",
 	[OMS_LEVEL_STAFF] = "get_ticket"
 };
@@ -67,14 +68,20 @@ marker_function(OmsLevel level)
 	return known[level];
 }
 
+static bool
+role_has_level(Oid role, OmsLevel level)
+{
+	return superuser_arg(role) ||
+		oms_function_aclcheck(marker_function(level), role, ACL_EXECUTE) == ACLCHECK_OK;
+}
+
 /*
  * Does the role in force have a level?
  */
 bool
 oms_has_level(OmsLevel level)
 {
-	return superuser() ||
-		oms_function_aclcheck(marker_function(level), GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
+	return role_has_level(GetUserId(), level);
 }
 
 /* "seen": roles that were looked at before, by OID */
@@ -129,11 +136,8 @@ oms_role_persons(const char *role)
 	return persons;
 }
 
-/*
- * Is the role in force a member of an owner, directly or by inheritance?
- */
-bool
-oms_acts_for(const char *owner)
+static bool
+role_acts_for(Oid role, const char *owner)
 {
 	OmsScan		scan;
 	bool		member = false;
@@ -143,13 +147,37 @@ oms_acts_for(const char *owner)
 	oms_scan_begin(&scan, "owner_member", "owner_member_pkey", OWNER_MEMBER_COLUMNS, AccessShareLock);
 	while (!member && oms_scan_next(&scan))
 	{
-		Oid			role = get_role_oid(TextDatumGetCString(scan.slot->tts_values[OWNER_MEMBER_MEMBER]),
-										true);
+		Oid			other = get_role_oid(TextDatumGetCString(scan.slot->tts_values[OWNER_MEMBER_MEMBER]),
+										 true);
 
-		member = OidIsValid(role) && has_privs_of_role(GetUserId(), role);
+		member = OidIsValid(other) && has_privs_of_role(role, other);
 	}
 	oms_scan_end(&scan);
 	return member;
+}
+
+/*
+ * Is the role in force a member of an owner, directly or by inheritance?
+ */
+bool
+oms_acts_for(const char *owner)
+{
+	return role_acts_for(GetUserId(), owner);
+}
+
+/*
+ * May messages of a role finish a stage of that owner in a ticket that was opened by opened_by?
+ */
+bool
+oms_may_send(const char *sender, const char *owner, const char *opened_by)
+{
+	Oid			role = get_role_oid(sender, true);
+
+	if (!OidIsValid(role))
+		return false;
+	return role_has_level(role, OMS_LEVEL_STAFF) ||
+		(role_has_level(role, OMS_LEVEL_AGENT) && role_acts_for(role, owner)) ||
+		(role_has_level(role, OMS_LEVEL_PORTAL) && opened_by != NULL && strcmp(opened_by, sender) == 0);
 }
 
 /*

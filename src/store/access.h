@@ -10,6 +10,7 @@
 /* Levels that C code asks for; what else a level may do is a matter of GRANTs alone */
 typedef enum OmsLevel
 {
+	OMS_LEVEL_AGENT,
 	OMS_LEVEL_PORTAL,
 	OMS_LEVEL_STAFF
 } OmsLevel;
@@ -17,6 +18,7 @@ typedef enum OmsLevel
 extern bool oms_has_level(OmsLevel level);
 extern List *oms_role_persons(const char *role);
 extern bool oms_acts_for(const char *owner);
+extern bool oms_may_send(const char *sender, const char *owner, const char *opened_by);
 extern void oms_refuse_ticket(OmsTicketId id) __attribute__((noreturn));
 extern void oms_require_part(const OmsTicket *ticket);
 extern void oms_require_owner(const char *owner);

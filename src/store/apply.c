@@ -84,6 +84,8 @@ stage_row(OmsWriter *writer, const OmsTicket *ticket, const OmsStage *stage)
 	oms_slot_set_text(slot, STAGE_WORKER, stage->worker);
 	oms_slot_set_text(slot, STAGE_DELEGATED_BY, stage->delegated_by);
 	oms_slot_set_text(slot, STAGE_FINISHED_BY, stage->finished_by);
+	oms_slot_set_text(slot, STAGE_WAITS_FOR, stage->waits_for);
+	oms_slot_set_text(slot, STAGE_WAITS_KEY, stage->waits_key);
 	if (stage->steps != NULL)
 		oms_slot_set(slot, STAGE_STEPS,
 					 steps_array(stage->steps, oms_graph_stage(ticket->graph, stage->no)->nsteps));

@@ -28,6 +28,7 @@
 #include "shared/ring.h"
 #include "store/access.h"
 #include "store/calendar.h"
+#include "store/message.h"
 #include "store/owner.h"
 #include "store/row.h"
 #include "store/slot.h"
@@ -99,6 +100,8 @@ static const OmsLookup lookup = {
 	.candidates = oms_store_candidates,
 	.take_turn = oms_store_take_turn,
 	.was_assigned = oms_store_was_assigned,
+	.take_message = oms_store_take_message,
+	.output_problem = oms_store_output_problem,
 	.is_away = oms_store_is_away
 };
 
@@ -373,6 +376,8 @@ stage_from_row(OmsTicket *ticket, const TupleTableSlot *slot)
 		: DatumGetChar(slot->tts_values[STAGE_HELD_FROM]);
 	stage->delegated_by = oms_slot_text(slot, STAGE_DELEGATED_BY);
 	stage->finished_by = oms_slot_text(slot, STAGE_FINISHED_BY);
+	stage->waits_for = oms_slot_text(slot, STAGE_WAITS_FOR);
+	stage->waits_key = oms_slot_text(slot, STAGE_WAITS_KEY);
 	read_clock(ticket, slot, stage);
 	stage->stored = true;
 	stage->tid = slot->tts_tid;

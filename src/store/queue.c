@@ -7,12 +7,14 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "engine/hands.h"
 #include "shared/ring.h"
+#include "store/access.h"
 #include "store/calendar.h"
 #include "store/isolate.h"
 #include "store/line.h"
@@ -32,7 +34,8 @@ typedef struct Walk
 	OmsTicketId id;
 	int			no;
 	bool		more;
-	const char *owner;			/* of a queue */
+	const char *owner;			/* of a queue, or of a stage that waits */
+	const char *sender;			/* of a message */
 	OmsLook    *look;
 	bool		could;
 	int			calendar_id;	/* of a clock */
@@ -164,6 +167,52 @@ oms_store_look(OmsLook *look, OmsSeen seen, void *context)
 		}
 	oms_line_end(&line);
 	MemoryContextDelete(walk.step);
+}
+
+/*
+ * A stage that waits for the message, if the sender may finish it.
+ */
+static void
+visit_waiting(void *context)
+{
+	Walk	   *walk = context;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	bool		busy;
+
+	ticket = oms_store_peek(walk->id, &busy);
+	if (ticket == NULL || !oms_may_send(walk->sender, walk->owner, ticket->opened_by))
+		return;
+	stage = lock_entry(walk, &ticket);
+	walk->missed += stage == NULL;
+	walk->more = stage != NULL && walk->visit(walk->context, ticket, stage);
+}
+
+/*
+ * Visit the stages that wait for a message and that its sender may finish, those that have waited longest first, until
+ * the visitor returns false, or until one is in a ticket that another has locked: the message is for that one.  True
+ * in that case.
+ */
+bool
+oms_store_visit_waiting(const OmsMessage *message, OmsIsolation *isolation, OmsVisitor visit, void *context)
+{
+	OmsScan		scan;
+	Walk		walk = {.isolation = isolation, .visit = visit, .context = context, .sender = message->sender, .more = true};
+
+	oms_store_fresh_snapshot();
+	walk.step = AllocSetContextCreate(CurrentMemoryContext, "oms waiting", ALLOCSET_DEFAULT_SIZES);
+	scan.nkeys = 0;
+	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(message->name));
+	oms_scan_key(&scan, texteq, C_COLLATION_OID, CStringGetTextDatum(message->key));
+	oms_scan_begin(&scan, "stage_state", "stage_state_awaiting", STAGE_COLUMNS, RowExclusiveLock);
+	while (walk.more && oms_scan_next(&scan))
+	{
+		walk.owner = oms_slot_text(scan.slot, STAGE_OWNER);
+		visit_entry(&walk, &scan, visit_waiting);
+	}
+	oms_scan_end(&scan);
+	MemoryContextDelete(walk.step);
+	return walk.missed > 0;
 }
 
 static void

@@ -6,6 +6,7 @@
 #define OMS_STORE_H
 
 #include "engine/hands.h"
+#include "engine/lookup.h"
 #include "oms.h"
 #include "store/isolate.h"
 #include "store/timeline.h"
@@ -72,6 +73,8 @@ extern bool oms_store_calendars_left(void);
 extern bool oms_store_visit_left(OmsIsolation *isolation, OmsVisitor visit, void *context);
 extern void oms_store_forget_calendars(void);
 extern TimestampTz oms_store_next_timer(TimestampTz after);
+
+extern bool oms_store_visit_waiting(const OmsMessage *message, OmsIsolation *isolation, OmsVisitor visit, void *context);
 
 /* ---- verify.c ---- */
 extern uint64 oms_store_verify(const OmsTicketId *ticket, OmsProblemReport report, void *context);

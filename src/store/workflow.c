@@ -85,7 +85,7 @@ static OmsStatement insert_workflow = {
 static OmsStatement insert_stages = {
 	.sql = "INSERT INTO oms.workflow_stage (workflow_id, stage_no, stage, owner, label, public_owner)"
 	" SELECT $1, s.no::int2, s.def ->> 'id',"
-	" s.def ->> 'owner',"
+	" COALESCE(s.def ->> 'owner', $2 ->> 'owner', $2 ->> 'name'),"
 	" COALESCE(s.def ->> 'label', s.def ->> 'id'),"
 	" s.def ->> 'publicOwner'"
 	" FROM jsonb_array_elements($2 -> 'stages')"

@@ -12,6 +12,7 @@
 #include "shared/counters.h"
 #include "store/identity.h"
 #include "store/store.h"
+#include "worker/delivery.h"
 #include "worker/tick.h"
 
 PG_FUNCTION_INFO_V1(oms_tick);
@@ -139,14 +140,15 @@ forget_fired(void *context)
 }
 
 /*
- * tick() → int, how many timers fired.  Tickets that another session is just changing are left for
- * the next call.
+ * tick() → int, how many timers fired and messages were delivered.  Tickets that another session is just changing
+ * are left for the next call.
  */
 Datum
 oms_tick(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
 	Round		round = {0};
+	int			busy;
 
 	oms_call_begin(&call, "oms.tick()");
 	round.tick.actor = call.actor;
@@ -154,6 +156,8 @@ oms_tick(PG_FUNCTION_ARGS)
 	{
 		oms_tick_calendars(&call.actor);
 		oms_isolate(&round.isolation, OMS_STEP_TIMERS, fire_all, forget_fired, &round);
+		round.tick.fired += oms_deliver_pending(&call.actor, &busy);
+		oms_store_forget_messages(oms_clock_now());
 	}
 	else
 		ereport(WARNING,

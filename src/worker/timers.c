@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "store/store.h"
+#include "worker/delivery.h"
 #include "worker/tick.h"
 #include "worker/worker.h"
 
@@ -111,8 +112,11 @@ fire_round(void)
 		more = tick.visited >= tick.limit;
 		if (!more)
 		{
+			int			busy;
+
 			oms_worker.careful = false;
-			rearm(now, started, tick.locked);
+			oms_deliver_pending(&tick.actor, &busy);
+			rearm(now, started, tick.locked + busy);
 		}
 		oms_worker_end();
 		oms_worker.database->stats.timers_fired += tick.fired;
@@ -142,13 +146,25 @@ step_calendars(void *context)
 }
 
 /*
+ * Messages that nobody waited for in time.
+ */
+static void
+step_messages(void *context)
+{
+	oms_store_forget_messages(oms_clock_now());
+}
+
+/*
  * Fire what is due, one batch.  True if there is more.
  */
 bool
 oms_worker_fire_timers(TimestampTz now)
 {
 	if (oms_worker.next_sweep <= now)
+	{
 		oms_worker.sweep_calendars = true;
+		(void) oms_worker_step(OMS_STEP_MESSAGES, false, step_messages, NULL);
+	}
 	if (oms_worker.sweep_calendars && oms_worker_step(OMS_STEP_CALENDARS, false, step_calendars, NULL) == OMS_STEP_DONE)
 		oms_worker.sweep_calendars = false;
 	if (!oms_worker.more_timers &&

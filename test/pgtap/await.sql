@@ -1,4 +1,4 @@
--- Stages that nobody claims: those that await a moment.
+-- Stages that nobody claims: those that await a moment or a message.
 \unset ECHO
 \set QUIET 1
 \pset format unaligned
@@ -83,6 +83,96 @@ SELECT is(t.play('M', E'2026-03-02 10:00+00 > open\n> oms.start_stage(TK, ''m'')
 SELECT is(t.play('D', E'2026-03-02 10:00+00 > open\n2026-03-02 11:00+00 > oms.tick()', 't.citizen(TK)'), 'received, a in progress', 'in progress, once');
 SELECT is(t.play('D', '2026-03-02 10:00+00 > open', '(oms.track(oms.tracking_number(TK)) #>> ''{stages,0,status}''), (oms.track(oms.tracking_number(TK)) ->> ''expected_by'')'),
 	'("in progress",2026-03-02T11:30:00Z)', 'and what it has still to await counts');
+
+-- ---------------------------------------------------------------------------
+-- startAt
+-- ---------------------------------------------------------------------------
+SELECT oms.create_workflow('{"name":"S","stages":[{"id":"a","owner":"Desk","startAt":"$.hearing","slaMins":30}]}') \g /dev/null
+SELECT oms.create_workflow('{"name":"SO","calendar":"office","stages":[{"id":"a","owner":"Desk","startAt":"$.hearing"}]}') \g /dev/null
+SELECT oms.create_workflow('{"name":"SD","stages":[{"id":"a","owner":"Desk","startAt":"$.hearing","delayMins":60}]}') \g /dev/null
+SELECT oms.create_workflow('{"name":"SX","stages":[{"id":"x","owner":"Desk"},{"id":"a","owner":"Desk","dependsOn":["x"],"startAt":"$stages.x.on"}]}') \g /dev/null
+SELECT is(t.play(wf, '2026-03-02 10:00+00 > open', 't.status(TK), t.notes(TK, ''awaiting'')', jsonb_build_object('hearing', hearing)), wanted, wf || ': ' || coalesce(hearing::text, 'nothing')) FROM (VALUES
+	('S', '"2026-03-05T09:00Z"'::jsonb, '(awaiting,"until 2026-03-05T09:00:00Z")'),
+	('S', '"2026-03-05T09:00+02:00"', '(awaiting,"until 2026-03-05T07:00:00Z")'),
+	('S', '"2026-03-05"', '(awaiting,"until 2026-03-05T00:00:00Z")'),
+	('SO', '"2026-03-05"', '(awaiting,"until 2026-03-05T09:00:00Z")'),
+	('SO', '"2026-03-07"', '(awaiting,"until 2026-03-09T09:00:00Z")'),
+	('S', '"2026-03-02"', '(queued,"")'),
+	('S', 'null', '(queued,"")'),
+	('SD', '"2026-03-05"', '(awaiting,"until 2026-03-05T00:00:00Z")'),
+	('SD', '"2026-03-01"', '(awaiting,"until 2026-03-02T11:00:00Z")')) v(wf, hearing, wanted);
+SELECT is(t.play('S', '2026-03-02 10:00+00 > open', 't.status(TK)'), 'queued', 'no date: as if it were not there');
+SELECT matches(t.play('S', '2026-03-02 10:00+00 > open', 't.status(TK)', '{"hearing":"soon"}'), '^22023 startAt of stage "a" gives "soon", which is no date', 'a value that is no date is refused when the ticket is opened');
+SELECT is(t.play('SX', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'', ''{"on":"soon"}'')', 't.states(TK), t.notes(TK, ''failed''), t.ticket(TK)'),
+	'("x done, a failed","startAt gives ""soon"", which is no date",failed)', 'one that comes from an output fails the stage, and not the call');
+SELECT is(t.play('SX', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'', ''{"on":"soon"}'')\n> OM005 oms.reassign(TK, ''a'', ''Back'', ''r'')\n> oms.retry_stage(TK, ''a'', ''r'')', 't.states(TK), t.log(TK)'),
+	'("x done, a failed","awaiting, failed, retry, awaiting, failed")', 'it cannot be handed over, but tried again');
+SELECT is(t.play('S', E'2026-03-02 10:00+00 > open\n2026-03-05 08:00+00 > oms.tick()', '(SELECT why FROM oms.explain(TK))', '{"hearing":"2026-03-05T09:00Z"}'),
+	'starts on 2026-03-05 09:00 UTC', 'explain tells when');
+
+-- ---------------------------------------------------------------------------
+-- A message
+-- ---------------------------------------------------------------------------
+SELECT oms.create_workflow('{"name":"P","owner":"Chief","stages":[{"id":"x","owner":"Desk"},{"id":"a","dependsOn":["x"],"waitFor":{"message":"payment","key":"$.invoice"},"slaMins":60,
+	"escalation":[{"at":"100%","reassignTo":"Back"}]},{"id":"b","owner":"Desk","dependsOn":["a"]}]}') \g /dev/null
+SELECT oms.create_workflow('{"name":"N","stages":[{"id":"a","waitFor":{"message":"go"}}]}') \g /dev/null
+CREATE FUNCTION t.kept() RETURNS bigint LANGUAGE sql VOLATILE AS $$ SELECT count(*) FROM oms.message $$;
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')', 't.states(TK), t.due(TK), (SELECT owner FROM oms.stage s WHERE s.ticket_id = TK AND s.stage = ''a''), (SELECT count(*) FROM oms.claim(''Chief''))', '{"invoice":"A1"}'),
+	'("x done, a awaiting, b waiting","2026-03-02 11:00",Chief,0)', 'it awaits the message, and its clock runs; it belongs to the owner of the workflow');
+SELECT is(t.play('N', '2026-03-02 10:00+00 > open', '(SELECT owner FROM oms.stage s WHERE s.ticket_id = TK), oms.send_message(''go'', TK), t.states(TK), t.ticket(TK)'),
+	'(N,1,"a done",done)', 'without owner: the workflow''s name; without key: the ticket''s number');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n2026-03-02 10:30+00 > oms.send_message(''payment'', ''A1'', ''{"paid":5}'')', 't.states(TK), (SELECT (worker, output, finished_at) FROM oms.stage s WHERE s.ticket_id = TK AND s.stage = ''a''), t.kept()', '{"invoice":"A1"}'),
+	'("x done, a done, b queued","(postgres,""{""""paid"""": 5}"",""2026-03-02 10:30:00+00"")",0)', 'the message finishes it: its payload is the output, its sender the worker');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'', ''{"n":1}'')\n> oms.send_message(''payment'', ''A1'', ''{"n":2}'')\n2026-03-02 10:10+00 > oms.stage_done(TK, ''x'')', 't.states(TK), (SELECT output FROM oms.stage s WHERE s.ticket_id = TK AND s.stage = ''a''), t.kept()', '{"invoice":"A1"}'),
+	'("x done, a done, b queued","{""n"": 1}",1)', 'one that came before is kept, and the oldest counts');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'')', 'oms.stage_done(TK, ''x'')', '{"invoice":"A1"}'), '{b}', 'stage_done() lists what that queued');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')', '(SELECT why FROM oms.explain(TK) WHERE stage = ''a'')', '{"invoice":"A1"}'),
+	'waits for message payment with key A1 since 2026-03-02 10:00 UTC', 'explain tells what for');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')', 'oms.send_message(''payment'', ''12.5''), t.status(TK)', '{"invoice":12.500}'), '(1,done)', 'a number has no zeros at its end');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')', 'oms.send_message(''payment'', ''1200''), t.status(TK)', '{"invoice":1200}'), '(1,done)', 'but those before the point');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')', 't.states(TK), t.notes(TK, ''failed'')', data), '("x done, a failed, b waiting","the key of waitFor ' || why || '")', 'no key: ' || data::text) FROM (VALUES
+	('{}'::jsonb, 'gives 0 values instead of one'), ('{"invoice":null}', 'gives a value that is neither text nor number'), ('{"invoice":""}', 'gives a text of 0 bytes, 1 to 255 are possible'),
+	('{"invoice":{}}', 'gives a value that is neither text nor number')) v(data, why);
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n> OM005 oms.start_stage(TK, ''a'')\n> OM005 oms.claim_stage(TK, ''a'')\n> OM005 oms.reassign(TK, ''a'', ''Back'', ''r'')\n> oms.stage_done(TK, ''a'', ''{"by":"hand"}'')', 't.states(TK)', '{"invoice":"A1"}'),
+	'x done, a done, b queued', 'staff finish it, nobody starts it');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n2026-03-02 11:10+00 > oms.tick()', 't.status(TK), t.log(TK), (SELECT owner FROM oms.stage s WHERE s.ticket_id = TK AND s.stage = ''a'')', '{"invoice":"A1"}'),
+	'(awaiting,"awaiting, breached, escalated",Chief)', 'a step with reassignTo only notifies');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n2026-03-02 10:10+00 > oms.hold(TK, ''a'', ''r'')\n> oms.send_message(''payment'', ''A1'')\n2026-03-02 10:20+00 > oms.resume(TK, ''a'')', 't.states(TK), t.log(TK), t.kept()', '{"invoice":"A1"}'),
+	'("x done, a done, b queued","awaiting, on_hold, resumed, done",0)', 'on hold it takes none; what came counts at resume');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n2026-03-02 10:10+00 > oms.hold(TK, NULL, ''r'', ''2026-03-02 10:30+00'')\n> oms.send_message(''payment'', ''A1'')\n2026-03-02 10:40+00 > oms.tick()', 't.states(TK), t.ticket(TK), t.kept()', '{"invoice":"A1"}'),
+	'("x done, a done, b queued",open,0)', 'so it does after a hold of the ticket that ran out');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n> oms.send_message(''payment'', ''A1'')\n2026-03-02 10:20+00 > oms.send_back(TK, ''b'', ''a'', ''r'')', 't.states(TK), oms.send_message(''payment'', ''A1'', ''{"n":2}''), t.status(TK)', '{"invoice":"A1"}'),
+	'("x done, a awaiting, b waiting",1,done)', 'after send_back the next cycle waits for another one');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n> oms.cancel_ticket(TK, ''r'')', 'oms.send_message(''payment'', ''A1''), (SELECT count(*) FROM oms.stage s WHERE s.waits_for IS NOT NULL), t.kept()', '{"invoice":"A1"}'),
+	'(0,0,1)', 'a cancelled one takes none, and leaves nothing behind');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'', ''{}'', NULL, ''1 hour'')\n2026-03-02 11:00+00 > oms.stage_done(TK, ''x'')', 't.status(TK), t.kept()', '{"invoice":"A1"}'),
+	'(awaiting,0)', 'one whose time is over is none');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'', ''{}'', ''m1'', ''1 hour'')\n2026-04-01 10:30+00 > oms.tick()', 't.kept(), oms.send_message(''payment'', ''A1'', ''{}'', ''m1'', ''1 hour''), t.kept(), t.code($$SELECT oms.send_message(''payment'', ''A2'', ''{}'', ''m1'', ''1 hour'')$$)'),
+	'(0,0,0,OM008)', 'its id is remembered for 30 days more');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'', ''{}'', ''m1'', ''1 hour'')\n2026-04-01 11:00+00 > oms.tick()', 'oms.send_message(''payment'', ''A2'', ''{}'', ''m1'', ''1 hour''), t.kept()'),
+	'(0,1)', 'and no longer');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'')\n> oms.send_message(''payment'', ''A2'')', 'oms.drop_message(''payment'', ''A1''), t.kept()'), '(1,1)', 'drop_message()');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open', 't.code($$SELECT oms.send_message(''payment'', '''')$$), t.code($$SELECT oms.send_message(NULL, ''k'')$$), t.code($$SELECT oms.send_message(''payment'', ''k'', ''{}'', NULL, ''0'')$$), t.code($$SELECT oms.send_message(''payment'', repeat(''k'', 256))$$)'),
+	'(22023,22023,22023,22023)', 'bad arguments');
+SET LOCAL oms.max_message_size = 1;
+SELECT is(t.code($$SELECT oms.send_message('payment', 'k', jsonb_build_object('x', repeat('x', 2000)))$$), '22023', 'a payload that is too large');
+SET LOCAL oms.max_message_size = DEFAULT;
+SET LOCAL oms.max_output_size = 1;
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')', 'oms.send_message(''payment'', ''A1'', jsonb_build_object(''x'', repeat(''x'', 2000))), t.status(TK), t.notes(TK, ''failed'') ~ ''message payment does not fit'', t.kept()', '{"invoice":"A1"}'),
+	'(0,failed,t,0)', 'one that does not fit fails the stage, and not the call');
+SET LOCAL oms.max_output_size = DEFAULT;
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n> oms.send_message(''payment'', ''A2'')\n> oms.erase(TK, ''{invoice}'', ''r'')', '(SELECT waits_key FROM oms.stage s WHERE s.ticket_id = TK AND s.stage = ''a''), (SELECT why FROM oms.explain(TK) WHERE stage = ''a''), t.kept()', '{"invoice":"A1"}'),
+	'(,"waits for message payment, whose key was erased since 2026-03-02 10:00 UTC",1)', 'erase reaches the key');
+SELECT is((SELECT string_agg(problem, '; ' ORDER BY problem) FROM oms.validate_workflow(format('{"name":"E","stages":[{"id":"a",%s}]}', stage)::jsonb)), wanted, stage) FROM (VALUES
+	('"waitFor":{"message":"m"}', NULL),
+	('"delayMins":5', 'stage "a" has no "owner"'),
+	('"waitFor":{}', 'waitFor of stage "a" has no "message"'),
+	('"waitFor":{"message":"m","delayMins":1}', 'unknown key "delayMins" in waitFor of stage "a"'),
+	('"waitFor":{"message":"m"},"delayMins":5', 'stage "a" has both "waitFor" and "delayMins"'),
+	('"waitFor":{"message":"m"},"startAt":"$.x"', 'stage "a" has both "waitFor" and "startAt"'),
+	('"waitFor":{"message":"m"},"retry":{}', 'stage "a" has both "waitFor" and "retry"'),
+	('"owner":"o","delayMins":-1', 'delayMins of stage "a" must be from 0 to 2147483647, not -1')) v(stage, wanted);
+
 
 SELECT t.findings();
 SELECT finish();
