@@ -14,10 +14,10 @@ export * from "./workflows.js";
 export * from "./tickets.js";
 export * from "./timeline.js";
 export {
-  claim, claimStage, exchange, heartbeat, release, stageDone, stageFailed, stagesDone, startStage, waitForWork,
+  claim, claimStage, dropMessage, exchange, heartbeat, release, sendMessage, stageDone, stageFailed, stagesDone, startStage, waitForWork,
 } from "./work.js";
 export type {
-  ClaimOptions, ClaimStageOptions, Claimed, DoneItem, ExchangeOptions, FailedItem, HeartbeatOptions, NotedOptions, ReleaseOptions, StageDoneOptions, StageFailedOptions,
+  ClaimOptions, ClaimStageOptions, Claimed, DoneItem, ExchangeOptions, FailedItem, HeartbeatOptions, NotedOptions, ReleaseOptions, SendMessageOptions, StageDoneOptions, StageFailedOptions,
   WaitOptions,
 } from "./work.js";
 export * from "./staff.js";

@@ -50,8 +50,8 @@ export interface EscalationDefinition {
 export interface StageDefinition {
   /** Unique in the workflow. */
   id: string;
-  /** Agent, group, person or service that does it. */
-  owner: string;
+  /** Agent, group, person or service that does it; may be left out with `waitFor`. */
+  owner?: string;
   /** Time limit in minutes of open time. */
   slaMins?: number;
   /** Time limit in open dates. */
@@ -82,6 +82,10 @@ export interface StageDefinition {
   manual?: boolean;
   /** Minutes of open time that it awaits before it is queued. */
   delayMins?: number;
+  /** jsonpath to the date or time before which it is not queued. */
+  startAt?: string;
+  /** The message that finishes it; key is a jsonpath, by default it is the ticket's number. */
+  waitFor?: { message: string; key?: string };
 }
 
 /** A workflow: the template of its tickets. */

@@ -107,6 +107,46 @@ export async function startStage(ticket: TicketId, stage: string, options: CallO
   return (await callValue("start_stage", [ticketArg(ticket), arg("stage", "text", stage)], options)) as StageStatus;
 }
 
+/** What {@link sendMessage} may be told. */
+export interface SendMessageOptions extends CallOptions {
+  /** Becomes the output of the stage. */
+  payload?: JsonObject | undefined;
+  /** The same id again does nothing. */
+  messageId?: string | undefined;
+  /** How long it is kept until a stage waits for it; 30 days by default. */
+  ttlSecs?: number | undefined;
+}
+
+/**
+ * Sends a message to the stage that waits for it.
+ *
+ * @param name - of the message
+ * @param key - of the message
+ * @param options - payload, messageId, ttlSecs, client
+ * @returns 1 if it finished a stage, 0 if it is kept
+ */
+export async function sendMessage(name: string, key: string, options: SendMessageOptions = {}): Promise<number> {
+  return (await callValue("send_message", [
+    arg("name", "text", name),
+    arg("key", "text", key),
+    opt("payload", "jsonb", json(options.payload)),
+    opt("message_id", "text", options.messageId),
+    opt("ttl", "interval", seconds(options.ttlSecs)),
+  ], options)) as number;
+}
+
+/**
+ * Drops the messages of a name and key that are kept.
+ *
+ * @param name - of the messages
+ * @param key - of the messages
+ * @param options - client
+ * @returns how many there were
+ */
+export async function dropMessage(name: string, key: string, options: CallOptions = {}): Promise<number> {
+  return (await callValue("drop_message", [arg("name", "text", name), arg("key", "text", key)], options)) as number;
+}
+
 /** What {@link heartbeat} may be told. */
 export interface HeartbeatOptions extends CallOptions {
   /** The lease from now on; 300 by default. */

@@ -89,6 +89,11 @@ test("a ticket from opening to its end", async () => {
   assert.equal(await oms.skipStage(ticket, "visit", "not needed"), "skipped");
   await oms.stageDone(ticket, "pay");
 
+  assert.equal(await oms.sendMessage("nobody", "waits", { payload: { paid: 1 }, messageId: "m1", ttlSecs: 60 }), 0);
+  assert.equal(await oms.sendMessage("nobody", "waits", { payload: { paid: 1 }, messageId: "m1", ttlSecs: 60 }), 0);
+  await assert.rejects(oms.sendMessage("nobody", "else", { messageId: "m1" }), oms.IdempotencyConflict);
+  assert.equal(await oms.dropMessage("nobody", "waits"), 1);
+
   const whole = await oms.getTicket(ticket);
   assert.equal(whole.status, "done");
   assert.equal(whole.priority, 7);
