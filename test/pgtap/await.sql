@@ -174,6 +174,26 @@ SELECT is((SELECT string_agg(problem, '; ' ORDER BY problem) FROM oms.validate_w
 	('"owner":"o","delayMins":-1', 'delayMins of stage "a" must be from 0 to 2147483647, not -1')) v(stage, wanted);
 
 
+-- ---------------------------------------------------------------------------
+-- Who may send
+-- ---------------------------------------------------------------------------
+CREATE ROLE await_cashier;
+CREATE ROLE await_other;
+CREATE ROLE await_portal;
+SELECT oms.grant_access('await_cashier', 'agent'), oms.grant_access('await_other', 'agent'), oms.grant_access('await_portal', 'portal') \g /dev/null
+GRANT USAGE ON SCHEMA t TO PUBLIC;
+SELECT oms.set_owner('Cashier', members => '{await_cashier}') \g /dev/null
+SELECT oms.create_workflow('{"name":"R","stages":[{"id":"x","owner":"Desk"},{"id":"a","owner":"Cashier","dependsOn":["x"],"waitFor":{"message":"payment","key":"$.invoice"}}]}') \g /dev/null
+SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n> set_config(''role'', ''' || role || ''', true)\n> oms.send_message(''payment'', ''A1'')\n> set_config(''role'', ''none'', true)', 't.status(TK), t.kept()', '{"invoice":"A1"}'), wanted, role || ' sends while the stage waits') FROM (VALUES
+	('await_cashier', '(done,0)'), ('await_other', '(awaiting,1)'), ('await_portal', '(awaiting,1)')) v(role, wanted);
+SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> set_config(''role'', ''' || role || ''', true)\n> oms.send_message(''payment'', ''A1'')\n> set_config(''role'', ''none'', true)\n> oms.send_message(''payment'', ''A1'', ''{"from":"staff"}'')\n> oms.stage_done(TK, ''x'')', '(SELECT coalesce(worker, ''nobody'') FROM oms.stage s WHERE s.ticket_id = TK AND s.stage = ''a''), (SELECT string_agg(sender, '','') FROM oms.message)', '{"invoice":"A1"}'), wanted, role || ' sent before: judged by who sent it, others are passed over') FROM (VALUES
+	('await_cashier', '(await_cashier,postgres)'), ('await_other', '(postgres,await_other)'), ('await_portal', '(postgres,await_portal)')) v(role, wanted);
+SELECT is(t.play('R', E'2026-03-02 10:00+00 > set_config(''role'', ''await_portal'', true)\n> open\n> set_config(''role'', ''none'', true)\n> oms.stage_done(TK, ''x'')\n> set_config(''role'', ''await_portal'', true)\n> oms.send_message(''payment'', ''A1'')\n> set_config(''role'', ''none'', true)', 't.status(TK), t.kept()', '{"invoice":"A1"}'), '(done,0)', 'a portal reaches the tickets that it opened');
+SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n> set_config(''role'', ''await_cashier'', true)\n> OM005 oms.stage_done(TK, ''a'')\n> set_config(''role'', ''none'', true)', 't.status(TK)', '{"invoice":"A1"}'), 'awaiting', 'an agent does not finish it otherwise');
+SET LOCAL oms.max_messages_per_role = 1;
+SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> set_config(''role'', ''await_other'', true)\n> oms.send_message(''payment'', ''A1'')', 't.code($$SELECT oms.send_message(''payment'', ''A1'')$$)', '{"invoice":"A1"}'), '53400', 'no more are kept than the setting says');
+SET LOCAL oms.max_messages_per_role = DEFAULT;
+
 SELECT t.findings();
 SELECT finish();
 ROLLBACK;
