@@ -3889,6 +3889,10 @@ CREATE VIEW oms_internal.check_numbers (kind, ticket, detail) AS
 					UNION ALL SELECT a.ticket_id FROM oms.ticket_state_archive AS a) AS t) AS highest
 		FROM oms.ticket_number AS s
 		UNION ALL
+		SELECT 'oms.message_number'::regclass, s.last_value, s.is_called,
+			(SELECT max(k.message_no) FROM oms.kept_message AS k)
+		FROM oms.message_number AS s
+		UNION ALL
 		SELECT 'oms.workflow_number'::regclass, s.last_value, s.is_called,
 			(SELECT max(w.workflow_id) FROM oms.workflow AS w)
 		FROM oms.workflow_number AS s

@@ -328,6 +328,13 @@ is_no_group(const char *name)
 	return false;
 }
 
+/* A stage that awaits a message is done with the output that the example gives it */
+static OmsMailbox
+no_message(const OmsTicket *ticket, const OmsStage *stage, OmsMessage *message)
+{
+	return OMS_MAIL_NONE;
+}
+
 static bool
 is_there(const char *person, TimestampTz now, const char **delegate)
 {
@@ -512,6 +519,7 @@ run_example(OmsJsonCheck *check, const Example *example)
 		.next_calendar = no_next_calendar,
 		.owner = owner_in_memory,
 		.is_group = is_no_group,
+		.take_message = no_message,
 		.is_away = is_there
 	};
 
