@@ -339,6 +339,7 @@ put_open_work(Sink *sink)
 	put_owners(sink, work, "oms_queue_oldest_seconds", "For how long the oldest of the queued stages has been queued.", oldest);
 	put_owners(sink, work, "oms_overdue", "Open stages past their time limit.", overdue);
 	put_stages(sink, work);
+	put_gauge(sink, "oms_messages_kept", "Messages that no stage has got yet.", work->messages);
 	put_gauge(sink, "oms_database_size_bytes", "Size of the database.", work->database_bytes);
 	for (int i = 0; i < OMS_COUNTED_TABLES_COUNT; i++)
 		put_labelled(sink, "oms_table_size_bytes", "Size of a table with its indexes.", "table",

@@ -198,6 +198,15 @@ make_label(Diagram *diagram, const OmsStageDef *def, const OmsStage *stage)
 		add_when(diagram, def->when.path);
 	if (def->manual)
 		appendStringInfoString(&diagram->label, "\nmanual");
+	if (def->delay_mins > 0)
+		appendStringInfo(&diagram->label, "\nafter %d min", def->delay_mins);
+	if (def->start_at.path != NULL)
+		appendStringInfoString(&diagram->label, "\nnot before a date");
+	if (def->message != NULL)
+	{
+		appendStringInfoString(&diagram->label, "\nmessage ");
+		add_words(diagram, def->message, strlen(def->message));
+	}
 	if (diagram->ticket != NULL)
 		add_state(diagram, stage, stage_status(diagram->ticket, stage));
 }

@@ -64,6 +64,10 @@ static OmsStatement count_kept = {
 	.types = {TEXTOID}
 };
 
+static OmsStatement count_all_kept = {
+	.sql = "SELECT count(*) FROM oms.kept_message"
+};
+
 static OmsStatement select_pending = {
 	.sql = "SELECT message_no, name, key, sender, payload FROM oms.kept_message"
 	" WHERE pending AND message_no > $1 AND expires_at > $2"
@@ -314,6 +318,15 @@ oms_store_messages_of(const char *role)
 	Datum		value = CStringGetTextDatum(role);
 
 	return count(&count_kept, &value);
+}
+
+/*
+ * How many messages are kept.
+ */
+int64
+oms_store_kept_messages(void)
+{
+	return count(&count_all_kept, NULL);
 }
 
 /* ---- what the worker does ---- */

@@ -20,6 +20,7 @@ extern const char *oms_store_output_problem(const OmsTicket *ticket, const Jsonb
 extern bool oms_store_remember_message(const char *id, int64 hash, TimestampTz now, TimestampTz until, bool *same);
 extern void oms_store_keep_message(const OmsMessage *message, const char *id, TimestampTz now, TimestampTz expires,
 								   bool pending);
+extern int64 oms_store_kept_messages(void);
 extern int64 oms_store_messages_of(const char *role);
 extern bool oms_store_next_pending(OmsPendingMessage *pending, TimestampTz now);
 extern void oms_store_settle_message(int64 no, bool delivered);

@@ -18,6 +18,7 @@
 
 #include "store/calendar.h"
 #include "store/line.h"
+#include "store/message.h"
 #include "store/metrics.h"
 #include "store/row.h"
 #include "store/spi.h"
@@ -181,6 +182,7 @@ oms_store_count_open(OmsOpenWork *work)
 	oms_set_for_now("max_parallel_workers_per_gather", "0");
 	SPI_connect();
 	count_owners(work);
+	work->messages = oms_store_kept_messages();
 	work->database_bytes = size_of(InvalidOid);
 	for (int i = 0; i < OMS_COUNTED_TABLES_COUNT; i++)
 		work->table_bytes[i] = size_of(oms_relation_oid(oms_counted_tables[i]));

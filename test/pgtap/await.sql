@@ -175,6 +175,15 @@ SELECT is((SELECT string_agg(problem, '; ' ORDER BY problem) FROM oms.validate_w
 
 
 -- ---------------------------------------------------------------------------
+-- Pictures, figures, erasure
+-- ---------------------------------------------------------------------------
+SELECT matches(oms.diagram('P'), 'message payment', 'the picture shows the message');
+SELECT matches(oms.diagram('SD'), 'after 60 min.*not before a date', 'and what is awaited otherwise');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n> oms.hold(TK, ''a'', ''r'')\n> oms.send_message(''payment'', ''A1'', ''{"iban":"DE"}'')', '(SELECT awaiting FROM oms.queue WHERE owner = ''Chief''), (SELECT status FROM oms.open_stage s WHERE s.ticket_id = TK AND s.stage = ''a'')', '{"invoice":"A1"}'), '(0,on_hold)', 'queue and open_stage');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n2026-03-02 10:10+00 > oms.stage_done(TK, ''x'')\n2026-03-02 10:40+00 > oms.send_message(''payment'', ''A1'')', '(SELECT (awaited, wait, work) FROM oms.finished_stage f WHERE f.ticket_id = TK AND f.stage = ''a'')', '{"invoice":"A1"}'), '(00:30:00,00:00:00,00:00:00)', 'what it awaited is told apart');
+SELECT is(t.play('D', E'2026-03-02 10:00+00 > open\n2026-03-02 10:10+00 > oms.hold(TK, ''a'', ''r'')\n2026-03-02 10:20+00 > oms.resume(TK, ''a'')\n2026-03-02 11:05+00 > oms.claim_stage(TK, ''a'', ''ann'')\n2026-03-02 11:15+00 > oms.stage_done(TK, ''a'')', '(SELECT (awaited, wait, work, hold) FROM oms.finished_stage f WHERE f.ticket_id = TK AND f.stage = ''a'')'), '(01:00:00,00:05:00,00:10:00,00:00:00)', 'so it is of a moment, with holds');
+
+-- ---------------------------------------------------------------------------
 -- Who may send
 -- ---------------------------------------------------------------------------
 CREATE ROLE await_cashier;

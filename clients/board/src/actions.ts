@@ -57,8 +57,8 @@ export interface Action {
 
 const OPEN = ["open", "on_hold", "failed"];
 const ALL_TICKETS = [...OPEN, "done", "cancelled"];
-const ALL = ["waiting", "queued", "in_progress", "on_hold", "done", "skipped", "failed", "cancelled"];
-const UNFINISHED = ["waiting", "queued", "in_progress", "on_hold", "failed"];
+const ALL = ["waiting", "awaiting", "queued", "in_progress", "on_hold", "done", "skipped", "failed", "cancelled"];
+const UNFINISHED = ["waiting", "awaiting", "queued", "in_progress", "on_hold", "failed"];
 
 const why: Input = { name: "reason", label: "Reason", kind: "text", required: true, hint: "Colleagues read it in the timeline; applicants do not." };
 const note: Input = { name: "note", label: "Note", kind: "text", hint: "You can leave it empty." };
@@ -231,7 +231,7 @@ export const ACTIONS: readonly Action[] = [
     },
   },
   {
-    name: "start", right: "start_stage", title: "Start", about: "stage", states: ["waiting"], inputs: [], atOnce: true, said: "has started",
+    name: "start", right: "start_stage", title: "Start", about: "stage", states: ["waiting", "awaiting"], inputs: [], atOnce: true, said: "has started",
     possible: (facts, stage) => stage.manual && stage.needs.every((n) => facts.stages.some((s) => s.stage === n && (s.status === "done" || s.status === "skipped"))),
     run: (call) => startStage(...stageOf(call), { client: call.query.client }),
   },
@@ -246,7 +246,7 @@ export const ACTIONS: readonly Action[] = [
     run: ({ query: { client }, ticket, stage, form }) => comment(ticket, text(form, body), { stage, public: form.text("public") === "yes", client }),
   },
   {
-    name: "hold", right: "hold", title: "Put on hold", about: "both", states: ["queued", "in_progress", "on_hold"],
+    name: "hold", right: "hold", title: "Put on hold", about: "both", states: ["awaiting", "queued", "in_progress", "on_hold"],
     inputs: [
       { name: "known", label: "Reason", kind: "choice", from: (choices) => [["", "another, as written below"], ...choices.reasons.map((r) => [r.code, `${r.code}${r.public_label === null ? "" : ` – the applicant reads: ${r.public_label}`}${r.stops_clock ? "" : " (the clock runs on)"}`] as const)] },
       { name: "other", label: "Another reason", kind: "line", hint: "Only if none of the list fits." },

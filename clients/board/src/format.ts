@@ -17,7 +17,7 @@ export const percent = (share: number | null) => (share === null ? "–" : `${(s
 /** id_check → id check: for people who read it, and to give browsers a place to break the line. */
 export const words = (id: string) => id.replaceAll("_", " ");
 
-const STATES = "waiting|queued|in_progress|on_hold|done|skipped|failed|cancelled|open";
+const STATES = "waiting|awaiting|queued|in_progress|on_hold|done|skipped|failed|cancelled|open";
 
 /** A picture in DOT, with the states and times of its labels as a page has them. */
 export const pictureWords = (dot: string, times: Times): string =>

@@ -5,7 +5,7 @@ import { formToken, type Session } from "./session.js";
 
 /** Signs beside the words, for whoever sees no colours. */
 const SIGNS: Record<string, string> = {
-  open: "○", waiting: "·", queued: "○", in_progress: "◐", on_hold: "‖", failed: "✕", done: "●", skipped: "→", cancelled: "⊘",
+  open: "○", waiting: "·", awaiting: "◌", queued: "○", in_progress: "◐", on_hold: "‖", failed: "✕", done: "●", skipped: "→", cancelled: "⊘",
 };
 
 export const Status: FC<{ status: string }> = ({ status }) => (

@@ -50,7 +50,7 @@ export interface Filter {
   ageTo: number | undefined;
 }
 
-const STATUSES = ["queued", "in_progress", "on_hold", "failed"];
+const STATUSES = ["awaiting", "queued", "in_progress", "on_hold", "failed"];
 const CLOCKS = {
   late: "late", hour: "due within an hour", soon: "due within 4 hours", day: "due within 24 hours", week: "due within 7 days",
   fine: "due after 4 hours", stands: "stopped or none", limit: "with a time limit",

@@ -43,7 +43,7 @@ interface View {
   times: Times;
 }
 
-const active = (s: Stage) => s.status === "queued" || s.status === "in_progress" || s.status === "on_hold" || s.status === "failed";
+const active = (s: Stage) => s.status === "awaiting" || s.status === "queued" || s.status === "in_progress" || s.status === "on_hold" || s.status === "failed";
 
 async function load(c: Web, id: string): Promise<View> {
   const before = param(c, "before");
