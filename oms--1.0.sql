@@ -1239,7 +1239,7 @@ CREATE FUNCTION oms.worker_errors(
 		OUT step text, OUT ticket_id oms.ticket_id, OUT stage_no int, OUT failures int, OUT retry_at timestamptz, OUT error text)
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'oms_worker_errors' LANGUAGE C VOLATILE ROWS 10;
-COMMENT ON FUNCTION oms.worker_errors() IS 'steps of the worker of this database that raised an error, with the ticket if it is that of one, and are left alone until retry_at; steps: home, timers, calendars, prepared, events, announce, horizon, roll-up, seal; and tickets that others passed over: claims, archive';
+COMMENT ON FUNCTION oms.worker_errors() IS 'steps of the worker of this database that raised an error, with the ticket if it is that of one, and are left alone until retry_at; steps: home, timers, calendars, messages, prepared, events, announce, horizon, roll-up, seal; and tickets that others passed over: claims, archive';
 CREATE VIEW oms.worker_errors AS SELECT * FROM oms.worker_errors();
 COMMENT ON VIEW oms.worker_errors IS 'see the function of the same name';
 
