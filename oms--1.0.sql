@@ -396,7 +396,7 @@ COMMENT ON COLUMN oms.timeline.public IS 'citizens see it';
 COMMENT ON COLUMN oms.timeline.actor IS 'role in force at the call';
 COMMENT ON COLUMN oms.timeline.session_actor IS 'session''s user, if another';
 COMMENT ON COLUMN oms.timeline.client IS 'application name and address';
-COMMENT ON COLUMN oms.timeline.payload IS 'data of the ticket, output of the stage, or whom an escalation told';
+COMMENT ON COLUMN oms.timeline.payload IS 'data of the ticket (opened, amended, changed), output of the stage, or whom an escalation told';
 COMMENT ON COLUMN oms.timeline.salt IS 'of the digests of note and payload';
 COMMENT ON COLUMN oms.timeline.note_digest IS 'what an erasure leaves of them';
 COMMENT ON COLUMN oms.timeline.hash IS 'over the content and the hash before';
@@ -891,6 +891,10 @@ CREATE FUNCTION oms.cancel_ticket(ticket oms.ticket_id, reason text) RETURNS tex
 	AS 'MODULE_PATHNAME', 'oms_cancel_ticket' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.cancel_ticket(oms.ticket_id, text) IS 'ends a ticket with all its unfinished stages; returns the new status of the ticket. OM002 unknown ticket, OM005 already closed';
 
+CREATE FUNCTION oms.amend(ticket oms.ticket_id, patch jsonb, reason text) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'oms_amend' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.amend(oms.ticket_id, jsonb, text) IS 'corrects the data of a ticket that is not closed, and returns the new data. patch: a JSON merge patch (RFC 7396): its keys take the place of those of the data, null takes one away. What was decided stays; stages that have not begun go by the new data, and explain() names those that were skipped and would now run. OM002, OM005 closed, 22023 bad argument, or data that could not have been opened';
+
 CREATE FUNCTION oms.comment(ticket oms.ticket_id, body text, stage text DEFAULT NULL, public bool DEFAULT false)
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_comment' LANGUAGE C VOLATILE;
@@ -1056,7 +1060,11 @@ CREATE FUNCTION oms.explain_clock(ticket oms.ticket_id, stage text DEFAULT NULL)
 	AS 'MODULE_PATHNAME', 'oms_explain_clock' LANGUAGE C VOLATILE ROWS 5;
 COMMENT ON FUNCTION oms.explain_clock(oms.ticket_id, text) IS 'the pieces that the clock of a stage in its current cycle (stage NULL: of the ticket) is made of, up to now: starts, ends, the open time in it, the sum so far, and why it ran or stood. No rows without a clock. OM002, OM003';
 
--- One row per stage that is not finished.
+CREATE FUNCTION oms_internal.would_run(ticket oms.ticket_id) RETURNS SETOF text
+	AS 'MODULE_PATHNAME', 'oms_would_run' LANGUAGE C VOLATILE ROWS 5;
+COMMENT ON FUNCTION oms_internal.would_run(oms.ticket_id) IS 'for oms.explain(): the skipped stages of a ticket whose conditions are not known to be false now. OM002';
+
+-- One row per stage that is not finished, or was skipped by data that was amended since.
 CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 	RETURNS TABLE (stage text, status text, owner text, since timestamptz, until timestamptz, why text)
 	LANGUAGE sql VOLATILE ROWS 5
@@ -1110,9 +1118,19 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 			FROM oms.timeline AS e WHERE e.ticket_id = "explain".ticket
 				AND e.status IN ('in_progress', 'assigned', 'delegated', 'resolved')
 			GROUP BY e.stage
+		), skipped AS (
+			SELECT k.stage, k.at
+			FROM (
+				SELECT DISTINCT ON (e.stage) e.stage, e.seq, e.at, e.note
+				FROM oms.timeline AS e WHERE e.ticket_id = "explain".ticket AND e.status = 'skipped'
+				ORDER BY e.stage, e.seq DESC
+			) AS k
+			WHERE k.note = 'condition is false' AND k.seq < (SELECT max(a.seq)
+				FROM oms.timeline AS a WHERE a.ticket_id = "explain".ticket AND a.status = 'amended')
+				AND k.stage IN (SELECT w.stage FROM oms_internal.would_run("explain".ticket) AS w (stage))
 		)
 		SELECT s.stage, s.status, s.owner,
-			CASE s.status WHEN 'awaiting' THEN s.awaiting_at WHEN 'queued' THEN s.queued_at WHEN 'in_progress' THEN COALESCE(v.at, s.started_at)
+			CASE s.status WHEN 'skipped' THEN k.at WHEN 'awaiting' THEN s.awaiting_at WHEN 'queued' THEN s.queued_at WHEN 'in_progress' THEN COALESCE(v.at, s.started_at)
 				WHEN 'on_hold' THEN s.held_at WHEN 'failed' THEN f.at END,
 			CASE s.status WHEN 'awaiting' THEN s.starts_at WHEN 'queued' THEN CASE WHEN s.pauses THEN s.ready_at END
 				WHEN 'in_progress' THEN s.lease_until WHEN 'on_hold' THEN h.until END,
@@ -1135,7 +1153,8 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 					|| COALESCE(', by delegation of ' || s.delegated_by, '')
 					|| COALESCE(', until ' || (s.lease_until AT TIME ZONE 'UTC')::timestamp(0) || ' UTC unless it says it is alive', '')
 				WHEN 'on_hold' THEN 'on hold: ' || COALESCE(h.reasons, '')
-				WHEN 'failed' THEN 'failed: ' || COALESCE(f.note, 'the reason was erased') END
+				WHEN 'failed' THEN 'failed: ' || COALESCE(f.note, 'the reason was erased')
+				WHEN 'skipped' THEN 'was skipped, and would run by the data as amended: oms.reopen() takes it up' END
 		FROM own AS s
 		JOIN defined AS d ON d.no = s.stage_no
 		LEFT JOIN dependency AS g ON g.no = s.stage_no
@@ -1145,15 +1164,16 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 		LEFT JOIN barred AS b ON b.stage_no = s.stage_no
 		LEFT JOIN failure AS f ON f.stage = s.stage AND s.status = 'failed'
 		LEFT JOIN given AS v ON v.stage = s.stage
+		LEFT JOIN skipped AS k ON k.stage = s.stage AND s.status = 'skipped'
 		LEFT JOIN LATERAL (
 			SELECT string_agg(y.reason, ', ' ORDER BY y.seq) AS reasons,
 				CASE WHEN count(*) = count(y.until) THEN max(y.until) END AS until
 			FROM held AS y WHERE y.stage_no IN (0, s.stage_no) AND s.status = 'on_hold'
 		) AS h ON true
-		WHERE s.status NOT IN ('done', 'skipped', 'cancelled')
+		WHERE s.status NOT IN ('done', 'skipped', 'cancelled') OR k.stage IS NOT NULL
 		ORDER BY s.stage_no;
 	$$;
-COMMENT ON FUNCTION oms.explain(oms.ticket_id) IS 'why each unfinished stage of an open ticket is where it is, in words, with since when and until when; none for a closed ticket. OM002';
+COMMENT ON FUNCTION oms.explain(oms.ticket_id) IS 'why each unfinished stage of an open ticket is where it is, in words, with since when and until when, and which skipped ones would run by data that was amended since; none for a closed ticket. OM002';
 
 CREATE FUNCTION oms.my_work(worker text, qty int DEFAULT 100)
 	RETURNS TABLE (ticket oms.ticket_id, stage text, status text, owner text, workflow text, priority int, label text,
@@ -1433,6 +1453,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'tickets: cancel_ticket',
 		'tickets: reopen',
 		'tickets: comment',
+		'tickets: amend',
 		'tickets: attach',
 		'tickets: explain',
 		'tickets: diagram',
@@ -3088,8 +3109,8 @@ CREATE VIEW oms_internal.check_moves (kind, ticket, detail) AS
 	WHERE CASE WHEN s.event = 'opened' THEN s.seq <> 1 ELSE s.before IS NULL OR s.before <> ALL (s.from_status) END
 	UNION ALL
 	-- Nothing moves in a closed ticket.
-	SELECT 'moves', s.ticket_id, format('event %s: stage %s, %s after the ticket was closed', s.seq, s.stage,
-		s.event)
+	SELECT 'moves', s.ticket_id, format('event %s: %s%s after the ticket was closed', s.seq,
+		'stage ' || s.stage || ', ', s.event)
 	FROM (
 		SELECT e.ticket_id, e.seq, e.stage, e.status AS event,
 			max(e.seq) FILTER (WHERE e.status IN ('ticket_done', 'ticket_cancelled')) OVER w AS closed_seq,
@@ -3097,8 +3118,8 @@ CREATE VIEW oms_internal.check_moves (kind, ticket, detail) AS
 		FROM oms.timeline AS e
 		WINDOW w AS (PARTITION BY e.ticket_id ORDER BY e.seq)
 	) AS s
-	WHERE s.closed_seq > COALESCE(s.opened_seq, 0) AND s.stage IS NOT NULL
-		AND s.event IN (SELECT m.event FROM oms_internal.check_move AS m);
+	WHERE s.closed_seq > COALESCE(s.opened_seq, 0) AND (s.event = 'amended'
+		OR s.stage IS NOT NULL AND s.event IN (SELECT m.event FROM oms_internal.check_move AS m));
 COMMENT ON VIEW oms_internal.check_moves IS 'for oms.check(): moves that the state table does not allow, two holders at once, attempts and cycles out of turn';
 
 -- ---- dispatch ----

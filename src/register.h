@@ -8,6 +8,7 @@
 /* Who may execute or read it: schema, name, levels */
 #define OMS_FUNCTIONS \
 	{"oms", "activate", D}, \
+	{"oms", "amend", S | D}, \
 	{"oms", "archive", D}, \
 	{"oms", "assign", S | D}, \
 	{"oms", "at_risk", M | S | D}, \
@@ -111,7 +112,8 @@
 	{"oms", "version", ALL}, \
 	{"oms", "wait_for_work", A | S | D}, \
 	{"oms", "worker_errors", M | S | D}, \
-	{"oms", "worker_status", M | S | D}
+	{"oms", "worker_status", M | S | D}, \
+	{"oms_internal", "would_run", S | D}
 
 #define OMS_RELATIONS \
 	{"oms", "workflow", S | D}, \

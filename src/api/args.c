@@ -57,6 +57,29 @@ oms_raise_problem(const List *problems)
 }
 
 /*
+ * The data of a ticket: an object, and "amount" in it, if there, a number.  Numbers in jsonb are
+ * always finite.
+ */
+Jsonb *
+oms_check_data(Jsonb *data)
+{
+	JsonbValue	buffer;
+	JsonbValue *amount;
+
+	oms_check_size(data, "data of a ticket", oms_max_data_size, "oms.max_data_size");
+	if (!JB_ROOT_IS_OBJECT(data))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("data of a ticket must be a JSON object")));
+	amount = getKeyJsonValueFromContainer(&data->root, "amount", 6, &buffer);
+	if (amount != NULL && amount->type != jbvNumeric)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"amount\" in the data of a ticket must be a JSON number")));
+	return data;
+}
+
+/*
  * Compile a definition or raise its first problem.
  */
 OmsGraph *

@@ -17,6 +17,7 @@ extern void oms_check_name(const char *name, const char *what);
 extern void oms_check_note(const char *note, const char *what);
 extern void oms_check_size(const Jsonb *value, const char *what, int max_kb, const char *setting);
 extern void oms_raise_problem(const List *problems);
+extern Jsonb *oms_check_data(Jsonb *data);
 extern OmsGraph *oms_compile_or_error(Jsonb *definition);
 extern char *oms_clipped(const text *value);
 extern void oms_arg_required(FunctionCallInfo fcinfo, int n, const char *what);

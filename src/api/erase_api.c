@@ -27,7 +27,8 @@ PG_FUNCTION_INFO_V1(oms_erase_applicant);
 typedef struct Erasure
 {
 	OmsTicket  *ticket;
-	Jsonb	   *data;			/* what is left of it; NULL: not touched */
+	Jsonb	   *data;			/* what is left of it; NULL: it stays where it is */
+	bool		old_data;		/* earlier versions of it go */
 	int			erased;			/* pieces */
 } Erasure;
 
@@ -88,6 +89,16 @@ after_head(const char *path, const char *head)
 	return path[len] == '.' ? path + len + 1 : path + len;
 }
 
+/* Does a path name something in a version of the data? */
+static bool
+is_in(const void *path, Jsonb *data)
+{
+	return without(data, path) != NULL;
+}
+
+/*
+ * Erase from the data.  Earlier versions go as a whole, also if only they have what the path names.
+ */
 static bool
 erase_data(Erasure *erasure, const char *path)
 {
@@ -96,7 +107,10 @@ erase_data(Erasure *erasure, const char *path)
 
 	if (left != NULL)
 		erasure->data = left;
-	return left != NULL;
+	else if (!oms_store_find_old_data(erasure->ticket, is_in, path))
+		return false;
+	erasure->old_data = true;
+	return true;
 }
 
 /*
@@ -121,15 +135,37 @@ erase_output(Erasure *erasure, const char *path)
 	return true;
 }
 
-static bool
-erase_note(Erasure *erasure, const char *number)
+/*
+ * Notes have gone, and with the reason of an amendment the data that it brought.  What is in force is then written
+ * down anew.
+ */
+static void
+keep_data(Erasure *erasure, Jsonb *data)
 {
-	char	   *end;
-	long		seq = strtol(number, &end, 10);
+	OmsTicket  *ticket = erasure->ticket;
 
-	if (*end != '\0' || seq < 1 || seq > erasure->ticket->seq)
+	oms_store_fresh_snapshot();
+	if (erasure->data == NULL && ticket->data_seq != 0 &&
+		oms_timeline_payload(ticket->id, false, ticket->data_seq) == NULL)
+		erasure->data = data;
+}
+
+/*
+ * Erase the note of one event, which is given by its number; without a number every note.
+ */
+static bool
+erase_notes(Erasure *erasure, const char *number)
+{
+	Jsonb	   *data = oms_store_data(erasure->ticket);
+	char	   *end;
+	long		seq = number == NULL ? 0 : strtol(number, &end, 10);
+
+	if (number == NULL ? oms_store_erase_events(erasure->ticket, false) == 0
+		: *end != '\0' || seq < 1 || seq > erasure->ticket->seq ||
+		!oms_store_erase_note(erasure->ticket, (int) seq))
 		return false;
-	return oms_store_erase_note(erasure->ticket, (int) seq);
+	keep_data(erasure, data);
+	return true;
 }
 
 /*
@@ -146,9 +182,9 @@ erase_path(Erasure *erasure, const char *path)
 		return true;
 	}
 	if (strcmp(path, "notes") == 0)
-		return oms_store_erase_events(erasure->ticket, false) > 0;
+		return erase_notes(erasure, NULL);
 	if ((rest = after_head(path, "note")) != NULL && *rest != '\0')
-		return erase_note(erasure, rest);
+		return erase_notes(erasure, rest);
 	if ((rest = after_head(path, "output")) != NULL && *rest != '\0')
 		return erase_output(erasure, rest);
 	if ((rest = after_head(path, "data")) != NULL || (rest = after_head(path, "$")) != NULL)
@@ -196,15 +232,20 @@ finish_data(Erasure *erasure)
 {
 	OmsTicket  *ticket = erasure->ticket;
 
-	if (erasure->data == NULL)
-		return;
-	if (ticket->data_seq != 0)
-		oms_store_erase_event(ticket, ticket->data_seq);
-	oms_decide_replace_data(ticket, erasure->data);
-	oms_store_erase_request(ticket->id);
-	ticket->data = erasure->data;
-	ticket->outputs = NULL;
-	if (ticket->graph->has_messages)
+	if (erasure->old_data)
+	{
+		oms_store_erase_old_data(ticket);
+		oms_store_erase_request(ticket->id);
+	}
+	if (erasure->data != NULL)
+	{
+		if (ticket->data_seq != 0)
+			oms_store_erase_event(ticket, ticket->data_seq);
+		oms_decide_replace_data(ticket, erasure->data);
+		ticket->data = erasure->data;
+		ticket->outputs = NULL;
+	}
+	if (erasure->old_data && ticket->graph->has_messages)
 		erase_lost_keys(ticket);
 }
 
@@ -238,6 +279,7 @@ oms_erase(PG_FUNCTION_ARGS)
 					 errhint("Paths are applicant, notes, note.<number of the event>, "
 							 "output.<stage>[.<key>...], data[.<key>...], or a key of the data.")));
 		erasure.erased++;
+		oms_store_fresh_snapshot();
 	}
 	finish_data(&erasure);
 	oms_store_apply(erasure.ticket, &call.actor);

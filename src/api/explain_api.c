@@ -1,6 +1,7 @@
 /*
  * explain_api.c
- *		How the figure of a clock comes about, so that a person can check it with a pencil.
+ *		How the figure of a clock comes about, so that a person can check it with a pencil; and which skipped
+ *		stages would run now.
  */
 #include "postgres.h"
 
@@ -13,10 +14,13 @@
 #include "api/door.h"
 #include "clock.h"
 #include "engine/calendar.h"
+#include "engine/graph.h"
+#include "engine/start.h"
 #include "store/calendar.h"
 #include "store/slot.h"
 #include "store/tables.h"
 
+PG_FUNCTION_INFO_V1(oms_would_run);
 PG_FUNCTION_INFO_V1(oms_explain_clock);
 PG_FUNCTION_INFO_V1(oms_clock);
 
@@ -27,6 +31,35 @@ Datum
 oms_clock(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TIMESTAMPTZ(oms_clock_now());
+}
+
+/*
+ * would_run(ticket) → SETOF text: the skipped stages whose conditions are not known to be false now.
+ */
+Datum
+oms_would_run(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+	OmsTicket  *ticket;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	oms_look_begin();
+	ticket = oms_store_read(id);
+	oms_store_stages(ticket);
+	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
+	{
+		const OmsStageDef *def = stage->no == OMS_NO_STAGE ? NULL : oms_graph_stage(ticket->graph, stage->no);
+		Datum		value;
+		bool		isnull = false;
+
+		if (stage->status != OMS_SKIPPED || oms_is_left_out(ticket, def))
+			continue;
+		value = CStringGetTextDatum(def->id);
+		tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
+	}
+	oms_look_end();
+	return (Datum) 0;
 }
 
 /* ---- explain_clock ---- */

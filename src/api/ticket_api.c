@@ -20,6 +20,7 @@
 #include "engine/catch_up.h"
 #include "engine/decide.h"
 #include "engine/lifecycle.h"
+#include "engine/merge_patch.h"
 #include "engine/path.h"
 #include "engine/ticket.h"
 #include "errors.h"
@@ -31,6 +32,7 @@
 PG_FUNCTION_INFO_V1(oms_open_ticket);
 PG_FUNCTION_INFO_V1(oms_open_tickets);
 PG_FUNCTION_INFO_V1(oms_cancel_ticket);
+PG_FUNCTION_INFO_V1(oms_amend);
 PG_FUNCTION_INFO_V1(oms_comment);
 PG_FUNCTION_INFO_V1(oms_next_stages_of_ticket);
 PG_FUNCTION_INFO_V1(oms_verify_timeline);
@@ -77,29 +79,6 @@ check_quota(int more)
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("role \"%s\" has too many open tickets", GetUserNameFromId(GetUserId(), false)),
 				 errhint("The setting oms.max_open_tickets_per_role says how many it may have.")));
-}
-
-/*
- * The data of a ticket: an object, and "amount" in it, if there, a number.  Numbers in jsonb are
- * always finite.
- */
-static Jsonb *
-check_data(Jsonb *data)
-{
-	JsonbValue	buffer;
-	JsonbValue *amount;
-
-	oms_check_size(data, "data of a ticket", oms_max_data_size, "oms.max_data_size");
-	if (!JB_ROOT_IS_OBJECT(data))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("data of a ticket must be a JSON object")));
-	amount = getKeyJsonValueFromContainer(&data->root, "amount", 6, &buffer);
-	if (amount != NULL && amount->type != jbvNumeric)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"amount\" in the data of a ticket must be a JSON number")));
-	return data;
 }
 
 static int
@@ -184,7 +163,7 @@ oms_open_ticket(PG_FUNCTION_ARGS)
 	oms_arg_required(fcinfo, 1, "data");
 	oms_arg_required(fcinfo, 3, "priority");
 	workflow = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	data = check_data(PG_GETARG_JSONB_P(1));
+	data = oms_check_data(PG_GETARG_JSONB_P(1));
 	hash = DatumGetInt64(DirectFunctionCall2(jsonb_hash_extended, JsonbPGetDatum(data),
 											 Int64GetDatum(0)));
 	oms_call_begin(&call, "oms.open_ticket()");
@@ -257,7 +236,7 @@ oms_open_tickets(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("data of a ticket must not be null"),
 					 errdetail("Element %d of the array is.", i + 1)));
-		ticket = new_ticket(graph, check_data(DatumGetJsonbP(data[i])), 0, NULL, &call);
+		ticket = new_ticket(graph, oms_check_data(DatumGetJsonbP(data[i])), 0, NULL, &call);
 		oms_decide_open(ticket);
 		value = TicketIdGetDatum(ticket->id);
 		tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
@@ -280,6 +259,25 @@ oms_open_tickets(PG_FUNCTION_ARGS)
 /* ---- the whole ticket ---- */
 
 /*
+ * Lock a ticket that must not be closed, with all that was due before.
+ */
+static OmsTicket *
+lock_open(OmsTicketId id, const char *verb)
+{
+	OmsTicket  *ticket = oms_store_lock(id);
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	oms_store_stages(ticket);
+	oms_catch_up_all(ticket);
+	if (oms_is_closed(ticket))
+		ereport(ERROR,
+				(errcode(OMS_ERR_WRONG_STATE),
+				 errmsg("%s is not possible for ticket %s: the ticket is %s", verb,
+						oms_ticket_id_to_text(id, number), oms_ticket_status_name(ticket->status))));
+	return ticket;
+}
+
+/*
  * cancel_ticket(ticket, reason text) → text, the new status of the ticket.
  */
 Datum
@@ -289,19 +287,37 @@ oms_cancel_ticket(PG_FUNCTION_ARGS)
 	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
 	char	   *reason = oms_arg_note(fcinfo, 1, "reason");
 	OmsTicket  *ticket;
-	char		number[OMS_TICKET_ID_TEXT_SIZE];
 
 	oms_call_begin(&call, "oms.cancel_ticket()");
-	ticket = oms_store_lock(id);
-	oms_store_stages(ticket);
-	oms_catch_up_all(ticket);
-	if (oms_is_closed(ticket))
-		ereport(ERROR,
-				(errcode(OMS_ERR_WRONG_STATE),
-				 errmsg("cancel_ticket is not possible for ticket %s: the ticket is %s",
-						oms_ticket_id_to_text(id, number), oms_ticket_status_name(ticket->status))));
+	ticket = lock_open(id, "cancel_ticket");
 	oms_decide_cancel(ticket, reason);
 	return oms_call_end_ticket(&call, ticket);
+}
+
+/*
+ * amend(ticket, patch jsonb, reason text) → jsonb, the new data.  What changes nothing leaves no event.
+ */
+Datum
+oms_amend(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
+	OmsTicket  *ticket;
+	Jsonb	   *before;
+	Jsonb	   *after;
+
+	oms_arg_required(fcinfo, 1, "patch");
+	oms_call_begin(&call, "oms.amend()");
+	ticket = lock_open(id, "amend");
+	before = oms_store_data(ticket);
+	after = oms_check_data(oms_merge_patch(before, PG_GETARG_JSONB_P(1)));
+	oms_check_dates(ticket->graph, after);
+	if (compareJsonbContainers(&before->root, &after->root) != 0)
+		oms_decide_amend(ticket, after, reason);
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	PG_RETURN_JSONB_P(after);
 }
 
 /*

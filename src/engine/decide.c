@@ -297,6 +297,18 @@ oms_decide_note(OmsTicket *ticket, const char *note)
 	oms_event_add(ticket, OMS_EV_CHANGED, NULL, note);
 }
 
+/*
+ * The data was wrong.  What was decided by it stays; what has not begun goes by the new data.
+ */
+void
+oms_decide_amend(OmsTicket *ticket, Jsonb *data, const char *reason)
+{
+	OmsEvent   *event = oms_event_add(ticket, OMS_EV_AMENDED, NULL, reason);
+
+	event->payload = ticket->data = data;
+	ticket->data_seq = event->seq;
+}
+
 /* Content was erased; what is left of it follows in events of its own */
 void
 oms_decide_erased(OmsTicket *ticket, const char *reason)

@@ -28,6 +28,7 @@ extern int	oms_decide_escalate(OmsTicket *ticket, OmsStage *stage, const char *r
 							   const char *reassign_to);
 extern void oms_decide_cancel(OmsTicket *ticket, const char *reason);
 extern void oms_decide_priority(OmsTicket *ticket, int priority);
+extern void oms_decide_amend(OmsTicket *ticket, Jsonb *data, const char *reason);
 extern void oms_decide_note(OmsTicket *ticket, const char *note);
 extern void oms_decide_erased(OmsTicket *ticket, const char *reason);
 extern void oms_decide_replace_data(OmsTicket *ticket, Jsonb *data);

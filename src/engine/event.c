@@ -51,6 +51,7 @@ static const struct
 	[OMS_EV_ATTACHED] = {"attached", NULL},
 	[OMS_EV_COMMENT] = {"comment", NULL},
 	[OMS_EV_CHANGED] = {"changed", NULL},
+	[OMS_EV_AMENDED] = {"amended", NULL},
 	[OMS_EV_ERASED] = {"erased", NULL},
 	[OMS_EV_TICKET_DONE] = {"ticket_done", "closed"},
 	[OMS_EV_TICKET_CANCELLED] = {"ticket_cancelled", "cancelled"},

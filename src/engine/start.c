@@ -19,8 +19,8 @@
 /*
  * Is the stage known not to be needed?
  */
-static bool
-is_left_out(OmsTicket *ticket, const OmsStageDef *def)
+bool
+oms_is_left_out(OmsTicket *ticket, const OmsStageDef *def)
 {
 	if (def->min_amount == NULL && def->when.path == NULL)
 		return false;
@@ -36,7 +36,7 @@ is_left_out(OmsTicket *ticket, const OmsStageDef *def)
 static bool
 start_or_skip(OmsTicket *ticket, int no, List **queued)
 {
-	bool		left_out = is_left_out(ticket, oms_graph_stage(ticket->graph, no));
+	bool		left_out = oms_is_left_out(ticket, oms_graph_stage(ticket->graph, no));
 	OmsStage   *stage = oms_unstarted_stage(ticket, no);
 
 	if (left_out)

@@ -9,6 +9,7 @@
 
 #include "oms.h"
 
+extern bool oms_is_left_out(OmsTicket *ticket, const OmsStageDef *def);
 extern List *oms_start_after(OmsTicket *ticket, int no);
 extern void oms_start_all(OmsTicket *ticket);
 

@@ -257,7 +257,7 @@ COMMENT ON COLUMN oms.timeline.public IS 'citizens see it';
 COMMENT ON COLUMN oms.timeline.actor IS 'role in force at the call';
 COMMENT ON COLUMN oms.timeline.session_actor IS 'session''s user, if another';
 COMMENT ON COLUMN oms.timeline.client IS 'application name and address';
-COMMENT ON COLUMN oms.timeline.payload IS 'data of the ticket, output of the stage, or whom an escalation told';
+COMMENT ON COLUMN oms.timeline.payload IS 'data of the ticket (opened, amended, changed), output of the stage, or whom an escalation told';
 COMMENT ON COLUMN oms.timeline.salt IS 'of the digests of note and payload';
 COMMENT ON COLUMN oms.timeline.note_digest IS 'what an erasure leaves of them';
 COMMENT ON COLUMN oms.timeline.hash IS 'over the content and the hash before';

@@ -31,6 +31,10 @@ CREATE FUNCTION oms.cancel_ticket(ticket oms.ticket_id, reason text) RETURNS tex
 	AS 'MODULE_PATHNAME', 'oms_cancel_ticket' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.cancel_ticket(oms.ticket_id, text) IS 'ends a ticket with all its unfinished stages; returns the new status of the ticket. OM002 unknown ticket, OM005 already closed';
 
+CREATE FUNCTION oms.amend(ticket oms.ticket_id, patch jsonb, reason text) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'oms_amend' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.amend(oms.ticket_id, jsonb, text) IS 'corrects the data of a ticket that is not closed, and returns the new data. patch: a JSON merge patch (RFC 7396): its keys take the place of those of the data, null takes one away. What was decided stays; stages that have not begun go by the new data, and explain() names those that were skipped and would now run. OM002, OM005 closed, 22023 bad argument, or data that could not have been opened';
+
 CREATE FUNCTION oms.comment(ticket oms.ticket_id, body text, stage text DEFAULT NULL, public bool DEFAULT false)
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_comment' LANGUAGE C VOLATILE;
@@ -196,7 +200,11 @@ CREATE FUNCTION oms.explain_clock(ticket oms.ticket_id, stage text DEFAULT NULL)
 	AS 'MODULE_PATHNAME', 'oms_explain_clock' LANGUAGE C VOLATILE ROWS 5;
 COMMENT ON FUNCTION oms.explain_clock(oms.ticket_id, text) IS 'the pieces that the clock of a stage in its current cycle (stage NULL: of the ticket) is made of, up to now: starts, ends, the open time in it, the sum so far, and why it ran or stood. No rows without a clock. OM002, OM003';
 
--- One row per stage that is not finished.
+CREATE FUNCTION oms_internal.would_run(ticket oms.ticket_id) RETURNS SETOF text
+	AS 'MODULE_PATHNAME', 'oms_would_run' LANGUAGE C VOLATILE ROWS 5;
+COMMENT ON FUNCTION oms_internal.would_run(oms.ticket_id) IS 'for oms.explain(): the skipped stages of a ticket whose conditions are not known to be false now. OM002';
+
+-- One row per stage that is not finished, or was skipped by data that was amended since.
 CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 	RETURNS TABLE (stage text, status text, owner text, since timestamptz, until timestamptz, why text)
 	LANGUAGE sql VOLATILE ROWS 5
@@ -250,9 +258,19 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 			FROM oms.timeline AS e WHERE e.ticket_id = "explain".ticket
 				AND e.status IN ('in_progress', 'assigned', 'delegated', 'resolved')
 			GROUP BY e.stage
+		), skipped AS (
+			SELECT k.stage, k.at
+			FROM (
+				SELECT DISTINCT ON (e.stage) e.stage, e.seq, e.at, e.note
+				FROM oms.timeline AS e WHERE e.ticket_id = "explain".ticket AND e.status = 'skipped'
+				ORDER BY e.stage, e.seq DESC
+			) AS k
+			WHERE k.note = 'condition is false' AND k.seq < (SELECT max(a.seq)
+				FROM oms.timeline AS a WHERE a.ticket_id = "explain".ticket AND a.status = 'amended')
+				AND k.stage IN (SELECT w.stage FROM oms_internal.would_run("explain".ticket) AS w (stage))
 		)
 		SELECT s.stage, s.status, s.owner,
-			CASE s.status WHEN 'awaiting' THEN s.awaiting_at WHEN 'queued' THEN s.queued_at WHEN 'in_progress' THEN COALESCE(v.at, s.started_at)
+			CASE s.status WHEN 'skipped' THEN k.at WHEN 'awaiting' THEN s.awaiting_at WHEN 'queued' THEN s.queued_at WHEN 'in_progress' THEN COALESCE(v.at, s.started_at)
 				WHEN 'on_hold' THEN s.held_at WHEN 'failed' THEN f.at END,
 			CASE s.status WHEN 'awaiting' THEN s.starts_at WHEN 'queued' THEN CASE WHEN s.pauses THEN s.ready_at END
 				WHEN 'in_progress' THEN s.lease_until WHEN 'on_hold' THEN h.until END,
@@ -275,7 +293,8 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 					|| COALESCE(', by delegation of ' || s.delegated_by, '')
 					|| COALESCE(', until ' || (s.lease_until AT TIME ZONE 'UTC')::timestamp(0) || ' UTC unless it says it is alive', '')
 				WHEN 'on_hold' THEN 'on hold: ' || COALESCE(h.reasons, '')
-				WHEN 'failed' THEN 'failed: ' || COALESCE(f.note, 'the reason was erased') END
+				WHEN 'failed' THEN 'failed: ' || COALESCE(f.note, 'the reason was erased')
+				WHEN 'skipped' THEN 'was skipped, and would run by the data as amended: oms.reopen() takes it up' END
 		FROM own AS s
 		JOIN defined AS d ON d.no = s.stage_no
 		LEFT JOIN dependency AS g ON g.no = s.stage_no
@@ -285,15 +304,16 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 		LEFT JOIN barred AS b ON b.stage_no = s.stage_no
 		LEFT JOIN failure AS f ON f.stage = s.stage AND s.status = 'failed'
 		LEFT JOIN given AS v ON v.stage = s.stage
+		LEFT JOIN skipped AS k ON k.stage = s.stage AND s.status = 'skipped'
 		LEFT JOIN LATERAL (
 			SELECT string_agg(y.reason, ', ' ORDER BY y.seq) AS reasons,
 				CASE WHEN count(*) = count(y.until) THEN max(y.until) END AS until
 			FROM held AS y WHERE y.stage_no IN (0, s.stage_no) AND s.status = 'on_hold'
 		) AS h ON true
-		WHERE s.status NOT IN ('done', 'skipped', 'cancelled')
+		WHERE s.status NOT IN ('done', 'skipped', 'cancelled') OR k.stage IS NOT NULL
 		ORDER BY s.stage_no;
 	$$;
-COMMENT ON FUNCTION oms.explain(oms.ticket_id) IS 'why each unfinished stage of an open ticket is where it is, in words, with since when and until when; none for a closed ticket. OM002';
+COMMENT ON FUNCTION oms.explain(oms.ticket_id) IS 'why each unfinished stage of an open ticket is where it is, in words, with since when and until when, and which skipped ones would run by data that was amended since; none for a closed ticket. OM002';
 
 CREATE FUNCTION oms.my_work(worker text, qty int DEFAULT 100)
 	RETURNS TABLE (ticket oms.ticket_id, stage text, status text, owner text, workflow text, priority int, label text,

@@ -21,6 +21,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'tickets: cancel_ticket',
 		'tickets: reopen',
 		'tickets: comment',
+		'tickets: amend',
 		'tickets: attach',
 		'tickets: explain',
 		'tickets: diagram',

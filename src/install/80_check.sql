@@ -753,8 +753,8 @@ CREATE VIEW oms_internal.check_moves (kind, ticket, detail) AS
 	WHERE CASE WHEN s.event = 'opened' THEN s.seq <> 1 ELSE s.before IS NULL OR s.before <> ALL (s.from_status) END
 	UNION ALL
 	-- Nothing moves in a closed ticket.
-	SELECT 'moves', s.ticket_id, format('event %s: stage %s, %s after the ticket was closed', s.seq, s.stage,
-		s.event)
+	SELECT 'moves', s.ticket_id, format('event %s: %s%s after the ticket was closed', s.seq,
+		'stage ' || s.stage || ', ', s.event)
 	FROM (
 		SELECT e.ticket_id, e.seq, e.stage, e.status AS event,
 			max(e.seq) FILTER (WHERE e.status IN ('ticket_done', 'ticket_cancelled')) OVER w AS closed_seq,
@@ -762,8 +762,8 @@ CREATE VIEW oms_internal.check_moves (kind, ticket, detail) AS
 		FROM oms.timeline AS e
 		WINDOW w AS (PARTITION BY e.ticket_id ORDER BY e.seq)
 	) AS s
-	WHERE s.closed_seq > COALESCE(s.opened_seq, 0) AND s.stage IS NOT NULL
-		AND s.event IN (SELECT m.event FROM oms_internal.check_move AS m);
+	WHERE s.closed_seq > COALESCE(s.opened_seq, 0) AND (s.event = 'amended'
+		OR s.stage IS NOT NULL AND s.event IN (SELECT m.event FROM oms_internal.check_move AS m));
 COMMENT ON VIEW oms_internal.check_moves IS 'for oms.check(): moves that the state table does not allow, two holders at once, attempts and cycles out of turn';
 
 -- ---- dispatch ----

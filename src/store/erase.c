@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "store/erase.h"
@@ -97,7 +98,7 @@ erase_hold(OmsTicketId ticket, int seq)
 
 /*
  * Rewrite the current event of a scan without note and payload.  They go together, since they share the
- * salt; only an escalation has both.  False if there is nothing to erase.
+ * salt; only escalations and amendments have both.  False if there is nothing to erase.
  */
 static bool
 erase_current(OmsScan *scan)
@@ -176,6 +177,56 @@ oms_store_erase_events(const OmsTicket *ticket, bool payloads)
 			count += erase_current(&scan);
 	oms_scan_end(&scan);
 	return count;
+}
+
+/* Is the current event of a scan an earlier version of the ticket's data? */
+static bool
+is_old_data(const OmsTicket *ticket, const OmsScan *scan)
+{
+	return scan->slot->tts_isnull[TIMELINE_STAGE] && !scan->slot->tts_isnull[TIMELINE_PAYLOAD] &&
+		oms_slot_int(scan->slot, TIMELINE_SEQ) != ticket->data_seq;
+}
+
+/*
+ * Does this hold for one of the earlier versions of the data?
+ */
+bool
+oms_store_find_old_data(const OmsTicket *ticket, OmsDataTest test, const void *context)
+{
+	OmsScan		scan;
+	bool		found = false;
+	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms erase", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = CurrentMemoryContext;
+
+	oms_scan_key_ticket(&scan, ticket->id);
+	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, AccessShareLock);
+	while (!found && oms_scan_next(&scan))
+		if (is_old_data(ticket, &scan))
+		{
+			MemoryContextSwitchTo(step);
+			found = test(context, DatumGetJsonbP(scan.slot->tts_values[TIMELINE_PAYLOAD]));
+			MemoryContextSwitchTo(old);
+			MemoryContextReset(step);
+		}
+	oms_scan_end(&scan);
+	MemoryContextDelete(step);
+	return found;
+}
+
+/*
+ * Erase the earlier versions of the data: nothing needs them any more.
+ */
+void
+oms_store_erase_old_data(const OmsTicket *ticket)
+{
+	OmsScan		scan;
+
+	oms_scan_key_ticket(&scan, ticket->id);
+	oms_scan_begin(&scan, "timeline", "timeline_pkey", TIMELINE_COLUMNS, RowExclusiveLock);
+	while (oms_scan_next(&scan))
+		if (is_old_data(ticket, &scan))
+			erase_current(&scan);
+	oms_scan_end(&scan);
 }
 
 /*

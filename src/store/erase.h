@@ -9,6 +9,11 @@
 
 #include "store/store.h"
 
+/* Asked of a version of a ticket's data */
+typedef bool (*OmsDataTest) (const void *context, Jsonb *data);
+
+extern bool oms_store_find_old_data(const OmsTicket *ticket, OmsDataTest test, const void *context);
+extern void oms_store_erase_old_data(const OmsTicket *ticket);
 extern bool oms_store_erase_past_outputs(const OmsTicket *ticket, int no);
 extern bool oms_store_erase_note(const OmsTicket *ticket, int seq);
 extern bool oms_store_erase_event(const OmsTicket *ticket, int seq);

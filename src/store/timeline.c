@@ -13,7 +13,7 @@
  * numbers, and below the oldest transaction that is still running (oms_store_horizon) nothing can be
  * added any more.  oms_store_xid_base() is added, so that it grows from one server to the next.
  *
- * The payload is the ticket's data (event "opened"), the stage's output (event "done"), or whom an
+ * The payload is the ticket's data (events "opened" and "amended"), the stage's output (event "done"), or whom an
  * escalation told.  A digest is SHA-256 over the event's salt of 16 bytes and the note, or the payload
  * in jsonb's text form.  An erasure takes note, payload and salt away and leaves the digests, so the
  * chain stays whole and the content cannot be guessed back.

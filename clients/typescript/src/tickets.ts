@@ -229,6 +229,28 @@ export async function rotateTrackingNumber(ticket: TicketId, options: CallOption
 }
 
 /**
+ * Corrects the data of a ticket that is not closed. What was decided stays; stages that have not begun go by the new data.
+ *
+ * @param ticket - its number
+ * @param patch - a JSON merge patch (RFC 7396): keys with their new values, null for those that go
+ * @param reason - why
+ * @param options - client
+ * @returns the new data
+ */
+export async function amend(
+  ticket: TicketId,
+  patch: JsonObject,
+  reason: string,
+  options: CallOptions = {},
+): Promise<JsonObject> {
+  return (await callValue(
+    "amend",
+    [ticketArg(ticket), arg("patch", "jsonb", json(patch)), arg("reason", "text", reason)],
+    options,
+  )) as JsonObject;
+}
+
+/**
  * Ends a ticket with all its unfinished stages.
  *
  * @param ticket - its number

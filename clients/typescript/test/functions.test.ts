@@ -208,6 +208,8 @@ test("staff: escalate, assign, reassign, delegate, hold, comment, attach", async
   assert.ok(typeof segments[0].openMs === "number");
   assert.ok(Array.isArray(await oms.explainClock(ticket)));
 
+  assert.deepEqual(await oms.amend(ticket, { name: "Kim", amount: null }, "mistyped"), { name: "Kim" });
+  assert.deepEqual((await oms.getTicket(ticket)).data, { name: "Kim" });
   await oms.comment(ticket, "for everybody", { stage: "check", public: true });
   await oms.comment(ticket, "for us");
   await oms.attach(ticket, { name: "plan.pdf", url: "https://files.example/plan.pdf", sha256: "ab".repeat(32) }, { stage: "check" });
