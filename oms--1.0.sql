@@ -379,6 +379,7 @@ CREATE TABLE oms.timeline (
 	note_digest	bytea,
 	payload_digest bytea,
 	hash		bytea NOT NULL,
+	moved		bool,
 	PRIMARY KEY (ticket_id, seq)
 );
 -- What happened since: for the worker after a restart, and for exports.
@@ -400,6 +401,7 @@ COMMENT ON COLUMN oms.timeline.payload IS 'data of the ticket (opened, amended, 
 COMMENT ON COLUMN oms.timeline.salt IS 'of the digests of note and payload';
 COMMENT ON COLUMN oms.timeline.note_digest IS 'what an erasure leaves of them';
 COMMENT ON COLUMN oms.timeline.hash IS 'over the content and the hash before';
+COMMENT ON COLUMN oms.timeline.moved IS 'true: recorded under a moved clock (oms.now)';
 
 -- The archive: each table with rows of tickets has a twin, where those of closed tickets go.  The columns are the
 -- same, and archived_at for the ticket.  A ticket is in one place, with all of its rows.
@@ -2791,7 +2793,7 @@ CREATE VIEW oms_internal.check_chain (kind, ticket, detail) AS
 			lag(e.at) OVER w AS at_before, lag(e.watermark) OVER w AS watermark_before,
 			sha256(COALESCE(lag(e.hash) OVER w,
 					E'\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea)
-				|| E'\\x01'::bytea
+				|| CASE WHEN e.moved THEN E'\\x02'::bytea ELSE E'\\x01'::bytea END
 				|| oms_internal.check_piece(e.ticket_id::text)
 				|| int4send(e.seq)
 				|| int8send(CASE WHEN isfinite(e.at)

@@ -11,7 +11,7 @@ CREATE FUNCTION pg_temp.piece(text) RETURNS bytea LANGUAGE sql
 -- The hash of an event after the one with the hash "previous".
 CREATE FUNCTION pg_temp.chain_hash(e oms.timeline, previous bytea) RETURNS bytea LANGUAGE sql
   RETURN sha256(coalesce(previous, decode(repeat('00', 32), 'hex'))
-    || '\x01'::bytea
+    || CASE WHEN e.moved THEN '\x02'::bytea ELSE '\x01'::bytea END
     || pg_temp.piece(e.ticket_id::text)
     || int4send(e.seq)
     || int8send((extract(epoch FROM e.at) * 1000000)::bigint)
@@ -170,7 +170,7 @@ FROM unnest(ARRAY[
   'status = ''done''', 'stage = coalesce(stage, '''')', 'stage = nullif(stage, '''')',
   'owner = nullif(owner, '''')', 'session_actor = NULL', 'client = coalesce(client, '''')', 'client = nullif(client, '''')',
   'worker = nullif(worker, '''')',
-  'actor = upper(actor)', 'public = NOT public', 'cycle = cycle + 1', 'attempt = -attempt',
+  'actor = upper(actor)', 'public = NOT public', 'moved = true', 'cycle = cycle + 1', 'attempt = -attempt',
   'note = coalesce(note, '''')', 'note = nullif(note, '''')', 'note = normalize(note, NFD)',
   'payload = payload || ''{"amount": 80000.0}''', 'salt = set_byte(salt, 0, 255)', 'salt = NULL',
   'note_digest = NULL', 'payload_digest = note_digest',

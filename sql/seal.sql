@@ -211,7 +211,8 @@ CREATE FUNCTION pg_temp.piece(bytea) RETURNS bytea LANGUAGE sql
 CREATE FUNCTION pg_temp.piece(text) RETURNS bytea LANGUAGE sql
   RETURN pg_temp.piece(convert_to($1, 'UTF8'));
 CREATE FUNCTION pg_temp.chain_hash(e oms.timeline, previous bytea) RETURNS bytea LANGUAGE sql
-  RETURN sha256(coalesce(previous, decode(repeat('00', 32), 'hex')) || '\x01'::bytea
+  RETURN sha256(coalesce(previous, decode(repeat('00', 32), 'hex'))
+    || CASE WHEN e.moved THEN '\x02'::bytea ELSE '\x01'::bytea END
     || pg_temp.piece(e.ticket_id::text) || int4send(e.seq) || int8send((extract(epoch FROM e.at) * 1000000)::bigint)
     || pg_temp.piece(e.status) || pg_temp.piece(e.stage) || pg_temp.piece(e.owner)
     || pg_temp.piece(e.actor) || pg_temp.piece(e.session_actor) || pg_temp.piece(e.client) || pg_temp.piece(e.worker)

@@ -14,6 +14,7 @@
 #include "guc.h"
 
 char	   *oms_agency = NULL;
+bool		oms_allow_moved_clock = false;
 char	   *oms_databases = NULL;
 int			oms_gather = 25;
 int			oms_max_data_size = 4096;
@@ -83,6 +84,11 @@ oms_guc_init(bool preloading)
 							   "Small letters, digits and hyphens, up to 63.",
 							   &oms_agency, "oms", PGC_SUSET, 0,
 							   check_agency, NULL, NULL);
+
+	DefineCustomBoolVariable("oms.allow_moved_clock",
+							 "Whether oms.now may be used where there are events of the real clock.",
+							 "For databases of tests and simulations.",
+							 &oms_allow_moved_clock, false, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomStringVariable("oms.databases",
 							   "The databases that workers serve, separated by commas.",

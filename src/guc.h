@@ -19,6 +19,7 @@ typedef enum OmsDispatchChannel
 } OmsDispatchChannel;
 
 extern char *oms_agency;
+extern bool oms_allow_moved_clock;
 extern char *oms_databases;
 extern int	oms_dispatch_channel;
 extern int	oms_dispatch_mode;

@@ -59,9 +59,9 @@ DROP DATABASE IF EXISTS :"name";
 CREATE DATABASE :"name" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C';
 -- No worker: the tests stop the clock. Everything else as it is by itself.
 SELECT format('ALTER DATABASE %I SET %s = %L', :'name', name,
-  CASE name WHEN 'oms.worker' THEN 'off' WHEN 'timezone_abbreviations' THEN 'Default' ELSE coalesce(boot_val, '') END)
+  CASE name WHEN 'oms.worker' THEN 'off' WHEN 'oms.allow_moved_clock' THEN 'on' WHEN 'timezone_abbreviations' THEN 'Default' ELSE coalesce(boot_val, '') END)
 FROM pg_settings
-WHERE name = 'oms.worker' OR name LIKE 'oms.%' AND setting IS DISTINCT FROM boot_val AND context IN ('user', 'superuser')
+WHERE name IN ('oms.worker', 'oms.allow_moved_clock') OR name LIKE 'oms.%' AND setting IS DISTINCT FROM boot_val AND context IN ('user', 'superuser')
   OR name IN ('bytea_output', 'timezone_abbreviations', 'client_min_messages', 'statement_timeout',
     'lock_timeout', 'idle_in_transaction_session_timeout', 'default_transaction_isolation', 'default_transaction_read_only',
     'extra_float_digits', 'intervalstyle')

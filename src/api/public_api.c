@@ -21,6 +21,7 @@
 #include "engine/public.h"
 #include "errors.h"
 #include "store/access.h"
+#include "store/moved.h"
 #include "store/slot.h"
 #include "store/tables.h"
 #include "store/tracking.h"
@@ -107,6 +108,19 @@ put_row(ReturnSetInfo *result, const OmsPublicEvent *event)
 }
 
 /*
+ * The note of an event as staff see it.  Where the real clock counts it says first that another one was in force.
+ */
+static const char *
+marked_note(TupleTableSlot *slot)
+{
+	const char *note = oms_slot_text(slot, TIMELINE_NOTE);
+
+	if (!oms_timeline_moved(slot) || !oms_store_real_clock_counts())
+		return note;
+	return note == NULL ? "[moved clock]" : psprintf("[moved clock] %s", note);
+}
+
+/*
  * Return the timeline of a ticket as staff see it, from the one place or the other; false if there are
  * no events there.
  */
@@ -125,7 +139,7 @@ return_all(ReturnSetInfo *result, OmsTicketId id, bool archived)
 			.stage = oms_slot_text(scan.slot, TIMELINE_STAGE),
 			.owner = oms_slot_text(scan.slot, TIMELINE_OWNER),
 			.status = oms_slot_text(scan.slot, TIMELINE_STATUS),
-			.note = oms_slot_text(scan.slot, TIMELINE_NOTE)
+			.note = marked_note(scan.slot)
 		};
 
 		put_row(result, &event);

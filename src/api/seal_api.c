@@ -209,6 +209,8 @@ put_event(void *context, const OmsEventRecord *event)
 				content->payload_digest);
 	put_text(proof, "salt", proof->with_content ? as_hex(event->salt, OMS_SALT_LEN) : NULL);
 	put_hash(proof, "hash", event->hash);
+	if (content->moved)
+		put_bool(proof, "moved", true);
 	pushJsonbValue(&proof->state, WJB_END_OBJECT, NULL);
 }
 

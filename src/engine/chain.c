@@ -6,7 +6,7 @@
  * content.  Integers are big-endian; a text is its length in bytes as int4 and then its UTF-8 bytes,
  * or length -1 for NULL.  Nothing depends on time zone, date style, encoding or server version.
  *
- *		1 byte	version, 1
+ *		1 byte	version: 1, or 2 if the event was recorded under a moved clock
  *		text	ticket number, e.g. DL-2026-00091
  *		int4	number of the event
  *		int8	time, microseconds since 1970-01-01 00:00 UTC
@@ -23,7 +23,8 @@
 #include "engine/chain.h"
 #include "engine/sha256.h"
 
-#define CONTENT_VERSION 1
+#define REAL_CLOCK	1
+#define MOVED_CLOCK	2
 
 /*
  * Lay the content of an event out into the buffer, which may be NULL; how many bytes it takes.
@@ -33,7 +34,7 @@ oms_chain_layout(const OmsChainEvent *event, unsigned char *buffer)
 {
 	OmsBytes	bytes = {buffer, 0};
 
-	oms_put_byte(&bytes, CONTENT_VERSION);
+	oms_put_byte(&bytes, event->moved ? MOVED_CLOCK : REAL_CLOCK);
 	oms_put_text(&bytes, event->ticket);
 	oms_put_int32(&bytes, event->seq);
 	oms_put_int64(&bytes, event->at);

@@ -25,6 +25,7 @@ typedef struct OmsChainEvent
 	const char *client;
 	const char *worker;
 	bool		public;
+	bool		moved;			/* recorded under a moved clock */
 	int32_t		cycle;
 	int32_t		attempt;
 	const unsigned char *note_digest;	/* 32 bytes, or NULL */

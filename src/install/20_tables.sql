@@ -240,6 +240,7 @@ CREATE TABLE oms.timeline (
 	note_digest	bytea,
 	payload_digest bytea,
 	hash		bytea NOT NULL,
+	moved		bool,
 	PRIMARY KEY (ticket_id, seq)
 );
 -- What happened since: for the worker after a restart, and for exports.
@@ -261,6 +262,7 @@ COMMENT ON COLUMN oms.timeline.payload IS 'data of the ticket (opened, amended, 
 COMMENT ON COLUMN oms.timeline.salt IS 'of the digests of note and payload';
 COMMENT ON COLUMN oms.timeline.note_digest IS 'what an erasure leaves of them';
 COMMENT ON COLUMN oms.timeline.hash IS 'over the content and the hash before';
+COMMENT ON COLUMN oms.timeline.moved IS 'true: recorded under a moved clock (oms.now)';
 
 -- The archive: each table with rows of tickets has a twin, where those of closed tickets go.  The columns are the
 -- same, and archived_at for the ticket.  A ticket is in one place, with all of its rows.

@@ -435,7 +435,7 @@ CREATE VIEW oms_internal.check_chain (kind, ticket, detail) AS
 			lag(e.at) OVER w AS at_before, lag(e.watermark) OVER w AS watermark_before,
 			sha256(COALESCE(lag(e.hash) OVER w,
 					E'\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea)
-				|| E'\\x01'::bytea
+				|| CASE WHEN e.moved THEN E'\\x02'::bytea ELSE E'\\x01'::bytea END
 				|| oms_internal.check_piece(e.ticket_id::text)
 				|| int4send(e.seq)
 				|| int8send(CASE WHEN isfinite(e.at)

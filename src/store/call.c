@@ -15,6 +15,7 @@
 #include "engine/hands.h"
 #include "engine/lifecycle.h"
 #include "store/call.h"
+#include "store/moved.h"
 #include "store/store.h"
 
 /*
@@ -54,7 +55,7 @@ client_text(void)
 }
 
 /*
- * Begin a function that changes something: refuse it where nothing can be changed, note who calls,
+ * Begin a function that changes something: refuse it where or when nothing can be changed, note who calls,
  * and see everything that was committed up to now.
  */
 void
@@ -70,6 +71,7 @@ oms_call_begin(OmsCall *call, const char *function)
 	call->actor.client = client_text();
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	oms_require_real_clock(function);
 }
 
 /* On error the server does the same */

@@ -84,6 +84,7 @@ oms_chain_hash(const OmsEventContent *content, const uint8 *previous, uint8 *has
 		.client = as_utf8(content->client),
 		.worker = as_utf8(content->worker),
 		.public = content->public,
+		.moved = content->moved,
 		.cycle = content->cycle,
 		.attempt = content->attempt,
 		.note_digest = content->note_digest,
@@ -153,6 +154,7 @@ write_event(OmsWriter *writer, OmsTicket *ticket, const OmsEvent *event, const O
 		.client = actor->client,
 		.worker = event->worker,
 		.public = event->public,
+		.moved = oms_clock_stands_still(),
 		.cycle = event->cycle,
 		.attempt = event->attempt
 	};
@@ -175,6 +177,8 @@ write_event(OmsWriter *writer, OmsTicket *ticket, const OmsEvent *event, const O
 	oms_slot_set_text(slot, TIMELINE_CLIENT, content.client);
 	oms_slot_set_text(slot, TIMELINE_WORKER, content.worker);
 	oms_slot_set_bytes(slot, TIMELINE_HASH, ticket->head, OMS_HASH_LEN);
+	if (content.moved)
+		oms_slot_set(slot, TIMELINE_MOVED, BoolGetDatum(true));
 	oms_writer_add(writer);
 }
 
@@ -257,6 +261,13 @@ oms_timeline_digests(TupleTableSlot *slot, const uint8 **note, const uint8 **pay
 	*payload = get_digest(slot, TIMELINE_PAYLOAD_DIGEST, oms_timeline_payload_text(slot));
 }
 
+/* Was an event recorded under a moved clock? */
+bool
+oms_timeline_moved(const TupleTableSlot *slot)
+{
+	return !slot->tts_isnull[TIMELINE_MOVED] && DatumGetBool(slot->tts_values[TIMELINE_MOVED]);
+}
+
 /*
  * An event as it is stored, but for its digests, which are not there.
  */
@@ -276,6 +287,7 @@ oms_timeline_content(TupleTableSlot *slot, OmsEventContent *content)
 		.client = oms_slot_text(slot, TIMELINE_CLIENT),
 		.worker = oms_slot_text(slot, TIMELINE_WORKER),
 		.public = DatumGetBool(slot->tts_values[TIMELINE_PUBLIC]),
+		.moved = oms_timeline_moved(slot),
 		.cycle = DatumGetInt32(slot->tts_values[TIMELINE_CYCLE]),
 		.attempt = DatumGetInt32(slot->tts_values[TIMELINE_ATTEMPT])
 	};

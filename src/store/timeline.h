@@ -32,6 +32,7 @@ typedef struct OmsEventContent
 	const char *client;
 	const char *worker;
 	bool		public;
+	bool		moved;			/* recorded under a moved clock */
 	int			cycle;
 	int			attempt;
 	const uint8 *note_digest;	/* OMS_HASH_LEN bytes, NULL: no note */
@@ -47,6 +48,7 @@ extern void oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsAc
 extern void oms_timeline_verify(OmsTicketId ticket, bool archived, int last_seq, const uint8 *head,
 								OmsProblemReport report, void *context);
 extern Jsonb *oms_timeline_payload(OmsTicketId ticket, bool archived, int seq);
+extern bool oms_timeline_moved(const TupleTableSlot *slot);
 extern void oms_timeline_content(TupleTableSlot *slot, OmsEventContent *content);
 extern const char *oms_timeline_payload_text(TupleTableSlot *slot);
 extern void oms_timeline_digests(TupleTableSlot *slot, const uint8 **note, const uint8 **payload);

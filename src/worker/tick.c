@@ -11,6 +11,7 @@
 #include "engine/catch_up.h"
 #include "shared/counters.h"
 #include "store/identity.h"
+#include "store/moved.h"
 #include "store/store.h"
 #include "worker/delivery.h"
 #include "worker/tick.h"
@@ -115,6 +116,7 @@ oms_tick_calendars(const OmsActor *actor)
 void
 oms_tick_run(OmsTick *tick, OmsIsolation *isolation, TimestampTz now)
 {
+	oms_require_real_clock("to fire timers");
 	tick->locked = oms_store_visit_due(now, isolation, pass_over, fire, tick);
 }
 

@@ -174,6 +174,12 @@ my $verdict = "ok: $ticket[7], $events events, the first $sealed sealed by seal 
 is_verdict($partly, 0, $verdict, 'events after the seal');
 is_verdict($partly, 0, $verdict, 'against the published hash', '--seal', $hash);
 is_verdict($partly, 1, 'seal: its hash is not the one that was published', 'against another hash', '--seal', '0' x 64);
+sql("SET oms.now = '2026-03-02 14:00+00'; SELECT oms.comment('$ticket[6]', 'at another time'); SELECT oms.seal()");
+my $moved = sql("SELECT oms.proof('$ticket[6]')");
+my ($is_ok, $of_moved) = verify($moved);
+is($is_ok, 0, 'an event under a moved clock');
+like($of_moved, qr/^ok: $ticket[6], .*; recorded under a moved clock: 1$/, '… is told');
+is_verdict($moved =~ s/, "moved": true//r, 1, sql("SELECT 'event ' || max(seq) || ': content does not match the hash' FROM oms.timeline WHERE ticket_id = '$ticket[6]'"), '… and cannot be left out');
 append_to_file("$dir/proof.json", $partly);
 is_verdict('', 0, $verdict, 'from a file', "$dir/proof.json");
 my $new = sql("SELECT oms.open_ticket('Seal')");

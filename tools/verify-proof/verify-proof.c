@@ -40,6 +40,7 @@ typedef struct Proof
 {
 	const char *ticket;
 	int			nevents;
+	int			nmoved;			/* recorded under a moved clock */
 	unsigned char (*hashes)[HASH_LEN];	/* of the events, as the proof gives them */
 } Proof;
 
@@ -303,7 +304,7 @@ content_digest(const Json *event, const char *where, const char *key, const char
  * Check one event after the one with the hash "previous"; its time.
  */
 static int64_t
-check_event(const Json *event, const Proof *proof, int seq, const unsigned char *previous,
+check_event(const Json *event, Proof *proof, int seq, const unsigned char *previous,
 			unsigned char *stored)
 {
 	char		where[32];
@@ -317,7 +318,11 @@ check_event(const Json *event, const Proof *proof, int seq, const unsigned char 
 	size_t		len;
 
 	snprintf(where, sizeof(where), "event %d", seq);
-	check_object(event, where, EVENT_KEYS);
+	content.moved = json_get(event, "moved") != NULL;
+	check_object(event, where, EVENT_KEYS + (content.moved ? 1 : 0));
+	if (content.moved && !boolean(event, where, "moved"))
+		refuse("%s: \"moved\" is left out where it is not so", where);
+	proof->nmoved += content.moved ? 1 : 0;
 	if (number(event, where, "seq", 1, INT32_MAX) != seq)
 		say_problem("%s: its number is another", where);
 	content.at = time_member(event, where, "at");
@@ -475,6 +480,8 @@ print_result(const Proof *proof, const Seal *seal, int sealed)
 	printf("sealed by seal %lld ", (long long) seal->content.number);
 	for (int i = 0; i < HASH_LEN; i++)
 		printf("%02x", seal->hash[i]);
+	if (proof->nmoved > 0)
+		printf("; recorded under a moved clock: %d", proof->nmoved);
 	putchar('\n');
 }
 

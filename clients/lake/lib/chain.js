@@ -31,12 +31,13 @@ export const beginning = "0".repeat(64);
 /**
  * @param event  a row of the timeline; us: its time in microseconds since 1970, digests in hexadecimal
  * @param previous  the hash before, in hexadecimal
+ * @param clock  1, or 2 if the event was recorded under a moved clock
  * @returns the hash of the event, in hexadecimal
  */
-export function eventHash(event, previous) {
+export function eventHash(event, previous, clock = 1) {
   return createHash("sha256")
     .update(Buffer.from(previous, "hex"))
-    .update(Buffer.from([1]))
+    .update(Buffer.from([clock]))
     .update(text(event.ticket))
     .update(int4(event.seq))
     .update(int8(event.us))

@@ -39,7 +39,8 @@ async function checkChains(duck, problems) {
     for (const row of rows) {
       const before = last.get(row.ticket) ?? { seq: 0, hash: beginning };
       if (row.seq !== before.seq + 1) problems.push(`${row.ticket}: event ${row.seq} comes after ${before.seq}`);
-      else if (eventHash(row, before.hash) !== row.hash) problems.push(`${row.ticket}: event ${row.seq} does not match its hash`);
+      // Whether it was recorded under a moved clock stands in its hash alone.
+      else if (eventHash(row, before.hash) !== row.hash && eventHash(row, before.hash, 2) !== row.hash) problems.push(`${row.ticket}: event ${row.seq} does not match its hash`);
       last.set(row.ticket, { seq: row.seq, hash: row.hash });
     }
   return last;

@@ -1,0 +1,76 @@
+-- A moved clock shows: events recorded under oms.now say so in what is hashed, and where the real clock counts
+-- nothing is recorded under another one.
+\unset ECHO
+\set QUIET 1
+\pset format unaligned
+\pset tuples_only true
+\pset pager off
+\set ON_ERROR_ROLLBACK 1
+\set ON_ERROR_STOP true
+
+BEGIN;
+SELECT no_plan();
+CREATE SCHEMA t;
+CREATE FUNCTION t.code(sql text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE sql;
+	RETURN '00000';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE;
+END $$;
+SELECT oms.create_workflow('{"name":"Dated","stages":[{"id":"a","owner":"A","slaMins":60}]}') \g /dev/null
+SELECT is(current_setting('oms.allow_moved_clock'), 'on', 'servers of tests declare theirs');
+SELECT is((SELECT boot_val FROM pg_settings WHERE name = 'oms.allow_moved_clock'), 'off', 'by itself the clock is not to be moved');
+SET LOCAL oms.allow_moved_clock = off;
+
+-- ---------------------------------------------------------------------------
+-- Before the real clock counts: a simulation
+-- ---------------------------------------------------------------------------
+SET LOCAL oms.now = '2026-03-02 14:00+00';
+SELECT oms.open_ticket('Dated', '{"name":"x"}')::text AS then \gset
+SELECT oms.comment(:'then', 'noted'), oms.seal() \g /dev/null
+SELECT is((SELECT bool_and(moved) FROM oms.timeline WHERE ticket_id = :'then'), true, 'its events say that the clock was moved');
+SELECT is((SELECT string_agg(note, ', ') FROM oms.get_timeline(:'then')), 'noted', 'where all are so nobody needs to be told');
+SELECT is_empty('SELECT * FROM oms.verify_timeline()', 'the chain is whole');
+SELECT is_empty('SELECT * FROM oms.check()', 'check() agrees');
+SELECT is((SELECT count(*) FROM jsonb_array_elements(oms.proof(:'then') -> 'events') AS e WHERE e -> 'moved' = 'true'), 3::bigint, 'the proof says so of each');
+
+-- ---------------------------------------------------------------------------
+-- Once it does
+-- ---------------------------------------------------------------------------
+RESET oms.now;
+SELECT oms.open_ticket('Dated', '{"name":"x"}')::text AS real \gset
+SELECT oms.comment(:'real', 'noted') \g /dev/null
+SELECT is((SELECT count(*) FROM oms.timeline WHERE ticket_id = :'real' AND moved IS NULL), 3::bigint, 'by the real clock: nothing is said');
+SELECT is((SELECT count(*) FROM jsonb_array_elements(oms.proof(:'real') -> 'events') AS e WHERE e ? 'moved'), 0::bigint, '… nor in the proof');
+SELECT is((SELECT string_agg(note, ', ') FROM oms.get_timeline(:'real')), 'noted', '… nor in the timeline');
+SELECT is((SELECT string_agg(note, ', ') FROM oms.get_timeline(:'then')), '[moved clock], [moved clock], [moved clock] noted', 'the timeline marks what was recorded under a moved clock');
+SELECT is((SELECT string_agg(note, ', ') FROM oms.get_timeline(oms.tracking_number(:'then'))), NULL, 'citizens are not told');
+SET LOCAL oms.now = '2026-03-02 15:00+00';
+SELECT is(t.code(c), '55000', c) FROM unnest(ARRAY[
+	'SELECT oms.open_ticket(''Dated'')', 'SELECT oms.open_tickets(''Dated'', ''{"{}"}'')', format('SELECT oms.comment(%L, ''late'')', :'real'), format('SELECT oms.stage_done(%L, ''a'')', :'real'), 'SELECT * FROM oms.claim(''A'')',
+	'SELECT oms.tick()', format('UPDATE oms.ticket SET priority = 1 WHERE ticket_id = %L', :'real'), format('SELECT oms.amend(%L, ''{"a":1}'', ''r'')', :'then'), 'SELECT oms.seal()', 'SELECT oms.archive()',
+	format('SELECT oms.erase(%L, ''{data}'', ''r'')', :'real')]) AS c;
+SELECT is(t.code(c), '00000', 'looking is no change: ' || c) FROM unnest(ARRAY[format('SELECT * FROM oms.get_timeline(%L)', :'real'), format('SELECT oms.get_ticket(%L)', :'real'), 'SELECT * FROM oms.verify_timeline()', 'SELECT * FROM oms.health()']) AS c;
+SELECT throws_like($$SELECT oms.open_ticket('Dated')$$, 'oms.open_ticket() is refused while oms.now moves the clock', 'what it says');
+SET LOCAL oms.allow_moved_clock = on;
+SELECT is(t.code(format('SELECT oms.comment(%L, ''a test'')', :'real')), '00000', 'unless this is declared a place for tests');
+RESET oms.now;
+SET LOCAL oms.allow_moved_clock = off;
+SELECT oms.comment(:'real', 'after it') \g /dev/null
+SELECT is((SELECT string_agg(note, ', ' ORDER BY note) FROM oms.get_timeline(:'real')), '[moved clock] a test, after it, noted', 'each event for itself');
+SELECT is_empty('SELECT * FROM oms.verify_timeline()', 'the chains are whole');
+SELECT is_empty('SELECT * FROM oms.check()', 'check() agrees');
+
+-- Who may declare it
+CREATE ROLE mc_agent;
+SELECT oms.grant_access('mc_agent', 'admin') \g /dev/null
+GRANT USAGE ON SCHEMA t TO mc_agent;
+GRANT EXECUTE ON FUNCTION t.code(text) TO mc_agent;
+SET LOCAL ROLE mc_agent;
+SELECT t.code('SET LOCAL oms.allow_moved_clock = on') AS may \gset
+RESET ROLE;
+SELECT is(:'may'::text, '42501', 'superusers alone may declare it');
+
+SELECT finish();
+ROLLBACK;
