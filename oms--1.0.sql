@@ -574,6 +574,31 @@ COMMENT ON TABLE oms.worker_state IS 'how far the worker has sent events; not du
 COMMENT ON COLUMN oms.worker_state.told IS 'by the last announcement: what transactions wrote below the first number, but for the others';
 COMMENT ON COLUMN oms.worker_state.telling IS 'the same for one that is under way';
 
+-- One row per change of the rules, append-only and chained.
+CREATE TABLE oms.journal (
+	seq			bigint PRIMARY KEY,
+	at			timestamptz NOT NULL,
+	actor		text NOT NULL,
+	session_actor text,
+	what		text COLLATE "C" NOT NULL,
+	name		text COLLATE "C",
+	before		jsonb,
+	after		jsonb,
+	hash		bytea NOT NULL,
+	moved		bool
+);
+COMMENT ON TABLE oms.journal IS 'one row per change of owners, rights, calendars, workflows and other rules, append-only and hash-chained';
+COMMENT ON COLUMN oms.journal.seq IS '1, 2, 3 ...';
+COMMENT ON COLUMN oms.journal.at IS 'when it was recorded';
+COMMENT ON COLUMN oms.journal.actor IS 'role in force at the call';
+COMMENT ON COLUMN oms.journal.session_actor IS 'session''s user, if another';
+COMMENT ON COLUMN oms.journal.what IS 'owner, level, calendar, hold reason, absence, retention, workflow: of these before and after are the state; activate, archive, erase, erase_applicant, repair_guards';
+COMMENT ON COLUMN oms.journal.name IS 'of the owner, role, calendar, code, person, workflow (empty: all without a rule), ticket';
+COMMENT ON COLUMN oms.journal.before IS 'NULL: there was none';
+COMMENT ON COLUMN oms.journal.after IS 'NULL: there is none';
+COMMENT ON COLUMN oms.journal.hash IS 'over the content and the hash before';
+COMMENT ON COLUMN oms.journal.moved IS 'true: recorded under a moved clock (oms.now)';
+
 -- One row per seal, append-only; meant to be published elsewhere.
 CREATE TABLE oms.seals (
 	number		bigint PRIMARY KEY,
@@ -581,14 +606,18 @@ CREATE TABLE oms.seals (
 	tickets		int NOT NULL,
 	root		bytea NOT NULL,
 	previous	bytea NOT NULL,
-	hash		bytea NOT NULL
+	hash		bytea NOT NULL,
+	journal_seq	bigint,
+	journal_hash bytea
 );
 COMMENT ON TABLE oms.seals IS 'one row per seal over the chains of many tickets, append-only';
 COMMENT ON COLUMN oms.seals.number IS '1, 2, 3 ...';
 COMMENT ON COLUMN oms.seals.tickets IS 'leaves of its tree';
 COMMENT ON COLUMN oms.seals.root IS 'of the Merkle tree';
 COMMENT ON COLUMN oms.seals.previous IS 'hash of the seal before, zeros for the first';
-COMMENT ON COLUMN oms.seals.hash IS 'over all of these';
+COMMENT ON COLUMN oms.seals.hash IS 'over all of the others';
+COMMENT ON COLUMN oms.seals.journal_seq IS 'last entry of the journal then, 0: none; NULL: the seal says nothing of the journal';
+COMMENT ON COLUMN oms.seals.journal_hash IS 'hash of that entry, zeros if there is none';
 
 -- One row per ticket in each seal, append-only: how far its chain was.
 CREATE TABLE oms.seal_leaf (
@@ -1510,6 +1539,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'evidence: check',
 		'evidence: seal',
 		'evidence: verify_seals',
+		'evidence: verify_journal',
 		'evidence: proof',
 		'evidence: erase',
 		'evidence: erase_applicant',
@@ -2668,6 +2698,8 @@ CREATE VIEW oms_internal.check_guard (relation, trigger, fires, enabled, functio
 	('clock_segment_archive', 'guard_row', 27, 'A', 'guard', NULL),
 	('timeline_archive', 'guard', 58, 'A', 'guard', NULL),
 	('timeline_archive', 'guard_row', 27, 'A', 'guard', NULL),
+	('journal', 'guard', 58, 'A', 'guard', NULL),
+	('journal', 'guard_row', 27, 'A', 'guard', NULL),
 	('retention', NULL, NULL, NULL, NULL, NULL),
 	('idempotency', 'guard', 58, 'A', 'guard', NULL),
 	('idempotency', 'guard_row', 27, 'A', 'guard', NULL),
@@ -3928,6 +3960,129 @@ CREATE VIEW oms_internal.check_numbers (kind, ticket, detail) AS
 	WHERE n.highest >= CASE WHEN n.is_called THEN n.last_value + q.seqincrement ELSE n.last_value END;
 COMMENT ON VIEW oms_internal.check_numbers IS 'for oms.check(): sequences that are behind the numbers that were given out';
 
+-- ---- journal ----
+
+-- What roles other than the owner of the schema were granted in it, by names that are the same after a restore.
+CREATE VIEW oms_internal.journal_right (role, object, privilege) AS
+	SELECT r.rolname::text COLLATE "C", a.object, a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END
+	FROM (
+		SELECT n.nspname::text AS object, x.grantee, x.privilege_type, x.is_grantable
+		FROM pg_namespace AS n, aclexplode(n.nspacl) AS x
+		WHERE n.nspname IN ('oms', 'oms_internal')
+		UNION ALL
+		SELECT c.relname::text, x.grantee, x.privilege_type, x.is_grantable
+		FROM pg_class AS c, aclexplode(c.relacl) AS x
+		WHERE c.relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
+		UNION ALL
+		SELECT c.relname || '.' || t.attname, x.grantee, x.privilege_type, x.is_grantable
+		FROM pg_class AS c
+		JOIN pg_attribute AS t ON t.attrelid = c.oid, aclexplode(t.attacl) AS x
+		WHERE c.relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
+		UNION ALL
+		SELECT p.proname || '()', x.grantee, x.privilege_type, x.is_grantable
+		FROM pg_proc AS p, aclexplode(p.proacl) AS x
+		WHERE p.pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
+		UNION ALL
+		SELECT 'type ' || t.typname, x.grantee, x.privilege_type, x.is_grantable
+		FROM pg_type AS t, aclexplode(t.typacl) AS x
+		WHERE t.typnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
+	) AS a
+	JOIN pg_roles AS r ON r.oid = a.grantee
+	JOIN pg_namespace AS o ON o.nspname = 'oms' AND o.nspowner <> a.grantee;
+COMMENT ON VIEW oms_internal.journal_right IS 'for the journal: what was granted to roles in the schemas of oms';
+
+-- What the journal keeps the state of, as it stands now.  Nothing in it depends on the settings of a session.
+CREATE VIEW oms_internal.journal_state (what, name, state) AS
+	SELECT 'owner'::text, o.name, jsonb_build_object('kind', w.kind, 'supervisor', w.supervisor, 'calendar', w.calendar,
+		'assignment', w.assignment, 'members', COALESCE((SELECT jsonb_agg(m.member ORDER BY m.member)
+			FROM oms.owner_member AS m WHERE m.owner = o.name), '[]'))
+	FROM (SELECT x.name FROM oms.owner AS x UNION SELECT y.owner FROM oms.owner_member AS y) AS o
+	LEFT JOIN oms.owner AS w ON w.name = o.name
+	UNION ALL
+	SELECT 'level', r.role, jsonb_build_object('rights', count(*), 'digest', encode(sha256(convert_to(
+		string_agg(r.object || ' ' || r.privilege, ',' ORDER BY (r.object || ' ' || r.privilege) COLLATE "C"), 'UTF8')), 'hex'))
+	FROM oms_internal.journal_right AS r
+	GROUP BY r.role
+	UNION ALL
+	SELECT 'calendar', c.name, jsonb_build_object('version', c.version,
+		'digest', encode(sha256(convert_to(c.definition::text, 'UTF8')), 'hex'))
+	FROM oms.calendar AS c WHERE c.current
+	UNION ALL
+	SELECT 'hold reason', h.code, jsonb_build_object('stops_clock', h.stops_clock, 'waiting_on', h.waiting_on,
+		'max_per_ticket', h.max_per_ticket, 'public_label', h.public_label)
+	FROM oms.hold_reason AS h
+	UNION ALL
+	SELECT 'absence', a.person, jsonb_agg(jsonb_build_object('from', a.from_at AT TIME ZONE 'UTC',
+		'to', a.to_at AT TIME ZONE 'UTC', 'delegate', a.delegate) ORDER BY a.from_at)
+	FROM oms.absence AS a
+	GROUP BY a.person
+	UNION ALL
+	SELECT 'retention', r.workflow, jsonb_build_object('months', EXTRACT(year FROM r.keep) * 12 + EXTRACT(month FROM r.keep),
+		'days', EXTRACT(day FROM r.keep), 'secs', EXTRACT(epoch FROM r.keep)
+			- EXTRACT(epoch FROM date_trunc('day', r.keep)))
+	FROM oms.retention AS r
+	UNION ALL
+	SELECT 'workflow', w.name, jsonb_build_object('version', w.version, 'retired', w.retired_at IS NOT NULL,
+		'digest', encode(sha256(convert_to(w.definition::text, 'UTF8')), 'hex'))
+	FROM oms.workflow AS w WHERE w.current;
+COMMENT ON VIEW oms_internal.journal_state IS 'for the journal: owners, rights, calendars, reasons of holds, absences, retention and workflows as they are now';
+
+CREATE FUNCTION oms.verify_journal() RETURNS TABLE (seq bigint, problem text)
+	LANGUAGE sql STABLE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+		SELECT c.seq, p.problem
+		FROM (
+			SELECT j.seq, j.at, j.hash, lag(j.seq) OVER w AS seq_before, lag(j.at) OVER w AS at_before,
+				sha256(COALESCE(lag(j.hash) OVER w,
+						E'\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea)
+					|| CASE WHEN j.moved THEN E'\\x02'::bytea ELSE E'\\x01'::bytea END
+					|| int8send(j.seq)
+					|| int8send(CASE WHEN isfinite(j.at) THEN (EXTRACT(epoch FROM j.at) * 1000000)::int8 END)
+					|| oms_internal.check_piece(j.actor)
+					|| oms_internal.check_piece(j.session_actor)
+					|| oms_internal.check_piece(j.what)
+					|| oms_internal.check_piece(j.name)
+					|| oms_internal.check_piece(j.before::text)
+					|| oms_internal.check_piece(j.after::text)) AS expected
+			FROM oms.journal AS j
+			WINDOW w AS (ORDER BY j.seq)
+		) AS c
+		CROSS JOIN LATERAL (VALUES
+			(c.seq <> COALESCE(c.seq_before, 0) + 1, 'an entry is missing before it'),
+			(c.at < c.at_before, 'time goes back'),
+			(c.hash IS DISTINCT FROM c.expected, 'content does not match the hash')) AS p (found, problem)
+		WHERE p.found
+		UNION ALL
+		-- The end of the chain at each seal is still there.
+		SELECT s.journal_seq, format('seal %s has %s', s.number,
+			CASE WHEN j.seq IS NULL THEN 'this entry, which is missing' ELSE 'another hash of it' END)
+		FROM oms.seals AS s
+		LEFT JOIN oms.journal AS j ON j.seq = s.journal_seq
+		WHERE s.journal_seq > 0 AND j.hash IS DISTINCT FROM s.journal_hash
+		ORDER BY 1, 2;
+	$$;
+COMMENT ON FUNCTION oms.verify_journal() IS 'works out the chain of the journal anew, compares it with what was sealed, and returns what does not fit; no rows if all is well';
+
+CREATE VIEW oms_internal.check_journal (kind, ticket, detail) AS
+	SELECT 'journal', NULL::oms.ticket_id, format('entry %s: %s', v.seq, v.problem)
+	FROM oms.verify_journal() AS v
+	UNION ALL
+	-- What changed by other ways than the functions.  A role that has nothing any more does no harm.
+	SELECT 'journal', NULL, format('%s %s: %s', COALESCE(j.what, s.what), quote_ident(COALESCE(j.name, s.name)),
+		CASE WHEN j.what IS NULL THEN 'the journal does not know of it'
+			WHEN s.what IS NULL THEN 'it is gone, and the journal does not know why'
+			ELSE 'it is not as the journal says' END)
+	FROM (
+		SELECT DISTINCT ON (x.what, x.name) x.what, x.name, x.after - 'level' AS state
+		FROM oms.journal AS x
+		WHERE x.what IN ('owner', 'level', 'calendar', 'hold reason', 'absence', 'retention', 'workflow')
+		ORDER BY x.what, x.name, x.seq DESC
+	) AS j
+	FULL JOIN oms_internal.journal_state AS s ON s.what = j.what AND s.name = j.name
+	WHERE j.state IS DISTINCT FROM s.state AND NOT (s.what IS NULL AND j.what = 'level');
+COMMENT ON VIEW oms_internal.check_journal IS 'for oms.check(): the chain of the journal, and rules that are not as it says';
+
 CREATE VIEW oms_internal.check_all (kind, ticket, detail) AS
 	SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_guards AS c
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_chain AS c
@@ -3944,13 +4099,14 @@ CREATE VIEW oms_internal.check_all (kind, ticket, detail) AS
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_timers AS c
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_orphans AS c
 	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_archive AS c
-	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_numbers AS c;
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_numbers AS c
+	UNION ALL SELECT c.kind, c.ticket, c.detail FROM oms_internal.check_journal AS c;
 COMMENT ON VIEW oms_internal.check_all IS 'for oms.check(): all kinds of findings';
 
 CREATE FUNCTION oms.check(ticket oms.ticket_id DEFAULT NULL)
 	RETURNS TABLE (kind text, ticket oms.ticket_id, detail text)
 	AS 'MODULE_PATHNAME', 'oms_check' LANGUAGE C VOLATILE ROWS 10;
-COMMENT ON FUNCTION oms.check(oms.ticket_id) IS 'every invariant of a ticket, or with NULL of everything, worked out by an independent model in SQL; no rows if all is well. kind: guards, chain, counters, fold, moves, dispatch, stuck, breach, clock, holds, hands, timers, orphans, archive, numbers; of an archived ticket only guards, chain, orphans and archive. NULL reads every row of every table, several times; locks nothing';
+COMMENT ON FUNCTION oms.check(oms.ticket_id) IS 'every invariant of a ticket, or with NULL of everything, worked out by an independent model in SQL; no rows if all is well. kind: guards, chain, counters, fold, moves, dispatch, stuck, breach, clock, holds, hands, timers, orphans, archive, numbers, journal; of an archived ticket only guards, chain, orphans and archive. NULL reads every row of every table, several times; locks nothing';
 
 --------------------------------------------------------------------------------------------------
 -- what the register says of tables: dumped, guarded
@@ -3970,6 +4126,7 @@ SELECT pg_extension_config_dump('oms.stage_past_archive', '');
 SELECT pg_extension_config_dump('oms.hold_archive', '');
 SELECT pg_extension_config_dump('oms.clock_segment_archive', '');
 SELECT pg_extension_config_dump('oms.timeline_archive', '');
+SELECT pg_extension_config_dump('oms.journal', '');
 SELECT pg_extension_config_dump('oms.retention', '');
 SELECT pg_extension_config_dump('oms.idempotency', '');
 SELECT pg_extension_config_dump('oms.kept_message', '');
@@ -4074,6 +4231,12 @@ CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.timeline_archive
 	FOR EACH ROW EXECUTE FUNCTION oms.guard('The archive never changes. Use the functions of oms: they bring the ticket back.');
 ALTER TABLE oms.timeline_archive ENABLE ALWAYS TRIGGER guard;
 ALTER TABLE oms.timeline_archive ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.journal
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('The journal is append-only, for everybody.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.journal
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('The journal is append-only, for everybody.');
+ALTER TABLE oms.journal ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.journal ENABLE ALWAYS TRIGGER guard_row;
 CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.idempotency
 	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('A key that was forgotten would open a second ticket.');
 CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.idempotency
@@ -4148,6 +4311,7 @@ REVOKE ALL ON TYPE oms.stage_past_archive FROM PUBLIC;
 REVOKE ALL ON TYPE oms.hold_archive FROM PUBLIC;
 REVOKE ALL ON TYPE oms.clock_segment_archive FROM PUBLIC;
 REVOKE ALL ON TYPE oms.timeline_archive FROM PUBLIC;
+REVOKE ALL ON TYPE oms.journal FROM PUBLIC;
 REVOKE ALL ON TYPE oms.retention FROM PUBLIC;
 REVOKE ALL ON TYPE oms.idempotency FROM PUBLIC;
 REVOKE ALL ON TYPE oms.kept_message FROM PUBLIC;
@@ -4231,6 +4395,9 @@ REVOKE ALL ON TYPE oms_internal.check_timers FROM PUBLIC;
 REVOKE ALL ON TYPE oms_internal.check_orphans FROM PUBLIC;
 REVOKE ALL ON TYPE oms_internal.check_archive FROM PUBLIC;
 REVOKE ALL ON TYPE oms_internal.check_numbers FROM PUBLIC;
+REVOKE ALL ON TYPE oms_internal.journal_right FROM PUBLIC;
+REVOKE ALL ON TYPE oms_internal.journal_state FROM PUBLIC;
+REVOKE ALL ON TYPE oms_internal.check_journal FROM PUBLIC;
 REVOKE ALL ON TYPE oms_internal.check_all FROM PUBLIC;
 
 -- pg_dump warns of each of these types, whose rights it cannot dump: the rights stand, and are made again here.

@@ -9,8 +9,9 @@ CREATE FUNCTION pg_temp.leaf(ticket text, seq int, head bytea) RETURNS bytea LAN
 CREATE FUNCTION pg_temp.node(l bytea, r bytea) RETURNS bytea LANGUAGE sql
   RETURN sha256('\x01'::bytea || l || r);
 CREATE FUNCTION pg_temp.seal_hash(s oms.seals) RETURNS bytea LANGUAGE sql
-  RETURN sha256('\x01'::bytea || int8send(s.number) || int8send((extract(epoch FROM s.sealed_at) * 1000000)::bigint)
-    || int4send(s.tickets) || s.root || s.previous);
+  RETURN sha256(CASE WHEN s.journal_hash IS NULL THEN '\x01'::bytea ELSE '\x02'::bytea END
+    || int8send(s.number) || int8send((extract(epoch FROM s.sealed_at) * 1000000)::bigint)
+    || int4send(s.tickets) || s.root || s.previous || coalesce(int8send(s.journal_seq) || s.journal_hash, ''));
 
 -- What a superuser can do who knows the catalog: switch the guards off.
 CREATE FUNCTION pg_temp.unguard() RETURNS void LANGUAGE plpgsql AS $$

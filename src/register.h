@@ -107,6 +107,7 @@
 	{"oms", "tracking_number", P | S | D}, \
 	{"oms", "us_federal_holidays", S | D}, \
 	{"oms", "validate_workflow", S | D}, \
+	{"oms", "verify_journal", S | D}, \
 	{"oms", "verify_seals", S | D}, \
 	{"oms", "verify_timeline", S | D}, \
 	{"oms", "version", ALL}, \
@@ -126,6 +127,7 @@
 	{"oms", "hold_archive", S | D}, \
 	{"oms", "clock_segment_archive", S | D}, \
 	{"oms", "timeline_archive", S | D}, \
+	{"oms", "journal", S | D}, \
 	{"oms", "retention", S | D}, \
 	{"oms", "owner", S | D}, \
 	{"oms", "owner_member", S | D}, \
@@ -190,6 +192,9 @@
 	{"oms_internal", "check_orphans", S | D}, \
 	{"oms_internal", "check_archive", S | D}, \
 	{"oms_internal", "check_numbers", S | D}, \
+	{"oms_internal", "journal_right", S | D}, \
+	{"oms_internal", "journal_state", S | D}, \
+	{"oms_internal", "check_journal", S | D}, \
 	{"oms_internal", "check_all", S | D}
 
 /* Tables whose size is a metric, those that the worker always needs, and those that only its steps that look back need */
@@ -206,12 +211,13 @@
 	"hold_archive", \
 	"clock_segment_archive", \
 	"timeline_archive", \
+	"journal", \
 	"idempotency", \
 	"kept_message", \
 	"message_id", \
 	"seal_leaf", \
 	"rollup"
-#define OMS_COUNTED_TABLES_COUNT 17
+#define OMS_COUNTED_TABLES_COUNT 18
 
 #define OMS_WORKER_TABLES \
 	"workflow", \
@@ -241,12 +247,13 @@
 	"hold_archive", \
 	"clock_segment_archive", \
 	"timeline_archive", \
+	"journal", \
 	"retention", \
 	"seals", \
 	"seal_leaf", \
 	"seal_state", \
 	"passed_over"
-#define OMS_BACKLOG_TABLES_COUNT 11
+#define OMS_BACKLOG_TABLES_COUNT 12
 
 /* Indexes that are no constraints */
 #define OMS_INDEXES \

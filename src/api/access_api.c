@@ -5,6 +5,8 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -15,6 +17,7 @@
 #include "store/calendar.h"
 #include "store/guards.h"
 #include "store/identity.h"
+#include "store/journal.h"
 #include "store/owner.h"
 #include "worker/hooks.h"
 
@@ -31,11 +34,16 @@ Datum
 oms_grant_access(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
+	OmsChange	change;
+	char	   *level;
 
 	oms_arg_required(fcinfo, 0, "role");
 	oms_arg_required(fcinfo, 1, "level");
+	level = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	oms_call_begin(&call, "oms.grant_access()");
-	oms_grant_level(NameStr(*PG_GETARG_NAME(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	oms_journal_begin(&change, OMS_JOURNAL_LEVEL, NameStr(*PG_GETARG_NAME(0)));
+	oms_grant_level(NameStr(*PG_GETARG_NAME(0)), level);
+	oms_journal_end_level(&change, level, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_VOID();
 }
@@ -47,10 +55,13 @@ Datum
 oms_revoke_access(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
+	OmsChange	change;
 
 	oms_arg_required(fcinfo, 0, "role");
 	oms_call_begin(&call, "oms.revoke_access()");
+	oms_journal_begin(&change, OMS_JOURNAL_LEVEL, NameStr(*PG_GETARG_NAME(0)));
 	oms_revoke_levels(NameStr(*PG_GETARG_NAME(0)));
+	oms_journal_end_level(&change, NULL, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_VOID();
 }
@@ -115,6 +126,7 @@ oms_set_owner(PG_FUNCTION_ARGS)
 	char	   *calendar = arg_name_or_none(fcinfo, 3, "calendar");
 	char	   *assignment = oms_arg_name_or_null(fcinfo, 5, "assignment");
 	Datum		members = PG_ARGISNULL(4) ? (Datum) 0 : PG_GETARG_DATUM(4);
+	OmsChange	change;
 
 	if (kind != NULL)
 		require_one_of(kind, "kind", kinds);
@@ -123,11 +135,13 @@ oms_set_owner(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(4))
 		require_roles(PG_GETARG_ARRAYTYPE_P(4));
 	oms_call_begin(&call, "oms.set_owner()");
+	oms_journal_begin(&change, OMS_JOURNAL_OWNER, name);
 	if (calendar != NULL && *calendar != '\0' && oms_store_calendar(calendar) == NULL)
 		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("calendar \"%s\" does not exist yet", calendar)));
 	oms_store_set_owner(name, kind, supervisor, calendar, assignment, PG_ARGISNULL(4) ? NULL : &members);
+	oms_journal_end(&change, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_VOID();
 }
@@ -141,7 +155,9 @@ oms_activate(PG_FUNCTION_ARGS)
 	OmsCall		call;
 
 	oms_call_begin(&call, "oms.activate()");
+	oms_journal_lock();
 	oms_store_activate(oms_clock_now());
+	oms_journal_note("activate", NULL, "database", get_database_name(MyDatabaseId), &call.actor);
 	oms_hooks_renew_worker();
 	oms_call_end(&call);
 	PG_RETURN_VOID();
@@ -158,6 +174,8 @@ oms_repair_guards(PG_FUNCTION_ARGS)
 
 	oms_call_begin(&call, "oms.repair_guards()");
 	mended = oms_store_repair_guards(InvalidOid);
+	if (mended > 0)
+		oms_journal_note("repair_guards", NULL, "mended", psprintf("%d", mended), &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_INT32(mended);
 }

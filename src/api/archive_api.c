@@ -11,6 +11,7 @@
 #include "api/args.h"
 #include "errors.h"
 #include "store/archive.h"
+#include "store/journal.h"
 
 PG_FUNCTION_INFO_V1(oms_set_retention);
 PG_FUNCTION_INFO_V1(oms_archive);
@@ -50,13 +51,16 @@ oms_set_retention(PG_FUNCTION_ARGS)
 	const Interval *keep = arg_keep(fcinfo, 0);
 	char	   *workflow = oms_arg_name_or_null(fcinfo, 1, "workflow");
 	OmsWorkflow found;
+	OmsChange	change;
 
 	oms_call_begin(&call, "oms.set_retention()");
 	if (workflow != NULL && !oms_store_workflow(workflow, &found))
 		ereport(ERROR,
 				(errcode(OMS_ERR_UNKNOWN_WORKFLOW),
 				 errmsg("unknown workflow: \"%s\"", workflow)));
+	oms_journal_begin(&change, OMS_JOURNAL_RETENTION, workflow == NULL ? "" : workflow);
 	oms_store_set_retention(workflow, keep);
+	oms_journal_end(&change, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_VOID();
 }
@@ -79,7 +83,9 @@ oms_archive(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max must be from 1 to %d, not %d", MAX_PER_CALL, max)));
 	oms_call_begin(&call, "oms.archive()");
+	oms_journal_lock();
 	moved = oms_store_archive(PG_ARGISNULL(0) ? NULL : &before, max);
+	oms_journal_archived(moved, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_INT32(moved);
 }

@@ -17,6 +17,7 @@
 #include "guc.h"
 #include "store/calendar.h"
 #include "store/identity.h"
+#include "store/journal.h"
 #include "worker/tick.h"
 
 PG_FUNCTION_INFO_V1(oms_create_calendar);
@@ -65,6 +66,7 @@ oms_create_calendar(PG_FUNCTION_ARGS)
 	OmsCall		call;
 	char	   *name = oms_arg_name(fcinfo, 0, "name");
 	Jsonb	   *definition;
+	OmsChange	change;
 	int			version;
 
 	oms_arg_required(fcinfo, 1, "definition");
@@ -72,7 +74,9 @@ oms_create_calendar(PG_FUNCTION_ARGS)
 	oms_check_size(definition, "definition", oms_max_definition_size, "oms.max_definition_size");
 	oms_call_begin(&call, "oms.create_calendar()");
 	check_definition(name, definition);
+	oms_journal_begin(&change, OMS_JOURNAL_CALENDAR, name);
 	version = oms_store_create_calendar(name, definition, call.actor.role, oms_clock_now());
+	oms_journal_end(&change, &call.actor);
 	if (oms_store_at_home())
 		oms_tick_calendars(&call.actor);
 	oms_call_end(&call);

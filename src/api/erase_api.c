@@ -18,6 +18,7 @@
 #include "engine/ticket.h"
 #include "errors.h"
 #include "store/erase.h"
+#include "store/journal.h"
 #include "store/message.h"
 
 PG_FUNCTION_INFO_V1(oms_erase);
@@ -259,6 +260,7 @@ oms_erase(PG_FUNCTION_ARGS)
 	Erasure		erasure = {0};
 	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
 	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
 	Datum	   *paths;
 	bool	   *nulls;
 	int			count;
@@ -266,6 +268,7 @@ oms_erase(PG_FUNCTION_ARGS)
 	oms_arg_required(fcinfo, 1, "paths");
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &paths, &nulls, &count);
 	oms_call_begin(&call, "oms.erase()");
+	oms_journal_lock();
 	erasure.ticket = oms_store_lock(id);
 	oms_decide_erased(erasure.ticket, reason);
 	for (int i = 0; i < count; i++)
@@ -283,6 +286,7 @@ oms_erase(PG_FUNCTION_ARGS)
 	}
 	finish_data(&erasure);
 	oms_store_apply(erasure.ticket, &call.actor);
+	oms_journal_note("erase", oms_ticket_id_to_text(id, number), "reason", reason, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_INT32(erasure.erased);
 }
@@ -332,6 +336,7 @@ oms_erase_applicant(PG_FUNCTION_ARGS)
 	oms_arg_required(fcinfo, 0, "applicant");
 	applicant = oms_arg_key_or_null(fcinfo, 0, "applicant");
 	oms_call_begin(&call, "oms.erase_applicant()");
+	oms_journal_lock();
 	tickets = oms_store_tickets_of(applicant);
 	foreach(cell, tickets)
 	{
@@ -341,6 +346,9 @@ oms_erase_applicant(PG_FUNCTION_ARGS)
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(step);
 	}
+	/* whose tickets they were must not be kept */
+	if (tickets != NIL)
+		oms_journal_note("erase_applicant", NULL, "reason", reason, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_INT32(list_length(tickets));
 }

@@ -26,6 +26,7 @@
 #include "errors.h"
 #include "store/access.h"
 #include "store/inbox.h"
+#include "store/journal.h"
 #include "store/owner.h"
 
 PG_FUNCTION_INFO_V1(oms_start_stage);
@@ -534,6 +535,7 @@ oms_set_hold_reason(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
 	OmsHoldReason reason = {0};
+	OmsChange	change;
 	char	   *code = oms_arg_name(fcinfo, 0, "code");
 
 	oms_arg_required(fcinfo, 1, "stops_clock");
@@ -546,7 +548,9 @@ oms_set_hold_reason(PG_FUNCTION_ARGS)
 				 errmsg("max_per_ticket must be positive")));
 	reason.label = oms_arg_name_or_null(fcinfo, 4, "public_label");
 	oms_call_begin(&call, "oms.set_hold_reason()");
+	oms_journal_begin(&change, OMS_JOURNAL_HOLD_REASON, code);
 	oms_store_set_hold_reason(code, &reason);
+	oms_journal_end(&change, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_VOID();
 }
@@ -558,6 +562,7 @@ Datum
 oms_set_absence(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
+	OmsChange	change;
 	char	   *person = oms_arg_name(fcinfo, 0, "person");
 	char	   *delegate = oms_arg_name_or_null(fcinfo, 3, "delegate");
 
@@ -572,7 +577,9 @@ oms_set_absence(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" cannot stand in for itself", person)));
 	oms_call_begin(&call, "oms.set_absence()");
+	oms_journal_begin(&change, OMS_JOURNAL_ABSENCE, person);
 	oms_store_set_absence(person, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2), delegate);
+	oms_journal_end(&change, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_VOID();
 }

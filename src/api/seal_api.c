@@ -243,6 +243,11 @@ put_seal(Proof *proof, const OmsSeal *seal)
 	put_number(proof, "tickets", seal->tickets);
 	put_hash(proof, "root", seal->root);
 	put_hash(proof, "previous", seal->previous);
+	if (seal->has_journal)
+	{
+		put_number(proof, "journal_seq", seal->journal_seq);
+		put_hash(proof, "journal_hash", seal->journal_hash);
+	}
 	put_hash(proof, "hash", seal->hash);
 	pushJsonbValue(&proof->state, WJB_END_OBJECT, NULL);
 }

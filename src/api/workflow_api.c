@@ -18,6 +18,7 @@
 #include "guc.h"
 #include "store/calendar.h"
 #include "store/identity.h"
+#include "store/journal.h"
 #include "worker/hooks.h"
 
 PG_FUNCTION_INFO_V1(oms_validate_workflow);
@@ -96,6 +97,7 @@ oms_create_workflow(PG_FUNCTION_ARGS)
 	OmsCall		call;
 	Jsonb	   *definition;
 	OmsGraph   *graph;
+	OmsChange	change;
 	int			version;
 
 	oms_arg_required(fcinfo, 0, "definition");
@@ -104,9 +106,11 @@ oms_create_workflow(PG_FUNCTION_ARGS)
 	oms_call_begin(&call, "oms.create_workflow()");
 	graph = oms_compile_or_error(definition);
 	oms_raise_problem(oms_examples_run(graph, definition, oms_store_calendar));
+	oms_journal_begin(&change, OMS_JOURNAL_WORKFLOW, graph->name);
 	if (oms_store_settle(oms_clock_now()))
 		oms_hooks_renew_worker();
 	version = oms_store_create_workflow(graph, definition, call.actor.role, oms_clock_now());
+	oms_journal_end(&change, &call.actor);
 	warn_of_missing_calendars(graph);
 	oms_call_end(&call);
 	PG_RETURN_INT32(version);
@@ -143,10 +147,15 @@ Datum
 oms_retire_workflow(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
+	OmsChange	change;
+	char	   *name;
 
 	oms_arg_required(fcinfo, 0, "workflow");
+	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	oms_call_begin(&call, "oms.retire_workflow()");
-	oms_store_retire_workflow(text_to_cstring(PG_GETARG_TEXT_PP(0)), oms_clock_now());
+	oms_journal_begin(&change, OMS_JOURNAL_WORKFLOW, name);
+	oms_store_retire_workflow(name, oms_clock_now());
+	oms_journal_end(&change, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_VOID();
 }

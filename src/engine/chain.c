@@ -17,6 +17,13 @@
  *		text	digest of the note (32 bytes, or NULL)
  *		text	digest of the payload (32 bytes, or NULL)
  *
+ * The hash of an entry of the journal is the same over
+ *
+ *		1 byte	version, as above
+ *		int8	number of the entry
+ *		int8	time
+ *		text	actor, session's user, what, name, before, after (six texts)
+ *
  * Plain C without the server, since tools/verify-proof uses the same code.
  */
 #include "engine/bytes.h"
@@ -50,5 +57,25 @@ oms_chain_layout(const OmsChainEvent *event, unsigned char *buffer)
 	oms_put_int32(&bytes, event->attempt);
 	oms_put_counted(&bytes, event->note_digest, OMS_SHA256_LEN);
 	oms_put_counted(&bytes, event->payload_digest, OMS_SHA256_LEN);
+	return bytes.len;
+}
+
+/*
+ * The same for an entry of the journal.
+ */
+size_t
+oms_journal_layout(const OmsJournalEntry *entry, unsigned char *buffer)
+{
+	OmsBytes	bytes = {buffer, 0};
+
+	oms_put_byte(&bytes, entry->moved ? MOVED_CLOCK : REAL_CLOCK);
+	oms_put_int64(&bytes, entry->seq);
+	oms_put_int64(&bytes, entry->at);
+	oms_put_text(&bytes, entry->actor);
+	oms_put_text(&bytes, entry->session);
+	oms_put_text(&bytes, entry->what);
+	oms_put_text(&bytes, entry->name);
+	oms_put_text(&bytes, entry->before);
+	oms_put_text(&bytes, entry->after);
 	return bytes.len;
 }

@@ -32,6 +32,21 @@ typedef struct OmsChainEvent
 	const unsigned char *payload_digest;
 } OmsChainEvent;
 
+/* An entry of the journal; before and after in the text form of jsonb */
+typedef struct OmsJournalEntry
+{
+	int64_t		seq;
+	int64_t		at;				/* microseconds since 1970-01-01 00:00 UTC */
+	const char *actor;
+	const char *session;
+	const char *what;
+	const char *name;
+	const char *before;
+	const char *after;
+	bool		moved;			/* recorded under a moved clock */
+} OmsJournalEntry;
+
+extern size_t oms_journal_layout(const OmsJournalEntry *entry, unsigned char *buffer);
 extern size_t oms_chain_layout(const OmsChainEvent *event, unsigned char *buffer);
 
 #endif							/* OMS_CHAIN_H */

@@ -9,12 +9,14 @@
  *				int4	number of its last event
  *				32 bytes	hash of that event
  *
- *		seal	1 byte	version, 1
+ *		seal	1 byte	version: 2, or 1 of a seal that says nothing of the journal
  *				int8	number of the seal
  *				int8	time, microseconds since 1970-01-01 00:00 UTC
  *				int4	number of leaves
  *				32 bytes	root
  *				32 bytes	hash of the seal before it, zeros for the first
+ *				int8	number of the last entry of the journal, 0: none (version 2)
+ *				32 bytes	its hash, zeros if there is none (version 2)
  *
  * Integers and texts are those of chain.c.  Plain C without the server, since tools/verify-proof uses
  * the same code.
@@ -24,8 +26,9 @@
 #include "engine/bytes.h"
 #include "engine/merkle.h"
 
-#define SEAL_VERSION	1
-#define SEAL_SIZE		(1 + 8 + 8 + 4 + 2 * OMS_SHA256_LEN)
+#define SEAL_WITHOUT_JOURNAL	1
+#define SEAL_WITH_JOURNAL		2
+#define SEAL_SIZE		(1 + 8 + 8 + 4 + 8 + 3 * OMS_SHA256_LEN)
 
 /* A ticket number has at most 20 characters */
 #define LEAF_SIZE		(4 + 64 + 4 + OMS_SHA256_LEN)
@@ -160,11 +163,16 @@ oms_seal_hash(const OmsSealContent *seal, unsigned char *hash)
 	unsigned char content[SEAL_SIZE];
 	OmsBytes	bytes = {content, 0};
 
-	oms_put_byte(&bytes, SEAL_VERSION);
+	oms_put_byte(&bytes, seal->journal_hash != NULL ? SEAL_WITH_JOURNAL : SEAL_WITHOUT_JOURNAL);
 	oms_put_int64(&bytes, seal->number);
 	oms_put_int64(&bytes, seal->sealed_at);
 	oms_put_int32(&bytes, seal->tickets);
 	oms_put_bytes(&bytes, seal->root, OMS_SHA256_LEN);
 	oms_put_bytes(&bytes, seal->previous, OMS_SHA256_LEN);
+	if (seal->journal_hash != NULL)
+	{
+		oms_put_int64(&bytes, seal->journal_seq);
+		oms_put_bytes(&bytes, seal->journal_hash, OMS_SHA256_LEN);
+	}
 	oms_sha256(content, bytes.len, NULL, 0, hash);
 }

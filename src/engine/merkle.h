@@ -41,6 +41,8 @@ typedef struct OmsSealContent
 	int32_t		tickets;
 	const unsigned char *root;
 	const unsigned char *previous;
+	int64_t		journal_seq;	/* last entry of the journal, 0: none */
+	const unsigned char *journal_hash;	/* NULL: the seal says nothing of it */
 } OmsSealContent;
 
 extern void oms_merkle_leaf(const char *ticket, int32_t seq, const unsigned char *head,

@@ -435,6 +435,31 @@ COMMENT ON TABLE oms.worker_state IS 'how far the worker has sent events; not du
 COMMENT ON COLUMN oms.worker_state.told IS 'by the last announcement: what transactions wrote below the first number, but for the others';
 COMMENT ON COLUMN oms.worker_state.telling IS 'the same for one that is under way';
 
+-- One row per change of the rules, append-only and chained.
+CREATE TABLE oms.journal (
+	seq			bigint PRIMARY KEY,
+	at			timestamptz NOT NULL,
+	actor		text NOT NULL,
+	session_actor text,
+	what		text COLLATE "C" NOT NULL,
+	name		text COLLATE "C",
+	before		jsonb,
+	after		jsonb,
+	hash		bytea NOT NULL,
+	moved		bool
+);
+COMMENT ON TABLE oms.journal IS 'one row per change of owners, rights, calendars, workflows and other rules, append-only and hash-chained';
+COMMENT ON COLUMN oms.journal.seq IS '1, 2, 3 ...';
+COMMENT ON COLUMN oms.journal.at IS 'when it was recorded';
+COMMENT ON COLUMN oms.journal.actor IS 'role in force at the call';
+COMMENT ON COLUMN oms.journal.session_actor IS 'session''s user, if another';
+COMMENT ON COLUMN oms.journal.what IS 'owner, level, calendar, hold reason, absence, retention, workflow: of these before and after are the state; activate, archive, erase, erase_applicant, repair_guards';
+COMMENT ON COLUMN oms.journal.name IS 'of the owner, role, calendar, code, person, workflow (empty: all without a rule), ticket';
+COMMENT ON COLUMN oms.journal.before IS 'NULL: there was none';
+COMMENT ON COLUMN oms.journal.after IS 'NULL: there is none';
+COMMENT ON COLUMN oms.journal.hash IS 'over the content and the hash before';
+COMMENT ON COLUMN oms.journal.moved IS 'true: recorded under a moved clock (oms.now)';
+
 -- One row per seal, append-only; meant to be published elsewhere.
 CREATE TABLE oms.seals (
 	number		bigint PRIMARY KEY,
@@ -442,14 +467,18 @@ CREATE TABLE oms.seals (
 	tickets		int NOT NULL,
 	root		bytea NOT NULL,
 	previous	bytea NOT NULL,
-	hash		bytea NOT NULL
+	hash		bytea NOT NULL,
+	journal_seq	bigint,
+	journal_hash bytea
 );
 COMMENT ON TABLE oms.seals IS 'one row per seal over the chains of many tickets, append-only';
 COMMENT ON COLUMN oms.seals.number IS '1, 2, 3 ...';
 COMMENT ON COLUMN oms.seals.tickets IS 'leaves of its tree';
 COMMENT ON COLUMN oms.seals.root IS 'of the Merkle tree';
 COMMENT ON COLUMN oms.seals.previous IS 'hash of the seal before, zeros for the first';
-COMMENT ON COLUMN oms.seals.hash IS 'over all of these';
+COMMENT ON COLUMN oms.seals.hash IS 'over all of the others';
+COMMENT ON COLUMN oms.seals.journal_seq IS 'last entry of the journal then, 0: none; NULL: the seal says nothing of the journal';
+COMMENT ON COLUMN oms.seals.journal_hash IS 'hash of that entry, zeros if there is none';
 
 -- One row per ticket in each seal, append-only: how far its chain was.
 CREATE TABLE oms.seal_leaf (

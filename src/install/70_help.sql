@@ -76,6 +76,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'evidence: check',
 		'evidence: seal',
 		'evidence: verify_seals',
+		'evidence: verify_journal',
 		'evidence: proof',
 		'evidence: erase',
 		'evidence: erase_applicant',

@@ -32,6 +32,7 @@
 #include "clock.h"
 #include "engine/ticket.h"
 #include "store/archive.h"
+#include "store/journal.h"
 #include "store/isolate.h"
 #include "store/row.h"
 #include "store/seal.h"
@@ -247,6 +248,7 @@ oms_store_archive_slice(OmsWalk *walk)
 	Datum		values[2] = {(Datum) 0, TimestampTzGetDatum(oms_clock_now())};
 	Candidate	candidates[TICKETS_PER_PAGE];
 	Departure	page = {.candidates = candidates};
+	OmsActor	actor = {.role = GetUserNameFromId(GetUserId(), false)};
 	Portal		portal;
 
 	SPI_connect();
@@ -254,7 +256,10 @@ oms_store_archive_slice(OmsWalk *walk)
 	SPI_cursor_move(portal, true, walk->left);
 	SPI_cursor_fetch(portal, true, TICKETS_PER_PAGE);
 	page.count = read_page(candidates);
+	if (page.count > 0)
+		oms_journal_lock();
 	oms_isolate(&page.isolation, OMS_STEP_ARCHIVE, archive_page, forget_page, &page);
+	oms_journal_archived(page.moved, &actor);
 	walk->left = page.count < TICKETS_PER_PAGE ? 0 : walk->left + page.count - page.moved;
 	SPI_cursor_close(portal);
 	SPI_finish();

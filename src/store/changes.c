@@ -40,7 +40,7 @@
 
 #define EVENT \
 	"e.ticket_id, e.at, e.watermark, e.seq, e.cycle, e.attempt, e.public, e.status, e.stage, e.owner, e.actor," \
-	" e.session_actor, e.client, e.worker, e.note, e.payload, e.salt, e.note_digest, e.payload_digest, e.hash"
+	" e.session_actor, e.client, e.worker, e.note, e.payload, e.salt, e.note_digest, e.payload_digest, e.hash, e.moved"
 
 /* A ticket moves into the archive and back with its events as they are, so it does not matter when */
 #define EVENTS \

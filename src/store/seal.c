@@ -35,6 +35,7 @@
 #include "clock.h"
 #include "store/changes.h"
 #include "store/horizon.h"
+#include "store/journal.h"
 #include "store/outbox.h"
 #include "store/passed_over.h"
 #include "store/row.h"
@@ -271,6 +272,8 @@ write_seal(const OmsSeal *seal)
 	slot->tts_values[SEAL_ROOT] = oms_seal_hash_datum(seal->root);
 	slot->tts_values[SEAL_PREVIOUS] = oms_seal_hash_datum(seal->previous);
 	slot->tts_values[SEAL_HASH] = oms_seal_hash_datum(seal->hash);
+	slot->tts_values[SEAL_JOURNAL_SEQ] = Int64GetDatum(seal->journal_seq);
+	slot->tts_values[SEAL_JOURNAL_HASH] = oms_seal_hash_datum(seal->journal_hash);
 	oms_writer_add(&writer);
 	oms_writer_end(&writer);
 }
@@ -288,6 +291,8 @@ make_seal(const OmsSeal *last, OmsMerkle *tree, OmsSeal *seal)
 	seal->tickets = (int) tree->count;
 	oms_merkle_end(tree, seal->root);
 	memcpy(seal->previous, last->hash, OMS_HASH_LEN);
+	seal->has_journal = true;
+	oms_journal_head(&seal->journal_seq, seal->journal_hash);
 	oms_seal_hash_content(seal, seal->hash);
 }
 

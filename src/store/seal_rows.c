@@ -50,6 +50,9 @@ oms_seal_from_row(const Datum *values, const bool *nulls, OmsSeal *seal)
 	oms_seal_copy_hash(values[SEAL_ROOT], nulls[SEAL_ROOT], seal->root);
 	oms_seal_copy_hash(values[SEAL_PREVIOUS], nulls[SEAL_PREVIOUS], seal->previous);
 	oms_seal_copy_hash(values[SEAL_HASH], nulls[SEAL_HASH], seal->hash);
+	seal->has_journal = !nulls[SEAL_JOURNAL_SEQ];
+	seal->journal_seq = seal->has_journal ? DatumGetInt64(values[SEAL_JOURNAL_SEQ]) : 0;
+	oms_seal_copy_hash(values[SEAL_JOURNAL_HASH], nulls[SEAL_JOURNAL_HASH], seal->journal_hash);
 }
 
 /*
@@ -66,14 +69,16 @@ oms_leaf_from_row(const Datum *values, const bool *nulls, OmsSealLeaf *leaf)
 }
 
 static OmsStatement select_seal = {
-	.sql = "SELECT number, sealed_at, tickets, root, previous, hash FROM oms.seals"
+	.sql = "SELECT number, sealed_at, tickets, root, previous, hash, journal_seq, journal_hash"
+	" FROM oms.seals"
 	" WHERE number = $1",
 	.nargs = 1,
 	.types = {INT8OID}
 };
 
 static OmsStatement select_last_seal = {
-	.sql = "SELECT number, sealed_at, tickets, root, previous, hash FROM oms.seals"
+	.sql = "SELECT number, sealed_at, tickets, root, previous, hash, journal_seq, journal_hash"
+	" FROM oms.seals"
 	" ORDER BY number DESC LIMIT 1"
 };
 
@@ -171,7 +176,9 @@ oms_seal_hash_content(const OmsSeal *seal, uint8 *hash)
 		.sealed_at = oms_unix_usecs(seal->sealed_at),
 		.tickets = seal->tickets,
 		.root = seal->root,
-		.previous = seal->previous
+		.previous = seal->previous,
+		.journal_seq = seal->journal_seq,
+		.journal_hash = seal->has_journal ? seal->journal_hash : NULL
 	};
 
 	oms_seal_hash(&content, hash);

@@ -19,6 +19,8 @@ typedef enum OmsSealColumn
 	SEAL_ROOT,
 	SEAL_PREVIOUS,
 	SEAL_HASH,
+	SEAL_JOURNAL_SEQ,
+	SEAL_JOURNAL_HASH,
 	SEAL_COLUMNS
 } OmsSealColumn;
 
@@ -41,6 +43,9 @@ typedef struct OmsSeal
 	uint8		root[OMS_HASH_LEN];
 	uint8		previous[OMS_HASH_LEN];
 	uint8		hash[OMS_HASH_LEN];
+	bool		has_journal;
+	int64		journal_seq;	/* last entry of the journal, 0: none */
+	uint8		journal_hash[OMS_HASH_LEN];
 } OmsSeal;
 
 /* One row of oms.seal_leaf: how far a ticket's chain was when it was sealed */

@@ -171,6 +171,21 @@ typedef enum OmsTimelineColumn
 	TIMELINE_COLUMNS
 } OmsTimelineColumn;
 
+typedef enum OmsJournalColumn
+{
+	JOURNAL_SEQ,
+	JOURNAL_AT,
+	JOURNAL_ACTOR,
+	JOURNAL_SESSION_ACTOR,
+	JOURNAL_WHAT,
+	JOURNAL_NAME,
+	JOURNAL_BEFORE,
+	JOURNAL_AFTER,
+	JOURNAL_HASH,
+	JOURNAL_MOVED,
+	JOURNAL_COLUMNS
+} OmsJournalColumn;
+
 typedef enum OmsIdempotencyColumn
 {
 	IDEMPOTENCY_KEY,

@@ -48,8 +48,8 @@ StaticAssertDecl(OMS_HASH_LEN == OMS_SHA256_LEN, "hashes are SHA-256");
 /*
  * A text in UTF-8, whatever the database's encoding; NULL for NULL.
  */
-static const char *
-as_utf8(const char *text)
+const char *
+oms_as_utf8(const char *text)
 {
 	return text == NULL ? NULL : pg_server_to_any(text, strlen(text), PG_UTF8);
 }
@@ -76,13 +76,13 @@ oms_chain_hash(const OmsEventContent *content, const uint8 *previous, uint8 *has
 		.ticket = oms_ticket_id_to_text(content->ticket, number),
 		.seq = content->seq,
 		.at = oms_unix_usecs(content->at),
-		.status = as_utf8(content->status),
-		.stage = as_utf8(content->stage),
-		.owner = as_utf8(content->owner),
-		.actor = as_utf8(content->actor),
-		.session = as_utf8(content->session),
-		.client = as_utf8(content->client),
-		.worker = as_utf8(content->worker),
+		.status = oms_as_utf8(content->status),
+		.stage = oms_as_utf8(content->stage),
+		.owner = oms_as_utf8(content->owner),
+		.actor = oms_as_utf8(content->actor),
+		.session = oms_as_utf8(content->session),
+		.client = oms_as_utf8(content->client),
+		.worker = oms_as_utf8(content->worker),
 		.public = content->public,
 		.moved = content->moved,
 		.cycle = content->cycle,

@@ -42,6 +42,7 @@ typedef struct OmsEventContent
 /* Called for each thing that does not fit */
 typedef void (*OmsProblemReport) (void *context, OmsTicketId ticket, int seq, const char *problem);
 
+extern const char *oms_as_utf8(const char *text);
 extern void oms_chain_digest(const uint8 *salt, const char *content, int len, uint8 *digest);
 extern void oms_chain_hash(const OmsEventContent *content, const uint8 *previous, uint8 *hash);
 extern void oms_timeline_write(OmsWriter *writer, OmsTicket *ticket, const OmsActor *actor);

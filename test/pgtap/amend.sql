@@ -76,13 +76,6 @@ FROM unnest(ARRAY['', $$ > oms.amend(TK, '{"name":"Kim"}', 'r')$$, $$ > oms.skip
 	> oms.amend(TK, '{"kind":"bridge or so"}', 'r')$$, $$ > oms.amend(TK, '{"amount":80000}', 'r')
 	> oms.cancel_ticket(TK, 'r')$$]) c;
 
-SELECT oms.create_workflow('{"name":"Fixed date","stages":[{"id":"a","owner":"A"},{"id":"b","owner":"B","dependsOn":["a"],"dueAt":"$.due"}]}') \g /dev/null
-SELECT is(t.play('Fixed date', $$2026-03-02 10:00+00 > open
-	> oms.amend(TK, '{"due":"2026-03-09"}', 'r')
-	> oms.stage_done(TK, 'a')
-	> oms.amend(TK, '{"due":"2026-04-09"}', 'r')$$, 't.due(TK, ''b'')', '{"due":"2026-03-05"}'), '2026-03-10 00:00', 'a date: that of the data when the clock starts');
-SELECT is(t.play('Fixed date', E'2026-03-02 10:00+00 > open\n> 22023 oms.amend(TK, ''{"due":"soon"}'', ''r'')', '1'), '1', '… which must be one');
-
 -- ---------------------------------------------------------------------------
 -- What it is not for
 -- ---------------------------------------------------------------------------

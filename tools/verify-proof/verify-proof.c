@@ -442,6 +442,7 @@ typedef struct Seal
 	unsigned char root[HASH_LEN];
 	unsigned char previous[HASH_LEN];
 	unsigned char hash[HASH_LEN];
+	unsigned char journal_hash[HASH_LEN];
 } Seal;
 
 static void
@@ -450,7 +451,12 @@ check_seal(const Json *object, const unsigned char *published, Seal *seal)
 	static const unsigned char zeros[HASH_LEN];
 	unsigned char hash[HASH_LEN];
 
-	check_object(object, "seal", 6);
+	bool		has_journal;
+
+	if (object->type != JSON_OBJECT)
+		refuse("seal: not an object");
+	has_journal = json_get(object, "journal_hash") != NULL;
+	check_object(object, "seal", has_journal ? 8 : 6);
 	seal->content.number = number(object, "seal", "number", 1, INT64_MAX);
 	seal->content.sealed_at = time_member(object, "seal", "sealed_at");
 	seal->content.tickets = (int32_t) number(object, "seal", "tickets", 1, INT32_MAX);
@@ -459,6 +465,13 @@ check_seal(const Json *object, const unsigned char *published, Seal *seal)
 	hash_member(object, "seal", "hash", seal->hash);
 	seal->content.root = seal->root;
 	seal->content.previous = seal->previous;
+	seal->content.journal_hash = NULL;
+	if (has_journal)
+	{
+		seal->content.journal_seq = number(object, "seal", "journal_seq", 0, INT64_MAX);
+		hash_member(object, "seal", "journal_hash", seal->journal_hash);
+		seal->content.journal_hash = seal->journal_hash;
+	}
 
 	oms_seal_hash(&seal->content, hash);
 	if (memcmp(hash, seal->hash, HASH_LEN) != 0)

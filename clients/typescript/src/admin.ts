@@ -328,6 +328,25 @@ export async function verifySeals(options: CallOptions = {}): Promise<SealProble
   }));
 }
 
+/** Something that is wrong with the journal. */
+export interface JournalProblem {
+  /** Number of the entry. */
+  seq: bigint;
+  /** What is wrong. */
+  problem: string;
+}
+
+/**
+ * Checks the chain of the journal of the rules.
+ *
+ * @param options - client
+ * @returns no rows when it is whole
+ */
+export async function verifyJournal(options: CallOptions = {}): Promise<JournalProblem[]> {
+  const rows = await callRows("verify_journal", [], options, "seq::text AS seq, problem");
+  return rows.map((row) => ({ ...shape<JournalProblem>(row), seq: BigInt(row["seq"] as string) }));
+}
+
 /** What {@link proof} may be told. */
 export interface ProofOptions extends CallOptions {
   /** False: digests instead of notes, data and outputs. */

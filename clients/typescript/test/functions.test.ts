@@ -324,6 +324,7 @@ test("evidence and upkeep", async () => {
   assert.deepEqual(await oms.check(), []);
   assert.equal(typeof (await oms.seal({ everything: true })), "bigint");
   assert.deepEqual(await oms.verifySeals(), []);
+  assert.deepEqual(await oms.verifyJournal(), []);
   assert.equal(typeof (await oms.proof(ticket, { content: false })), "object");
   assert.equal(await oms.erase(ticket, ["data.name"], "asked for"), 1);
   assert.equal(await oms.eraseApplicant("p-9", "asked for"), 1);
