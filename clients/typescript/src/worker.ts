@@ -5,7 +5,19 @@ import { StaleToken, WrongState, isTransient } from "./errors.js";
 import { type OmsEvent, type Subscription, listen } from "./listen.js";
 import { dispatchChannel } from "./admin.js";
 import type { JsonObject } from "./types.js";
-import { type Claimed, type StageDoneOptions, claim, heartbeat, release, stageDone, stageFailed, waitForWork } from "./work.js";
+import {
+  type Claimed,
+  type DoneItem,
+  type FailedItem,
+  type StageDoneOptions,
+  claim,
+  exchange,
+  heartbeat,
+  release,
+  stageDone,
+  stageFailed,
+  waitForWork,
+} from "./work.js";
 
 /** A stage in the hands of a {@link worker}'s handler. */
 export interface Job<Data extends JsonObject = JsonObject> extends Claimed {
@@ -35,6 +47,12 @@ export type Handler<Data extends JsonObject = JsonObject> = (job: Job<Data>) => 
  * that another session is just changing, if only for a heartbeat, and nobody tells when it is free again.
  */
 const lookAgainMs = [100, 1_000, 5_000];
+
+/**
+ * How long reports wait for one that is under way, to go together with the next. One that takes longer waits for a
+ * ticket that somebody has locked, and must not keep others back.
+ */
+const slowMs = 100;
 
 /** Thrown by a handler: the stage failed, and whether another attempt may help is said here. */
 export class StageError extends Error {
@@ -144,6 +162,13 @@ interface Running {
   settled: boolean;
 }
 
+/** How a stage ended, on its way to the server. */
+interface Report {
+  readonly item: DoneItem | FailedItem;
+  /** Told when it was sent, refused along with those that went with it, or given up. */
+  readonly answer: (answer: "sent" | "refused" | "given up") => void;
+}
+
 const now = () => performance.now();
 
 /**
@@ -185,6 +210,14 @@ class StageWorker implements Worker {
   readonly #pollMs: number;
   /** How often a claim found nothing since the last event. */
   #looks = 0;
+  /** How often something told of work, and whether a call that was sent after that found no more to claim. */
+  #events = 0;
+  #looked = false;
+  /** Places that calls under way may fill. */
+  #asked = 0;
+  /** Reports that wait to be sent, and whether a call with others has just left. */
+  readonly #reports: Report[] = [];
+  #sending = false;
   readonly #graceSecs: number;
   readonly #onError: (error: unknown, job?: Claimed) => void;
   readonly #trouble: Trouble;
@@ -265,26 +298,28 @@ class StageWorker implements Worker {
     const idle = new Backoff(20, 1_000);
     while (!signal.aborted) {
       const bell = this.#bell;
-      const free = this.#concurrency - this.#running.size;
+      const free = this.#free;
       if (free <= 0) {
         await rung(bell.signal);
         continue;
       }
+      const looked = this.#looked;
+      this.#looked = false;
       // The lease counts from before the call, so we never believe in it longer than the server does.
       const asked = now();
-      let jobs: Claimed[];
+      const qty = Math.min(free, this.#batch);
+      let jobs: Claimed[] = [];
+      this.#asked += qty;
       try {
-        jobs = await claim(this.owner, {
-          worker: this.name,
-          qty: Math.min(free, this.#batch),
-          leaseSecs: this.#leaseSecs,
-        });
+        if (!looked) jobs = await claim(this.owner, { worker: this.name, qty, leaseSecs: this.#leaseSecs });
         backoff.reset();
         this.#trouble.end("calls");
       } catch (error) {
         this.#trouble.begin("calls", error);
         await backoff.pause(signal);
         continue;
+      } finally {
+        this.#asked -= qty;
       }
       for (const job of jobs) this.#start(job, asked);
       if (jobs.length > 0) {
@@ -308,6 +343,13 @@ class StageWorker implements Worker {
     bell.abort();
   }
 
+  /** There may be work that no call has looked for yet. */
+  #lookAgain(): void {
+    this.#events++;
+    this.#looked = false;
+    this.#ring();
+  }
+
   /** Behind a pooler. It returns at once while there is work that others are just taking, so not too often. */
   async #waitForWork(signal: AbortSignal, backoff: Backoff, idle: Backoff): Promise<void> {
     const before = now();
@@ -319,6 +361,7 @@ class StageWorker implements Worker {
       });
       if (now() - before < 100) await idle.pause(signal);
       else idle.reset();
+      this.#looked = false;
     } catch (error) {
       this.#trouble.begin("calls", error);
       await backoff.pause(signal);
@@ -350,12 +393,12 @@ class StageWorker implements Worker {
         onReady: () => {
           this.#trouble.end("events");
           this.#mode = "listen";
-          this.#ring();
+          this.#lookAgain();
         },
         onUnavailable: () => {
           this.#trouble.end("events");
           this.#mode = "wait";
-          this.#ring();
+          this.#lookAgain();
         },
       });
     };
@@ -373,7 +416,7 @@ class StageWorker implements Worker {
     if (channel !== "oms_status") {
       if (payload["owner"] === this.owner) {
         this.#looks = 0;
-        this.#ring();
+        this.#lookAgain();
       }
       return;
     }
@@ -438,26 +481,107 @@ class StageWorker implements Worker {
       return;
     }
     const output = result.output === undefined ? {} : (result.output as JsonObject);
-    await this.#report(running, async () => {
+    await this.#finish(running, "done", { ticket: job.ticket, stage: job.stage, output, token: job.token }, async () => {
       await stageDone(job.ticket, job.stage, output, { token: job.token });
-      this.counts.done++;
     });
   }
 
   async #fail(running: Running, error: unknown): Promise<void> {
     const { job } = running;
     const retryable = !(typeof error === "object" && error !== null && "retryable" in error && error.retryable === false);
-    const settled = running.settled;
+    const send = async () => {
+      await stageFailed(job.ticket, job.stage, message(error), { token: job.token, retryable });
+    };
+    if (!running.settled) {
+      const { ticket, stage, token } = job;
+      await this.#finish(running, "failed", { ticket, stage, error: message(error), retryable, token }, send);
+      return;
+    }
     await this.#report(running, async () => {
       try {
-        await stageFailed(job.ticket, job.stage, message(error), { token: job.token, retryable });
+        await send();
         this.counts.failed++;
       } catch (refused) {
-        if (!(settled && (refused instanceof WrongState || refused instanceof StaleToken))) throw refused;
+        if (!(refused instanceof WrongState || refused instanceof StaleToken)) throw refused;
         // It was done after all; what went wrong later has been told.
         this.counts.done++;
       }
     });
+  }
+
+  /** Says how a stage ended together with others, and by itself if these were refused. */
+  async #finish(running: Running, how: "done" | "failed", item: DoneItem | FailedItem, send: () => Promise<void>): Promise<void> {
+    const answer = await new Promise<Parameters<Report["answer"]>[0]>((resolve) => {
+      this.#reports.push({ item, answer: resolve });
+      // What ends at the same moment goes along.
+      setImmediate(() => { this.#send(); });
+    });
+    if (answer === "given up") return;
+    if (answer === "refused") {
+      await this.#report(running, async () => {
+        await send();
+        this.counts[how]++;
+      });
+      return;
+    }
+    running.settled = true;
+    this.counts[how]++;
+  }
+
+  /** Sends the reports that wait, unless a call is under way that will be back at any moment. */
+  #send(): void {
+    if (this.#sending || this.#reports.length === 0) return;
+    this.#sending = true;
+    const next = () => {
+      clearTimeout(timer);
+      if (over) return;
+      over = true;
+      this.#sending = false;
+      this.#send();
+    };
+    let over = false;
+    const timer = setTimeout(next, slowMs);
+    void this.#exchange(this.#reports.splice(0)).then(next);
+  }
+
+  /** Reports stages and claims the next ones in one commit, again and again until the server has an answer. */
+  async #exchange(reports: readonly Report[]): Promise<void> {
+    const backoff = new Backoff(50, 5_000);
+    let answer: Parameters<Report["answer"]>[0] | undefined;
+    while (answer === undefined) {
+      const qty = this.#stopping.signal.aborted ? 0 : Math.max(0, Math.min(this.#free + reports.length, this.#batch));
+      const more = Math.max(0, qty - reports.length);
+      const events = this.#events;
+      const asked = now();
+      this.#asked += more;
+      try {
+        const jobs = await exchange(this.owner, {
+          worker: this.name,
+          finished: reports.map(({ item }) => item),
+          qty,
+          leaseSecs: this.#leaseSecs,
+        });
+        this.#trouble.end("calls");
+        for (const job of jobs) this.#start(job, asked);
+        this.#looked = jobs.length < qty && events === this.#events;
+        answer = "sent";
+      } catch (error) {
+        if (!isTransient(error)) answer = "refused";
+        else {
+          this.#trouble.begin("calls", error);
+          await backoff.pause(this.#leaving.signal);
+          if (this.#leaving.signal.aborted) answer = "given up";
+        }
+      } finally {
+        this.#asked -= more;
+      }
+    }
+    for (const report of reports) report.answer(answer);
+  }
+
+  /** Places that nothing runs in, and that nothing is claimed for. */
+  get #free(): number {
+    return this.#concurrency - this.#running.size - this.#asked;
   }
 
   /** Says how a stage ended, again and again until the server has an answer: tokens make repeats harmless. */
@@ -617,7 +741,7 @@ function positive(name: string, value: number): number {
 
 /**
  * Works on the stages of an owner: claims what is queued, hands each to `handler`, keeps up its lease while
- * the handler runs, and reports what came of it. It hears of work by LISTEN, or by `wait_for_work` behind a pooler
+ * the handler runs, and reports what came of it, which brings the next stages in the same commit. It hears of work by LISTEN, or by `wait_for_work` behind a pooler
  * in transaction mode, and gets over lost connections and restarts of the server by itself.
  *
  * @param owner - whose queue

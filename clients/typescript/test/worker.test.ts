@@ -23,6 +23,8 @@ const stage = async (ticket: string) => {
   return first;
 };
 
+const item = ({ ticket, stage, token }: oms.Claimed) => ({ ticket, stage, token });
+
 /** Something that is opened from outside. */
 function gate(): { open: () => void; opened: Promise<void> } {
   let open!: () => void;
@@ -340,6 +342,50 @@ test("SIGTERM: the process finishes what it has, then ends by the signal", async
   const gone = await impatient.ended;
   assert.match(gone.out, /aborted WorkerStopped/);
   assert.equal((await stage(two)).status, "queued");
+});
+
+test("a report brings the next stage in the same commit", async () => {
+  await single("Swap");
+  await oms.openTickets("Swap", Array.from({ length: 6 }, () => ({})));
+  const w = oms.worker("Swap", () => ({}), { concurrency: 1, onError: unexpected });
+  await until("all are done", () => w.counts.done === 6);
+  await w.stop();
+  const commits = await sql<{ n: number; shared: number }>(`SELECT count(DISTINCT watermark)::int AS n,
+    count(*) FILTER (WHERE status = 'done' AND watermark IN (SELECT watermark FROM oms.timeline WHERE owner = 'Swap' AND status = 'in_progress'))::int AS shared
+    FROM oms.timeline WHERE owner = 'Swap' AND status IN ('in_progress', 'done')`);
+  assert.deepEqual(commits, [{ n: 7, shared: 5 }]);
+});
+
+test("what ends together is reported together, and a refused report touches no other", async () => {
+  await single("Together", { retry: { maxAttempts: 1 } });
+  const tickets = await oms.openTickets("Together", [{ n: 0 }, { n: 1 }, { n: 2 }]);
+  const errors: unknown[] = [];
+  const all = gate();
+  let begun = 0;
+  const w = oms.worker("Together", async ({ data }) => {
+    if (++begun === 3) all.open();
+    await all.opened;
+    return data["n"] === 1 ? { nul: "\0" } : {};
+  }, { onError: (error) => errors.push(error) });
+  const states = async () => Promise.all(tickets.map(async (ticket) => (await stage(ticket)).status));
+  await until("all have an end", async () => (await states()).every((state) => state === "done" || state === "failed"));
+  assert.deepEqual(await states(), ["done", "failed", "done"]);
+  await w.stop();
+  assert.deepEqual(w.counts, { done: 2, failed: 1, lost: 0, released: 0 });
+  assert.equal(errors.length, 1);
+});
+
+test("a worker that dies after its report: that is done, and what it got comes back", async () => {
+  await single("Crash", { retry: { maxAttempts: 2, backoffSecs: 0 } });
+  const [one = "", two = ""] = await oms.openTickets("Crash", [{}, {}]);
+  const [first] = await oms.claim("Crash", { worker: "gone" });
+  assert.ok(first);
+  const next = await oms.exchange("Crash", { worker: "gone", leaseSecs: 0.2, finished: [{ ...item(first), output: { by: "gone" } }] });
+  assert.deepEqual(next.map(({ ticket }) => ticket), [two]);
+  const w = oms.worker("Crash", ({ attempt }) => ({ attempt }), { onError: unexpected });
+  await until("it is done", async () => (await stage(two)).status === "done");
+  assert.deepEqual([(await stage(one)).output, (await stage(two)).output], [{ by: "gone" }, { attempt: 2 }]);
+  await w.stop();
 });
 
 test("a killed worker's stage comes back when its lease runs out", async () => {
