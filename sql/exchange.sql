@@ -102,6 +102,27 @@ SELECT oms.stage_done(:'t', 'b', pg_temp.large(1900));
 SELECT kind, regexp_replace(detail, '[A-Z]+-\d{4}-\d+', 'TICKET') FROM oms.check(:'t');
 RESET oms.max_ticket_output_size;
 SELECT oms.cancel_ticket(:'t', 'the end');
+
+-- Many stages of a ticket in one call: its row is written once.
+SELECT oms.create_workflow(jsonb_build_object('name', 'Many', 'prefix', 'MNY', 'stages', (SELECT jsonb_agg(jsonb_build_object('id', 's' || n, 'owner', 'M'))
+  FROM generate_series(1, 150) AS n)));
+SELECT oms.open_ticket('Many') AS t \gset
+CREATE FUNCTION pg_temp.written() RETURNS int[] LANGUAGE sql AS $$
+  SELECT ARRAY[pg_stat_get_xact_tuples_updated('oms.ticket_state'::regclass), pg_stat_get_xact_tuples_updated('oms.stage_state'::regclass)] $$;
+CREATE FUNCTION pg_temp.written_since(prior int[]) RETURNS text LANGUAGE sql AS $$
+  SELECT format('%s of tickets, %s of stages', w[1] - prior[1], w[2] - prior[2]) FROM pg_temp.written() AS w $$;
+BEGIN;
+SELECT pg_temp.written() AS before \gset
+SELECT count(*), count(DISTINCT token) FROM oms.claim('M', 'w', 120);
+SELECT pg_temp.written_since(:'before');
+COMMIT;
+BEGIN;
+SELECT pg_temp.written() AS before \gset
+SELECT count(*) FROM oms.exchange('M', 'w', (SELECT jsonb_agg(jsonb_build_object('ticket', ticket_id, 'stage', stage)) FROM oms.stage WHERE ticket_id = :'t' AND status = 'in_progress'), 50);
+SELECT pg_temp.written_since(:'before');
+COMMIT;
+SELECT count(*) FROM oms.check(:'t');
+SELECT oms.cancel_ticket(:'t', 'the end');
 SELECT oms.cancel_ticket(t, 'the end') FROM ticket WHERE n IN (1, 2, 3, 4, 5) AND (SELECT k.status FROM oms.ticket AS k WHERE k.ticket_id = t) IN ('open', 'failed');
 SELECT pg_temp.error('SELECT oms.set_owner(''X four'', ''team'')');
 SELECT pg_temp.error('SELECT oms.set_owner(''X four'', assignment => ''random'')');

@@ -43,6 +43,8 @@ PG_FUNCTION_INFO_V1(oms_stage_failed);
 
 /* Most stages that one call can claim */
 #define MAX_CLAIM	10000
+/* So many tickets are finished before they are written */
+#define WRITTEN_TOGETHER	100
 
 /* ---- taking work ---- */
 
@@ -57,54 +59,84 @@ typedef struct ClaimState
 	ReturnSetInfo *result;
 	const char *owner;
 	OmsIsolation isolation;
+	List	   *taken;			/* rows of the result whose tickets are not written yet */
 } ClaimState;
+
+/* One row of the result */
+#define CLAIMED_COLUMNS	9
+
+typedef struct Claimed
+{
+	Datum		values[CLAIMED_COLUMNS];
+	bool		nulls[CLAIMED_COLUMNS];
+} Claimed;
 
 /*
  * The columns of a stage that was taken.
  */
-static void
-fill_claimed(OmsTicket *ticket, const OmsStage *stage, Datum *values, bool *nulls)
+static Claimed *
+claimed_row(OmsTicket *ticket, const OmsStage *stage)
 {
-	values[0] = TicketIdGetDatum(ticket->id);
-	values[1] = CStringGetTextDatum(oms_graph_stage(ticket->graph, stage->no)->id);
-	values[2] = Int32GetDatum(stage->attempt);
-	values[3] = Int64GetDatum(stage->token);
-	values[4] = CStringGetTextDatum(ticket->graph->name);
-	values[5] = JsonbPGetDatum(oms_store_data(ticket));
-	values[6] = JsonbPGetDatum(oms_store_inputs(ticket, stage));
-	values[7] = TimestampTzGetDatum(stage->due_at);
-	nulls[7] = stage->due_at == OMS_NEVER;
-	values[8] = TimestampTzGetDatum(stage->lease_until);
+	Claimed    *row = palloc0(sizeof(Claimed));
+
+	row->values[0] = TicketIdGetDatum(ticket->id);
+	row->values[1] = CStringGetTextDatum(oms_graph_stage(ticket->graph, stage->no)->id);
+	row->values[2] = Int32GetDatum(stage->attempt);
+	row->values[3] = Int64GetDatum(stage->token);
+	row->values[4] = CStringGetTextDatum(ticket->graph->name);
+	row->values[5] = JsonbPGetDatum(oms_store_data(ticket));
+	row->values[6] = JsonbPGetDatum(oms_store_inputs(ticket, stage));
+	row->values[7] = TimestampTzGetDatum(stage->due_at);
+	row->nulls[7] = stage->due_at == OMS_NEVER;
+	row->values[8] = TimestampTzGetDatum(stage->lease_until);
+	return row;
 }
 
 /*
- * Take one stage if it can be taken.  What is returned is added last: nothing of it fails then.
+ * Take one stage if it can be taken.
  */
 static bool
 claim_one(void *context, OmsTicket *ticket, OmsStage *stage)
 {
 	ClaimState *state = context;
 	char	   *owner = pstrdup(stage->owner);
-	Datum		values[9];
-	bool		nulls[9] = {false};
-	bool		taken;
 
+	/* each ticket is written by itself then: what is left here is of one that failed */
+	if (state->isolation.apart)
+		state->taken = NIL;
 	oms_catch_up(ticket, stage);
-	taken = oms_may(ticket, stage, OMS_CLAIM, NULL) && strcmp(stage->owner, owner) == 0 &&
-		oms_same_hands(ticket, stage, state->worker, &state->doer) == 0;
-	if (taken)
+	if (oms_may(ticket, stage, OMS_CLAIM, NULL) && strcmp(stage->owner, owner) == 0 &&
+		oms_same_hands(ticket, stage, state->worker, &state->doer) == 0)
 	{
 		oms_decide_claim(ticket, stage, state->worker, state->lease);
-		fill_claimed(ticket, stage, values, nulls);
+		state->taken = lappend(state->taken, claimed_row(ticket, stage));
 	}
-	if (ticket->events != NULL)
-		oms_store_apply(ticket, &state->call->actor);
-	if (taken)
+	return list_length(state->taken) < state->left;
+}
+
+/*
+ * Write what was taken, and what was due before.  The rows of the result come last: nothing of them fails then.
+ */
+static void
+write_claimed(void *context, OmsTicket **tickets, int ntickets)
+{
+	ClaimState *state = context;
+	ListCell   *cell;
+	int			nchanged = 0;
+
+	for (int i = 0; i < ntickets; i++)
+		if (tickets[i]->events != NULL)
+			tickets[nchanged++] = tickets[i];
+	if (nchanged > 0)
+		oms_store_apply_many(tickets, nchanged, &state->call->actor);
+	foreach(cell, state->taken)
 	{
-		tuplestore_putvalues(state->result->setResult, state->result->setDesc, values, nulls);
-		state->left--;
+		Claimed    *row = lfirst(cell);
+
+		tuplestore_putvalues(state->result->setResult, state->result->setDesc, row->values, row->nulls);
 	}
-	return state->left > 0;
+	state->left -= list_length(state->taken);
+	state->taken = NIL;
 }
 
 static void
@@ -112,7 +144,7 @@ claim_many(void *context)
 {
 	ClaimState *state = context;
 
-	oms_store_visit_queue(state->owner, oms_clock_now(), &state->isolation, claim_one, state);
+	oms_store_visit_queue(state->owner, oms_clock_now(), &state->isolation, claim_one, write_claimed, state);
 }
 
 static void
@@ -122,6 +154,7 @@ forget_claimed(void *context)
 
 	tuplestore_clear(state->result->setResult);
 	state->left = state->wanted;
+	state->taken = NIL;
 }
 
 /*
@@ -391,14 +424,15 @@ do_item(const OmsCall *call, OmsTicket *ticket, const OmsWorkItem *item)
 }
 
 /*
- * All items of the ticket of the one at *next, which moves behind them.  Returns how many changed something.
+ * All items of the ticket of the one at *next, which moves behind them; *done counts those that changed something.
+ * Returns the ticket if it has to be written, else NULL.
  */
-static int
-do_ticket(const OmsCall *call, OmsWorkItems *items, int *next)
+static OmsTicket *
+do_ticket(const OmsCall *call, OmsWorkItems *items, int *next, int *done)
 {
 	OmsTicketId id = items->items[*next].ticket;
 	OmsTicket  *ticket = NULL;
-	int			done = 0;
+	int			before = *done;
 
 	for (; *next < items->count && items->items[*next].ticket == id; (*next)++)
 	{
@@ -406,17 +440,17 @@ do_ticket(const OmsCall *call, OmsWorkItems *items, int *next)
 		items->current = items->items[*next].position;
 		if (ticket == NULL)
 			ticket = oms_store_lock(id);
-		done += do_item(call, ticket, &items->items[*next]);
+		*done += do_item(call, ticket, &items->items[*next]);
 	}
-	if (done > 0)
-		oms_store_apply(ticket, &call->actor);
-	return done;
+	return *done > before ? ticket : NULL;
 }
 
 static int
 do_items(const OmsCall *call, OmsWorkItems *items, Jsonb *array)
 {
 	int			done = 0;
+	int			nchanged = 0;
+	OmsTicket  *changed[WRITTEN_TOGETHER];
 	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms items", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 
@@ -424,7 +458,14 @@ do_items(const OmsCall *call, OmsWorkItems *items, Jsonb *array)
 	old = MemoryContextSwitchTo(step);
 	for (int next = 0; next < items->count;)
 	{
-		done += do_ticket(call, items, &next);
+		changed[nchanged] = do_ticket(call, items, &next, &done);
+		nchanged += changed[nchanged] != NULL;
+		if (nchanged < WRITTEN_TOGETHER && next < items->count)
+			continue;
+		items->current = OMS_NO_ITEM;
+		if (nchanged > 0)
+			oms_store_apply_many(changed, nchanged, &call->actor);
+		nchanged = 0;
 		MemoryContextReset(step);
 	}
 	MemoryContextSwitchTo(old);

@@ -24,18 +24,25 @@
 #include "store/store.h"
 #include "store/tables.h"
 
+/* So many tickets are changed before they are written together */
+#define MAX_GATHERED	100
+
 /* One way through an index of live work, and the entry at hand */
 typedef struct Walk
 {
 	OmsIsolation *isolation;	/* NULL: an error ends it */
-	MemoryContext step;			/* of one entry, given back after each */
+	MemoryContext step;			/* of the entries since the last that was written */
 	OmsVisitor	visit;
 	void	   *context;
+	OmsScan    *scan;			/* at the entry at hand */
 	OmsTicketId id;
 	int			no;
 	bool		more;
 	const char *owner;			/* of a queue, or of a stage that waits */
 	const char *sender;			/* of a message */
+	OmsWriteMany write;
+	OmsTicket  *gathered[MAX_GATHERED];
+	int			ngathered;
 	OmsLook    *look;
 	bool		could;
 	int			calendar_id;	/* of a clock */
@@ -46,19 +53,24 @@ typedef struct Walk
  * Visit the entry that the scan has come to.  False if it was passed over since it raised an error.
  */
 static bool
-visit_entry(Walk *walk, const OmsScan *scan, OmsWork visit)
+visit_entry(Walk *walk, OmsScan *scan, OmsWork visit)
 {
 	MemoryContext old = MemoryContextSwitchTo(walk->step);
 	bool		visited = true;
 
+	walk->scan = scan;
 	walk->id = DatumGetTicketId(scan->slot->tts_values[STAGE_TICKET_ID]);
 	walk->no = DatumGetInt16(scan->slot->tts_values[STAGE_NO]);
 	if (walk->isolation == NULL)
 		visit(walk);
 	else
 		visited = oms_isolate_one(walk->isolation, walk->id, walk->no, visit, walk);
+	/* what was gathered in a subtransaction of its own went with it */
+	if (!visited && walk->isolation->apart)
+		walk->ngathered = 0;
 	MemoryContextSwitchTo(old);
-	MemoryContextReset(walk->step);
+	if (walk->ngathered == 0)
+		MemoryContextReset(walk->step);
 	return visited;
 }
 
@@ -83,30 +95,66 @@ is_claimable(TimestampTz announce_at, TimestampTz now)
 	return announce_at == OMS_NEVER || announce_at <= now;
 }
 
+/*
+ * The tickets that were visited and are not written yet.
+ */
+static void
+write_gathered(Walk *walk)
+{
+	MemoryContext old = MemoryContextSwitchTo(walk->step);
+
+	if (walk->ngathered > 0)
+		walk->write(walk->context, walk->gathered, walk->ngathered);
+	walk->ngathered = 0;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The ticket of the entry at hand, locked: one that was visited before as it has become; NULL if another has it, or the
+ * stage is not queued any more.
+ */
+static OmsTicket *
+gather(Walk *walk)
+{
+	OmsTicket  *ticket;
+
+	for (int i = walk->ngathered - 1; i >= 0; i--)
+		if (walk->gathered[i]->id == walk->id)
+			return walk->gathered[i];
+	if (!oms_scan_is_untouched(walk->scan) && !oms_store_seems_queued(walk->id, walk->no))
+		return NULL;
+	ticket = oms_store_try_lock(walk->id);
+	if (ticket != NULL)
+		walk->gathered[walk->ngathered++] = ticket;
+	return ticket;
+}
+
 static void
 visit_queued(void *context)
 {
 	Walk	   *walk = context;
-	OmsTicket  *ticket;
-	OmsStage   *stage;
+	OmsTicket  *ticket = gather(walk);
+	OmsStage   *stage = ticket == NULL ? NULL : oms_store_stage(ticket, walk->no);
 
-	if (!oms_store_seems_queued(walk->id, walk->no))
-		return;
-	stage = lock_entry(walk, &ticket);
 	if (stage != NULL && stage->status == OMS_QUEUED && strcmp(stage->owner, walk->owner) == 0 &&
 		is_claimable(stage->announce_at, ticket->real_now))
 		walk->more = walk->visit(walk->context, ticket, stage);
+	if (walk->isolation->apart || walk->ngathered == MAX_GATHERED)
+		write_gathered(walk);
 }
 
 /*
  * Visit what the owner can claim now, highest priority first, then oldest, until the visitor returns
- * false.  Tickets that another has locked are passed over.  Memory of each step is given back.
+ * false.  Tickets that another has locked are passed over.  "write" writes what the visitor did, many tickets at
+ * a time.
  */
 void
-oms_store_visit_queue(const char *owner, TimestampTz now, OmsIsolation *isolation, OmsVisitor visit, void *context)
+oms_store_visit_queue(const char *owner, TimestampTz now, OmsIsolation *isolation, OmsVisitor visit, OmsWriteMany write,
+					  void *context)
 {
 	OmsLine		line;
-	Walk		walk = {.isolation = isolation, .visit = visit, .context = context, .owner = owner, .more = true};
+	Walk		walk = {.isolation = isolation, .visit = visit, .write = write, .context = context, .owner = owner,
+	.more = true};
 
 	walk.step = AllocSetContextCreate(CurrentMemoryContext, "oms queue", ALLOCSET_DEFAULT_SIZES);
 	oms_line_begin_queue(&line, owner, RowExclusiveLock);
@@ -115,6 +163,7 @@ oms_store_visit_queue(const char *owner, TimestampTz now, OmsIsolation *isolatio
 			   is_claimable(oms_slot_time(line.scan.slot, STAGE_ANNOUNCE_AT), now))
 			visit_entry(&walk, &line.scan, visit_queued);
 	oms_line_end(&line);
+	write_gathered(&walk);
 	MemoryContextDelete(walk.step);
 }
 

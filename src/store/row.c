@@ -313,20 +313,36 @@ oms_scan_lock(OmsScan *scan, LockWaitPolicy wait, bool *gone)
 }
 
 /*
- * Is the current row locked or being changed by another transaction?  Looks only, and locks nothing.
+ * What has become of the current row since the scan read it?  Looks only, and locks nothing.
  */
-bool
-oms_scan_is_locked(OmsScan *scan)
+static TM_Result
+state_of_row(OmsScan *scan)
 {
 	BufferHeapTupleTableSlot *slot = (BufferHeapTupleTableSlot *) scan->slot;
 	TM_Result	result;
 
-	if (!TTS_IS_BUFFERTUPLE(scan->slot) || !BufferIsValid(slot->buffer))
-		return false;
 	LockBuffer(slot->buffer, BUFFER_LOCK_SHARE);
 	result = HeapTupleSatisfiesUpdate(slot->base.tuple, GetCurrentCommandId(false), slot->buffer);
 	LockBuffer(slot->buffer, BUFFER_LOCK_UNLOCK);
-	return result == TM_BeingModified;
+	return result;
+}
+
+/*
+ * Is the current row locked or being changed by another transaction?
+ */
+bool
+oms_scan_is_locked(OmsScan *scan)
+{
+	return state_of_row(scan) == TM_BeingModified;
+}
+
+/*
+ * Is the current row still as the scan read it, and nobody changes it?
+ */
+bool
+oms_scan_is_untouched(OmsScan *scan)
+{
+	return state_of_row(scan) == TM_Ok;
 }
 
 /* The table's lock is kept until the end of the transaction, as for any statement */

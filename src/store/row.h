@@ -69,6 +69,7 @@ extern bool oms_scan_next_not_dead(OmsScan *scan);
 extern bool oms_scan_peek(OmsScan *scan, int column, Datum *value);
 extern bool oms_scan_lock(OmsScan *scan, LockWaitPolicy wait, bool *gone);
 extern bool oms_scan_is_locked(OmsScan *scan);
+extern bool oms_scan_is_untouched(OmsScan *scan);
 extern void oms_scan_end(OmsScan *scan);
 
 extern void oms_writer_begin(OmsWriter *writer, const char *table, int columns);

@@ -51,8 +51,9 @@ extern void oms_store_apply_many(OmsTicket **tickets, int ntickets, const OmsAct
 
 /* ---- queue.c ---- */
 typedef bool (*OmsVisitor) (void *context, OmsTicket *ticket, OmsStage *stage);
+typedef void (*OmsWriteMany) (void *context, OmsTicket **tickets, int ntickets);
 extern void oms_store_visit_queue(const char *owner, TimestampTz now, OmsIsolation *isolation, OmsVisitor visit,
-								  void *context);
+								  OmsWriteMany write, void *context);
 /* What somebody could claim from a queue, as far as can be seen without a lock */
 typedef struct OmsLook
 {

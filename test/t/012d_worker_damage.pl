@@ -83,6 +83,11 @@ foreach my $db (qw(postgres alone))
 		'197', '… and have their event');
 	is($node->sql('SELECT count(*) FROM oms.verify_timeline()', 'alone'), '0', '… in whole chains');
 	is(scalar($node->log_lines($log, qr/pass over ticket/)), 3, '… each damaged one is logged once');
+	# Back at their old places, before and behind one that is known to be damaged
+	$node->sql("SELECT oms.release('$_', s.stage) FROM oms.stage AS s WHERE s.ticket_id = '$_' AND s.status = 'in_progress'", 'alone') foreach @t[10, 60];
+	is($node->sql(q{SELECT ticket FROM oms.claim('A', qty => 2)}, 'alone'), "$t[10]\n$t[60]", 'one that is known to be damaged is no hindrance');
+	is($node->sql(qq{SELECT count(*) FROM oms.stage WHERE status = 'in_progress' AND ticket_id IN ('$t[10]', '$t[60]')}, 'alone'), '2',
+		'… and what is claimed then is claimed');
 	change('alone', $damage{'a damaged row'}[1], $_) foreach @t[50, 100, 150];
 	ok($node->becomes(q{SELECT count(*) FROM oms.claim('A')}, '1', undef, 'alone'), '… repaired they are claimed') foreach 1 .. 3;
 }
