@@ -10,7 +10,7 @@
 #   make sdk         the package of the TypeScript SDK, to install it elsewhere
 #   make psql        psql on a throw-away server that has oms
 #   make accept      take the last results of regress and isolation as expected
-#   make format, make lint, make bench, make setup, make clean
+#   make format, make lint, make bench, make bench-quick, make setup, make clean
 #
 # and with PostgreSQL's own build system, for the server that PG_CONFIG points to:
 #   make && make install && make installcheck
@@ -106,7 +106,7 @@ verify-proof: $(VERIFY_PROOF)
 $(VERIFY_PROOF): $(VERIFY_PROOF_SOURCES) $(wildcard tools/verify-proof/*.h) $(wildcard src/engine/*.h)
 	$(CC) -std=c99 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Isrc -o $@ $(VERIFY_PROOF_SOURCES)
 
-.PHONY: setup test test-all test-fresh demo demo-act board sdk psql accept format lint bench
+.PHONY: setup test test-all test-fresh demo demo-act board sdk psql accept format lint bench bench-quick
 setup:
 	@"$(OMS_SOURCES)"/tools/setup.sh server tests
 test:
@@ -133,3 +133,5 @@ lint:
 	@"$(OMS_SOURCES)"/tools/lint.sh
 bench:
 	@"$(OMS_SOURCES)"/bench/run.sh
+bench-quick:
+	@SECS=2 RUNS=1 CLIENTS=16 SYNC=on "$(OMS_SOURCES)"/bench/run.sh ticket exchange

@@ -5,6 +5,7 @@
 #   bench/run.sh ticket            whole tickets per second and WAL, beside the floor
 #   bench/run.sh calls             time of each call, one client, beside the floor
 #   bench/run.sh graph             time per stage of tickets with 50, 500 and 4,096 stages
+#   bench/run.sh exchange          finishing and claiming in one commit against one commit each
 #   bench/run.sh held              whole tickets beside an old snapshot
 #
 # and the worker, not part of "all": see worker.md
@@ -28,6 +29,8 @@ begin_run "server" bench/run.sh "$@"
 . bench/ticket.sh
 # shellcheck source=bench/graph.sh
 . bench/graph.sh
+# shellcheck source=bench/exchange.sh
+. bench/exchange.sh
 # shellcheck source=bench/held.sh
 . bench/held.sh
 # shellcheck source=bench/events.sh
@@ -55,7 +58,7 @@ psql -XqAt -c "SELECT 'PostgreSQL ' || current_setting('server_version')"
 [ $# -gt 0 ] || set -- ticket calls graph
 for what in "$@"; do
   case $what in
-    ticket | calls | graph | held | events | latency | timers | metrics) "bench_$what" ;;
-    *) die "no benchmark \"$what\": ticket, calls, graph, held, events, latency, timers or metrics" ;;
+    ticket | calls | graph | exchange | held | events | latency | timers | metrics) "bench_$what" ;;
+    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, events, latency, timers or metrics" ;;
   esac
 done
