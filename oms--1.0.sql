@@ -258,6 +258,8 @@ CREATE TABLE oms.stage_state (
 	output_seq	int NOT NULL,
 	consumed_days int NOT NULL,
 	last_date	date,
+	limit_days	int,
+	limit_by	int,
 	calendar_id	int NOT NULL,
 	warned		int NOT NULL,
 	stage_no	smallint NOT NULL,
@@ -295,6 +297,8 @@ COMMENT ON COLUMN oms.stage_state.level IS 'escalations of this cycle';
 COMMENT ON COLUMN oms.stage_state.output_seq IS 'event that carries the output, 0: {}';
 COMMENT ON COLUMN oms.stage_state.consumed_days IS 'open dates used up before running_since';
 COMMENT ON COLUMN oms.stage_state.last_date IS 'the last that was used up or does not count; NULL: no limit in days';
+COMMENT ON COLUMN oms.stage_state.limit_days IS 'open dates that the clock allows; NULL: its limit is open time';
+COMMENT ON COLUMN oms.stage_state.limit_by IS 'rule of "sla" that gave the limit, 0: dueAt; NULL: slaMins or slaDays';
 COMMENT ON COLUMN oms.stage_state.calendar_id IS 'version of the calendar by which the clock runs, 0: always open';
 COMMENT ON COLUMN oms.stage_state.warned IS 'thresholds of warnAt that have passed in this cycle';
 COMMENT ON COLUMN oms.stage_state.status IS 'w waiting, a awaiting, q queued, p in progress, h on hold, d done, s skipped, f failed, x cancelled; t the ticket';
@@ -1021,6 +1025,9 @@ CREATE FUNCTION oms.reassign(ticket oms.ticket_id, stage text, owner text, reaso
 	AS 'MODULE_PATHNAME', 'oms_reassign' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.reassign(oms.ticket_id, text, text, text) IS 'gives a stage to another owner and queues it there; the clock runs on, attempts of a failed stage count from 1 again; returns the new status. OM002, OM003, OM005';
 
+CREATE FUNCTION oms.extend(ticket oms.ticket_id, stage text, reason text, mins int DEFAULT NULL, days int DEFAULT NULL) RETURNS timestamptz
+	AS 'MODULE_PATHNAME', 'oms_extend' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.extend(oms.ticket_id, text, text, int, int) IS 'gives the clock of a stage (NULL: of the ticket) more: minutes of open time, or open dates after the date on which it is due; one of the two, more than 0. Returns the new due time; NULL while the clock stands. After a breach the due time moves and the breach stays; the next cycle starts without it. OM002, OM003, OM005, 22023 without a clock';
 CREATE FUNCTION oms.escalate(ticket oms.ticket_id, stage text, reason text, reassign_to text DEFAULT NULL) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_escalate' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.escalate(oms.ticket_id, text, text, text) IS 'records an escalation and alerts; returns the level reached, from 1. reassign_to: the stage goes to that owner as well. OM002, OM003, OM005 (only with reassign_to)';
@@ -1508,6 +1515,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'people: resolve',
 		'people: reassign',
 		'people: escalate',
+		'people: extend',
 		'people: hold',
 		'people: resume',
 		'people: start_stage',

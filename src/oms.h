@@ -61,6 +61,14 @@ typedef struct OmsPath
 	bool		all_stages;		/* or it may use any of them */
 } OmsPath;
 
+/* One entry of "sla": a time limit that counts if the condition is true */
+typedef struct OmsLimitRule
+{
+	OmsPath		when;			/* always strict; without a path: else */
+	int			mins;			/* -1: in days */
+	int			days;			/* -1: in minutes */
+} OmsLimitRule;
+
 /* One stage of a workflow.  Stages are numbered from 1 in definition order; deps hold numbers. */
 typedef struct OmsStageDef
 {
@@ -71,6 +79,8 @@ typedef struct OmsStageDef
 	const char *calendar;		/* NULL: the workflow's */
 	int			sla_mins;		/* -1: none */
 	int			sla_days;		/* -1: none */
+	int			nrules;
+	OmsLimitRule *rules;		/* in place of both */
 	OmsPath		due_at;			/* gives the moment by which it is due */
 
 	int			ndeps;
@@ -178,6 +188,7 @@ typedef enum OmsVerb
 	OMS_REASSIGN,
 	OMS_ESCALATE,
 	OMS_ESCALATE_TO,
+	OMS_EXTEND,
 	OMS_EXPIRE,
 	OMS_CANCEL,
 	OMS_COMMENT
@@ -207,6 +218,7 @@ typedef enum OmsEventKind
 	OMS_EV_SKIPPED,
 	OMS_EV_FAILED,
 	OMS_EV_CANCELLED,
+	OMS_EV_EXTENDED,
 	OMS_EV_CLOCK_CHANGED,
 	OMS_EV_NO_DUE_TIME,
 	OMS_EV_WARNING,
@@ -230,6 +242,13 @@ typedef enum OmsEventKind
 
 /* A date that is not there; stored as NULL */
 #define OMS_NO_DATE		PG_INT32_MIN
+
+/* A limit that is not in days; stored as NULL */
+#define OMS_NO_DAYS		(-1)
+
+/* Where the limit of a clock comes from, if from no rule: slaMins or slaDays, stored as NULL; or dueAt */
+#define OMS_LIMIT_FIXED		(-1)
+#define OMS_LIMIT_BY_DATE	0
 
 /* ---- a ticket in the middle of a change ---- */
 
@@ -277,6 +296,8 @@ typedef struct OmsStage
 	int64		limit_us;		/* open time that it allows, OMS_NO_LENGTH: no clock */
 	int64		consumed_us;	/* open time used up before running_since */
 	int			consumed_days;	/* open dates used up before running_since */
+	int			limit_days;		/* open dates that it allows, OMS_NO_DAYS: its limit is open time */
+	int			limit_by;		/* number of the rule that gave the limit, or one of the following */
 	int			last_date;		/* the last that was used up or does not count, OMS_NO_DATE: no limit in days */
 	int			warned;			/* thresholds that have passed */
 	int		   *steps;			/* how often each escalation step has fired; NULL: none has */

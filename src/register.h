@@ -42,6 +42,7 @@
 	{"oms", "erase", D}, \
 	{"oms", "erase_applicant", D}, \
 	{"oms", "escalate", S | D}, \
+	{"oms", "extend", S | D}, \
 	{"oms", "exchange", A | S | D}, \
 	{"oms", "explain", S | D}, \
 	{"oms", "explain_clock", S | D}, \

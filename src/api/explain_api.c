@@ -14,11 +14,13 @@
 #include "api/door.h"
 #include "clock.h"
 #include "engine/calendar.h"
+#include "engine/event.h"
 #include "engine/graph.h"
 #include "engine/start.h"
 #include "store/calendar.h"
 #include "store/slot.h"
 #include "store/tables.h"
+#include "store/timeline.h"
 
 PG_FUNCTION_INFO_V1(oms_would_run);
 PG_FUNCTION_INFO_V1(oms_explain_clock);
@@ -64,6 +66,17 @@ oms_would_run(PG_FUNCTION_ARGS)
 
 /* ---- explain_clock ---- */
 
+/* A piece of a clock that has ended */
+typedef struct Piece
+{
+	TimestampTz from;
+	TimestampTz to;
+	int64		open_us;
+	bool		ran;
+	const OmsCalendar *calendar;
+	const char *extended;		/* what was added to the limit at its end; NULL: nothing */
+} Piece;
+
 typedef struct Explanation
 {
 	ReturnSetInfo *result;
@@ -71,6 +84,8 @@ typedef struct Explanation
 	OmsStage   *stage;
 	int64		consumed;
 	TimestampTz until;			/* end of the last segment */
+	List	   *pieces;			/* that have ended (Piece *) */
+	const char *comment;		/* that goes with the next one; else NULL */
 } Explanation;
 
 static Datum
@@ -116,6 +131,7 @@ put_segment(Explanation *e, TimestampTz from, TimestampTz to, int64 open_us, boo
 {
 	Datum		values[5];
 	bool		nulls[5] = {false};
+	const char *reason;
 
 	e->consumed += open_us;
 	e->until = to;
@@ -123,15 +139,17 @@ put_segment(Explanation *e, TimestampTz from, TimestampTz to, int64 open_us, boo
 	values[1] = TimestampTzGetDatum(to);
 	values[2] = interval_datum(open_us);
 	values[3] = interval_datum(e->consumed);
-	values[4] = CStringGetTextDatum(ran ? why_it_ran(calendar) : why_it_stood(e, from, to));
+	reason = ran ? why_it_ran(calendar) : why_it_stood(e, from, to);
+	values[4] = CStringGetTextDatum(e->comment == NULL ? reason : psprintf("%s; %s", reason, e->comment));
+	e->comment = NULL;
 	tuplestore_putvalues(e->result->setResult, e->result->setDesc, values, nulls);
 }
 
 /*
- * The pieces that have ended.
+ * Load the pieces that have ended.
  */
 static void
-put_stored_segments(Explanation *e)
+load_pieces(Explanation *e)
 {
 	OmsScan		scan;
 
@@ -140,16 +158,73 @@ put_stored_segments(Explanation *e)
 	while (oms_scan_next(&scan))
 	{
 		int			calendar_id = oms_slot_int(scan.slot, SEGMENT_CALENDAR_ID);
+		Piece	   *piece;
 
-		if (DatumGetInt16(scan.slot->tts_values[SEGMENT_STAGE_NO]) == e->stage->no &&
-			oms_slot_int(scan.slot, SEGMENT_CYCLE) == e->stage->cycle)
-			put_segment(e, oms_slot_time(scan.slot, SEGMENT_STARTED_AT),
-						oms_slot_time(scan.slot, SEGMENT_ENDED_AT),
-						DatumGetInt64(scan.slot->tts_values[SEGMENT_OPEN_US]),
-						DatumGetBool(scan.slot->tts_values[SEGMENT_RAN]),
-						calendar_id == 0 ? NULL : oms_store_calendar_by_id(calendar_id));
+		if (DatumGetInt16(scan.slot->tts_values[SEGMENT_STAGE_NO]) != e->stage->no ||
+			oms_slot_int(scan.slot, SEGMENT_CYCLE) != e->stage->cycle)
+			continue;
+		piece = palloc(sizeof(Piece));
+		piece->from = oms_slot_time(scan.slot, SEGMENT_STARTED_AT);
+		piece->to = oms_slot_time(scan.slot, SEGMENT_ENDED_AT);
+		piece->open_us = DatumGetInt64(scan.slot->tts_values[SEGMENT_OPEN_US]);
+		piece->ran = DatumGetBool(scan.slot->tts_values[SEGMENT_RAN]);
+		piece->calendar = calendar_id == 0 ? NULL : oms_store_calendar_by_id(calendar_id);
+		piece->extended = oms_timeline_note(e->ticket->id, e->ticket->archived, oms_slot_int(scan.slot, SEGMENT_SEQ),
+											oms_event_status(OMS_EV_EXTENDED));
+		e->pieces = lappend(e->pieces, piece);
 	}
 	oms_scan_end(&scan);
+}
+
+static bool
+was_extended(const Explanation *e)
+{
+	ListCell   *cell;
+
+	foreach(cell, e->pieces)
+		if (((Piece *) lfirst(cell))->extended != NULL)
+			return true;
+	return false;
+}
+
+static const char *
+limit_text(int64 limit_us, int days)
+{
+	if (days >= 0)
+		return psprintf("limit %d day%s", days, days == 1 ? "" : "s");
+	return limit_us % USECS_PER_MINUTE == 0 ? psprintf("limit " INT64_FORMAT " min", limit_us / USECS_PER_MINUTE)
+		: psprintf("limit %.3f min", (double) limit_us / USECS_PER_MINUTE);
+}
+
+/*
+ * The limit that was judged when the clock started, and by what; NULL: by slaMins or slaDays.
+ */
+static const char *
+origin_of_limit(const Explanation *e)
+{
+	const OmsStage *stage = e->stage;
+	const OmsStageDef *def = stage->no == OMS_NO_STAGE ? NULL : oms_graph_stage(e->ticket->graph, stage->no);
+
+	if (stage->limit_by == OMS_LIMIT_BY_DATE)
+		return psprintf("%s by dueAt", was_extended(e) ? "limit" : limit_text(stage->limit_us, OMS_NO_DAYS));
+	if (def == NULL || stage->limit_by < 1 || stage->limit_by > def->nrules)
+		return NULL;
+	return psprintf("%s by rule %d", limit_text((int64) def->rules[stage->limit_by - 1].mins * USECS_PER_MINUTE,
+												def->rules[stage->limit_by - 1].days), stage->limit_by);
+}
+
+static void
+put_pieces(Explanation *e)
+{
+	ListCell   *cell;
+
+	foreach(cell, e->pieces)
+	{
+		const Piece *piece = lfirst(cell);
+
+		put_segment(e, piece->from, piece->to, piece->open_us, piece->ran, piece->calendar);
+		e->comment = piece->extended == NULL || piece->extended[0] != '\0' ? piece->extended : "extended";
+	}
 }
 
 /*
@@ -184,7 +259,9 @@ oms_explain_clock(PG_FUNCTION_ARGS)
 	{
 		oms_store_holds(e.ticket);
 		e.until = e.stage->queued_at != OMS_NEVER ? e.stage->queued_at : e.stage->awaiting_at;
-		put_stored_segments(&e);
+		load_pieces(&e);
+		e.comment = origin_of_limit(&e);
+		put_pieces(&e);
 		put_last_segment(&e, oms_clock_now());
 	}
 	oms_look_end();

@@ -1,7 +1,7 @@
 /*
  * people_api.c
  *		What people do to stages and tickets: hold and resume, assign and delegate, send back and reopen,
- *		start by hand, skip, retry, reassign, escalate, attach; and who is away.
+ *		start by hand, skip, retry, reassign, escalate, extend, attach; and who is away.
  */
 #include "postgres.h"
 
@@ -41,6 +41,7 @@ PG_FUNCTION_INFO_V1(oms_skip_stage);
 PG_FUNCTION_INFO_V1(oms_retry_stage);
 PG_FUNCTION_INFO_V1(oms_reassign);
 PG_FUNCTION_INFO_V1(oms_escalate);
+PG_FUNCTION_INFO_V1(oms_extend);
 PG_FUNCTION_INFO_V1(oms_attach);
 PG_FUNCTION_INFO_V1(oms_set_hold_reason);
 PG_FUNCTION_INFO_V1(oms_set_absence);
@@ -430,6 +431,83 @@ oms_escalate(PG_FUNCTION_ARGS)
 	oms_store_apply(ticket, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_INT32(level);
+}
+
+/* ---- more time ---- */
+
+/*
+ * What extend() adds: the value of one of its two arguments, more than 0; 0: the other one is given.
+ */
+static int
+arg_more(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	if (PG_ARGISNULL(3) == PG_ARGISNULL(4))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("extend needs either mins or days")));
+	if (PG_ARGISNULL(n))
+		return 0;
+	if (PG_GETARG_INT32(n) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be more than 0, not %d", what, PG_GETARG_INT32(n))));
+	return PG_GETARG_INT32(n);
+}
+
+/*
+ * The clock of the ticket, brought up to date; NULL if it has none.
+ */
+static OmsStage *
+enter_clock(OmsTicket *ticket)
+{
+	if (ticket->has_clock)
+		oms_catch_up(ticket, oms_ticket_clock(ticket));
+	require_open(ticket, "extend");
+	return ticket->has_clock ? oms_ticket_clock(ticket) : NULL;
+}
+
+/*
+ * extend(ticket, stage text, reason text, mins int, days int) → timestamptz, the new due time; stage NULL: of the ticket's
+ * clock.
+ */
+Datum
+oms_extend(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsTicket  *ticket;
+	OmsStage   *stage;
+	char	   *reason = oms_arg_note(fcinfo, 2, "reason");
+	int			mins = arg_more(fcinfo, 3, "mins");
+	int			days = arg_more(fcinfo, 4, "days");
+	const char *what;
+
+	oms_call_begin(&call, "oms.extend()");
+	if (PG_ARGISNULL(1))
+	{
+		ticket = oms_store_lock(oms_arg_ticket(fcinfo, 0));
+		stage = enter_clock(ticket);
+		what = "the ticket";
+	}
+	else
+	{
+		stage = oms_enter_stage(fcinfo, &ticket);
+		oms_require(ticket, stage, OMS_EXTEND, NULL);
+		what = psprintf("stage \"%s\"", oms_graph_stage(ticket->graph, stage->no)->id);
+	}
+	if (stage == NULL || stage->limit_us == OMS_NO_LENGTH)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s has no clock that could be extended", what),
+				 errdetail("It has no time limit, or its clock has not started.")));
+	if (!oms_decide_extend(ticket, stage, reason, mins, days))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the calendar of %s has no open time for a later due time", what)));
+	oms_store_apply(ticket, &call.actor);
+	oms_call_end(&call);
+	if (stage->running_since == OMS_NEVER)
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(stage->due_at);
 }
 
 /* ---- documents ---- */

@@ -92,6 +92,24 @@ await(OmsTicket *ticket, OmsStage *stage, const char *note, const char *what)
 }
 
 /*
+ * A stage has nothing to wait for: it is queued, at that instant.  One whose limit cannot be told fails.
+ */
+void
+oms_await_over(OmsTicket *ticket, OmsStage *stage, TimestampTz at, const char *note)
+{
+	const char *problem = oms_watch_begin(ticket, stage, at);
+
+	if (problem == NULL)
+	{
+		oms_queue_first(ticket, stage, at, note);
+		return;
+	}
+	if (stage->status != OMS_AWAITING)
+		await(ticket, stage, note, NULL);
+	oms_fail_for_good(ticket, stage, problem);
+}
+
+/*
  * A stage that is queued at its moment; at once, if that has passed.
  */
 static void
@@ -109,7 +127,7 @@ begin_at_moment(OmsTicket *ticket, OmsStage *stage, const char *note)
 	moment = Max(moment, start);
 	if (problem == NULL && moment <= ticket->now)
 	{
-		oms_queue_first(ticket, stage, ticket->now, note);
+		oms_await_over(ticket, stage, ticket->now, note);
 		return;
 	}
 	stage->wake_at = problem == NULL ? moment : OMS_NEVER;
@@ -229,12 +247,18 @@ begin_to_wait(OmsTicket *ticket, OmsStage *stage, const char *note)
 {
 	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
 	const char *problem;
+	const char *no_limit = NULL;
 	char	   *key = message_key(ticket, def, &problem);
+	bool		starts = stage->limit_us == OMS_NO_LENGTH;
 
+	if (starts)
+		no_limit = oms_watch_begin(ticket, stage, ticket->now);
+	if (problem == NULL)
+		problem = no_limit;
 	stage->waits_for = def->message;
 	stage->waits_key = key;
 	await(ticket, stage, note, psprintf("for message %s", def->message));
-	if (stage->limit_us == OMS_NO_LENGTH)
+	if (starts)
 		oms_watch_start(ticket, stage, ticket->now, ticket->n_holds == 0 || !oms_ticket_stops_clocks(ticket));
 	oms_touch(ticket, stage);
 	if (problem != NULL)
@@ -269,8 +293,8 @@ oms_await_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 	if (stage->waits_for != NULL)
 		return look_for_message(ticket, stage);
 	if (stage->wake_at <= at)
-		oms_queue_first(ticket, stage, at, psprintf("moment %s, on hold until %s", oms_time_text(stage->wake_at),
-													oms_time_text(at)));
+		oms_await_over(ticket, stage, at, psprintf("moment %s, on hold until %s", oms_time_text(stage->wake_at),
+												   oms_time_text(at)));
 	return false;
 }
 
@@ -283,6 +307,6 @@ oms_wake(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 {
 	if (stage->waits_for != NULL)
 		return look_for_message(ticket, stage);
-	oms_queue_first(ticket, stage, at, psprintf("moment %s", oms_time_text(at)));
+	oms_await_over(ticket, stage, at, psprintf("moment %s", oms_time_text(at)));
 	return false;
 }

@@ -85,8 +85,12 @@ go_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 	oms_touch(ticket, stage);
 	if (to == OMS_QUEUED && stage->announce_at == OMS_NEVER)
 		oms_offer(ticket, stage);
-	if (to == OMS_AWAITING && oms_await_on(ticket, stage, at))
-		oms_start_after(ticket, stage->no);
+	if (to == OMS_AWAITING)
+	{
+		if (oms_await_on(ticket, stage, at))
+			oms_start_after(ticket, stage->no);
+		oms_settle(ticket);
+	}
 	/* who stopped working on it because of the hold can go on */
 	if (to == OMS_IN_PROGRESS)
 		oms_add_status(ticket, stage, "in progress");

@@ -172,6 +172,8 @@ collect_refs(OmsGraph *graph)
 		graph->has_messages |= stage->message != NULL;
 		graph->has_dates |= (stage->due_at.path != NULL && !stage->due_at.uses_stages) ||
 			(stage->start_at.path != NULL && !stage->start_at.uses_stages);
+		for (int k = 0; k < stage->nrules; k++)
+			collect_refs_of(graph, &stage->rules[k].when, &seen);
 	}
 	for (int no = 1; no <= graph->nstages; no++)
 		if (oms_set_has(&seen, no))

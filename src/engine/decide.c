@@ -27,6 +27,7 @@
 #include "engine/graph.h"
 #include "engine/hands.h"
 #include "engine/lifecycle.h"
+#include "engine/limit.h"
 #include "engine/moves.h"
 #include "engine/offer.h"
 #include "engine/path.h"
@@ -46,11 +47,12 @@ oms_decide_open(OmsTicket *ticket)
 	event->owner = ticket->graph->owner;
 	event->payload = ticket->data;
 	ticket->data_seq = event->seq;
-	if (oms_watch_has_clock(ticket, OMS_NO_STAGE))
+	if (oms_limit_defined(ticket->graph, OMS_NO_STAGE))
 	{
 		OmsStage   *clock = oms_ticket_clock(ticket);
 
 		clock->queued_at = ticket->now;
+		(void) oms_watch_begin(ticket, clock, ticket->now);
 		oms_watch_start(ticket, clock, ticket->now, true);
 		oms_touch(ticket, clock);
 	}
@@ -248,6 +250,38 @@ oms_decide_escalate(OmsTicket *ticket, OmsStage *stage, const char *reason, cons
 	if (reassign_to != NULL)
 		oms_decide_reassign(ticket, stage, reassign_to, reason);
 	return stage->level;
+}
+
+static const char *
+more_text(int mins, int days)
+{
+	return psprintf("%d %s%s", mins + days, days > 0 ? "day" : "minute", mins + days == 1 ? "" : "s");
+}
+
+/*
+ * The clock allows more: so many minutes of open time, or open dates (the other one is 0).  False if it has no due time
+ * to which that could be added; nothing of this may be written then.  What has been set off stays so.
+ *
+ * The note begins with what was added; for days that were added to a limit in open time also how much of that it was.
+ */
+bool
+oms_decide_extend(OmsTicket *ticket, OmsStage *stage, const char *reason, int mins, int days)
+{
+	OmsEvent   *event = oms_event_add(ticket, OMS_EV_EXTENDED, stage, NULL);
+	TimestampTz was_due = stage->due_at;
+	int64		was_us = stage->limit_us;
+	bool		open = days > 0 && stage->limit_days == OMS_NO_DAYS;
+
+	if (!oms_watch_extend(ticket, stage, mins, days, ticket->now))
+		return false;
+	was_us = stage->limit_us - was_us;
+	event->note = psprintf("%s more%s%s: %s", more_text(mins, days),
+						   !open ? "" : psprintf(" (" INT64_FORMAT ".%06d s of open time)", was_us / USECS_PER_SEC,
+												 (int) (was_us % USECS_PER_SEC)),
+						   stage->running_since == OMS_NEVER ? ""
+						   : psprintf(", due %s, was %s", oms_time_text(stage->due_at), oms_time_text(was_due)), reason);
+	oms_touch(ticket, stage);
+	return true;
 }
 
 /*

@@ -26,6 +26,7 @@ extern void oms_decide_retry(OmsTicket *ticket, OmsStage *stage, const char *rea
 extern void oms_decide_reassign(OmsTicket *ticket, OmsStage *stage, const char *owner, const char *reason);
 extern int	oms_decide_escalate(OmsTicket *ticket, OmsStage *stage, const char *reason,
 							   const char *reassign_to);
+extern bool oms_decide_extend(OmsTicket *ticket, OmsStage *stage, const char *reason, int mins, int days);
 extern void oms_decide_cancel(OmsTicket *ticket, const char *reason);
 extern void oms_decide_priority(OmsTicket *ticket, int priority);
 extern void oms_decide_amend(OmsTicket *ticket, Jsonb *data, const char *reason);

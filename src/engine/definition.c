@@ -24,6 +24,7 @@
 
 #define MAX_PROBLEMS		10000	/* problems that are listed */
 #define MAX_SLA_DAYS		36500
+#define MAX_RULES			100		/* of "sla" */
 #define MAX_REASON			300		/* bytes of what the server says about a condition */
 #define SUBJECT_SIZE		(OMS_MAX_NAME + 16)
 
@@ -327,8 +328,8 @@ check_path(OmsJsonCheck *check, JsonbValue *value, bool strict, const char *noun
 }
 
 /* A condition: the target has an OmsPath */
-void
-oms_definition_condition(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
+static void
+check_condition(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
 {
 	check_path(check, value, true, "A condition",
 			   "A condition is a jsonpath predicate, such as $.amount >= 50000.",
@@ -336,12 +337,69 @@ oms_definition_condition(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRul
 }
 
 /* A path to a value: likewise */
-void
-oms_definition_path(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
+static void
+check_value_path(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
 {
 	check_path(check, value, false, "A path",
 			   "A path is a jsonpath to a value, such as $.hearing.date.",
 			   oms_rule_field(OmsPath, target, rule));
+}
+
+/* ---- limits by rules ---- */
+
+static const OmsKeyRule rule_keys[] = {
+	{"when", check_condition, offsetof(OmsLimitRule, when), 0, 0, false},
+	{"mins", oms_json_int, offsetof(OmsLimitRule, mins), 0, PG_INT32_MAX, false},
+	{"days", oms_json_int, offsetof(OmsLimitRule, days), 1, MAX_SLA_DAYS, false},
+};
+
+static void
+check_rule(OmsJsonCheck *check, JsonbValue *value, bool last, OmsLimitRule *rule)
+{
+	JsonbContainer *object = oms_json_object(check, value);
+
+	if (object == NULL)
+		return;
+	rule->mins = rule->days = -1;
+	oms_json_keys(check, object, rule_keys, lengthof(rule_keys), rule);
+	if (oms_json_has_key(object, "mins") == oms_json_has_key(object, "days"))
+		oms_json_problem(check, "A limit is either minutes of open time or open dates.",
+						 oms_json_has_key(object, "mins") ? "%s has both \"mins\" and \"days\""
+						 : "%s has neither \"mins\" nor \"days\"", oms_json_thing(check));
+	if (last && oms_json_has_key(object, "when"))
+		oms_json_problem(check, "The last entry counts if no other does, so that there is always a limit.",
+						 "%s is the last one and has \"when\"", oms_json_thing(check));
+	if (!last && !oms_json_has_key(object, "when"))
+		oms_json_problem(check, "Only the last entry has no condition; those after it would never count.",
+						 "%s has no \"when\" and is not the last one", oms_json_thing(check));
+}
+
+static void
+check_rules(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
+{
+	OmsStageDef *stage = (OmsStageDef *) target;
+	JsonbContainer *array = oms_json_array(check, value, NULL);
+	JsonbIterator *it;
+	JsonbValue	element;
+
+	if (array == NULL)
+		return;
+	if (JsonContainerSize(array) < 1 || JsonContainerSize(array) > MAX_RULES)
+	{
+		oms_json_problem(check, NULL, "%s has %u entries, it needs 1 to %d",
+						 oms_json_thing(check), JsonContainerSize(array), MAX_RULES);
+		return;
+	}
+	stage->nrules = JsonContainerSize(array);
+	stage->rules = (OmsLimitRule *) palloc0(sizeof(OmsLimitRule) * stage->nrules);
+	it = JsonbIteratorInit(array);
+	for (int i = 0; oms_json_next_element(&it, &element); i++)
+	{
+		int			mark = oms_json_enter_element(check, i);
+
+		check_rule(check, &element, i == stage->nrules - 1, &stage->rules[i]);
+		oms_json_leave(check, mark);
+	}
 }
 
 /* ---- stages ---- */
@@ -369,10 +427,12 @@ static const OmsKeyRule stage_keys[] = {
 	{"calendar", oms_json_name, offsetof(OmsStageDef, calendar), 1, OMS_MAX_NAME, false},
 	{"slaMins", oms_json_int, offsetof(OmsStageDef, sla_mins), 0, PG_INT32_MAX, false},
 	{"slaDays", oms_json_int, offsetof(OmsStageDef, sla_days), 1, MAX_SLA_DAYS, false},
+	{"sla", check_rules, 0, 0, 0, false},
+	{"dueAt", check_value_path, offsetof(OmsStageDef, due_at), 0, 0, false},
 	{"dependsOn", check_depends_on, 0, 0, 0, false},
 	{"join", check_join, 0, 0, 0, false},
 	{"minAmount", check_amount, offsetof(OmsStageDef, min_amount), 0, 0, false},
-	{"when", oms_definition_condition, offsetof(OmsStageDef, when), 0, 0, false},
+	{"when", check_condition, offsetof(OmsStageDef, when), 0, 0, false},
 	{"retry", oms_definition_retry, 0, 0, 0, false},
 	{"warnAt", oms_definition_warn_at, 0, 0, 0, false},
 	{"escalation", oms_definition_escalation, 0, 0, 0, false},
@@ -400,18 +460,24 @@ set_stage_defaults(OmsStageDef *stage)
 }
 
 /*
- * The rules between the keys of a time limit.  A key counts as given even if its value is wrong.
+ * A limit is given in one way only.  A key counts as given even if its value is wrong.
  */
-static bool
-has_limit(OmsJsonCheck *check, JsonbContainer *object)
+static void
+check_limit(OmsJsonCheck *check, JsonbContainer *object)
 {
-	bool		mins = oms_json_has_key(object, "slaMins");
-	bool		days = oms_json_has_key(object, "slaDays");
+	static const char *const keys[] = {"slaMins", "slaDays", "sla"};
+	const char *first = NULL;
 
-	if (mins && days)
-		oms_json_problem(check, "A limit is either minutes of open time or open dates.",
-						 "%s has both \"slaMins\" and \"slaDays\"", check->subject);
-	return mins || days;
+	for (int i = 0; i < (int) lengthof(keys); i++)
+	{
+		if (!oms_json_has_key(object, keys[i]))
+			continue;
+		if (first != NULL)
+			oms_json_problem(check, "A limit is either minutes of open time, or open dates, or the one that a rule gives.",
+							 "%s has both \"%s\" and \"%s\"", check->subject, first, keys[i]);
+		else
+			first = keys[i];
+	}
 }
 
 /*
@@ -420,9 +486,11 @@ has_limit(OmsJsonCheck *check, JsonbContainer *object)
 static void
 check_clock(OmsJsonCheck *check, JsonbContainer *object, OmsStageDef *stage)
 {
-	const char *hint = "Without a time limit there is no clock: add \"slaMins\" or \"slaDays\".";
+	const char *hint = "Without a time limit there is no clock: add \"slaMins\", \"slaDays\", \"sla\" or \"dueAt\".";
 
-	if (has_limit(check, object))
+	check_limit(check, object);
+	if (oms_json_has_key(object, "slaMins") || oms_json_has_key(object, "slaDays") ||
+		oms_json_has_key(object, "sla") || oms_json_has_key(object, "dueAt"))
 		return;
 	if (stage->nwarn > 0)
 		oms_json_problem(check, hint, "%s has \"warnAt\" but no time limit", check->subject);
@@ -625,7 +693,7 @@ oms_definition_compile(Jsonb *definition, List **problems)
 	if (root != NULL)
 	{
 		oms_json_keys(&check, root, workflow_keys, lengthof(workflow_keys), graph);
-		has_limit(&check, root);
+		check_limit(&check, root);
 	}
 	*problems = oms_json_end(&check);
 	if (*problems != NIL)

@@ -26,11 +26,6 @@ extern OmsGraph *oms_definition_compile(Jsonb *definition, List **problems);
  */
 extern void oms_report_cycles(OmsJsonCheck *check, const OmsGraph *graph);
 
-/* ---- definition.c: checks for tables of keys; the target has an OmsPath ---- */
-
-extern void oms_definition_condition(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
-extern void oms_definition_path(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
-
 /* ---- definition_limits.c: checks for the table of a stage's keys; the target is an OmsStageDef ---- */
 
 extern void oms_definition_retry(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);

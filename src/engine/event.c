@@ -42,6 +42,7 @@ static const struct
 	[OMS_EV_SKIPPED] = {"skipped", NULL},
 	[OMS_EV_FAILED] = {"failed", NULL},
 	[OMS_EV_CANCELLED] = {"cancelled", NULL},
+	[OMS_EV_EXTENDED] = {"extended", NULL},
 	[OMS_EV_CLOCK_CHANGED] = {"clock_changed", NULL},
 	[OMS_EV_NO_DUE_TIME] = {"no_due_time", NULL},
 	[OMS_EV_WARNING] = {"warning", NULL},

@@ -39,6 +39,7 @@ static const struct
 	[OMS_REASSIGN] = {"reassign",		"--+++--+-"},
 	[OMS_ESCALATE] = {"escalate",		"+++++++++"},
 	[OMS_ESCALATE_TO] = {"escalate with reassign_to", "--+++--+-"},
+	[OMS_EXTEND] = {"extend",			"-++++--+-"},
 	[OMS_EXPIRE] = {"lease expiry",		"---+-----"},
 	[OMS_CANCEL] = {"cancel_ticket",	"+++++--+-"},
 	[OMS_COMMENT] = {"comment",			"+++++++++"}

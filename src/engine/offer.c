@@ -197,7 +197,7 @@ oms_offer(OmsTicket *ticket, OmsStage *stage)
 /* ---- queueing ---- */
 
 /*
- * Queue a stage for the first time in this cycle: its clock starts, at that instant however late it is noticed.
+ * Queue a stage whose limit was judged for the first time in this cycle: its clock starts, at that instant however late it is noticed.
  * Citizens have heard of one that was awaiting.
  */
 void

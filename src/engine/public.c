@@ -225,9 +225,10 @@ longest_way(OmsTicket *ticket, TimestampTz now)
 		{
 			/* what has not begun does so now at the earliest, what is late is done now at the earliest */
 			TimestampTz ready = oms_await_forecast(ticket, no, stage, Max(end[no - 1], now));
-			TimestampTz due = oms_watch_forecast(ticket, no, stage, ready, now);
+			bool		limited;
+			TimestampTz due = oms_watch_forecast(ticket, no, stage, ready, now, &limited);
 
-			if (due == OMS_NEVER && oms_watch_has_clock(ticket, no))
+			if (due == OMS_NEVER && limited)
 				return OMS_NEVER;
 			last = Max(last, due);
 			end[no - 1] = Max(due, ready);
@@ -243,12 +244,13 @@ static const char *
 expected_by(OmsTicket *ticket, TimestampTz now)
 {
 	TimestampTz expected;
+	bool		limited;
 
 	if (ticket->closed_at != OMS_NEVER)
 		return NULL;
-	expected = oms_watch_has_clock(ticket, OMS_NO_STAGE)
-		? oms_watch_forecast(ticket, OMS_NO_STAGE, ticket->clock, ticket->opened_at, now)
-		: longest_way(ticket, now);
+	expected = oms_watch_forecast(ticket, OMS_NO_STAGE, ticket->clock, ticket->opened_at, now, &limited);
+	if (!limited)
+		expected = longest_way(ticket, now);
 	if (expected == OMS_NEVER)
 		return NULL;
 	if (expected < now)

@@ -219,6 +219,7 @@ open_again(OmsTicket *ticket)
 		OmsStage   *clock = oms_ticket_clock(ticket);
 
 		oms_new_cycle_of_clock(ticket, clock);
+		(void) oms_watch_begin(ticket, clock, ticket->now);
 		oms_watch_start(ticket, clock, ticket->now, true);
 		clock->queued_at = ticket->now;
 		oms_touch(ticket, clock);
@@ -260,7 +261,7 @@ void
 oms_decide_start(OmsTicket *ticket, OmsStage *stage)
 {
 	if (stage->status == OMS_AWAITING)
-		oms_queue_first(ticket, stage, ticket->now, "started by hand");
+		oms_await_over(ticket, stage, ticket->now, "started by hand");
 	else if (oms_begin(ticket, stage, "started by hand"))
 		oms_start_after(ticket, stage->no);
 	oms_settle(ticket);

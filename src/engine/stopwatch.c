@@ -25,20 +25,9 @@
 
 #include "engine/event.h"
 #include "engine/graph.h"
+#include "engine/limit.h"
 #include "engine/lookup.h"
 #include "engine/stopwatch.h"
-
-static int
-limit_days(const OmsTicket *ticket, int no)
-{
-	return no == OMS_NO_STAGE ? ticket->graph->sla_days : oms_graph_stage(ticket->graph, no)->sla_days;
-}
-
-static int
-limit_mins(const OmsTicket *ticket, int no)
-{
-	return no == OMS_NO_STAGE ? ticket->graph->sla_mins : oms_graph_stage(ticket->graph, no)->sla_mins;
-}
 
 /*
  * The calendar that the definition names; NULL if it names none.
@@ -49,15 +38,6 @@ calendar_name(const OmsTicket *ticket, int no)
 	const char *name = no == OMS_NO_STAGE ? NULL : oms_graph_stage(ticket->graph, no)->calendar;
 
 	return name != NULL ? name : ticket->graph->calendar;
-}
-
-/*
- * Does the definition set a time limit for the stage, or the ticket?
- */
-bool
-oms_watch_has_clock(const OmsTicket *ticket, int no)
-{
-	return limit_mins(ticket, no) >= 0 || limit_days(ticket, no) >= 0;
 }
 
 /*
@@ -80,25 +60,25 @@ date_before(const OmsStage *stage, TimestampTz at)
  * does not hold so much.
  */
 static TimestampTz
-end_of_limit(const OmsTicket *ticket, const OmsStage *stage, TimestampTz at)
+end_of_limit(const OmsStage *stage, TimestampTz at)
 {
-	int			left = limit_days(ticket, stage->no) - stage->consumed_days;
+	int			left = stage->limit_days - stage->consumed_days;
 
-	if (limit_days(ticket, stage->no) < 0)
+	if (stage->limit_days == OMS_NO_DAYS)
 		return oms_calendar_add(stage->calendar, at, stage->limit_us - stage->consumed_us);
 	return left <= 0 ? at
 		: oms_calendar_nth_open_date_end(stage->calendar, date_before(stage, at), left);
 }
 
 static void
-run(const OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+run(OmsStage *stage, TimestampTz at)
 {
 	stage->running_since = at;
 	stage->paused_at = OMS_NEVER;
 	if (stage->breached_at != OMS_NEVER)
 		return;
-	stage->due_at = end_of_limit(ticket, stage, at);
-	if (limit_days(ticket, stage->no) >= 0)
+	stage->due_at = end_of_limit(stage, at);
+	if (stage->limit_days != OMS_NO_DAYS)
 		stage->limit_us = stage->due_at == OMS_NEVER ? OMS_BEYOND_ALL_CLOCKS
 			: stage->consumed_us + oms_calendar_measure(stage->calendar, at, stage->due_at);
 }
@@ -182,28 +162,36 @@ oms_watch_calendar(const OmsTicket *ticket, int no)
 	return name == NULL ? NULL : ticket->lookup->calendar(name);
 }
 
-/* The limit and the calendar of a clock that starts */
-static void
-begin(const OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+/*
+ * Judge the limit of a clock that is to start then, by its calendar.  Returns why that cannot be done, so that the
+ * stage cannot begin; else NULL.  A clock without limit is none.
+ */
+const char *
+oms_watch_begin(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 {
+	const char *problem;
+
 	oms_watch_clear(stage);
+	if (!oms_limit_defined(ticket->graph, stage->no))
+		return NULL;
 	stage->calendar = oms_watch_calendar(ticket, stage->no);
-	stage->limit_us = (int64) Max(limit_mins(ticket, stage->no), 0) * USECS_PER_MINUTE;
-	if (limit_days(ticket, stage->no) >= 0)
+	problem = oms_limit_judge(ticket, stage, at);
+	if (problem != NULL || stage->limit_us == OMS_NO_LENGTH)
+		stage->calendar = NULL;
+	else if (stage->limit_days != OMS_NO_DAYS)
 		stage->last_date = oms_calendar_date(stage->calendar, at);
+	return problem;
 }
 
 /*
- * The cycle begins; the clock runs, or stands if the ticket is on hold.  Does nothing if the definition
- * sets no limit.
+ * The cycle begins with a limit that was judged; the clock runs, or stands if the ticket is on hold.
  */
 void
 oms_watch_start(OmsTicket *ticket, OmsStage *stage, TimestampTz at, bool running)
 {
-	if (!oms_watch_has_clock(ticket, stage->no))
+	if (stage->limit_us == OMS_NO_LENGTH)
 		return;
-	begin(ticket, stage, at);
-	run(ticket, stage, at);
+	run(stage, at);
 	if (!running)
 	{
 		stage->running_since = stage->due_at = OMS_NEVER;
@@ -256,7 +244,7 @@ oms_watch_resume(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 	at = Max(at, stage->paused_at);
 	add_segment(ticket, stage, stage->paused_at, at, 0, false);
 	stage->calendar = calendar_at(ticket, stage, at);
-	run(ticket, stage, at);
+	run(stage, at);
 	tell_if_endless(ticket, stage);
 }
 
@@ -278,6 +266,8 @@ oms_watch_clear(OmsStage *stage)
 	stage->running_since = stage->paused_at = stage->due_at = stage->breached_at = OMS_NEVER;
 	stage->limit_us = OMS_NO_LENGTH;
 	stage->consumed_us = stage->consumed_days = stage->warned = 0;
+	stage->limit_days = OMS_NO_DAYS;
+	stage->limit_by = OMS_LIMIT_FIXED;
 	stage->last_date = OMS_NO_DATE;
 	stage->steps = NULL;
 }
@@ -320,8 +310,68 @@ oms_watch_switch(OmsTicket *ticket, OmsStage *stage, const OmsCalendar *calendar
 	}
 	stage->calendar = calendar;
 	if (from != OMS_NEVER)
-		run(ticket, stage, at);
+		run(stage, at);
 	tell_if_endless(ticket, stage);
+}
+
+/*
+ * So much later than a due time: minutes of open time, or to the end of the n-th open date after its date.
+ */
+static TimestampTz
+later(const OmsCalendar *calendar, TimestampTz due, int mins, int days)
+{
+	/* what closes at midnight is due on the date that ends then */
+	return days > 0 ? oms_calendar_nth_open_date_end(calendar, oms_calendar_date(calendar, due - 1), days)
+		: oms_calendar_add(calendar, due, mins * USECS_PER_MINUTE);
+}
+
+/*
+ * The clock allows so many minutes of open time more, or open dates (the other one is 0).  Dates that are added to a
+ * limit in open time, and minutes that are added to one in dates, make it open time up to the new due time; if
+ * the clock stands, as if it went on now.  False, and the clock is spoilt, if it has no due time to add to, or would
+ * have none.
+ *
+ * After a breach the due time moves by as much; the breach stays.
+ */
+bool
+oms_watch_extend(OmsTicket *ticket, OmsStage *stage, int mins, int days, TimestampTz at)
+{
+	TimestampTz from = stage->running_since;
+	const OmsCalendar *calendar = from == OMS_NEVER ? calendar_at(ticket, stage, at) : stage->calendar;
+	TimestampTz was_due;
+	TimestampTz due;
+
+	if (from != OMS_NEVER)
+		add_segment(ticket, stage, from, at, consume(stage, at), true);
+	else
+	{
+		at = Max(at, stage->paused_at);
+		add_segment(ticket, stage, stage->paused_at, at, 0, false);
+		stage->calendar = calendar;
+	}
+	was_due = stage->due_at != OMS_NEVER ? stage->due_at : end_of_limit(stage, at);
+	due = was_due == OMS_NEVER ? OMS_NEVER : later(calendar, was_due, mins, days);
+	if (due == OMS_NEVER)
+		return false;
+	if (days > 0 && stage->limit_days != OMS_NO_DAYS)
+		stage->limit_days += days;
+	else
+	{
+		if (stage->limit_days != OMS_NO_DAYS && stage->breached_at == OMS_NEVER)
+			stage->limit_us = stage->consumed_us + oms_calendar_measure(calendar, at, was_due);
+		stage->limit_days = OMS_NO_DAYS;
+		stage->last_date = OMS_NO_DATE;
+		stage->consumed_days = 0;
+	}
+	if (stage->limit_days == OMS_NO_DAYS || stage->breached_at != OMS_NEVER)
+		stage->limit_us += oms_calendar_measure(calendar, was_due, due);
+	if (stage->breached_at != OMS_NEVER)
+		stage->due_at = due;
+	if (from != OMS_NEVER)
+		run(stage, at);
+	else
+		stage->paused_at = at;
+	return true;
 }
 
 /*
@@ -337,15 +387,17 @@ oms_watch_shows(const OmsStage *stage, int64 usecs)
 
 /*
  * When the limit of a stage (or ticket) that has not ended is used up: when it is due; as if it went on now
- * while its clock stands; and from `ready` on if it has yet to start.  OMS_NEVER if it has no limit, or the
- * calendar does not hold so much.
+ * while its clock stands; and from `ready` on if it has yet to start.  OMS_NEVER if there is none (*limited is
+ * false), or the calendar does not hold so much.
  */
 TimestampTz
-oms_watch_forecast(const OmsTicket *ticket, int no, const OmsStage *stage, TimestampTz ready, TimestampTz now)
+oms_watch_forecast(OmsTicket *ticket, int no, const OmsStage *stage, TimestampTz ready, TimestampTz now,
+				   bool *limited)
 {
 	OmsStage	trial;
 
-	if (!oms_watch_has_clock(ticket, no))
+	*limited = oms_limit_defined(ticket->graph, no);
+	if (!*limited)
 		return OMS_NEVER;
 	if (stage != NULL && (stage->due_at != OMS_NEVER || stage->running_since != OMS_NEVER))
 		return stage->due_at;
@@ -353,10 +405,11 @@ oms_watch_forecast(const OmsTicket *ticket, int no, const OmsStage *stage, Times
 	{
 		trial = *stage;
 		trial.calendar = calendar_at(ticket, stage, now);
-		return end_of_limit(ticket, &trial, now);
+		return end_of_limit(&trial, now);
 	}
 	memset(&trial, 0, sizeof(OmsStage));
 	trial.no = no;
-	begin(ticket, &trial, ready);
-	return end_of_limit(ticket, &trial, ready);
+	(void) oms_watch_begin(ticket, &trial, ready);
+	*limited = trial.limit_us != OMS_NO_LENGTH;
+	return *limited ? end_of_limit(&trial, ready) : OMS_NEVER;
 }

@@ -89,8 +89,10 @@ step_at(const OmsStageDef *def, const OmsStage *stage, int i, TimestampTz by, in
 	if (fired == PG_INT32_MAX ||
 		(fired > 0 && (step->every_mins == 0 || (step->max_times > 0 && fired >= step->max_times))))
 		return OMS_NEVER;
-	target = step->unit == OMS_AT_PERCENT ? share(stage->limit_us, step->at)
-		: stage->limit_us + step->at * USECS_PER_MINUTE;
+	if (step->unit == OMS_AT_PERCENT)
+		target = share(stage->limit_us, step->at);
+	else if (pg_add_s64_overflow(stage->limit_us, step->at * USECS_PER_MINUTE, &target))
+		return OMS_NEVER;
 	if (pg_mul_s64_overflow(fired, every, &passed) || pg_add_s64_overflow(target, passed, &target))
 		return OMS_NEVER;
 	at = shows_step(stage, target);

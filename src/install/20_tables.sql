@@ -119,6 +119,8 @@ CREATE TABLE oms.stage_state (
 	output_seq	int NOT NULL,
 	consumed_days int NOT NULL,
 	last_date	date,
+	limit_days	int,
+	limit_by	int,
 	calendar_id	int NOT NULL,
 	warned		int NOT NULL,
 	stage_no	smallint NOT NULL,
@@ -156,6 +158,8 @@ COMMENT ON COLUMN oms.stage_state.level IS 'escalations of this cycle';
 COMMENT ON COLUMN oms.stage_state.output_seq IS 'event that carries the output, 0: {}';
 COMMENT ON COLUMN oms.stage_state.consumed_days IS 'open dates used up before running_since';
 COMMENT ON COLUMN oms.stage_state.last_date IS 'the last that was used up or does not count; NULL: no limit in days';
+COMMENT ON COLUMN oms.stage_state.limit_days IS 'open dates that the clock allows; NULL: its limit is open time';
+COMMENT ON COLUMN oms.stage_state.limit_by IS 'rule of "sla" that gave the limit, 0: dueAt; NULL: slaMins or slaDays';
 COMMENT ON COLUMN oms.stage_state.calendar_id IS 'version of the calendar by which the clock runs, 0: always open';
 COMMENT ON COLUMN oms.stage_state.warned IS 'thresholds of warnAt that have passed in this cycle';
 COMMENT ON COLUMN oms.stage_state.status IS 'w waiting, a awaiting, q queued, p in progress, h on hold, d done, s skipped, f failed, x cancelled; t the ticket';

@@ -130,6 +130,9 @@ CREATE FUNCTION oms.reassign(ticket oms.ticket_id, stage text, owner text, reaso
 	AS 'MODULE_PATHNAME', 'oms_reassign' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.reassign(oms.ticket_id, text, text, text) IS 'gives a stage to another owner and queues it there; the clock runs on, attempts of a failed stage count from 1 again; returns the new status. OM002, OM003, OM005';
 
+CREATE FUNCTION oms.extend(ticket oms.ticket_id, stage text, reason text, mins int DEFAULT NULL, days int DEFAULT NULL) RETURNS timestamptz
+	AS 'MODULE_PATHNAME', 'oms_extend' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.extend(oms.ticket_id, text, text, int, int) IS 'gives the clock of a stage (NULL: of the ticket) more: minutes of open time, or open dates after the date on which it is due; one of the two, more than 0. Returns the new due time; NULL while the clock stands. After a breach the due time moves and the breach stays; the next cycle starts without it. OM002, OM003, OM005, 22023 without a clock';
 CREATE FUNCTION oms.escalate(ticket oms.ticket_id, stage text, reason text, reassign_to text DEFAULT NULL) RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_escalate' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.escalate(oms.ticket_id, text, text, text) IS 'records an escalation and alerts; returns the level reached, from 1. reassign_to: the stage goes to that owner as well. OM002, OM003, OM005 (only with reassign_to)';

@@ -45,6 +45,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'people: resolve',
 		'people: reassign',
 		'people: escalate',
+		'people: extend',
 		'people: hold',
 		'people: resume',
 		'people: start_stage',

@@ -74,6 +74,10 @@ stage_row(OmsWriter *writer, const OmsTicket *ticket, const OmsStage *stage)
 	oms_slot_set_int(slot, STAGE_CONSUMED_DAYS, stage->consumed_days);
 	if (stage->last_date != OMS_NO_DATE)
 		oms_slot_set(slot, STAGE_LAST_DATE, DateADTGetDatum(stage->last_date));
+	if (stage->limit_days != OMS_NO_DAYS)
+		oms_slot_set_int(slot, STAGE_LIMIT_DAYS, stage->limit_days);
+	if (stage->limit_by != OMS_LIMIT_FIXED)
+		oms_slot_set_int(slot, STAGE_LIMIT_BY, stage->limit_by);
 	oms_slot_set_int(slot, STAGE_CALENDAR_ID, calendar_id(stage->calendar));
 	oms_slot_set_int(slot, STAGE_WARNED, stage->warned);
 	oms_slot_set(slot, STAGE_NO, Int16GetDatum(stage->no));

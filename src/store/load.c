@@ -332,6 +332,8 @@ read_clock(const OmsTicket *ticket, const TupleTableSlot *slot, OmsStage *stage)
 	stage->limit_us = oms_slot_length(slot, STAGE_LIMIT_US);
 	stage->consumed_us = DatumGetInt64(slot->tts_values[STAGE_CONSUMED_US]);
 	stage->consumed_days = oms_slot_int(slot, STAGE_CONSUMED_DAYS);
+	stage->limit_days = slot->tts_isnull[STAGE_LIMIT_DAYS] ? OMS_NO_DAYS : oms_slot_int(slot, STAGE_LIMIT_DAYS);
+	stage->limit_by = slot->tts_isnull[STAGE_LIMIT_BY] ? OMS_LIMIT_FIXED : oms_slot_int(slot, STAGE_LIMIT_BY);
 	stage->last_date = slot->tts_isnull[STAGE_LAST_DATE] ? OMS_NO_DATE
 		: DatumGetDateADT(slot->tts_values[STAGE_LAST_DATE]);
 	stage->warned = oms_slot_int(slot, STAGE_WARNED);

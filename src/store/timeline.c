@@ -219,6 +219,24 @@ oms_timeline_payload(OmsTicketId ticket, bool archived, int seq)
 }
 
 /*
+ * The note of one event, if that has this status; else NULL.  "" if there is none, or it was erased.
+ */
+const char *
+oms_timeline_note(OmsTicketId ticket, bool archived, int seq, const char *status)
+{
+	OmsScan		scan;
+	const char *note = NULL;
+
+	oms_scan_key_ticket(&scan, ticket);
+	oms_scan_key(&scan, int4eq, InvalidOid, Int32GetDatum(seq));
+	oms_scan_begin_place(&scan, "timeline", archived, TIMELINE_COLUMNS, AccessShareLock);
+	if (oms_scan_next(&scan) && strcmp(oms_slot_text(scan.slot, TIMELINE_STATUS), status) == 0)
+		note = scan.slot->tts_isnull[TIMELINE_NOTE] ? "" : oms_slot_text(scan.slot, TIMELINE_NOTE);
+	oms_scan_end(&scan);
+	return note;
+}
+
+/*
  * The digest of a note or payload: recomputed, or the one that an erasure left behind.  NULL if
  * there is neither.
  */

@@ -50,6 +50,7 @@ extern void oms_timeline_verify(OmsTicketId ticket, bool archived, int last_seq,
 								OmsProblemReport report, void *context);
 extern Jsonb *oms_timeline_payload(OmsTicketId ticket, bool archived, int seq);
 extern bool oms_timeline_moved(const TupleTableSlot *slot);
+extern const char *oms_timeline_note(OmsTicketId ticket, bool archived, int seq, const char *status);
 extern void oms_timeline_content(TupleTableSlot *slot, OmsEventContent *content);
 extern const char *oms_timeline_payload_text(TupleTableSlot *slot);
 extern void oms_timeline_digests(TupleTableSlot *slot, const uint8 **note, const uint8 **payload);

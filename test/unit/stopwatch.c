@@ -9,6 +9,7 @@
 #include "utils/timestamp.h"
 
 #include "engine/event.h"
+#include "engine/limit.h"
 #include "engine/lookup.h"
 #include "engine/stopwatch.h"
 #include "unit.h"
@@ -35,6 +36,22 @@ pg_next_dst_boundary(const pg_time_t *timep, long int *before_gmtoff, int *befor
 {
 	*before_gmtoff = *before_isdst = *after_isdst = 0;
 	return 0;
+}
+
+bool
+oms_limit_defined(const OmsGraph *graph, int no)
+{
+	return true;
+}
+
+const char *
+oms_limit_judge(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+{
+	const OmsStageDef *def = ticket->graph->stages;
+
+	stage->limit_us = def->sla_mins < 0 && def->sla_days < 0 ? OMS_NO_LENGTH : Max(def->sla_mins, 0) * USECS_PER_MINUTE;
+	stage->limit_days = def->sla_days;
+	return NULL;
 }
 
 /* ---- a ticket of one stage ---- */
@@ -93,6 +110,8 @@ main(void)
 	int			wrong_segments = 0;
 	int			wrong_forecast = 0;
 	int			wrong_days = 0;
+	int			wrong_extended = 0;
+	bool		limited;
 
 	for (int round = 0; round < 2000; round++)
 	{
@@ -105,11 +124,19 @@ main(void)
 		int64		ran = 0;
 		int			days = 0;
 
+		oms_watch_begin(ticket, stage, at);
 		oms_watch_start(ticket, stage, at, true);
 		for (int pause = (int) dice(8); pause >= 0; pause--)
 		{
 			TimestampTz since = at;
+			int			more = 1 + (int) dice(20);
 
+			/* more time, of the kind that the limit is of: while it runs, or while it stands */
+			if (dice(4) == 0)
+			{
+				wrong_extended += !oms_watch_extend(ticket, stage, in_days ? 0 : more, in_days ? more : 0, at);
+				limit += more;
+			}
 			if (in_days)
 				wrong_days += days <= limit - 1 &&
 					stage->due_at != (Max(at / USECS_PER_DAY, start_date + 1) + limit - days) * USECS_PER_DAY;
@@ -133,14 +160,21 @@ main(void)
 			wrong_standing += stage->paused_at != at;
 			at += (TimestampTz) dice(5 * 24) * HOUR + 1 + (TimestampTz) dice(HOUR - 1);
 			at += at % USECS_PER_DAY == 0;
+			if (dice(4) == 0)
+			{
+				wrong_extended += !oms_watch_extend(ticket, stage, in_days ? 0 : more, in_days ? more : 0, at) ||
+					stage->running_since != OMS_NEVER || stage->due_at != OMS_NEVER;
+				limit += more;
+			}
 			if (!in_days)
-				wrong_forecast += oms_watch_forecast(ticket, 1, stage, at, at) !=
+				wrong_forecast += oms_watch_forecast(ticket, 1, stage, at, at, &limited) !=
 					at + limit * USECS_PER_MINUTE - ran;
 			oms_watch_resume(ticket, stage, at);
 		}
 	}
 	ok(wrong_due == 0, "due when the limit is used up, however often it stood");
 	ok(wrong_days == 0, "a limit in days: due with the midnight that completes it");
+	ok(wrong_extended == 0, "more time can be given while it runs and while it stands");
 	ok(wrong_consumed == 0, "consumed is what ran");
 	ok(wrong_standing == 0, "while it stands nothing is due");
 	ok(wrong_segments == 0, "the segments tell the same");
@@ -152,6 +186,7 @@ main(void)
 		OmsTicket  *ticket = make_ticket(PG_INT32_MAX, -1);
 		OmsStage   *stage = make_stage();
 
+		oms_watch_begin(ticket, stage, END_TIMESTAMP - HOUR);
 		oms_watch_start(ticket, stage, END_TIMESTAMP - HOUR, true);
 		ok(oms_watch_is_endless(stage) && ticket->seq == 1, "a limit beyond the end of time is told");
 		oms_watch_pause(ticket, stage, END_TIMESTAMP - HOUR + 7);
@@ -163,6 +198,7 @@ main(void)
 		OmsTicket  *ticket = make_ticket(-1, -1);
 		OmsStage   *stage = make_stage();
 
+		oms_watch_begin(ticket, stage, HOUR);
 		oms_watch_start(ticket, stage, HOUR, true);
 		ok(stage->running_since == OMS_NEVER && stage->limit_us == OMS_NO_LENGTH, "no limit, no clock");
 	}

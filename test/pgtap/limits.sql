@@ -1,0 +1,285 @@
+-- Limits that are judged when a clock starts (sla rules, dueAt), and more time for a running one (extend). The due times
+-- were worked out by hand.
+\unset ECHO
+\set QUIET 1
+\pset format unaligned
+\pset tuples_only true
+\pset pager off
+\set ON_ERROR_ROLLBACK 1
+\set ON_ERROR_STOP true
+
+BEGIN;
+SELECT no_plan();
+\ir include/scene.psql
+SET LOCAL oms.now = '2024-01-02 10:00+00';
+
+CREATE FUNCTION t.week(zone text, hours jsonb, days text, holidays jsonb) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_build_object('timezone', zone, 'hours', (SELECT jsonb_object_agg(d, hours) FROM unnest(string_to_array(days, ',')) d), 'holidays', holidays)
+$$;
+SELECT oms.create_calendar('DC', t.week('America/New_York', '["09:00-17:00"]', 'mon,tue,wed,thu,fri',
+	(SELECT jsonb_agg(d) FROM generate_series(2024, 2027) y, oms.us_federal_holidays(y) d))) \g /dev/null
+SELECT oms.create_calendar('ALL', t.week('America/New_York', '["00:00-24:00"]', 'mon,tue,wed,thu,fri,sat,sun', '[]')) \g /dev/null
+SELECT oms.create_calendar('EU', t.week('Europe/Brussels', '["00:00-24:00"]', 'mon,tue,wed,thu,fri,sat,sun', '[]')) \g /dev/null
+-- King's Day, Ascension Day and Whit Monday of 2026
+SELECT oms.create_calendar('NL', t.week('Europe/Amsterdam', '["09:00-17:00"]', 'mon,tue,wed,thu,fri', '["2026-04-27","2026-05-14","2026-05-25"]')) \g /dev/null
+SELECT oms.create_calendar('TERM', '{"timezone":"UTC","hours":{},"exceptions":{"2026-03-02":["09:00-17:00"],"2026-03-03":["09:00-17:00"]}}') \g /dev/null
+
+-- A workflow with a stage that has this clock, and one after it.
+CREATE FUNCTION t.clock(name text, stage jsonb, top jsonb DEFAULT '{}') RETURNS text LANGUAGE sql AS $$
+	SELECT name FROM oms.create_workflow(jsonb_build_object('name', name, 'stages', jsonb_build_array('{"id":"a","owner":"Desk"}'::jsonb || stage)) || top)
+$$;
+CREATE FUNCTION t.reason(tk oms.ticket_id, st text DEFAULT 'a') RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(c.reason, ' / ' ORDER BY c.nr) FROM oms.explain_clock(tk, st) WITH ORDINALITY AS c (starts, ends, open_time, consumed, reason, nr)
+$$;
+
+-- ---------------------------------------------------------------------------
+-- sla: the first rule that is known to be true
+-- ---------------------------------------------------------------------------
+SELECT t.clock('Rules', '{"calendar":"DC","sla":[{"when":"$.priority == \"urgent\"","mins":60},{"when":"$.n > 3","mins":120},{"days":5}]}') \g /dev/null
+SELECT is(t.play('Rules', '2024-11-08 16:30-05 > open', 't.due(TK) || '', '' || t.reason(TK)', data::jsonb), due, 'rules on ' || data) FROM (VALUES
+	('{"priority":"urgent","n":9}', '2024-11-12 14:30, runs by calendar DC, version 1; limit 60 min by rule 1'),	-- half an hour on Friday, half after Veterans Day
+	('{"n":4}', '2024-11-12 15:30, runs by calendar DC, version 1; limit 120 min by rule 2'),
+	('{"n":3}', '2024-11-18 22:00, runs by calendar DC, version 1; limit 5 days by rule 3'),		-- 12, 13, 14, 15, 18
+	('{"n":"many"}', '2024-11-18 22:00, runs by calendar DC, version 1; limit 5 days by rule 3'),
+	('{}', '2024-11-18 22:00, runs by calendar DC, version 1; limit 5 days by rule 3')) v(data, due);
+SELECT is(t.play('Rules', E'2024-11-08 16:30-05 > open\n2024-11-12 12:00-05 > oms.hold(TK, ''a'', ''r'')\n2024-11-14 12:00-05 > oms.resume(TK, ''a'')', 't.due(TK)'),
+	'2024-11-20 22:00', 'days of a rule: a hold pushes them by its open dates');
+SELECT oms.create_workflow('{"name":"After","stages":[{"id":"a","owner":"Desk"},{"id":"b","owner":"Desk","dependsOn":["a"],
+	"sla":[{"when":"$stages.a.risk == \"high\"","mins":30},{"mins":600}],"warnAt":[50],"escalation":[{"at":"100%","notify":"supervisor"}]}]}') \g /dev/null
+SELECT is(t.play('After', format(E'2026-03-02 10:00+00 > open\n2026-03-02 11:00+00 > oms.stage_done(TK, ''a'', %L)', output), 't.due(TK, ''b'')'), due, 'a rule on the output ' || output) FROM (VALUES
+	('{"risk":"high"}', '2026-03-02 11:30'), ('{"risk":"low"}', '2026-03-02 21:00'), ('{}', '2026-03-02 21:00')) v(output, due);
+SELECT is(t.play('After', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 11:00+00 > oms.stage_done(TK, 'a', '{"risk":"high"}')
+	2026-03-02 11:15+00 > oms.tick()
+	2026-03-02 11:31+00 > oms.send_back(TK, 'b', 'a', 'not so')
+	2026-03-02 12:00+00 > oms.stage_done(TK, 'a', '{"risk":"low"}')
+	$$, 't.due(TK, ''b'') || '' '' || t.log(TK, ''b'')'), '2026-03-02 22:00 queued, warning, breached, escalated, unrouted, sent_back, queued', 'judged anew for the next cycle');
+
+-- ---------------------------------------------------------------------------
+-- dueAt
+-- ---------------------------------------------------------------------------
+SELECT t.clock('By', '{"calendar":"DC","dueAt":"$.by"}'), t.clock('ByOr4h', '{"calendar":"DC","dueAt":"$.by","slaMins":240}'), t.clock('ByOr2d', '{"calendar":"DC","dueAt":"$.by","slaDays":2}'),
+	t.clock('ByAll', '{"calendar":"ALL","dueAt":"$.by"}'), t.clock('ByUTC', '{"dueAt":"$.by","warnAt":[50],"escalation":[{"at":"+60m","notify":"Boss"}]}'),
+	t.clock('ByTerm', '{"calendar":"TERM","dueAt":"$.by"}'), t.clock('ByRule', '{"calendar":"DC","dueAt":"$.by","sla":[{"when":"$.n > 3","mins":60},{"days":9}]}') \g /dev/null
+SELECT is(t.play(wf, start || ' > open', 't.due(TK)', jsonb_build_object('by', by)), due, format('%s: by %s from %s', wf, by, start)) FROM (VALUES
+	('By', '2024-11-04 09:00-05', '2024-11-06', '2024-11-06 22:00'),			-- closing time
+	('By', '2024-11-04 09:00-05', '2024-11-09', '2024-11-12 22:00'),			-- a Saturday, then Sunday and a holiday
+	('By', '2024-11-04 09:00-05', '2024-11-11', '2024-11-12 22:00'),			-- Veterans Day
+	('By', '2024-11-04 09:00-05', '2024-11-06T12:00', '2024-11-06 17:00'),
+	('By', '2024-11-04 09:00-05', '2024-11-06 12:00:00', '2024-11-06 17:00'),
+	('By', '2024-11-04 09:00-05', '2024-11-06T12:00Z', '2024-11-05 22:00'),		-- two hours before the office opens
+	('By', '2024-11-04 09:00-05', '2024-11-06T18:00+01:00', '2024-11-06 17:00'),
+	('By', '2024-11-04 09:00-05', '2024-11-04', '2024-11-04 22:00'),
+	('By', '2024-11-04 18:00-05', '2024-11-04', '2024-11-04 23:00'),			-- over already: at once
+	('By', '2024-11-04 09:00-05', '2024-11-01', '2024-11-04 14:00'),
+	('By', '2024-11-04 09:00-05', NULL, 'none'),
+	('ByOr4h', '2024-11-04 09:00-05', '2024-11-04T11:30', '2024-11-04 16:30'),
+	('ByOr4h', '2024-11-04 09:00-05', '2024-11-05', '2024-11-04 18:00'),
+	('ByOr4h', '2024-11-04 09:00-05', NULL, '2024-11-04 18:00'),
+	('ByOr2d', '2024-11-04 09:00-05', '2024-11-05', '2024-11-05 22:00'),
+	('ByOr2d', '2024-11-04 09:00-05', '2024-11-06T16:00', '2024-11-06 21:00'),
+	('ByOr2d', '2024-11-04 09:00-05', '2024-11-07', '2024-11-06 22:00'),
+	('ByRule', '2024-11-04 09:00-05', '2024-11-05', '2024-11-05 22:00'),
+	('ByAll', '2024-03-09 12:00-05', '2024-03-10T12:00', '2024-03-10 16:00'),	-- a day of 23 hours
+	('ByAll', '2024-03-09 12:00-05', '2024-03-10T02:30', '2024-03-10 07:30'),	-- a time that is skipped
+	('ByAll', '2024-11-02 12:00-04', '2024-11-03T01:30', '2024-11-03 06:30'),	-- one that comes twice
+	('ByAll', '2024-11-02 12:00-04', '2024-11-03', '2024-11-04 05:00'),
+	('ByUTC', '2024-11-04 09:00-05', '2024-11-06', '2024-11-07 00:00'),
+	('ByUTC', '2024-11-04 09:00-05', '2024-11-06T12:00', '2024-11-06 12:00'),
+	('ByTerm', '2026-03-02 10:00+00', '2026-03-03', '2026-03-03 17:00'),
+	('ByTerm', '2026-03-02 10:00+00', '2026-03-04', 'none')) v(wf, start, by, due);
+SELECT is(t.play('ByRule', '2024-11-04 09:00-05 > open', 't.due(TK) || t.reason(TK)', '{"by":"2024-11-05","n":4}'), '2024-11-04 15:00runs by calendar DC, version 1; limit 60 min by rule 1', 'the rule is earlier');
+SELECT is(t.play('By', '2024-11-04 09:00-05 > open', 't.reason(TK)', '{"by":"2024-11-04T09:45"}'), 'runs by calendar DC, version 1; limit 45 min by dueAt', 'explain_clock: by dueAt');
+SELECT is(t.play('By', '2024-11-04 09:00-05 > open', 't.reason(TK)', '{"by":null}'), NULL, '... or no clock');
+SELECT is(t.play('ByTerm', '2026-03-02 10:00+00 > open', 't.log(TK)', '{"by":"2026-03-04"}'), 'queued, no_due_time', 'a calendar that does not open again is told');
+SELECT is(t.play('By', E'2024-11-04 09:00-05 > open\n2024-11-05 09:00-05 > oms.hold(TK, ''a'', ''r'')\n2024-11-05 13:00-05 > oms.resume(TK, ''a'')', 't.due(TK)', '{"by":"2024-11-06"}'),
+	'2024-11-07 18:00', 'a hold of four hours: it is a limit of 24 hours');
+SELECT is(t.play('ByUTC', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 11:00+00 > oms.tick()
+	2026-03-02 12:00:00.000001+00 > oms.tick()
+	2026-03-02 13:00+00 > oms.tick()
+	2026-03-02 13:30+00 > oms.stage_done(TK, 'a')
+	2026-03-02 14:00+00 > oms.reopen(TK, 'a', 'r')
+	2026-03-02 14:00:00.000001+00 > oms.tick()
+	$$, 't.log(TK) || '' '' || t.due(TK)', '{"by":"2026-03-02T12:00"}'),
+	'queued, warning, breached, escalated, done, reopened, queued, warning, breached 2026-03-02 14:00', 'warnings and steps; the next cycle is late at once');
+SELECT throws_ok($$SELECT oms.open_ticket('By', '{"by":"soon"}')$$, '22023', 'dueAt of stage "a" gives "soon", which is no date');
+SELECT throws_ok($$SELECT oms.open_ticket('By', '{"by":5}')$$, '22023', 'dueAt of stage "a" gives a value that is no date');
+SELECT throws_ok($$SELECT oms.open_ticket('By', '{"by":["2026-01-01"]}')$$, '22023', 'dueAt of stage "a" gives a value that is no date');
+SELECT throws_ok($$SELECT * FROM oms.open_tickets('By', ARRAY['{"by":"2026-01-01"}', '{"by":"2026-02-30"}']::jsonb[])$$, '22023', 'dueAt of stage "a" gives "2026-02-30", which is no date');
+SELECT t.clock('Two', '{"dueAt":"$.by[*]"}') \g /dev/null
+SELECT throws_ok($$SELECT oms.open_ticket('Two', '{"by":["2026-01-01","2026-01-02"]}')$$, '22023', 'dueAt of stage "a" gives 2 values instead of one date');
+-- A bad date among the outputs fails the stage, not the call.
+SELECT oms.create_workflow('{"name":"Late","stages":[{"id":"a","owner":"Desk"},{"id":"b","owner":"Desk","dependsOn":["a"],"dueAt":"$stages.a.by"},{"id":"c","owner":"Desk","dependsOn":["a"]}]}') \g /dev/null
+SELECT is(t.play('Late', $$2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'a', '{"by":"tomorrow"}')$$, 't.states(TK) || '' '' || t.log(TK, ''b'') || '' '' || t.notes(TK, ''failed'')'),
+	'a done, b failed, c queued queued, failed dueAt gives "tomorrow", which is no date', 'what goes wrong fails the stage');
+SELECT is(t.play('Late', $$2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'a', '{"by":"tomorrow"}')
+	> oms.retry_stage(TK, 'b', 'r')$$, 't.log(TK, ''b'')'), 'queued, failed, retry, failed', 'a retry reads it again');
+SELECT is(t.play('Late', $$2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'a', '{"by":"tomorrow"}')
+	2026-03-02 10:10+00 > oms.send_back(TK, 'b', 'a', 'a date please')
+	2026-03-02 10:20+00 > oms.stage_done(TK, 'a', '{"by":"2026-03-02T11:00"}')$$, 't.status(TK, ''b'') || '' '' || t.due(TK, ''b'')'), 'queued 2026-03-02 11:00', 'the next cycle has its date');
+SELECT is(t.play('Late', $$2026-03-02 10:00+00 > open
+	> oms.stage_done(TK, 'a', '{}')$$, 't.status(TK, ''b'') || '' '' || t.due(TK, ''b'')'), 'queued none', 'no date: no clock');
+SELECT is(t.play('Late', '2026-03-02 10:00+00 > open', $$SELECT array_agg(s) FROM unnest(oms.stage_done(TK, 'a', '{"by":"never"}')) s$$), '{c}', 'stage_done lists what it queued, not what failed');
+
+-- ---------------------------------------------------------------------------
+-- extend: minutes and days, running, standing, breached
+-- ---------------------------------------------------------------------------
+SELECT t.clock('Hour', '{"slaMins":60,"warnAt":[50,80],"escalation":[{"at":"100%","notify":"Boss"},{"at":"+60m","notify":"Boss"}]}', '{"slaMins":90}'), t.clock('Fed4h', '{"slaMins":240,"calendar":"DC"}'),
+	t.clock('Day', '{"slaDays":1,"calendar":"DC"}'), t.clock('Day3', '{"slaDays":3,"calendar":"DC"}'), t.clock('None', '{}') \g /dev/null
+SELECT is(t.play(wf, format(E'%s > open\n%s > oms.extend(TK, ''a'', ''r'', %s)', start, at, more), 't.due(TK)'), due, format('%s from %s, at %s %s more', wf, start, at, more)) FROM (VALUES
+	('Hour', '2026-03-02 10:00+00', '2026-03-02 10:30+00', '30', '2026-03-02 11:30'),
+	('Hour', '2026-03-02 10:00+00', '2026-03-02 10:00+00', 'mins => 1', '2026-03-02 11:01'),
+	('Hour', '2026-03-02 10:00+00', '2026-03-02 11:00+00', '30', '2026-03-02 11:30'),			-- on its due time it is not breached
+	('Hour', '2026-03-02 10:00+00', '2026-03-02 12:30+00', '60', '2026-03-02 12:00'),			-- late: from the due time on
+	('Hour', '2026-03-02 10:00+00', '2026-03-02 10:30+00', 'days => 1', '2026-03-04 00:00'),
+	('Fed4h', '2024-11-07 10:00-05', '2024-11-07 11:00-05', '240', '2024-11-08 15:00'),		-- three hours left on Thursday, one on Friday
+	('Fed4h', '2024-11-07 10:00-05', '2024-11-07 11:00-05', 'days => 1', '2024-11-08 22:00'),
+	('Fed4h', '2024-11-07 10:00-05', '2024-11-07 11:00-05', 'days => 2', '2024-11-12 22:00'),
+	('Fed4h', '2024-03-08 15:00-05', '2024-03-08 15:30-05', '60', '2024-03-11 16:00'),		-- 2 hours on Friday, 3 after the clocks changed
+	('Day', '2024-11-08 12:00-05', '2024-11-08 13:00-05', 'days => 1', '2024-11-13 22:00'),
+	('Day', '2024-11-08 12:00-05', '2024-11-08 13:00-05', '60', '2024-11-13 15:00'),
+	('Day', '2024-11-08 12:00-05', '2024-11-14 13:00-05', 'days => 3', '2024-11-15 22:00'),		-- it was due on the 12th
+	('Day', '2024-11-08 12:00-05', '2024-11-14 13:00-05', '30', '2024-11-13 14:30')) v(wf, start, at, more, due);
+SELECT is(t.play('Hour', '2026-03-02 10:00+00 > open', $$SELECT t.utc(oms.extend(TK, 'a', 'r', 30))$$), '2026-03-02 11:30', 'it returns the new due time');
+SELECT is(t.play('Hour', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 10:30+00 > oms.extend(TK, 'a', 'witness ill', 30)
+	2026-03-02 11:11:59.999999+00 > oms.tick()
+	$$, 't.log(TK) || '' '' || t.notes(TK, ''extended'')'),
+	'queued, warning, extended 30 minutes more, due 2026-03-02T11:30:00Z, was 2026-03-02T11:00:00Z: witness ill', 'a warning that fired stays');
+SELECT is(t.play('Hour', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 10:30+00 > oms.extend(TK, 'a', 'r', 30)
+	2026-03-02 11:12+00 > oms.tick()
+	2026-03-02 11:30+00 > oms.tick()
+	$$, 't.log(TK)'), 'queued, warning, extended, warning', 'those ahead follow the new limit: 80 % of 90 minutes');
+SELECT is(t.play('Hour', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 10:48+00 > oms.extend(TK, 'a', 'r', 30)
+	2026-03-02 11:30:00.000001+00 > oms.tick()
+	2026-03-02 12:29:59.999999+00 > oms.tick()
+	2026-03-02 12:30+00 > oms.tick()
+	$$, 't.log(TK)'), 'queued, warning, warning, extended, breached, escalated, escalated', 'steps follow the new due time');
+SELECT is(t.play('Hour', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 11:30+00 > oms.extend(TK, 'a', 'r', 60)
+	2026-03-02 12:59:59.999999+00 > oms.tick()
+	$$, 't.log(TK) || '' '' || t.due(TK)'), 'queued, warning, warning, breached, escalated, extended 2026-03-02 12:00', 'after a breach: the due time moves, the breach stays');
+SELECT is(t.play('Hour', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 11:30+00 > oms.extend(TK, 'a', 'r', 60)
+	2026-03-02 13:00+00 > oms.tick()
+	2026-03-02 14:00+00 > oms.stage_done(TK, 'a')
+	$$, 't.log(TK)'), 'queued, warning, warning, breached, escalated, extended, escalated, done', '... there is no second, and the step of +60 minutes comes an hour after it');
+SELECT is(t.play('Hour', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 10:20+00 > oms.hold(TK, 'a', 'r')
+	2026-03-02 10:30+00 > oms.extend(TK, 'a', 'r', 30)
+	2026-03-02 10:50+00 > oms.resume(TK, 'a')
+	$$, 't.due(TK) || '' '' || t.reason(TK)'), '2026-03-02 12:00 runs, always open / on hold: r / on hold: r; 30 minutes more: r / runs, always open', 'while it stands it gets more left');
+SELECT is(t.play('Hour', E'2026-03-02 10:00+00 > open\n2026-03-02 10:20+00 > oms.hold(TK, ''a'', ''r'')', $$SELECT coalesce(oms.extend(TK, 'a', 'r', 30)::text, 'NULL') || ' ' || t.due(TK)$$), 'NULL none', '... and returns NULL');
+SELECT is(t.play('Hour', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 11:10+00 > oms.hold(TK, 'a', 'r')
+	2026-03-02 11:20+00 > oms.extend(TK, 'a', 'r', 30)
+	2026-03-02 12:50+00 > oms.resume(TK, 'a')
+	$$, 't.due(TK) || '' '' || t.n(TK, ''breached'')'), '2026-03-02 11:30 1', 'held after the breach: the due time moves');
+SELECT is(t.play('Day3', $$
+	2024-11-04 10:00-05 > open
+	2024-11-05 08:00-05 > oms.hold(TK, 'a', 'r')
+	2024-11-06 12:00-05 > oms.extend(TK, 'a', 'r', days => 2)
+	2024-11-07 08:00-05 > oms.resume(TK, 'a')
+	$$, 't.due(TK)'), '2024-11-14 22:00', 'days while it stands: five left from the 7th on: 7, 8, 12, 13, 14');
+SELECT is(t.play('Day3', $$
+	2024-11-04 10:00-05 > open
+	2024-11-05 08:00-05 > oms.hold(TK, 'a', 'r')
+	2024-11-06 08:00-05 > oms.extend(TK, 'a', 'r', 60)
+	2024-11-07 08:00-05 > oms.resume(TK, 'a')
+	$$, 't.due(TK)'), '2024-11-13 15:00', 'minutes on days while it stands: 25 hours left, three days and one hour from the 7th on');
+SELECT is(t.play('Fed4h', $$
+	2024-11-07 10:00-05 > open
+	2024-11-07 11:00-05 > oms.hold(TK, 'a', 'r')
+	2024-11-07 12:00-05 > oms.extend(TK, 'a', 'r', days => 1)
+	2024-11-12 09:00-05 > oms.resume(TK, 'a')
+	$$, 't.due(TK)'), '2024-11-13 18:00', 'days on minutes while it stands: until closing time of the next day, 13 hours left');
+SELECT is(t.play('Hour', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 10:10+00 > oms.extend(TK, 'a', 'one', 30)
+	2026-03-02 10:20+00 > oms.extend(TK, 'a', 'two', 30)
+	2026-03-02 10:30+00 > oms.claim_stage(TK, 'a', 'ann')
+	2026-03-02 10:40+00 > oms.stage_failed(TK, 'a', 'oops', NULL, false)
+	2026-03-02 10:50+00 > oms.extend(TK, 'a', 'three', 30)
+	> oms.retry_stage(TK, 'a', 'r')
+	2026-03-02 11:00+00 > oms.stage_done(TK, 'a')
+	> OM005 oms.extend(TK, 'a', 'four', 30)
+	2026-03-02 12:00+00 > oms.reopen(TK, 'a', 'again')
+	$$, 't.due(TK) || '' '' || t.reason(TK)'), '2026-03-02 13:00 runs, always open', 'as often as needed, queued, failed; not done; the next cycle is without');
+SELECT is(t.play('Hour', '2026-03-02 10:00+00 > open' || E'\n> 22023 ' || call, '1'), '1', call) FROM unnest(ARRAY[$$oms.extend(TK, 'a', 'r')$$, $$oms.extend(TK, 'a', 'r', 5, 5)$$,
+	$$oms.extend(TK, 'a', 'r', 0)$$, $$oms.extend(TK, 'a', 'r', -5)$$, $$oms.extend(TK, 'a', 'r', days => 0)$$, $$oms.extend(TK, 'a', NULL, 5)$$, $$oms.extend(TK, 'a', '', 5)$$]) call;
+SELECT is(t.play('None', E'2026-03-02 10:00+00 > open\n> 22023 oms.extend(TK, ''a'', ''r'', 5)\n> 22023 oms.extend(TK, NULL, ''r'', 5)', '1'), '1', 'no clock');
+SELECT is(t.play('ByTerm', E'2026-03-02 10:00+00 > open\n> 22023 oms.extend(TK, ''a'', ''r'', 6000)\n> 22023 oms.extend(TK, ''a'', ''r'', days => 1)', 't.due(TK)', '{"by":"2026-03-03"}'), '2026-03-03 17:00', 'no open time for it');
+SELECT is(t.play('After', E'2026-03-02 10:00+00 > open\n> OM005 oms.extend(TK, ''b'', ''r'', 5)', '1'), '1', 'a waiting stage');
+SELECT is(t.play('Hour', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 10:30+00 > oms.extend(TK, NULL, 'more for all', 30)
+	$$, 't.ticket_due(TK) || '' '' || t.due(TK) || '' '' || t.ticket_events(TK)'), '2026-03-02 12:00 2026-03-02 11:00 opened, extended', 'the clock of the ticket');
+SELECT is(t.play('Hour', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 10:20+00 > oms.hold(TK, NULL, 'r')
+	> oms.extend(TK, NULL, 'more for all', 30)
+	2026-03-02 10:40+00 > oms.resume(TK, NULL)
+	2026-03-02 10:50+00 > oms.stage_done(TK, 'a')
+	> OM005 oms.extend(TK, NULL, 'r', 5)
+	$$, 't.ticket_due(TK)'), '2026-03-02 12:20', '... also while it stands');
+SELECT is(t.play('Hour', E'2026-03-02 10:00+00 > open\n2026-03-02 10:30+00 > oms.extend(TK, NULL, ''secret'', 30)', 't.citizen(TK) || '' '' || (oms.track(oms.tracking_number(TK)) ->> ''expected_by'')'),
+	'received, a in progress 2026-03-02T12:00:00Z', 'citizens see only a later date');
+SELECT is(t.play('By', E'2024-11-04 09:00-05 > open\n2024-11-05 09:00-05 > oms.extend(TK, ''a'', ''r'', days => 1)', 't.due(TK) || '' '' || t.reason(TK)', '{"by":"2024-11-06"}'),
+	'2024-11-07 22:00 runs by calendar DC, version 1; limit by dueAt / runs by calendar DC, version 1; 1 day more (28800.000000 s of open time), due 2024-11-07T22:00:00Z, was 2024-11-06T22:00:00Z: r',
+	'a limit by date can be extended like any other');
+
+-- ---------------------------------------------------------------------------
+-- Statutes
+-- ---------------------------------------------------------------------------
+-- FOIA: 20 working days from 22 November 2024 end on 23 December. Tolled for a clarification over 5 of them (2 to 6 December): the 24th,
+-- 26th, 27th, 30th and 31st. 10 more for unusual circumstances: 2, 3, 6, 7, 8, 9, 10, 13, 14, 15 January.
+SELECT oms.set_hold_reason('clarification', waiting_on => 'applicant', max_per_ticket => 1) \g /dev/null
+SELECT t.clock('FOIA', '{"slaDays":20,"calendar":"DC","warnAt":[80]}') \g /dev/null
+SELECT is(t.play('FOIA', $$
+	2024-11-22 10:00-05 > open
+	2024-11-30 12:00-05 > oms.hold(TK, 'a', 'clarification')
+	2024-12-07 12:00-05 > oms.resume(TK, 'a')
+	2024-12-09 10:00-05 > OM005 oms.hold(TK, 'a', 'clarification')
+	2024-12-20 10:00-05 > oms.extend(TK, 'a', 'unusual circumstances', days => 10)
+	2025-01-15 17:00-05 > oms.tick()
+	$$, 't.due(TK) || '' '' || t.n(TK, ''breached'')'), '2025-01-15 22:00 0', 'FOIA: 20 working days, tolled once, 10 more');
+SELECT is(t.play('FOIA', $$
+	2024-11-22 10:00-05 > open
+	2024-11-25 10:00-05 > oms.extend(TK, 'a', 'unusual circumstances', days => 10)
+	2024-11-30 12:00-05 > oms.hold(TK, 'a', 'clarification')
+	2024-12-07 12:00-05 > oms.resume(TK, 'a')
+	$$, 't.due(TK)'), '2025-01-15 22:00', '... in whatever order');
+-- GDPR Art. 12(3): one month from 31 January 2026 ends on 28 February, three on 30 April; the clocks change on 29 March.
+SELECT t.clock('GDPR', '{"dueAt":"$.answer_by","calendar":"EU"}') \g /dev/null
+SELECT is(t.play('GDPR', '2026-01-31 10:00+01 > open', 't.due(TK)', jsonb_build_object('answer_by', ('2026-01-31'::date + interval '1 month')::date)), '2026-02-28 23:00', 'GDPR: one month');
+SELECT is(t.play('GDPR', $$
+	2026-01-31 10:00+01 > open
+	2026-02-20 10:00+01 > oms.extend(TK, 'a', 'complex request', days => ('2026-01-31'::date + interval '3 months')::date - '2026-02-28'::date)
+	$$, 't.due(TK)', jsonb_build_object('answer_by', ('2026-01-31'::date + interval '1 month')::date)), '2026-04-30 22:00', '... and two more');
+-- Awb 4:13: 8 weeks from 2 March 2026 end on 27 April, King's Day, so on the 28th. 6 weeks from the 27th end on 8 June; from the 28th on that are 3 open dates
+-- in April and until 1 May, 5, 4 (Ascension Day), 5, 4 (Whit Monday) and 5 in the following weeks, and 8 June.
+SELECT t.clock('Awb', '{"dueAt":"$.decide_by","calendar":"NL"}') \g /dev/null
+SELECT is(t.play('Awb', '2026-03-02 10:00+01 > open', 't.due(TK)', jsonb_build_object('decide_by', '2026-03-02'::date + 8 * 7)), '2026-04-28 15:00', 'the Dutch decision period: 8 weeks, and a day off');
+SELECT is(t.play('Awb', $$
+	2026-03-02 10:00+01 > open
+	2026-04-20 10:00+02 > oms.extend(TK, 'a', 'advice is late', days => 3 + 5 + 4 + 5 + 4 + 5 + 1)
+	$$, 't.due(TK)', jsonb_build_object('decide_by', '2026-03-02'::date + 8 * 7)), '2026-06-08 15:00', '... and 6 weeks more');
+
+SELECT t.findings();
+SELECT * FROM finish();
+ROLLBACK;
