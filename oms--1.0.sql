@@ -269,8 +269,6 @@ CREATE TABLE oms.stage_state (
 	worker		text COLLATE "C",
 	delegated_by text,
 	finished_by	text,
-	waits_for	text COLLATE "C",
-	waits_key	text COLLATE "C",
 	steps		int[],
 	PRIMARY KEY (ticket_id, stage_no)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
@@ -285,10 +283,8 @@ COMMENT ON COLUMN oms.stage_state.running_since IS 'the clock; NULL: it stands, 
 COMMENT ON COLUMN oms.stage_state.paused_at IS 'since when it stands, or stood at the end';
 COMMENT ON COLUMN oms.stage_state.held_at IS 'on hold since then';
 COMMENT ON COLUMN oms.stage_state.resume_at IS 'the first of its own holds ends by itself then';
-COMMENT ON COLUMN oms.stage_state.awaiting_at IS 'when it first awaited in this cycle';
-COMMENT ON COLUMN oms.stage_state.wake_at IS 'awaiting, also on hold: its moment, or when its message is looked for again';
-COMMENT ON COLUMN oms.stage_state.waits_for IS 'awaiting, also on hold: the message that finishes it';
-COMMENT ON COLUMN oms.stage_state.waits_key IS 'and its key; NULL: it was erased';
+COMMENT ON COLUMN oms.stage_state.awaiting_at IS 'since when it awaits, or did in this cycle';
+COMMENT ON COLUMN oms.stage_state.wake_at IS 'awaiting, also on hold: its moment';
 COMMENT ON COLUMN oms.stage_state.limit_us IS 'open time that the clock allows; NULL: no clock';
 COMMENT ON COLUMN oms.stage_state.consumed_us IS 'open time used up before running_since';
 COMMENT ON COLUMN oms.stage_state.held_us IS 'time on hold before held_at';
@@ -310,9 +306,8 @@ COMMENT ON COLUMN oms.stage_state.steps IS 'how often each escalation step has f
 -- The queues: what an owner can claim, in the order in which it is to be claimed.
 CREATE INDEX stage_state_queue ON oms.stage_state (owner, priority DESC, ready_at, ticket_id, stage_no)
 	WHERE status = 'q';
--- What nobody can claim: those that wait for a message, by that and in the order in which they get it.
-CREATE INDEX stage_state_awaiting ON oms.stage_state (waits_for, waits_key, awaiting_at, ticket_id, stage_no)
-	WHERE status = 'a';
+-- What nobody can claim yet.
+CREATE INDEX stage_state_awaiting ON oms.stage_state (awaiting_at) WHERE status = 'a';
 -- All timers: what happens next by itself.
 CREATE INDEX stage_state_timer ON oms.stage_state (timer_at) WHERE timer_at IS NOT NULL;
 -- What a worker has; with the queues, everything that is open.
@@ -447,37 +442,6 @@ CREATE TABLE oms.idempotency (
 CREATE INDEX idempotency_ticket ON oms.idempotency (ticket_id);
 COMMENT ON TABLE oms.idempotency IS 'keys under which a ticket was opened once';
 COMMENT ON COLUMN oms.idempotency.request_hash IS 'NULL: erased';
-
--- One row per message that no stage has got yet.  Whoever finishes a stage by one deletes its row.
-CREATE SEQUENCE oms.message_number;
-CREATE TABLE oms.kept_message (
-	message_no	bigint PRIMARY KEY DEFAULT nextval('oms.message_number'),
-	sent_at		timestamptz NOT NULL,
-	expires_at	timestamptz NOT NULL,
-	pending		bool NOT NULL,
-	name		text COLLATE "C" NOT NULL,
-	key			text COLLATE "C" NOT NULL,
-	sender		text COLLATE "C" NOT NULL,
-	message_id	text COLLATE "C",
-	payload		jsonb NOT NULL
-);
-CREATE INDEX kept_message_key ON oms.kept_message (name, key, message_no);
-CREATE INDEX kept_message_sender ON oms.kept_message (sender);
-CREATE INDEX kept_message_expires ON oms.kept_message (expires_at);
-CREATE INDEX kept_message_pending ON oms.kept_message (message_no) WHERE pending;
-COMMENT ON TABLE oms.kept_message IS 'messages that no stage has got yet; read it through the view oms.message';
-COMMENT ON COLUMN oms.kept_message.pending IS 'a stage may wait for it: the worker, or tick(), looks';
-COMMENT ON COLUMN oms.kept_message.sender IS 'role that sent it';
-
--- One row per message_id, so that a message is sent once.
-CREATE TABLE oms.message_id (
-	message_id	text COLLATE "C" PRIMARY KEY,
-	until		timestamptz NOT NULL,
-	request_hash bigint
-);
-CREATE INDEX message_id_until ON oms.message_id (until);
-COMMENT ON TABLE oms.message_id IS 'ids of messages that were sent, for as long as they are remembered';
-COMMENT ON COLUMN oms.message_id.request_hash IS 'NULL: erased';
 
 -- One row per registered owner; an owner need not be registered to be named in a workflow.
 CREATE TABLE oms.owner (
@@ -709,8 +673,7 @@ CREATE VIEW oms.stage WITH (security_barrier) AS
 		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
 		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
 		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
-		w.stage_no, w.label, s.finished_by, s.awaiting_at,
-		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for, s.waits_key
+		w.stage_no, w.label, s.finished_by, s.awaiting_at, s.wake_at AS starts_at
 	FROM oms.ticket_state AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state AS s
@@ -747,8 +710,7 @@ CREATE VIEW oms.archived_stage WITH (security_barrier) AS
 		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
 		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
 		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
-		w.stage_no, w.label, s.finished_by, s.awaiting_at,
-		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for, s.waits_key
+		w.stage_no, w.label, s.finished_by, s.awaiting_at, s.wake_at AS starts_at
 	FROM oms.ticket_state_archive AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state_archive AS s
@@ -812,7 +774,7 @@ CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
 					'cycle', s.cycle, 'level', s.level,
-					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'waits_for', s.waits_for, 'waits_key', s.waits_key, 'queued_at', s.queued_at, 'started_at', s.started_at,
+					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'queued_at', s.queued_at, 'started_at', s.started_at,
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)
@@ -851,7 +813,7 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
 					'cycle', s.cycle, 'level', s.level,
-					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'waits_for', s.waits_for, 'waits_key', s.waits_key, 'queued_at', s.queued_at, 'started_at', s.started_at,
+					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'queued_at', s.queued_at, 'started_at', s.started_at,
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)
@@ -1077,22 +1039,6 @@ CREATE FUNCTION oms.clock() RETURNS timestamptz
 	AS 'MODULE_PATHNAME', 'oms_clock' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.clock() IS 'the time by which everything here goes: that of the server, or oms.now where a superuser has set it';
 
--- Messages that no stage has got yet.
-CREATE VIEW oms.message WITH (security_barrier) AS
-	SELECT k.message_no, k.name, k.key, k.payload, k.message_id, k.sender, k.sent_at, k.expires_at
-	FROM oms.kept_message AS k
-	WHERE k.expires_at > oms.clock();
-COMMENT ON VIEW oms.message IS 'one row per message that is kept until a stage waits for it, oldest first by message_no';
-
-CREATE FUNCTION oms.send_message(name text, key text, payload jsonb DEFAULT '{}', message_id text DEFAULT NULL,
-		ttl interval DEFAULT '30 days') RETURNS int
-	AS 'MODULE_PATHNAME', 'oms_send_message' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.send_message(text, text, jsonb, text, interval) IS '1 if the message finished the stage that has waited longest for this name and key, with payload (NULL: {}) as its output and the sender as its worker; 0 if it is kept until a stage waits for it or ttl (up to 366 days) is over. The same message_id again within ttl and 30 days more: 0, nothing happens. Agents reach stages of their owners, portals tickets that they opened, staff all. Never waits for a ticket: if another session has it, the message is kept, and the worker or tick() delivers it. OM008 the same message_id with another message, 22023, 53400 too many are kept';
-
-CREATE FUNCTION oms.drop_message(name text, key text) RETURNS int
-	AS 'MODULE_PATHNAME', 'oms_drop_message' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.drop_message(text, text) IS 'drops the messages of this name and key that are kept, and returns how many there were. 22023';
-
 CREATE FUNCTION oms.explain_clock(ticket oms.ticket_id, stage text DEFAULT NULL)
 	RETURNS TABLE (starts timestamptz, ends timestamptz, open_time interval, consumed interval, reason text)
 	AS 'MODULE_PATHNAME', 'oms_explain_clock' LANGUAGE C VOLATILE ROWS 5;
@@ -1178,9 +1124,7 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 					WHEN x.stage IS NOT NULL THEN 'waits for somebody to start it'
 					ELSE 'waits for ' || CASE COALESCE(d.def ->> 'join', 'all')
 						WHEN 'all' THEN '' WHEN 'any' THEN 'one of ' ELSE (d.def ->> 'join') || ' of ' END || g.names END
-				WHEN 'awaiting' THEN COALESCE('waits for message ' || s.waits_for || COALESCE(' with key ' || s.waits_key, ', whose key was erased')
-					|| ' since ' || to_char(s.awaiting_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC',
-					'starts on ' || to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC')
+				WHEN 'awaiting' THEN 'starts on ' || to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
 				WHEN 'queued' THEN CASE WHEN s.pauses THEN 'pauses before attempt ' || s.attempt || ', then queued for '
 					ELSE 'queued for ' END || s.owner || ', ' || CASE WHEN b.members = m.members
 						THEN CASE m.members WHEN 1 THEN 'and the only member ' ELSE 'and all ' || m.members || ' members ' END
@@ -1238,7 +1182,7 @@ COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a 
 
 CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, a moment, end of a hold, of a lease, of a back-off), delivers messages that were kept since a ticket was busy, and returns how many of both; leaves tickets that another session is just changing for the next call';
+COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, end of a hold, of a lease, of a back-off) and returns how many fired; leaves tickets that another session is just changing for the next call';
 
 COMMENT ON FUNCTION oms.verify_timeline(oms.ticket_id) IS 'recomputes the hash chain of a ticket (NULL: of every ticket) and returns what does not fit; no rows if all is well. OM002 unknown ticket';
 
@@ -1508,7 +1452,6 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'work: stages_done',
 		'work: stage_failed',
 		'work: wait_for_work',
-		'work: send_message',
 		'people: my_work',
 		'people: assign',
 		'people: delegate',
@@ -1558,7 +1501,6 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'the server: disable_cron',
 		'the server: activate',
 		'the server: repair_guards',
-		'the server: drop_message',
 		'the server: dispatch_channel',
 		'the server: help',
 		'the server: health',
@@ -2022,8 +1964,7 @@ CREATE VIEW oms_internal.report_open AS
 	SELECT s.ticket_id, s.stage_no, t.workflow_id, w.name AS workflow, d.stage, d.label, s.owner, s.worker, s.status, s.queued_at,
 		s.ready_at, s.due_at, s.running_since, s.breached_at, s.limit_us IS NOT NULL AS clocked, c.now,
 		s.limit_us IS NOT NULL AND (s.breached_at IS NOT NULL OR (s.running_since IS NOT NULL AND s.due_at < c.now)) AS overdue,
-		t.priority, t.applicant, t.opened_at, t.status AS ticket_status, s.awaiting_at,
-		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for
+		t.priority, t.applicant, t.opened_at, t.status AS ticket_status, s.awaiting_at, s.wake_at
 	FROM (SELECT oms.clock() AS now) AS c
 	CROSS JOIN oms.stage_state AS s
 	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
@@ -2036,7 +1977,7 @@ COMMENT ON VIEW oms_internal.report_open IS 'for the reports: one row per stage 
 CREATE VIEW oms.open_stage AS
 	SELECT o.ticket_id, o.stage_no, o.workflow, o.stage, o.label, oms.stage_status(o.status) AS status, o.owner, o.worker,
 		o.priority, o.applicant, o.opened_at, oms.ticket_status(o.ticket_status) AS ticket_status, o.queued_at, o.due_at,
-		o.running_since, o.breached_at, o.clocked, o.overdue, o.now, o.awaiting_at, o.starts_at, o.waits_for
+		o.running_since, o.breached_at, o.clocked, o.overdue, o.now, o.awaiting_at, o.wake_at AS starts_at
 	FROM oms_internal.report_open AS o;
 COMMENT ON VIEW oms.open_stage IS 'one row per stage that is awaiting, queued, in progress, on hold or failed, with its ticket';
 COMMENT ON COLUMN oms.open_stage.ticket_id IS 'number of the ticket';
@@ -2059,7 +2000,6 @@ COMMENT ON COLUMN oms.open_stage.clocked IS 'has a time limit';
 COMMENT ON COLUMN oms.open_stage.overdue IS 'past its time limit now';
 COMMENT ON COLUMN oms.open_stage.awaiting_at IS 'since when it awaits, or did in its cycle; NULL: it did not';
 COMMENT ON COLUMN oms.open_stage.starts_at IS 'when it is queued by itself; NULL: it is, or it does not await a moment';
-COMMENT ON COLUMN oms.open_stage.waits_for IS 'name of the message that finishes it; NULL: it does not await one';
 COMMENT ON COLUMN oms.open_stage.now IS 'the time by which it is judged, oms.clock()';
 
 CREATE VIEW oms.finished_stage AS
@@ -2350,17 +2290,15 @@ COMMENT ON FUNCTION oms.roll_up(bool) IS 'adds up for the reports what was finis
 -- The definitions, read as the contract says.  OFFSET 0 keeps them one thing for the planner, which would
 -- otherwise join by stage alone and sort the workflows out afterwards.
 CREATE VIEW oms_internal.check_graph AS
-	SELECT w.workflow_id, s.no::int2 AS stage_no, s.def ->> 'id' AS stage,
-		COALESCE(s.def ->> 'owner', w.definition ->> 'owner', w.name) AS owner,
+	SELECT w.workflow_id, s.no::int2 AS stage_no, s.def ->> 'id' AS stage, s.def ->> 'owner' AS owner,
 		COALESCE(s.def ->> 'label', s.def ->> 'id') AS label, s.def ->> 'publicOwner' AS public_owner,
-		(s.def ->> 'slaMins')::numeric::int8 * 60000000 AS limit_us,
-		(s.def ->> 'slaDays')::numeric::int4 AS limit_days,
+		(s.def ->> 'slaMins')::numeric::int8 * 60000000 AS sla_us,
+		(s.def ->> 'slaDays')::numeric::int4 AS sla_days, s.def -> 'sla' AS rules, s.def ->> 'dueAt' AS due_path,
 		COALESCE(s.def ->> 'calendar', w.definition ->> 'calendar') AS calendar,
 		s.def -> 'warnAt' AS warn_at, s.def -> 'escalation' AS escalation, s.def ->> 'notSameAs' AS not_same_as,
 		COALESCE((s.def #>> '{retry,maxAttempts}')::numeric::int4, 3) AS max_attempts,
 		COALESCE((s.def ->> 'manual')::bool, false) AS manual,
-		(s.def ->> 'delayMins')::numeric::int8 * 60000000 AS delay_us, s.def ->> 'startAt' AS start_at,
-		s.def #>> '{waitFor,message}' AS message, s.def #>> '{waitFor,key}' AS message_key,
+		(s.def ->> 'delayMins')::numeric::int8 * 60000000 AS delay_us,
 		CASE COALESCE(s.def ->> 'join', 'all')
 			WHEN 'all' THEN d.count
 			WHEN 'any' THEN LEAST(d.count, 1)
@@ -2480,7 +2418,7 @@ CREATE VIEW oms_internal.check_cycle AS
 			FILTER (WHERE e.status = 'queued') AS queued_at,
 		bool_or(e.note_digest IS NOT NULL AND e.note IS NULL) FILTER (WHERE e.status = 'queued') AS moment_erased,
 		min(e.seq) FILTER (WHERE e.status IN ('awaiting', 'queued')) AS begun_seq,
-		min(e.at) FILTER (WHERE e.status = 'awaiting') AS awaiting_at,
+		max(e.at) FILTER (WHERE e.status = 'awaiting') AS awaiting_at,
 		count(*) FILTER (WHERE e.public AND e.status IN ('awaiting', 'queued')) AS n_shown,
 		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped')) AS finished_seq,
 		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled', 'sent_back', 'reopened'))
@@ -2494,6 +2432,7 @@ CREATE VIEW oms_internal.check_cycle AS
 		count(*) FILTER (WHERE e.status = 'breached') AS n_breached,
 		min(e.seq) FILTER (WHERE e.status = 'breached') AS breached_seq,
 		min(e.at) FILTER (WHERE e.status = 'breached') AS breached_at,
+		max(e.seq) FILTER (WHERE e.status = 'extended') AS extended_seq,
 		count(*) FILTER (WHERE e.status = 'escalated') AS level,
 		-- of a step that was missed very often one event says how often; any number, where that was erased
 		sum(CASE WHEN e.note IS NULL THEN 2147483647 ELSE COALESCE(substring(e.note,
@@ -2546,7 +2485,8 @@ CREATE VIEW oms_internal.check_ticket_cycle AS
 		min(c.seq) FILTER (WHERE c.ends) AS ended_seq, min(c.at) FILTER (WHERE c.ends) AS ended_at,
 		count(*) FILTER (WHERE c.event = 'breached') AS n_breached,
 		min(c.seq) FILTER (WHERE c.event = 'breached') AS breached_seq,
-		min(c.at) FILTER (WHERE c.event = 'breached') AS breached_at
+		min(c.at) FILTER (WHERE c.event = 'breached') AS breached_at,
+		max(c.seq) FILTER (WHERE c.event = 'extended') AS extended_seq
 	FROM (
 		SELECT b.ticket_id, b.seq, b.at, b.event, b.event IN ('ticket_done', 'ticket_cancelled') AS ends,
 			count(*) FILTER (WHERE b.begins) OVER (PARTITION BY b.ticket_id ORDER BY b.seq) AS cycle
@@ -2556,7 +2496,7 @@ CREATE VIEW oms_internal.check_ticket_cycle AS
 					OVER (PARTITION BY e.ticket_id ORDER BY e.seq) IN ('ticket_done', 'ticket_cancelled')) AS begins
 			FROM oms.timeline AS e
 			WHERE e.status IN ('opened', 'reopened', 'ticket_done', 'ticket_cancelled')
-				OR (e.stage IS NULL AND e.status = 'breached')
+				OR (e.stage IS NULL AND e.status IN ('breached', 'extended'))
 		) AS b
 	) AS c
 	GROUP BY c.ticket_id, c.cycle;
@@ -2635,10 +2575,10 @@ COMMENT ON VIEW oms_internal.check_stops IS 'for oms.check(): all the time for w
 -- The clocks of all cycles beside what definition and timeline say of them.
 CREATE VIEW oms_internal.check_clock_row AS
 	SELECT r.*, format('stage %s, cycle %s', g.stage, r.cycle) AS name, g.stage,
-		g.limit_us AS def_us, g.limit_days, g.calendar, g.warn_at, g.escalation,
-		CASE WHEN g.message IS NULL THEN c.queued_at ELSE c.awaiting_at END AS first_at,
-		CASE WHEN g.message IS NULL THEN c.queued_seq ELSE c.begun_seq END AS first_seq, c.ended_seq, c.stopped_at AS ended_at,
-		c.n_warning, c.n_breached, c.breached_seq, c.breached_at AS was_breached_at, c.n_missed, t.last_at, t.closed_at
+		g.sla_us, g.sla_days, g.rules, g.due_path, g.calendar, g.warn_at, g.escalation,
+		c.queued_at AS first_at, c.queued_seq AS first_seq, c.ended_seq, c.stopped_at AS ended_at,
+		c.n_warning, c.n_breached, c.breached_seq, c.breached_at AS was_breached_at, c.n_missed, c.extended_seq, t.last_at,
+		t.closed_at
 	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
 	JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
@@ -2646,9 +2586,9 @@ CREATE VIEW oms_internal.check_clock_row AS
 	UNION ALL
 	SELECT r.*, format('the ticket, cycle %s', r.cycle), NULL,
 		(w.definition ->> 'slaMins')::numeric::int8 * 60000000,
-		(w.definition ->> 'slaDays')::numeric::int4, w.definition ->> 'calendar', NULL, NULL,
-		c.first_at, c.first_seq, c.ended_seq, c.ended_at, 0, c.n_breached, c.breached_seq, c.breached_at, 0, t.last_at,
-		t.closed_at
+		(w.definition ->> 'slaDays')::numeric::int4, NULL, NULL, w.definition ->> 'calendar', NULL, NULL,
+		c.first_at, c.first_seq, c.ended_seq, c.ended_at, 0, c.n_breached, c.breached_seq, c.breached_at, 0, c.extended_seq,
+		t.last_at, t.closed_at
 	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
 	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
@@ -2711,8 +2651,6 @@ CREATE VIEW oms_internal.check_guard (relation, trigger, fires, enabled, functio
 	('retention', NULL, NULL, NULL, NULL, NULL),
 	('idempotency', 'guard', 58, 'A', 'guard', NULL),
 	('idempotency', 'guard_row', 27, 'A', 'guard', NULL),
-	('kept_message', NULL, NULL, NULL, NULL, NULL),
-	('message_id', NULL, NULL, NULL, NULL, NULL),
 	('owner', NULL, NULL, NULL, NULL, NULL),
 	('owner_member', NULL, NULL, NULL, NULL, NULL),
 	('absence', NULL, NULL, NULL, NULL, NULL),
@@ -3315,7 +3253,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 		-- one that has not changed since
 		LEFT JOIN oms_internal.check_calendar AS c ON c.name = g.calendar
 			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
-		WHERE g.delay_us IS NOT NULL AND g.start_at IS NULL
+		WHERE g.delay_us IS NOT NULL
 	) AS m
 	WHERE oms_internal.check_open(m.calendar, m.at, m.moment) <> m.delay_us
 		OR oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= m.delay_us
@@ -3338,56 +3276,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	FROM oms_internal.check_row AS r
 	JOIN oms.timeline AS a ON a.ticket_id = r.ticket_id AND a.stage = r.stage AND a.cycle = r.cycle AND a.status = 'awaiting'
 		AND a.at = r.awaiting_at
-		AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = a.ticket_id AND b.stage = a.stage AND b.cycle = a.cycle
-			AND b.status = 'awaiting' AND b.seq > a.seq)
-	WHERE r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz
-	UNION ALL
-	-- With startAt it is no earlier than that, where the date says so by itself, nor than the delay; and on a calendar an
-	-- opening time, if only a date is given.
-	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, startAt says %s', m.stage, m.moment, m.start)
-	FROM (
-		SELECT a.ticket_id, a.stage, a.at, g.delay_us, CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar,
-			substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment, v.start,
-			CASE WHEN v.start ~ '^[-0-9]{10}$' THEN v.start::timestamp AT TIME ZONE COALESCE(c.timezone, 'UTC')
-				WHEN v.start ~ '(Z|[-+][0-9]{2}(:?[0-9]{2})?)$' THEN v.start::timestamptz
-				ELSE v.start::timestamp AT TIME ZONE COALESCE(c.timezone, 'UTC') END AS start_at
-		FROM oms_internal.check_graph AS g
-		JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
-		JOIN oms.timeline AS a ON a.ticket_id = t.ticket_id AND a.stage = g.stage AND a.status = 'awaiting'
-		LEFT JOIN oms_internal.check_calendar AS c ON c.name = g.calendar
-			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
-		CROSS JOIN LATERAL (
-			SELECT y.payload FROM oms.timeline AS y
-			WHERE y.ticket_id = a.ticket_id AND y.seq < a.seq AND y.stage IS NULL AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)
-			ORDER BY y.seq DESC LIMIT 1
-		) AS d
-		CROSS JOIN LATERAL (SELECT jsonb_path_query_first(d.payload, g.start_at::jsonpath, '{"stages":{}}', true) #>> '{}' AS start) AS v
-		WHERE g.start_at IS NOT NULL AND g.start_at NOT LIKE '%$stages%' AND d.payload IS NOT NULL
-			AND (g.calendar IS NULL OR c.name IS NOT NULL)
-	) AS m
-	WHERE m.moment < m.start_at OR m.moment < m.at
-		OR m.delay_us IS NOT NULL AND oms_internal.check_open(m.calendar, m.at, m.moment) < m.delay_us
-		OR m.moment > m.start_at AND oms_internal.check_open(m.calendar, m.start_at, m.moment) > 0
-			AND oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= COALESCE(m.delay_us, 0)
-	UNION ALL
-	-- A stage waits for the message that its definition names, and for the key that the data gave.
-	SELECT 'dispatch', r.ticket_id, format('stage %s: it waits for message %s with key %s, the definition says %s with %s', r.stage,
-		COALESCE(r.waits_for, 'none'), COALESCE(r.waits_key, 'none'), COALESCE(g.message, 'none'), COALESCE(k.key, 'another'))
-	FROM oms_internal.check_row AS r
-	JOIN oms_internal.check_graph AS g ON g.workflow_id = r.workflow_id AND g.stage_no = r.stage_no
-	LEFT JOIN LATERAL (
-		SELECT CASE WHEN g.message_key IS NULL THEN r.ticket_id::text
-			WHEN g.message_key LIKE '%$stages%' THEN r.waits_key
-			WHEN jsonb_typeof(v.key) = 'number' THEN trim_scale(v.key::numeric)::text ELSE v.key #>> '{}' END AS key
-		FROM (SELECT jsonb_path_query_first((
-			SELECT y.payload FROM oms.timeline AS y JOIN oms.timeline AS a ON a.ticket_id = y.ticket_id AND a.stage = r.stage
-				AND a.cycle = r.cycle AND a.status = 'awaiting'
-			WHERE y.ticket_id = r.ticket_id AND y.seq < a.seq AND y.stage IS NULL AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)
-			ORDER BY a.seq DESC, y.seq DESC LIMIT 1), COALESCE(g.message_key, '$')::jsonpath, '{"stages":{}}', true) AS key) AS v
-	) AS k ON r.waits_key IS NOT NULL
-	WHERE CASE WHEN r.status = 'a' OR r.held_from = 'a' THEN r.waits_for IS DISTINCT FROM g.message
-			OR r.waits_key IS NOT NULL AND r.waits_key IS DISTINCT FROM COALESCE(k.key, r.waits_key)
-		ELSE r.waits_for IS NOT NULL OR r.waits_key IS NOT NULL END;
+	WHERE r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz;
 COMMENT ON VIEW oms_internal.check_dispatch IS 'for oms.check(): stages begun too early, twice, by themselves, not at all, or against their condition';
 
 -- ---- stuck ----
@@ -3428,15 +3317,7 @@ CREATE VIEW oms_internal.check_stuck (kind, ticket, detail) AS
 	UNION ALL
 	SELECT 'stuck', r.ticket_id, format('stage %s: it awaits nothing', r.stage)
 	FROM oms_internal.check_row AS r
-	WHERE (r.status = 'a' OR r.held_from = 'a') AND r.wake_at IS NULL AND r.waits_for IS NULL
-	UNION ALL
-	-- A message that is kept and a stage that waits for it have not missed each other; what staff sent is for all stages.
-	SELECT 'stuck', r.ticket_id, format('stage %s: it waits for message %s with key %s, and one is kept', r.stage, r.waits_for, r.waits_key)
-	FROM oms_internal.check_row AS r
-	WHERE r.status = 'a' AND r.wake_at IS NULL AND EXISTS (SELECT FROM oms.kept_message AS k
-		JOIN pg_roles AS s ON s.rolname = k.sender
-		WHERE k.name = r.waits_for AND k.key = r.waits_key AND NOT k.pending AND k.expires_at > oms.clock()
-			AND has_function_privilege(s.oid, 'oms.get_ticket(oms.ticket_id)', 'EXECUTE'));
+	WHERE (r.status = 'a' OR r.held_from = 'a') AND r.wake_at IS NULL;
 COMMENT ON VIEW oms_internal.check_stuck IS 'for oms.check(): open tickets in which nothing can happen any more';
 
 -- ---- breach ----
@@ -3447,7 +3328,7 @@ CREATE VIEW oms_internal.check_breach (kind, ticket, detail) AS
 	FROM oms_internal.check_clock_row AS c
 	CROSS JOIN LATERAL (VALUES
 		(c.n_breached > 1, 'breached more than once'),
-		(c.was_breached_at <= c.due_at, 'breached before it was due'),
+		(c.was_breached_at <= c.due_at AND COALESCE(c.extended_seq < c.breached_seq, true), 'breached before it was due'),
 		(c.n_breached > 0 AND (c.first_seq IS NULL OR c.breached_seq < c.first_seq), 'breached before it was queued'),
 		(c.breached_seq > c.ended_seq, 'breached after it had ended'),
 		(c.ended_at > c.due_at AND c.n_breached = 0, 'ended later than due, and no breach'),
@@ -3462,7 +3343,7 @@ CREATE VIEW oms_internal.check_breach (kind, ticket, detail) AS
 	JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
 	JOIN oms_internal.check_cycle AS c ON c.ticket_id = r.ticket_id AND c.stage = g.stage AND c.cycle = r.cycle
 	JOIN oms.timeline AS e ON e.ticket_id = c.ticket_id AND e.stage = c.stage AND e.cycle = c.cycle
-	WHERE e.at > r.due_at AND e.seq > CASE WHEN g.message IS NULL THEN c.queued_seq ELSE c.begun_seq END
+	WHERE e.at > r.due_at AND e.seq > c.queued_seq
 		AND CASE WHEN c.breached_seq IS NULL THEN c.ended_seq IS NULL ELSE e.seq < c.breached_seq END
 		AND e.status IN ('in_progress', 'assigned', 'delegated', 'resolved', 'released', 'retry', 'on_hold', 'done', 'skipped',
 			'cancelled');
@@ -3503,16 +3384,114 @@ CREATE VIEW oms_internal.check_segments AS
 	GROUP BY s.ticket_id, s.stage_no, s.cycle;
 COMMENT ON VIEW oms_internal.check_segments IS 'for oms.check(): the pieces of the clock of a cycle, added up';
 
+-- The limit that a clock has to have that begins with an event: {microseconds, NULL}, {NULL, days}, or {NULL, NULL} for none; NULL:
+-- not known, since content was erased or the calendar is not that of then.
+CREATE FUNCTION oms_internal.check_limit(ticket oms.ticket_id, at_seq int, at timestamptz, sla_us bigint, sla_days int, rules jsonb,
+		due_path text, calendar text, timezone text) RETURNS bigint[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN (
+		SELECT CASE WHEN d.payload IS NULL OR o.erased THEN NULL
+			WHEN v.text IS NULL THEN ARRAY[b.us, b.days]
+			WHEN m.us IS NULL OR b.days IS NOT NULL AND n.us IS NULL THEN NULL
+			WHEN m.us < COALESCE(b.us, n.us, 9223372036854775807) THEN ARRAY[m.us, NULL]
+			ELSE ARRAY[b.us, b.days] END
+		FROM (
+			-- the data and the outputs as they were then
+			SELECT y.payload
+			FROM oms.timeline AS y
+			WHERE y.ticket_id = ticket AND y.seq < at_seq AND y.stage IS NULL
+				AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)
+			ORDER BY y.seq DESC LIMIT 1
+		) AS d
+		CROSS JOIN LATERAL (
+			SELECT jsonb_build_object('stages', COALESCE(jsonb_object_agg(z.stage, COALESCE(z.payload, '{}')), '{}')) AS outputs,
+				COALESCE(bool_or(z.payload IS NULL AND z.payload_digest IS NOT NULL), false) AS erased
+			FROM (
+				SELECT DISTINCT ON (y.stage) y.stage, y.status, y.payload, y.payload_digest
+				FROM oms.timeline AS y
+				WHERE y.ticket_id = ticket AND y.seq < at_seq AND y.stage IS NOT NULL
+					AND y.status IN ('done', 'changed', 'sent_back', 'reopened')
+				ORDER BY y.stage, y.seq DESC
+			) AS z
+			WHERE z.status NOT IN ('sent_back', 'reopened')
+		) AS o
+		CROSS JOIN LATERAL (
+			SELECT r.rule
+			FROM jsonb_array_elements(COALESCE(rules, '[{}]')) WITH ORDINALITY AS r (rule, no)
+			WHERE NOT r.rule ? 'when' OR COALESCE(jsonb_path_match(d.payload,
+				('strict ' || regexp_replace(r.rule ->> 'when', '^[[:space:]]*strict[[:space:]]', ''))::jsonpath, o.outputs, true), false)
+			ORDER BY r.no LIMIT 1
+		) AS r
+		CROSS JOIN LATERAL (
+			SELECT COALESCE((r.rule ->> 'mins')::numeric::int8 * 60000000, sla_us) AS us,
+				COALESCE((r.rule ->> 'days')::numeric::int8, sla_days) AS days
+		) AS b
+		CROSS JOIN LATERAL (
+			SELECT jsonb_path_query_first(d.payload, due_path::jsonpath, o.outputs, true) #>> '{}' AS text
+		) AS v
+		-- open time until the moment; a date alone lasts until the end of the first open one
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN length(v.text) = 10 THEN (
+					SELECT oms_internal.check_open(calendar, at, y.day_end)
+					FROM (SELECT (v.text::date + i)::timestamp AT TIME ZONE timezone AS day_start,
+							(v.text::date + i + 1)::timestamp AT TIME ZONE timezone AS day_end
+						FROM generate_series(0, 400) AS i) AS y
+					WHERE oms_internal.check_open(calendar, y.day_start, y.day_end) > 0
+					ORDER BY y.day_start LIMIT 1)
+				WHEN v.text ~* '[0-9](z|[-+][0-9:]+)$' AND v.text ~* '[t ].*(z|[-+])' THEN oms_internal.check_open(calendar, at, v.text::timestamptz)
+				ELSE oms_internal.check_open(calendar, at, v.text::timestamp AT TIME ZONE timezone) END AS us
+		) AS m
+		-- and until the end of as many open dates
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN b.days IS NOT NULL AND v.text IS NOT NULL THEN (
+				SELECT oms_internal.check_open(calendar, at, y.day_end)
+				FROM (SELECT ((at AT TIME ZONE timezone)::date + i::int)::timestamp AT TIME ZONE timezone AS day_start,
+						((at AT TIME ZONE timezone)::date + i::int + 1)::timestamp AT TIME ZONE timezone AS day_end
+					FROM generate_series(1, b.days * 7 + 400) AS i) AS y
+				WHERE oms_internal.check_open(calendar, y.day_start, y.day_end) > 0
+				ORDER BY y.day_start OFFSET b.days - 1 LIMIT 1) END AS us
+		) AS n);
+COMMENT ON FUNCTION oms_internal.check_limit(oms.ticket_id, int, timestamptz, bigint, int, jsonb, text, text, text) IS 'for oms.check(): the limit that a clock has to have which begins with an event';
+
+-- What was added to the limit of a cycle of a stage (NULL: the ticket) by its events: {microseconds, days}; NULL: not known.
+CREATE FUNCTION oms_internal.check_more(ticket oms.ticket_id, stage text, from_seq int, to_seq int) RETURNS bigint[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN (
+		SELECT CASE WHEN bool_and(p.kind IS NOT NULL) THEN ARRAY[
+			COALESCE(sum(CASE WHEN p.kind[2] = 'minute' THEN p.kind[1]::numeric * 60000000 ELSE p.kind[3]::numeric * 1000000 END), 0),
+			COALESCE(sum(p.kind[1]::int8) FILTER (WHERE p.kind[2] = 'day' AND p.kind[3] IS NULL), 0)]::int8[] END
+		FROM oms.timeline AS e
+		CROSS JOIN LATERAL (SELECT regexp_match(e.note, '^([0-9]+) (minute|day)s? more(?: [(]([0-9.]+) s of open time[)])?') AS kind) AS p
+		WHERE e.ticket_id = ticket AND e.stage IS NOT DISTINCT FROM stage AND e.status = 'extended'
+			AND e.seq > from_seq AND e.seq < COALESCE(to_seq, 2147483647));
+COMMENT ON FUNCTION oms_internal.check_more(oms.ticket_id, text, int, int) IS 'for oms.check(): what was added to the limit of a clock in a cycle';
+
 -- The clocks with their pieces: what the clock showed when its due time was set for the last time (since_at, used_us,
 -- by the calendar due_calendar), and for how long it should have stood.
 CREATE VIEW oms_internal.check_watch AS
-	SELECT w.*, CASE WHEN w.calendar_id = 0 THEN '' ELSE a.name END AS by_calendar,
+	SELECT w.*,
+		-- what is not known is as the row says, and so are minutes that were added to days
+		CASE WHEN w.limit_days IS NOT NULL THEN NULL
+			WHEN w.base IS NULL OR w.extended_seq IS NOT NULL AND (w.more IS NULL OR w.base[2] IS NOT NULL) THEN w.limit_us
+			ELSE w.base[1] + COALESCE(w.more[1], 0) END AS def_us,
+		CASE WHEN w.base IS NULL OR w.extended_seq IS NOT NULL AND (w.more IS NULL OR w.limit_days IS NULL) THEN w.limit_days
+			ELSE w.base[2] + COALESCE(w.more[2], 0) END AS def_days,
+		CASE WHEN w.calendar_id = 0 THEN '' ELSE a.name END AS by_calendar,
 		CASE WHEN w.due_calendar_id = 0 THEN '' ELSE b.name END AS due_calendar, d.name AS calendar_name,
 		COALESCE(b.timezone, 'UTC') AS timezone,
 		((CASE WHEN isfinite(w.due_at) THEN w.due_at END - '1 microsecond'::interval)
 			AT TIME ZONE COALESCE(b.timezone, 'UTC'))::date AS due_date
 	FROM (
-		SELECT k.*, NULLIF(s.stood * tstzmultirange(tstzrange(k.first_at, NULL)), '{}') AS should_stand, g.stood, g.torn, g.first_at AS piece_first_at,
+		SELECT k.*,
+			CASE WHEN k.rules IS NULL AND k.due_path IS NULL THEN ARRAY[k.sla_us, k.sla_days]
+				WHEN k.first_at IS NULL OR k.limit_us IS NULL AND k.due_path IS NOT NULL THEN NULL
+				ELSE oms_internal.check_limit(k.ticket_id, k.first_seq, k.first_at, k.sla_us, k.sla_days, k.rules, k.due_path,
+					CASE WHEN k.calendar IS NULL THEN '' ELSE (SELECT y.name FROM oms_internal.check_calendar AS y
+						JOIN oms.calendar AS z ON z.calendar_id = y.calendar_id
+						WHERE y.calendar_id = k.calendar_id AND z.created_at <= k.first_at) END,
+					COALESCE((SELECT y.timezone FROM oms_internal.check_calendar AS y WHERE y.calendar_id = k.calendar_id), 'UTC')) END AS base,
+			CASE WHEN k.extended_seq IS NOT NULL THEN oms_internal.check_more(k.ticket_id, k.stage, k.first_seq, k.ended_seq) END AS more,
+			NULLIF(s.stood * tstzmultirange(tstzrange(k.first_at, NULL)), '{}') AS should_stand, g.stood, g.torn, g.first_at AS piece_first_at,
 			COALESCE(g.last_at, k.first_at) AS piece_last_at, COALESCE(g.open_us, 0) AS piece_us,
 			CASE WHEN k.breached_seq IS NULL OR g.seqs IS NULL THEN COALESCE(g.last_at, k.first_at)
 				ELSE COALESCE((SELECT max(u.ended_at) FROM ROWS FROM (unnest(g.seqs), unnest(g.ends))
@@ -3563,7 +3542,8 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 				THEN tstzmultirange(tstzrange(w.paused_at, COALESCE(w.ended_at, 'infinity'))) ELSE '{}' END
 				AS all_stood,
 			-- always open, in minutes: the limit after the start, later by all it stood before it was used up
-			CASE WHEN w.limit_days IS NULL AND w.calendar IS NULL AND w.due_at IS NOT NULL THEN w.first_at
+			CASE WHEN w.limit_days IS NULL AND w.calendar IS NULL AND w.due_at IS NOT NULL
+				AND COALESCE(w.extended_seq < w.breached_seq, true) THEN w.first_at
 				+ make_interval(secs => w.def_us / 1000000) + COALESCE(CASE WHEN w.should_stand IS NOT NULL THEN (
 					SELECT sum(y.len) FILTER (WHERE y.at - w.first_at - COALESCE(y.stood_before, '0')
 						<= make_interval(secs => w.def_us / 1000000))
@@ -3579,16 +3559,16 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 		WHERE NOT COALESCE(w.warned = 0 AND w.n_warning = 0 AND w.steps IS NULL AND w.paused_at IS NULL AND w.calendar_id = 0
 			AND w.piece_first_at IS NULL AND w.should_stand IS NULL
 			AND (w.stage_no > 0 OR w.is_past OR w.finished_at IS NOT DISTINCT FROM w.closed_at)
-			AND CASE WHEN w.limit_us IS NULL THEN COALESCE(w.def_us, w.limit_days) IS NULL AND w.due_at IS NULL
+			AND CASE WHEN w.limit_us IS NULL THEN COALESCE(w.def_us, w.def_days) IS NULL AND w.due_at IS NULL
 					AND w.running_since IS NULL AND w.breached_at IS NULL AND w.consumed_us = 0 AND w.consumed_days = 0
-				ELSE w.limit_us = w.def_us AND w.calendar IS NULL AND w.warn_at IS NULL AND w.escalation IS NULL
+				ELSE w.limit_us = w.def_us AND w.def_days IS NULL AND w.calendar IS NULL AND w.warn_at IS NULL AND w.escalation IS NULL
 					AND w.breached_seq IS NULL AND w.first_at + w.limit_us * '1 microsecond'::interval = w.due_at
 					AND CASE WHEN w.ended_at IS NULL THEN w.running_since = w.first_at AND w.consumed_us = 0
 						ELSE w.running_since IS NULL AND w.ended_at <= w.due_at
 							AND w.first_at + w.consumed_us * '1 microsecond'::interval = w.ended_at END END, false)
 	) AS c
 	CROSS JOIN LATERAL (VALUES
-		(CASE WHEN (c.limit_us IS NOT NULL) <> (COALESCE(c.def_us, c.limit_days) IS NOT NULL AND c.first_at IS NOT NULL)
+		(CASE WHEN (c.limit_us IS NOT NULL) <> (COALESCE(c.def_us, c.def_days) IS NOT NULL AND c.first_at IS NOT NULL)
 			THEN CASE WHEN c.limit_us IS NULL THEN 'it has no clock' ELSE 'it has a clock that nothing started' END END),
 		(CASE WHEN c.limit_us IS NULL AND (c.running_since IS NOT NULL OR c.paused_at IS NOT NULL OR c.due_at IS NOT NULL
 			OR c.breached_at IS NOT NULL OR c.consumed_us <> 0 OR c.consumed_days <> 0 OR c.warned <> 0
@@ -3596,6 +3576,8 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 			THEN 'it has no clock, and something is left of one' END),
 		(CASE WHEN c.limit_us <> c.def_us
 			THEN format('the limit is %s µs, the definition says %s', c.limit_us, c.def_us) END),
+		(CASE WHEN c.limit_us IS NOT NULL AND c.limit_days IS DISTINCT FROM c.def_days
+			THEN format('the limit is %s days, the definition says %s', COALESCE(c.limit_days::text, 'not in'), COALESCE(c.def_days::text, 'none')) END),
 		(CASE WHEN c.limit_us IS NOT NULL AND ((c.calendar_id = 0) <> (c.calendar IS NULL) OR c.calendar_name IS DISTINCT FROM c.calendar)
 			THEN 'it runs by another calendar than the definition says' END),
 		(CASE WHEN c.limit_us IS NOT NULL AND NOT c.ended AND (c.running_since IS NULL) = (c.paused_at IS NULL)
@@ -3637,7 +3619,9 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 		(CASE WHEN c.stage_no > 0 AND c.warned <> COALESCE(c.n_warning, 0)
 			THEN format('%s thresholds have passed, the timeline says %s', c.warned, COALESCE(c.n_warning, 0)) END),
 		(CASE WHEN c.def_us IS NOT NULL AND c.limit_us IS NOT NULL AND c.warn_at IS NOT NULL AND (c.ended OR c.shows_us IS NOT NULL)
-			AND (SELECT CASE WHEN c.ended THEN count(*) <> c.warned ELSE count(*) < c.warned END
+			-- what fired before the limit was extended stays
+			AND (SELECT CASE WHEN c.extended_seq IS NOT NULL THEN c.ended AND count(*) > c.warned
+					WHEN c.ended THEN count(*) <> c.warned ELSE count(*) < c.warned END
 				FROM jsonb_array_elements_text(c.warn_at) AS a (percent)
 				WHERE floor(c.limit_us * a.percent::numeric / 100)
 					<= CASE WHEN c.ended THEN c.consumed_us ELSE c.shows_us END)
@@ -3648,7 +3632,8 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 				< (SELECT sum(u.times) FROM unnest(c.steps) AS u (times))
 			THEN 'more escalation steps have fired than the timeline says' END),
 		(CASE WHEN c.def_us IS NOT NULL AND c.limit_us IS NOT NULL AND c.escalation IS NOT NULL AND (c.ended OR c.shows_us IS NOT NULL) AND (
-				SELECT bool_or(CASE WHEN c.ended THEN f.times <> COALESCE(c.steps[f.no], 0)
+				SELECT bool_or(CASE WHEN c.extended_seq IS NOT NULL THEN c.ended AND f.times > COALESCE(c.steps[f.no], 0)
+					WHEN c.ended THEN f.times <> COALESCE(c.steps[f.no], 0)
 					ELSE f.times < c.steps[f.no] END)
 				FROM (SELECT y.no, oms_internal.check_fired(y.step, c.limit_us, CASE WHEN c.ended THEN c.consumed_us ELSE c.shows_us END,
 						c.breached_seq IS NOT NULL) AS times
@@ -3683,8 +3668,8 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 			format('open for %s µs, the calendar says %s', s.open_us,
 				CASE WHEN s.ran THEN oms_internal.check_open(s.by_calendar, s.started_at, s.ended_at) ELSE 0 END)),
 		(s.event IS NULL OR (s.event_stage IS NULL) <> (s.stage_no = 0) OR s.event_cycle <> s.cycle AND s.stage_no > 0
-			OR s.event <> ALL (CASE WHEN s.ran THEN '{on_hold,ticket_held,clock_changed}'::text[]
-				ELSE '{hold_lifted,resumed,ticket_resumed}' END)
+			OR s.event <> ALL (CASE WHEN s.ran THEN '{on_hold,ticket_held,clock_changed,extended}'::text[]
+				ELSE '{hold_lifted,resumed,ticket_resumed,extended}' END)
 			OR s.ended_at > s.event_at, format('no clock ends with %s', COALESCE(s.event, 'nothing'))))
 		AS p (found, problem)
 	WHERE p.found
@@ -3952,10 +3937,6 @@ CREATE VIEW oms_internal.check_numbers (kind, ticket, detail) AS
 					UNION ALL SELECT a.ticket_id FROM oms.ticket_state_archive AS a) AS t) AS highest
 		FROM oms.ticket_number AS s
 		UNION ALL
-		SELECT 'oms.message_number'::regclass, s.last_value, s.is_called,
-			(SELECT max(k.message_no) FROM oms.kept_message AS k)
-		FROM oms.message_number AS s
-		UNION ALL
 		SELECT 'oms.workflow_number'::regclass, s.last_value, s.is_called,
 			(SELECT max(w.workflow_id) FROM oms.workflow AS w)
 		FROM oms.workflow_number AS s
@@ -4137,8 +4118,6 @@ SELECT pg_extension_config_dump('oms.timeline_archive', '');
 SELECT pg_extension_config_dump('oms.journal', '');
 SELECT pg_extension_config_dump('oms.retention', '');
 SELECT pg_extension_config_dump('oms.idempotency', '');
-SELECT pg_extension_config_dump('oms.kept_message', '');
-SELECT pg_extension_config_dump('oms.message_id', '');
 SELECT pg_extension_config_dump('oms.owner', '');
 SELECT pg_extension_config_dump('oms.owner_member', '');
 SELECT pg_extension_config_dump('oms.absence', '');
@@ -4152,7 +4131,6 @@ SELECT pg_extension_config_dump('oms.seal_leaf', '');
 SELECT pg_extension_config_dump('oms.calendar', '');
 SELECT pg_extension_config_dump('oms.workflow_number', '');
 SELECT pg_extension_config_dump('oms.ticket_number', '');
-SELECT pg_extension_config_dump('oms.message_number', '');
 SELECT pg_extension_config_dump('oms.calendar_number', '');
 
 CREATE TRIGGER guard BEFORE UPDATE OF workflow_id, name, version, prefix, definition OR DELETE OR TRUNCATE ON oms.workflow
@@ -4322,8 +4300,6 @@ REVOKE ALL ON TYPE oms.timeline_archive FROM PUBLIC;
 REVOKE ALL ON TYPE oms.journal FROM PUBLIC;
 REVOKE ALL ON TYPE oms.retention FROM PUBLIC;
 REVOKE ALL ON TYPE oms.idempotency FROM PUBLIC;
-REVOKE ALL ON TYPE oms.kept_message FROM PUBLIC;
-REVOKE ALL ON TYPE oms.message_id FROM PUBLIC;
 REVOKE ALL ON TYPE oms.owner FROM PUBLIC;
 REVOKE ALL ON TYPE oms.owner_member FROM PUBLIC;
 REVOKE ALL ON TYPE oms.absence FROM PUBLIC;
@@ -4344,7 +4320,6 @@ REVOKE ALL ON TYPE oms.rollup_state FROM PUBLIC;
 REVOKE ALL ON TYPE oms.rollup_ahead FROM PUBLIC;
 REVOKE ALL ON TYPE oms.ticket FROM PUBLIC;
 REVOKE ALL ON TYPE oms.stage FROM PUBLIC;
-REVOKE ALL ON TYPE oms.message FROM PUBLIC;
 REVOKE ALL ON TYPE oms.rework FROM PUBLIC;
 REVOKE ALL ON TYPE oms.archived_ticket FROM PUBLIC;
 REVOKE ALL ON TYPE oms.archived_stage FROM PUBLIC;

@@ -50,6 +50,7 @@ typedef struct OmsEscalationStep
 	const char *reassign_to;	/* NULL: stays */
 	int			every_mins;		/* 0: once */
 	int			max_times;		/* 0: no end */
+	Jsonb	   *finish_with;	/* output with which the stage is then done, NULL: it is not */
 } OmsEscalationStep;
 
 /* A jsonpath on the data of a ticket and, as $stages, the outputs of its stages */

@@ -139,6 +139,8 @@ oms_ticket_holds_lifted(OmsTicket *ticket, TimestampTz at, const char *note)
 	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
 		if (stage->status == OMS_STAGE_HELD)
 			oms_holds_lifted(ticket, stage, at, note);
+		else if (stage->status == OMS_STAGE_FAILED)
+			oms_touch(ticket, stage);
 	oms_settle(ticket);
 }
 
@@ -263,6 +265,47 @@ count_step(const OmsStageDef *def, OmsStage *stage, int i, int times)
 	stage->steps = steps;
 }
 
+/*
+ * When something may happen that was due then: what was on hold goes on later.
+ */
+static TimestampTz
+end_of_holds(OmsTicket *ticket, const OmsStage *stage, TimestampTz at)
+{
+	ticket->lookup->holds(ticket);
+	for (const OmsHold *hold = ticket->holds; hold != NULL; hold = hold->next)
+		if ((hold->stage == stage->no || hold->stage == OMS_NO_STAGE) && hold->held_at <= at &&
+			hold->lifted_at != OMS_NEVER)
+			at = Max(at, hold->lifted_at);
+	return Min(at, ticket->now);
+}
+
+/*
+ * Nobody decided in time: the stage is done with the output that a step of its escalation has for this.  Nobody did
+ * it, and whoever has it has lost it: the number of the event is a token that nobody gets.
+ *
+ * All of it happens at its own instant, however late it is noticed: what comes after the stage begins then.
+ */
+static void
+finish_by_law(OmsTicket *ticket, OmsStage *stage, Jsonb *output, const char *note, TimestampTz at)
+{
+	TimestampTz now = ticket->now;
+	OmsEvent   *event;
+
+	ticket->now = end_of_holds(ticket, stage, at);
+	stage->worker = NULL;
+	oms_move(ticket, stage, OMS_STAGE_DONE);
+	event = oms_event_add(ticket, OMS_EV_DONE, stage, psprintf("by law at %s: %s", oms_time_text(ticket->now), note));
+	/* an empty output is none */
+	if (JB_ROOT_COUNT(output) == 0)
+		output = NULL;
+	event->payload = output;
+	stage->token = event->seq;
+	oms_set_output(ticket, stage, output, event->seq);
+	oms_start_after(ticket, stage->no);
+	oms_settle(ticket);
+	ticket->now = now;
+}
+
 static void
 fire_step(OmsTicket *ticket, OmsStage *stage, int i, int times, TimestampTz at)
 {
@@ -271,7 +314,8 @@ fire_step(OmsTicket *ticket, OmsStage *stage, int i, int times, TimestampTz at)
 	const char *told = step->notify != NULL && strcmp(step->notify, "supervisor") == 0
 		? oms_supervisor(ticket, stage) : step->notify;
 	OmsNotification *before = ticket->last_notification;
-	TimestampTz due = stage->due_at != OMS_NEVER && at == stage->due_at + 1 ? stage->due_at : at;
+	bool		just_missed = step->finish_with != NULL || (stage->due_at != OMS_NEVER && at == stage->due_at + 1);
+	TimestampTz due = just_missed ? at - 1 : at;
 	char	   *missed = times == 1 ? "" : psprintf("the last of %d missed times, ", times);
 	char	   *note = psprintf(step->unit == OMS_AT_PERCENT ? "step at %d%% of the time limit, %s%s%s%s"
 								: "step %d minutes after the due time, %s%s%s%s",
@@ -293,6 +337,8 @@ fire_step(OmsTicket *ticket, OmsStage *stage, int i, int times, TimestampTz at)
 		oms_hand_over(ticket, stage, step->reassign_to, note);
 		oms_settle(ticket);
 	}
+	if (step->finish_with != NULL)
+		finish_by_law(ticket, stage, step->finish_with, note, at);
 }
 
 static const char *

@@ -406,7 +406,7 @@ check_rules(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void
 
 static const OmsKeyRule wait_for_keys[] = {
 	{"message", oms_json_name, offsetof(OmsStageDef, message), 1, OMS_MAX_NAME, true},
-	{"key", oms_definition_path, offsetof(OmsStageDef, message_key), 0, 0, false},
+	{"key", check_value_path, offsetof(OmsStageDef, message_key), 0, 0, false},
 };
 
 static void
@@ -439,7 +439,7 @@ static const OmsKeyRule stage_keys[] = {
 	{"notSameAs", check_not_same_as, offsetof(OmsStageDef, not_same_as), 0, 0, false},
 	{"manual", oms_json_boolean, offsetof(OmsStageDef, manual), 0, 0, false},
 	{"delayMins", oms_json_int, offsetof(OmsStageDef, delay_mins), 0, PG_INT32_MAX, false},
-	{"startAt", oms_definition_path, offsetof(OmsStageDef, start_at), 0, 0, false},
+	{"startAt", check_value_path, offsetof(OmsStageDef, start_at), 0, 0, false},
 	{"waitFor", check_wait_for, 0, 0, 0, false},
 };
 

@@ -152,25 +152,40 @@ check_at(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *t
 						 oms_json_text(check, value));
 }
 
+/* The output of a stage that is done by law */
+static void
+check_finish_with(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
+{
+	if (oms_json_object(check, value) != NULL)
+		*oms_rule_field(Jsonb *, target, rule) = JsonbValueToJsonb(value);
+}
+
 static const OmsKeyRule step_keys[] = {
 	{"at", check_at, 0, 0, 0, true},
 	{"notify", oms_json_name, offsetof(OmsEscalationStep, notify), 1, OMS_MAX_NAME, false},
 	{"reassignTo", oms_json_name, offsetof(OmsEscalationStep, reassign_to), 1, OMS_MAX_NAME, false},
 	{"everyMins", oms_json_int, offsetof(OmsEscalationStep, every_mins), 1, PG_INT32_MAX, false},
+	{"finishWith", check_finish_with, offsetof(OmsEscalationStep, finish_with), 0, 0, false},
 	{"max", oms_json_int, offsetof(OmsEscalationStep, max_times), 1, PG_INT32_MAX, false},
 };
 
 static void
 check_step(OmsJsonCheck *check, JsonbValue *value, OmsEscalationStep *step)
 {
+	static const char *const not_with_finish[] = {"reassignTo", "everyMins"};
 	JsonbContainer *object = oms_json_object(check, value);
 
 	if (object == NULL)
 		return;
 	oms_json_keys(check, object, step_keys, lengthof(step_keys), step);
-	if (!oms_json_has_key(object, "notify") && !oms_json_has_key(object, "reassignTo"))
-		oms_json_problem(check, "Say whom to notify, or whom to reassign the stage to.",
-						 "%s has neither \"notify\" nor \"reassignTo\"", oms_json_thing(check));
+	if (!oms_json_has_key(object, "notify") && !oms_json_has_key(object, "reassignTo") &&
+		!oms_json_has_key(object, "finishWith"))
+		oms_json_problem(check, "Say whom to notify, whom to reassign the stage to, or with which output it is done then.",
+						 "%s has neither \"notify\" nor \"reassignTo\" nor \"finishWith\"", oms_json_thing(check));
+	for (int i = 0; i < (int) lengthof(not_with_finish); i++)
+		if (oms_json_has_key(object, "finishWith") && oms_json_has_key(object, not_with_finish[i]))
+			oms_json_problem(check, "A stage that is done goes to nobody else, and it is done once.",
+							 "%s has both \"finishWith\" and \"%s\"", oms_json_thing(check), not_with_finish[i]);
 	if (oms_json_has_key(object, "max") && !oms_json_has_key(object, "everyMins"))
 		oms_json_problem(check, "\"max\" is how many times a step repeats every \"everyMins\" minutes.",
 						 "%s has \"max\" without \"everyMins\"", oms_json_thing(check));

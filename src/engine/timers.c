@@ -61,13 +61,13 @@ times_missed(const OmsEscalationStep *step, const OmsStage *stage, int fired, in
 	return (int) Min(times, (step->max_times > 0 ? step->max_times : PG_INT32_MAX) - fired);
 }
 
-/* At the due time itself the stage has not missed it yet */
+/* At the due time itself the stage has not missed it yet; and what is done at its moment is done in time */
 static TimestampTz
-shows_step(const OmsStage *stage, int64 target)
+shows_step(const OmsStage *stage, const OmsEscalationStep *step, int64 target)
 {
 	TimestampTz at = shows(stage, target);
 
-	return at != OMS_NEVER && target == stage->limit_us ? at + 1 : at;
+	return at != OMS_NEVER && (target == stage->limit_us || step->finish_with != NULL) ? at + 1 : at;
 }
 
 /*
@@ -95,17 +95,26 @@ step_at(const OmsStageDef *def, const OmsStage *stage, int i, TimestampTz by, in
 		return OMS_NEVER;
 	if (pg_mul_s64_overflow(fired, every, &passed) || pg_add_s64_overflow(target, passed, &target))
 		return OMS_NEVER;
-	at = shows_step(stage, target);
+	at = shows_step(stage, step, target);
 	if (step->every_mins == 0 || at == OMS_NEVER || at > by)
 		return at;
 	missed = times_missed(step, stage, fired, target, by);
 	if (missed <= MISSED_ONE_BY_ONE)
 		return at;
-	at = shows_step(stage, target + (missed - 1) * every);
+	at = shows_step(stage, step, target + (missed - 1) * every);
 	if (at > by)
-		at = shows_step(stage, target + (--missed - 1) * every);
+		at = shows_step(stage, step, target + (--missed - 1) * every);
 	*times = missed;
 	return at;
+}
+
+/*
+ * A hold keeps a stage from being done by law, even if it does not stop the clock.
+ */
+static bool
+waits_for_resume(const OmsTicket *ticket, const OmsStage *stage, const OmsEscalationStep *step)
+{
+	return step->finish_with != NULL && (stage->status == OMS_STAGE_HELD || ticket->n_holds > 0);
 }
 
 /*
@@ -125,7 +134,8 @@ find_clock_timer(const OmsTicket *ticket, const OmsStage *stage, TimestampTz by,
 	if (stage->breached_at == OMS_NEVER && stage->due_at != OMS_NEVER)
 		consider(first, OMS_TIMER_BREACH, stage->due_at + 1);
 	for (int i = 0; def != NULL && i < def->nsteps; i++)
-		if (consider(first, OMS_TIMER_STEP, step_at(def, stage, i, by, &times)))
+		if (!waits_for_resume(ticket, stage, &def->steps[i]) &&
+			consider(first, OMS_TIMER_STEP, step_at(def, stage, i, by, &times)))
 		{
 			first->step = i;
 			first->times = times;

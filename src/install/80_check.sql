@@ -13,8 +13,8 @@ CREATE VIEW oms_internal.check_graph AS
 	SELECT w.workflow_id, s.no::int2 AS stage_no, s.def ->> 'id' AS stage,
 		COALESCE(s.def ->> 'owner', w.definition ->> 'owner', w.name) AS owner,
 		COALESCE(s.def ->> 'label', s.def ->> 'id') AS label, s.def ->> 'publicOwner' AS public_owner,
-		(s.def ->> 'slaMins')::numeric::int8 * 60000000 AS limit_us,
-		(s.def ->> 'slaDays')::numeric::int4 AS limit_days,
+		(s.def ->> 'slaMins')::numeric::int8 * 60000000 AS sla_us,
+		(s.def ->> 'slaDays')::numeric::int4 AS sla_days, s.def -> 'sla' AS rules, s.def ->> 'dueAt' AS due_path,
 		COALESCE(s.def ->> 'calendar', w.definition ->> 'calendar') AS calendar,
 		s.def -> 'warnAt' AS warn_at, s.def -> 'escalation' AS escalation, s.def ->> 'notSameAs' AS not_same_as,
 		COALESCE((s.def #>> '{retry,maxAttempts}')::numeric::int4, 3) AS max_attempts,
@@ -154,6 +154,7 @@ CREATE VIEW oms_internal.check_cycle AS
 		count(*) FILTER (WHERE e.status = 'breached') AS n_breached,
 		min(e.seq) FILTER (WHERE e.status = 'breached') AS breached_seq,
 		min(e.at) FILTER (WHERE e.status = 'breached') AS breached_at,
+		max(e.seq) FILTER (WHERE e.status = 'extended') AS extended_seq,
 		count(*) FILTER (WHERE e.status = 'escalated') AS level,
 		-- of a step that was missed very often one event says how often; any number, where that was erased
 		sum(CASE WHEN e.note IS NULL THEN 2147483647 ELSE COALESCE(substring(e.note,
@@ -206,7 +207,8 @@ CREATE VIEW oms_internal.check_ticket_cycle AS
 		min(c.seq) FILTER (WHERE c.ends) AS ended_seq, min(c.at) FILTER (WHERE c.ends) AS ended_at,
 		count(*) FILTER (WHERE c.event = 'breached') AS n_breached,
 		min(c.seq) FILTER (WHERE c.event = 'breached') AS breached_seq,
-		min(c.at) FILTER (WHERE c.event = 'breached') AS breached_at
+		min(c.at) FILTER (WHERE c.event = 'breached') AS breached_at,
+		max(c.seq) FILTER (WHERE c.event = 'extended') AS extended_seq
 	FROM (
 		SELECT b.ticket_id, b.seq, b.at, b.event, b.event IN ('ticket_done', 'ticket_cancelled') AS ends,
 			count(*) FILTER (WHERE b.begins) OVER (PARTITION BY b.ticket_id ORDER BY b.seq) AS cycle
@@ -216,7 +218,7 @@ CREATE VIEW oms_internal.check_ticket_cycle AS
 					OVER (PARTITION BY e.ticket_id ORDER BY e.seq) IN ('ticket_done', 'ticket_cancelled')) AS begins
 			FROM oms.timeline AS e
 			WHERE e.status IN ('opened', 'reopened', 'ticket_done', 'ticket_cancelled')
-				OR (e.stage IS NULL AND e.status = 'breached')
+				OR (e.stage IS NULL AND e.status IN ('breached', 'extended'))
 		) AS b
 	) AS c
 	GROUP BY c.ticket_id, c.cycle;
@@ -295,10 +297,11 @@ COMMENT ON VIEW oms_internal.check_stops IS 'for oms.check(): all the time for w
 -- The clocks of all cycles beside what definition and timeline say of them.
 CREATE VIEW oms_internal.check_clock_row AS
 	SELECT r.*, format('stage %s, cycle %s', g.stage, r.cycle) AS name, g.stage,
-		g.limit_us AS def_us, g.limit_days, g.calendar, g.warn_at, g.escalation,
+		g.sla_us, g.sla_days, g.rules, g.due_path, g.calendar, g.warn_at, g.escalation,
 		CASE WHEN g.message IS NULL THEN c.queued_at ELSE c.awaiting_at END AS first_at,
 		CASE WHEN g.message IS NULL THEN c.queued_seq ELSE c.begun_seq END AS first_seq, c.ended_seq, c.stopped_at AS ended_at,
-		c.n_warning, c.n_breached, c.breached_seq, c.breached_at AS was_breached_at, c.n_missed, t.last_at, t.closed_at
+		c.n_warning, c.n_breached, c.breached_seq, c.breached_at AS was_breached_at, c.n_missed, c.extended_seq, t.last_at,
+		t.closed_at
 	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
 	JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
@@ -306,9 +309,9 @@ CREATE VIEW oms_internal.check_clock_row AS
 	UNION ALL
 	SELECT r.*, format('the ticket, cycle %s', r.cycle), NULL,
 		(w.definition ->> 'slaMins')::numeric::int8 * 60000000,
-		(w.definition ->> 'slaDays')::numeric::int4, w.definition ->> 'calendar', NULL, NULL,
-		c.first_at, c.first_seq, c.ended_seq, c.ended_at, 0, c.n_breached, c.breached_seq, c.breached_at, 0, t.last_at,
-		t.closed_at
+		(w.definition ->> 'slaDays')::numeric::int4, NULL, NULL, w.definition ->> 'calendar', NULL, NULL,
+		c.first_at, c.first_seq, c.ended_seq, c.ended_at, 0, c.n_breached, c.breached_seq, c.breached_at, 0, c.extended_seq,
+		t.last_at, t.closed_at
 	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
 	JOIN oms.workflow AS w ON w.workflow_id = t.workflow_id
@@ -1049,7 +1052,7 @@ CREATE VIEW oms_internal.check_breach (kind, ticket, detail) AS
 	FROM oms_internal.check_clock_row AS c
 	CROSS JOIN LATERAL (VALUES
 		(c.n_breached > 1, 'breached more than once'),
-		(c.was_breached_at <= c.due_at, 'breached before it was due'),
+		(c.was_breached_at <= c.due_at AND COALESCE(c.extended_seq < c.breached_seq, true), 'breached before it was due'),
 		(c.n_breached > 0 AND (c.first_seq IS NULL OR c.breached_seq < c.first_seq), 'breached before it was queued'),
 		(c.breached_seq > c.ended_seq, 'breached after it had ended'),
 		(c.ended_at > c.due_at AND c.n_breached = 0, 'ended later than due, and no breach'),
@@ -1105,16 +1108,114 @@ CREATE VIEW oms_internal.check_segments AS
 	GROUP BY s.ticket_id, s.stage_no, s.cycle;
 COMMENT ON VIEW oms_internal.check_segments IS 'for oms.check(): the pieces of the clock of a cycle, added up';
 
+-- The limit that a clock has to have that begins with an event: {microseconds, NULL}, {NULL, days}, or {NULL, NULL} for none; NULL:
+-- not known, since content was erased or the calendar is not that of then.
+CREATE FUNCTION oms_internal.check_limit(ticket oms.ticket_id, at_seq int, at timestamptz, sla_us bigint, sla_days int, rules jsonb,
+		due_path text, calendar text, timezone text) RETURNS bigint[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN (
+		SELECT CASE WHEN d.payload IS NULL OR o.erased THEN NULL
+			WHEN v.text IS NULL THEN ARRAY[b.us, b.days]
+			WHEN m.us IS NULL OR b.days IS NOT NULL AND n.us IS NULL THEN NULL
+			WHEN m.us < COALESCE(b.us, n.us, 9223372036854775807) THEN ARRAY[m.us, NULL]
+			ELSE ARRAY[b.us, b.days] END
+		FROM (
+			-- the data and the outputs as they were then
+			SELECT y.payload
+			FROM oms.timeline AS y
+			WHERE y.ticket_id = ticket AND y.seq < at_seq AND y.stage IS NULL
+				AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)
+			ORDER BY y.seq DESC LIMIT 1
+		) AS d
+		CROSS JOIN LATERAL (
+			SELECT jsonb_build_object('stages', COALESCE(jsonb_object_agg(z.stage, COALESCE(z.payload, '{}')), '{}')) AS outputs,
+				COALESCE(bool_or(z.payload IS NULL AND z.payload_digest IS NOT NULL), false) AS erased
+			FROM (
+				SELECT DISTINCT ON (y.stage) y.stage, y.status, y.payload, y.payload_digest
+				FROM oms.timeline AS y
+				WHERE y.ticket_id = ticket AND y.seq < at_seq AND y.stage IS NOT NULL
+					AND y.status IN ('done', 'changed', 'sent_back', 'reopened')
+				ORDER BY y.stage, y.seq DESC
+			) AS z
+			WHERE z.status NOT IN ('sent_back', 'reopened')
+		) AS o
+		CROSS JOIN LATERAL (
+			SELECT r.rule
+			FROM jsonb_array_elements(COALESCE(rules, '[{}]')) WITH ORDINALITY AS r (rule, no)
+			WHERE NOT r.rule ? 'when' OR COALESCE(jsonb_path_match(d.payload,
+				('strict ' || regexp_replace(r.rule ->> 'when', '^[[:space:]]*strict[[:space:]]', ''))::jsonpath, o.outputs, true), false)
+			ORDER BY r.no LIMIT 1
+		) AS r
+		CROSS JOIN LATERAL (
+			SELECT COALESCE((r.rule ->> 'mins')::numeric::int8 * 60000000, sla_us) AS us,
+				COALESCE((r.rule ->> 'days')::numeric::int8, sla_days) AS days
+		) AS b
+		CROSS JOIN LATERAL (
+			SELECT jsonb_path_query_first(d.payload, due_path::jsonpath, o.outputs, true) #>> '{}' AS text
+		) AS v
+		-- open time until the moment; a date alone lasts until the end of the first open one
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN length(v.text) = 10 THEN (
+					SELECT oms_internal.check_open(calendar, at, y.day_end)
+					FROM (SELECT (v.text::date + i)::timestamp AT TIME ZONE timezone AS day_start,
+							(v.text::date + i + 1)::timestamp AT TIME ZONE timezone AS day_end
+						FROM generate_series(0, 400) AS i) AS y
+					WHERE oms_internal.check_open(calendar, y.day_start, y.day_end) > 0
+					ORDER BY y.day_start LIMIT 1)
+				WHEN v.text ~* '[0-9](z|[-+][0-9:]+)$' AND v.text ~* '[t ].*(z|[-+])' THEN oms_internal.check_open(calendar, at, v.text::timestamptz)
+				ELSE oms_internal.check_open(calendar, at, v.text::timestamp AT TIME ZONE timezone) END AS us
+		) AS m
+		-- and until the end of as many open dates
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN b.days IS NOT NULL AND v.text IS NOT NULL THEN (
+				SELECT oms_internal.check_open(calendar, at, y.day_end)
+				FROM (SELECT ((at AT TIME ZONE timezone)::date + i::int)::timestamp AT TIME ZONE timezone AS day_start,
+						((at AT TIME ZONE timezone)::date + i::int + 1)::timestamp AT TIME ZONE timezone AS day_end
+					FROM generate_series(1, b.days * 7 + 400) AS i) AS y
+				WHERE oms_internal.check_open(calendar, y.day_start, y.day_end) > 0
+				ORDER BY y.day_start OFFSET b.days - 1 LIMIT 1) END AS us
+		) AS n);
+COMMENT ON FUNCTION oms_internal.check_limit(oms.ticket_id, int, timestamptz, bigint, int, jsonb, text, text, text) IS 'for oms.check(): the limit that a clock has to have which begins with an event';
+
+-- What was added to the limit of a cycle of a stage (NULL: the ticket) by its events: {microseconds, days}; NULL: not known.
+CREATE FUNCTION oms_internal.check_more(ticket oms.ticket_id, stage text, from_seq int, to_seq int) RETURNS bigint[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN (
+		SELECT CASE WHEN bool_and(p.kind IS NOT NULL) THEN ARRAY[
+			COALESCE(sum(CASE WHEN p.kind[2] = 'minute' THEN p.kind[1]::numeric * 60000000 ELSE p.kind[3]::numeric * 1000000 END), 0),
+			COALESCE(sum(p.kind[1]::int8) FILTER (WHERE p.kind[2] = 'day' AND p.kind[3] IS NULL), 0)]::int8[] END
+		FROM oms.timeline AS e
+		CROSS JOIN LATERAL (SELECT regexp_match(e.note, '^([0-9]+) (minute|day)s? more(?: [(]([0-9.]+) s of open time[)])?') AS kind) AS p
+		WHERE e.ticket_id = ticket AND e.stage IS NOT DISTINCT FROM stage AND e.status = 'extended'
+			AND e.seq > from_seq AND e.seq < COALESCE(to_seq, 2147483647));
+COMMENT ON FUNCTION oms_internal.check_more(oms.ticket_id, text, int, int) IS 'for oms.check(): what was added to the limit of a clock in a cycle';
+
 -- The clocks with their pieces: what the clock showed when its due time was set for the last time (since_at, used_us,
 -- by the calendar due_calendar), and for how long it should have stood.
 CREATE VIEW oms_internal.check_watch AS
-	SELECT w.*, CASE WHEN w.calendar_id = 0 THEN '' ELSE a.name END AS by_calendar,
+	SELECT w.*,
+		-- what is not known is as the row says, and so are minutes that were added to days
+		CASE WHEN w.limit_days IS NOT NULL THEN NULL
+			WHEN w.base IS NULL OR w.extended_seq IS NOT NULL AND (w.more IS NULL OR w.base[2] IS NOT NULL) THEN w.limit_us
+			ELSE w.base[1] + COALESCE(w.more[1], 0) END AS def_us,
+		CASE WHEN w.base IS NULL OR w.extended_seq IS NOT NULL AND (w.more IS NULL OR w.limit_days IS NULL) THEN w.limit_days
+			ELSE w.base[2] + COALESCE(w.more[2], 0) END AS def_days,
+		CASE WHEN w.calendar_id = 0 THEN '' ELSE a.name END AS by_calendar,
 		CASE WHEN w.due_calendar_id = 0 THEN '' ELSE b.name END AS due_calendar, d.name AS calendar_name,
 		COALESCE(b.timezone, 'UTC') AS timezone,
 		((CASE WHEN isfinite(w.due_at) THEN w.due_at END - '1 microsecond'::interval)
 			AT TIME ZONE COALESCE(b.timezone, 'UTC'))::date AS due_date
 	FROM (
-		SELECT k.*, NULLIF(s.stood * tstzmultirange(tstzrange(k.first_at, NULL)), '{}') AS should_stand, g.stood, g.torn, g.first_at AS piece_first_at,
+		SELECT k.*,
+			CASE WHEN k.rules IS NULL AND k.due_path IS NULL THEN ARRAY[k.sla_us, k.sla_days]
+				WHEN k.first_at IS NULL OR k.limit_us IS NULL AND k.due_path IS NOT NULL THEN NULL
+				ELSE oms_internal.check_limit(k.ticket_id, k.first_seq, k.first_at, k.sla_us, k.sla_days, k.rules, k.due_path,
+					CASE WHEN k.calendar IS NULL THEN '' ELSE (SELECT y.name FROM oms_internal.check_calendar AS y
+						JOIN oms.calendar AS z ON z.calendar_id = y.calendar_id
+						WHERE y.calendar_id = k.calendar_id AND z.created_at <= k.first_at) END,
+					COALESCE((SELECT y.timezone FROM oms_internal.check_calendar AS y WHERE y.calendar_id = k.calendar_id), 'UTC')) END AS base,
+			CASE WHEN k.extended_seq IS NOT NULL THEN oms_internal.check_more(k.ticket_id, k.stage, k.first_seq, k.ended_seq) END AS more,
+			NULLIF(s.stood * tstzmultirange(tstzrange(k.first_at, NULL)), '{}') AS should_stand, g.stood, g.torn, g.first_at AS piece_first_at,
 			COALESCE(g.last_at, k.first_at) AS piece_last_at, COALESCE(g.open_us, 0) AS piece_us,
 			CASE WHEN k.breached_seq IS NULL OR g.seqs IS NULL THEN COALESCE(g.last_at, k.first_at)
 				ELSE COALESCE((SELECT max(u.ended_at) FROM ROWS FROM (unnest(g.seqs), unnest(g.ends))
@@ -1165,7 +1266,8 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 				THEN tstzmultirange(tstzrange(w.paused_at, COALESCE(w.ended_at, 'infinity'))) ELSE '{}' END
 				AS all_stood,
 			-- always open, in minutes: the limit after the start, later by all it stood before it was used up
-			CASE WHEN w.limit_days IS NULL AND w.calendar IS NULL AND w.due_at IS NOT NULL THEN w.first_at
+			CASE WHEN w.limit_days IS NULL AND w.calendar IS NULL AND w.due_at IS NOT NULL
+				AND COALESCE(w.extended_seq < w.breached_seq, true) THEN w.first_at
 				+ make_interval(secs => w.def_us / 1000000) + COALESCE(CASE WHEN w.should_stand IS NOT NULL THEN (
 					SELECT sum(y.len) FILTER (WHERE y.at - w.first_at - COALESCE(y.stood_before, '0')
 						<= make_interval(secs => w.def_us / 1000000))
@@ -1181,16 +1283,16 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 		WHERE NOT COALESCE(w.warned = 0 AND w.n_warning = 0 AND w.steps IS NULL AND w.paused_at IS NULL AND w.calendar_id = 0
 			AND w.piece_first_at IS NULL AND w.should_stand IS NULL
 			AND (w.stage_no > 0 OR w.is_past OR w.finished_at IS NOT DISTINCT FROM w.closed_at)
-			AND CASE WHEN w.limit_us IS NULL THEN COALESCE(w.def_us, w.limit_days) IS NULL AND w.due_at IS NULL
+			AND CASE WHEN w.limit_us IS NULL THEN COALESCE(w.def_us, w.def_days) IS NULL AND w.due_at IS NULL
 					AND w.running_since IS NULL AND w.breached_at IS NULL AND w.consumed_us = 0 AND w.consumed_days = 0
-				ELSE w.limit_us = w.def_us AND w.calendar IS NULL AND w.warn_at IS NULL AND w.escalation IS NULL
+				ELSE w.limit_us = w.def_us AND w.def_days IS NULL AND w.calendar IS NULL AND w.warn_at IS NULL AND w.escalation IS NULL
 					AND w.breached_seq IS NULL AND w.first_at + w.limit_us * '1 microsecond'::interval = w.due_at
 					AND CASE WHEN w.ended_at IS NULL THEN w.running_since = w.first_at AND w.consumed_us = 0
 						ELSE w.running_since IS NULL AND w.ended_at <= w.due_at
 							AND w.first_at + w.consumed_us * '1 microsecond'::interval = w.ended_at END END, false)
 	) AS c
 	CROSS JOIN LATERAL (VALUES
-		(CASE WHEN (c.limit_us IS NOT NULL) <> (COALESCE(c.def_us, c.limit_days) IS NOT NULL AND c.first_at IS NOT NULL)
+		(CASE WHEN (c.limit_us IS NOT NULL) <> (COALESCE(c.def_us, c.def_days) IS NOT NULL AND c.first_at IS NOT NULL)
 			THEN CASE WHEN c.limit_us IS NULL THEN 'it has no clock' ELSE 'it has a clock that nothing started' END END),
 		(CASE WHEN c.limit_us IS NULL AND (c.running_since IS NOT NULL OR c.paused_at IS NOT NULL OR c.due_at IS NOT NULL
 			OR c.breached_at IS NOT NULL OR c.consumed_us <> 0 OR c.consumed_days <> 0 OR c.warned <> 0
@@ -1198,6 +1300,8 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 			THEN 'it has no clock, and something is left of one' END),
 		(CASE WHEN c.limit_us <> c.def_us
 			THEN format('the limit is %s µs, the definition says %s', c.limit_us, c.def_us) END),
+		(CASE WHEN c.limit_us IS NOT NULL AND c.limit_days IS DISTINCT FROM c.def_days
+			THEN format('the limit is %s days, the definition says %s', COALESCE(c.limit_days::text, 'not in'), COALESCE(c.def_days::text, 'none')) END),
 		(CASE WHEN c.limit_us IS NOT NULL AND ((c.calendar_id = 0) <> (c.calendar IS NULL) OR c.calendar_name IS DISTINCT FROM c.calendar)
 			THEN 'it runs by another calendar than the definition says' END),
 		(CASE WHEN c.limit_us IS NOT NULL AND NOT c.ended AND (c.running_since IS NULL) = (c.paused_at IS NULL)
@@ -1239,7 +1343,9 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 		(CASE WHEN c.stage_no > 0 AND c.warned <> COALESCE(c.n_warning, 0)
 			THEN format('%s thresholds have passed, the timeline says %s', c.warned, COALESCE(c.n_warning, 0)) END),
 		(CASE WHEN c.def_us IS NOT NULL AND c.limit_us IS NOT NULL AND c.warn_at IS NOT NULL AND (c.ended OR c.shows_us IS NOT NULL)
-			AND (SELECT CASE WHEN c.ended THEN count(*) <> c.warned ELSE count(*) < c.warned END
+			-- what fired before the limit was extended stays
+			AND (SELECT CASE WHEN c.extended_seq IS NOT NULL THEN c.ended AND count(*) > c.warned
+					WHEN c.ended THEN count(*) <> c.warned ELSE count(*) < c.warned END
 				FROM jsonb_array_elements_text(c.warn_at) AS a (percent)
 				WHERE floor(c.limit_us * a.percent::numeric / 100)
 					<= CASE WHEN c.ended THEN c.consumed_us ELSE c.shows_us END)
@@ -1250,7 +1356,8 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 				< (SELECT sum(u.times) FROM unnest(c.steps) AS u (times))
 			THEN 'more escalation steps have fired than the timeline says' END),
 		(CASE WHEN c.def_us IS NOT NULL AND c.limit_us IS NOT NULL AND c.escalation IS NOT NULL AND (c.ended OR c.shows_us IS NOT NULL) AND (
-				SELECT bool_or(CASE WHEN c.ended THEN f.times <> COALESCE(c.steps[f.no], 0)
+				SELECT bool_or(CASE WHEN c.extended_seq IS NOT NULL THEN c.ended AND f.times > COALESCE(c.steps[f.no], 0)
+					WHEN c.ended THEN f.times <> COALESCE(c.steps[f.no], 0)
 					ELSE f.times < c.steps[f.no] END)
 				FROM (SELECT y.no, oms_internal.check_fired(y.step, c.limit_us, CASE WHEN c.ended THEN c.consumed_us ELSE c.shows_us END,
 						c.breached_seq IS NOT NULL) AS times
@@ -1285,8 +1392,8 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 			format('open for %s µs, the calendar says %s', s.open_us,
 				CASE WHEN s.ran THEN oms_internal.check_open(s.by_calendar, s.started_at, s.ended_at) ELSE 0 END)),
 		(s.event IS NULL OR (s.event_stage IS NULL) <> (s.stage_no = 0) OR s.event_cycle <> s.cycle AND s.stage_no > 0
-			OR s.event <> ALL (CASE WHEN s.ran THEN '{on_hold,ticket_held,clock_changed}'::text[]
-				ELSE '{hold_lifted,resumed,ticket_resumed}' END)
+			OR s.event <> ALL (CASE WHEN s.ran THEN '{on_hold,ticket_held,clock_changed,extended}'::text[]
+				ELSE '{hold_lifted,resumed,ticket_resumed,extended}' END)
 			OR s.ended_at > s.event_at, format('no clock ends with %s', COALESCE(s.event, 'nothing'))))
 		AS p (found, problem)
 	WHERE p.found

@@ -38,6 +38,7 @@ static const struct
 	{OMS_REASSIGN, "reassign", "qphf"},
 	{OMS_ESCALATE, "escalate", "waqphdsfx"},
 	{OMS_ESCALATE_TO, "escalate with reassign_to", "qphf"},
+	{OMS_EXTEND, "extend", "aqphf"},
 	{OMS_EXPIRE, "lease expiry", "p"},
 	{OMS_CANCEL, "cancel_ticket", "waqphf"},
 	{OMS_COMMENT, "comment", "waqphdsfx"},
