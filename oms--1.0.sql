@@ -269,6 +269,8 @@ CREATE TABLE oms.stage_state (
 	worker		text COLLATE "C",
 	delegated_by text,
 	finished_by	text,
+	waits_for	text COLLATE "C",
+	waits_key	text COLLATE "C",
 	steps		int[],
 	PRIMARY KEY (ticket_id, stage_no)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
@@ -283,8 +285,10 @@ COMMENT ON COLUMN oms.stage_state.running_since IS 'the clock; NULL: it stands, 
 COMMENT ON COLUMN oms.stage_state.paused_at IS 'since when it stands, or stood at the end';
 COMMENT ON COLUMN oms.stage_state.held_at IS 'on hold since then';
 COMMENT ON COLUMN oms.stage_state.resume_at IS 'the first of its own holds ends by itself then';
-COMMENT ON COLUMN oms.stage_state.awaiting_at IS 'since when it awaits, or did in this cycle';
-COMMENT ON COLUMN oms.stage_state.wake_at IS 'awaiting, also on hold: its moment';
+COMMENT ON COLUMN oms.stage_state.awaiting_at IS 'when it first awaited in this cycle';
+COMMENT ON COLUMN oms.stage_state.wake_at IS 'awaiting, also on hold: its moment, or when its message is looked for again';
+COMMENT ON COLUMN oms.stage_state.waits_for IS 'awaiting, also on hold: the message that finishes it';
+COMMENT ON COLUMN oms.stage_state.waits_key IS 'and its key; NULL: it was erased';
 COMMENT ON COLUMN oms.stage_state.limit_us IS 'open time that the clock allows; NULL: no clock';
 COMMENT ON COLUMN oms.stage_state.consumed_us IS 'open time used up before running_since';
 COMMENT ON COLUMN oms.stage_state.held_us IS 'time on hold before held_at';
@@ -306,8 +310,9 @@ COMMENT ON COLUMN oms.stage_state.steps IS 'how often each escalation step has f
 -- The queues: what an owner can claim, in the order in which it is to be claimed.
 CREATE INDEX stage_state_queue ON oms.stage_state (owner, priority DESC, ready_at, ticket_id, stage_no)
 	WHERE status = 'q';
--- What nobody can claim yet.
-CREATE INDEX stage_state_awaiting ON oms.stage_state (awaiting_at) WHERE status = 'a';
+-- What nobody can claim: those that wait for a message, by that and in the order in which they get it.
+CREATE INDEX stage_state_awaiting ON oms.stage_state (waits_for, waits_key, awaiting_at, ticket_id, stage_no)
+	WHERE status = 'a';
 -- All timers: what happens next by itself.
 CREATE INDEX stage_state_timer ON oms.stage_state (timer_at) WHERE timer_at IS NOT NULL;
 -- What a worker has; with the queues, everything that is open.
@@ -442,6 +447,37 @@ CREATE TABLE oms.idempotency (
 CREATE INDEX idempotency_ticket ON oms.idempotency (ticket_id);
 COMMENT ON TABLE oms.idempotency IS 'keys under which a ticket was opened once';
 COMMENT ON COLUMN oms.idempotency.request_hash IS 'NULL: erased';
+
+-- One row per message that no stage has got yet.  Whoever finishes a stage by one deletes its row.
+CREATE SEQUENCE oms.message_number;
+CREATE TABLE oms.kept_message (
+	message_no	bigint PRIMARY KEY DEFAULT nextval('oms.message_number'),
+	sent_at		timestamptz NOT NULL,
+	expires_at	timestamptz NOT NULL,
+	pending		bool NOT NULL,
+	name		text COLLATE "C" NOT NULL,
+	key			text COLLATE "C" NOT NULL,
+	sender		text COLLATE "C" NOT NULL,
+	message_id	text COLLATE "C",
+	payload		jsonb NOT NULL
+);
+CREATE INDEX kept_message_key ON oms.kept_message (name, key, message_no);
+CREATE INDEX kept_message_sender ON oms.kept_message (sender);
+CREATE INDEX kept_message_expires ON oms.kept_message (expires_at);
+CREATE INDEX kept_message_pending ON oms.kept_message (message_no) WHERE pending;
+COMMENT ON TABLE oms.kept_message IS 'messages that no stage has got yet; read it through the view oms.message';
+COMMENT ON COLUMN oms.kept_message.pending IS 'a stage may wait for it: the worker, or tick(), looks';
+COMMENT ON COLUMN oms.kept_message.sender IS 'role that sent it';
+
+-- One row per message_id, so that a message is sent once.
+CREATE TABLE oms.message_id (
+	message_id	text COLLATE "C" PRIMARY KEY,
+	until		timestamptz NOT NULL,
+	request_hash bigint
+);
+CREATE INDEX message_id_until ON oms.message_id (until);
+COMMENT ON TABLE oms.message_id IS 'ids of messages that were sent, for as long as they are remembered';
+COMMENT ON COLUMN oms.message_id.request_hash IS 'NULL: erased';
 
 -- One row per registered owner; an owner need not be registered to be named in a workflow.
 CREATE TABLE oms.owner (
@@ -673,7 +709,8 @@ CREATE VIEW oms.stage WITH (security_barrier) AS
 		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
 		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
 		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
-		w.stage_no, w.label, s.finished_by, s.awaiting_at, s.wake_at AS starts_at
+		w.stage_no, w.label, s.finished_by, s.awaiting_at,
+		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for, s.waits_key
 	FROM oms.ticket_state AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state AS s
@@ -710,7 +747,8 @@ CREATE VIEW oms.archived_stage WITH (security_barrier) AS
 		COALESCE(s.level, 0) AS level, s.queued_at, s.ready_at, s.started_at, s.finished_at,
 		s.due_at, s.lease_until, s.breached_at, s.timer_at, s.running_since, s.held_at, s.delegated_by,
 		CASE WHEN s.status = 'd' THEN COALESCE(e.payload, '{}') END AS output,
-		w.stage_no, w.label, s.finished_by, s.awaiting_at, s.wake_at AS starts_at
+		w.stage_no, w.label, s.finished_by, s.awaiting_at,
+		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for, s.waits_key
 	FROM oms.ticket_state_archive AS t
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id
 	LEFT JOIN oms.stage_state_archive AS s
@@ -774,7 +812,7 @@ CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
 					'cycle', s.cycle, 'level', s.level,
-					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'queued_at', s.queued_at, 'started_at', s.started_at,
+					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'waits_for', s.waits_for, 'waits_key', s.waits_key, 'queued_at', s.queued_at, 'started_at', s.started_at,
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)
@@ -813,7 +851,7 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
 					'cycle', s.cycle, 'level', s.level,
-					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'queued_at', s.queued_at, 'started_at', s.started_at,
+					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'waits_for', s.waits_for, 'waits_key', s.waits_key, 'queued_at', s.queued_at, 'started_at', s.started_at,
 					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
 					'held_at', s.held_at, 'breached_at', s.breached_at,
 					'output', s.output) ORDER BY s.stage_no)
@@ -1039,6 +1077,22 @@ CREATE FUNCTION oms.clock() RETURNS timestamptz
 	AS 'MODULE_PATHNAME', 'oms_clock' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.clock() IS 'the time by which everything here goes: that of the server, or oms.now where a superuser has set it';
 
+-- Messages that no stage has got yet.
+CREATE VIEW oms.message WITH (security_barrier) AS
+	SELECT k.message_no, k.name, k.key, k.payload, k.message_id, k.sender, k.sent_at, k.expires_at
+	FROM oms.kept_message AS k
+	WHERE k.expires_at > oms.clock();
+COMMENT ON VIEW oms.message IS 'one row per message that is kept until a stage waits for it, oldest first by message_no';
+
+CREATE FUNCTION oms.send_message(name text, key text, payload jsonb DEFAULT '{}', message_id text DEFAULT NULL,
+		ttl interval DEFAULT '30 days') RETURNS int
+	AS 'MODULE_PATHNAME', 'oms_send_message' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.send_message(text, text, jsonb, text, interval) IS '1 if the message finished the stage that has waited longest for this name and key, with payload (NULL: {}) as its output and the sender as its worker; 0 if it is kept until a stage waits for it or ttl (up to 366 days) is over. The same message_id again within ttl and 30 days more: 0, nothing happens. Agents reach stages of their owners, portals tickets that they opened, staff all. Never waits for a ticket: if another session has it, the message is kept, and the worker or tick() delivers it. OM008 the same message_id with another message, 22023, 53400 too many are kept';
+
+CREATE FUNCTION oms.drop_message(name text, key text) RETURNS int
+	AS 'MODULE_PATHNAME', 'oms_drop_message' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.drop_message(text, text) IS 'drops the messages of this name and key that are kept, and returns how many there were. 22023';
+
 CREATE FUNCTION oms.explain_clock(ticket oms.ticket_id, stage text DEFAULT NULL)
 	RETURNS TABLE (starts timestamptz, ends timestamptz, open_time interval, consumed interval, reason text)
 	AS 'MODULE_PATHNAME', 'oms_explain_clock' LANGUAGE C VOLATILE ROWS 5;
@@ -1124,7 +1178,9 @@ CREATE FUNCTION oms.explain(ticket oms.ticket_id)
 					WHEN x.stage IS NOT NULL THEN 'waits for somebody to start it'
 					ELSE 'waits for ' || CASE COALESCE(d.def ->> 'join', 'all')
 						WHEN 'all' THEN '' WHEN 'any' THEN 'one of ' ELSE (d.def ->> 'join') || ' of ' END || g.names END
-				WHEN 'awaiting' THEN 'starts on ' || to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
+				WHEN 'awaiting' THEN COALESCE('waits for message ' || s.waits_for || COALESCE(' with key ' || s.waits_key, ', whose key was erased')
+					|| ' since ' || to_char(s.awaiting_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC',
+					'starts on ' || to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC')
 				WHEN 'queued' THEN CASE WHEN s.pauses THEN 'pauses before attempt ' || s.attempt || ', then queued for '
 					ELSE 'queued for ' END || s.owner || ', ' || CASE WHEN b.members = m.members
 						THEN CASE m.members WHEN 1 THEN 'and the only member ' ELSE 'and all ' || m.members || ' members ' END
@@ -1182,7 +1238,7 @@ COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a 
 
 CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, end of a hold, of a lease, of a back-off) and returns how many fired; leaves tickets that another session is just changing for the next call';
+COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, a moment, end of a hold, of a lease, of a back-off), delivers messages that were kept since a ticket was busy, and returns how many of both; leaves tickets that another session is just changing for the next call';
 
 COMMENT ON FUNCTION oms.verify_timeline(oms.ticket_id) IS 'recomputes the hash chain of a ticket (NULL: of every ticket) and returns what does not fit; no rows if all is well. OM002 unknown ticket';
 
@@ -1452,6 +1508,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'work: stages_done',
 		'work: stage_failed',
 		'work: wait_for_work',
+		'work: send_message',
 		'people: my_work',
 		'people: assign',
 		'people: delegate',
@@ -1501,6 +1558,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'the server: disable_cron',
 		'the server: activate',
 		'the server: repair_guards',
+		'the server: drop_message',
 		'the server: dispatch_channel',
 		'the server: help',
 		'the server: health',
@@ -1964,7 +2022,8 @@ CREATE VIEW oms_internal.report_open AS
 	SELECT s.ticket_id, s.stage_no, t.workflow_id, w.name AS workflow, d.stage, d.label, s.owner, s.worker, s.status, s.queued_at,
 		s.ready_at, s.due_at, s.running_since, s.breached_at, s.limit_us IS NOT NULL AS clocked, c.now,
 		s.limit_us IS NOT NULL AND (s.breached_at IS NOT NULL OR (s.running_since IS NOT NULL AND s.due_at < c.now)) AS overdue,
-		t.priority, t.applicant, t.opened_at, t.status AS ticket_status, s.awaiting_at, s.wake_at
+		t.priority, t.applicant, t.opened_at, t.status AS ticket_status, s.awaiting_at,
+		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for
 	FROM (SELECT oms.clock() AS now) AS c
 	CROSS JOIN oms.stage_state AS s
 	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
@@ -1977,7 +2036,7 @@ COMMENT ON VIEW oms_internal.report_open IS 'for the reports: one row per stage 
 CREATE VIEW oms.open_stage AS
 	SELECT o.ticket_id, o.stage_no, o.workflow, o.stage, o.label, oms.stage_status(o.status) AS status, o.owner, o.worker,
 		o.priority, o.applicant, o.opened_at, oms.ticket_status(o.ticket_status) AS ticket_status, o.queued_at, o.due_at,
-		o.running_since, o.breached_at, o.clocked, o.overdue, o.now, o.awaiting_at, o.wake_at AS starts_at
+		o.running_since, o.breached_at, o.clocked, o.overdue, o.now, o.awaiting_at, o.starts_at, o.waits_for
 	FROM oms_internal.report_open AS o;
 COMMENT ON VIEW oms.open_stage IS 'one row per stage that is awaiting, queued, in progress, on hold or failed, with its ticket';
 COMMENT ON COLUMN oms.open_stage.ticket_id IS 'number of the ticket';
@@ -2000,6 +2059,7 @@ COMMENT ON COLUMN oms.open_stage.clocked IS 'has a time limit';
 COMMENT ON COLUMN oms.open_stage.overdue IS 'past its time limit now';
 COMMENT ON COLUMN oms.open_stage.awaiting_at IS 'since when it awaits, or did in its cycle; NULL: it did not';
 COMMENT ON COLUMN oms.open_stage.starts_at IS 'when it is queued by itself; NULL: it is, or it does not await a moment';
+COMMENT ON COLUMN oms.open_stage.waits_for IS 'name of the message that finishes it; NULL: it does not await one';
 COMMENT ON COLUMN oms.open_stage.now IS 'the time by which it is judged, oms.clock()';
 
 CREATE VIEW oms.finished_stage AS
@@ -2290,7 +2350,8 @@ COMMENT ON FUNCTION oms.roll_up(bool) IS 'adds up for the reports what was finis
 -- The definitions, read as the contract says.  OFFSET 0 keeps them one thing for the planner, which would
 -- otherwise join by stage alone and sort the workflows out afterwards.
 CREATE VIEW oms_internal.check_graph AS
-	SELECT w.workflow_id, s.no::int2 AS stage_no, s.def ->> 'id' AS stage, s.def ->> 'owner' AS owner,
+	SELECT w.workflow_id, s.no::int2 AS stage_no, s.def ->> 'id' AS stage,
+		COALESCE(s.def ->> 'owner', w.definition ->> 'owner', w.name) AS owner,
 		COALESCE(s.def ->> 'label', s.def ->> 'id') AS label, s.def ->> 'publicOwner' AS public_owner,
 		(s.def ->> 'slaMins')::numeric::int8 * 60000000 AS sla_us,
 		(s.def ->> 'slaDays')::numeric::int4 AS sla_days, s.def -> 'sla' AS rules, s.def ->> 'dueAt' AS due_path,
@@ -2298,7 +2359,8 @@ CREATE VIEW oms_internal.check_graph AS
 		s.def -> 'warnAt' AS warn_at, s.def -> 'escalation' AS escalation, s.def ->> 'notSameAs' AS not_same_as,
 		COALESCE((s.def #>> '{retry,maxAttempts}')::numeric::int4, 3) AS max_attempts,
 		COALESCE((s.def ->> 'manual')::bool, false) AS manual,
-		(s.def ->> 'delayMins')::numeric::int8 * 60000000 AS delay_us,
+		(s.def ->> 'delayMins')::numeric::int8 * 60000000 AS delay_us, s.def ->> 'startAt' AS start_at,
+		s.def #>> '{waitFor,message}' AS message, s.def #>> '{waitFor,key}' AS message_key,
 		CASE COALESCE(s.def ->> 'join', 'all')
 			WHEN 'all' THEN d.count
 			WHEN 'any' THEN LEAST(d.count, 1)
@@ -2324,7 +2386,7 @@ COMMENT ON VIEW oms_internal.check_edge IS 'for oms.check(): which stage depends
 -- ran out for good is followed by failed.  What failed before it was queued awaits anew after a retry.
 CREATE VIEW oms_internal.check_move (event, from_status, to_status) AS VALUES
 	('awaiting', '{waiting,queued}'::text[], 'awaiting'),
-	('queued', '{waiting,awaiting}', 'queued'),
+	('queued', '{waiting,awaiting,queued}', 'queued'),
 	('in_progress', '{queued}', 'in_progress'),
 	('assigned', '{queued,in_progress}', 'in_progress'),
 	('delegated', '{in_progress}', 'in_progress'),
@@ -2336,7 +2398,7 @@ CREATE VIEW oms_internal.check_move (event, from_status, to_status) AS VALUES
 	('on_hold', '{awaiting,queued,in_progress,on_hold}', 'on_hold'),
 	('hold_lifted', '{on_hold}', 'on_hold'),
 	('resumed', '{on_hold}', 'queued'),
-	('done', '{awaiting,queued,in_progress,on_hold}', 'done'),
+	('done', '{awaiting,queued,in_progress,on_hold,failed}', 'done'),
 	('skipped', '{waiting,awaiting,queued,in_progress,on_hold,failed}', 'skipped'),
 	('failed', '{awaiting,queued,in_progress}', 'failed'),
 	('cancelled', '{waiting,awaiting,queued,in_progress,on_hold,failed}', 'cancelled'),
@@ -2418,7 +2480,7 @@ CREATE VIEW oms_internal.check_cycle AS
 			FILTER (WHERE e.status = 'queued') AS queued_at,
 		bool_or(e.note_digest IS NOT NULL AND e.note IS NULL) FILTER (WHERE e.status = 'queued') AS moment_erased,
 		min(e.seq) FILTER (WHERE e.status IN ('awaiting', 'queued')) AS begun_seq,
-		max(e.at) FILTER (WHERE e.status = 'awaiting') AS awaiting_at,
+		min(e.at) FILTER (WHERE e.status = 'awaiting') AS awaiting_at,
 		count(*) FILTER (WHERE e.public AND e.status IN ('awaiting', 'queued')) AS n_shown,
 		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped')) AS finished_seq,
 		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled', 'sent_back', 'reopened'))
@@ -2438,7 +2500,8 @@ CREATE VIEW oms_internal.check_cycle AS
 		sum(CASE WHEN e.note IS NULL THEN 2147483647 ELSE COALESCE(substring(e.note,
 			'^step [^,]*, the last of ([0-9]{1,10}) missed times, ')::int8 - 1, 0) END)
 			FILTER (WHERE e.status = 'escalated') AS n_missed,
-		COALESCE(max(e.seq) FILTER (WHERE e.status IN ('in_progress', 'assigned', 'delegated', 'resolved')), 0)
+		COALESCE(max(e.seq) FILTER (WHERE e.status IN ('in_progress', 'assigned', 'delegated', 'resolved')
+			OR e.status = 'done' AND e.worker IS NULL), 0)
 			AS token,
 		max(e.seq) FILTER (WHERE e.status = 'delegated') AS delegated_seq,
 		max(e.seq) FILTER (WHERE e.status IN ('in_progress', 'assigned', 'resolved')) AS base_seq,
@@ -2501,6 +2564,24 @@ CREATE VIEW oms_internal.check_ticket_cycle AS
 	) AS c
 	GROUP BY c.ticket_id, c.cycle;
 COMMENT ON VIEW oms_internal.check_ticket_cycle IS 'for oms.check(): what the timeline says of each cycle of a ticket''s own clock';
+
+-- The time at which something happened that was recorded then: if a stage was done by law in the same moment, it may be the
+-- instant of that.
+CREATE FUNCTION oms_internal.check_time(ticket oms.ticket_id, found timestamptz, recorded timestamptz) RETURNS timestamptz
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN CASE WHEN found < recorded AND EXISTS (SELECT FROM oms.timeline AS e
+			WHERE e.ticket_id = ticket AND e.at = recorded AND e.status = 'done' AND e.worker IS NULL
+				AND COALESCE(substring(e.note, '^by law at ([-0-9]+T[:.0-9]+Z): ')::timestamptz = found, true)) THEN found
+		ELSE recorded END;
+COMMENT ON FUNCTION oms_internal.check_time(oms.ticket_id, timestamptz, timestamptz) IS 'for oms.check(): the time of what was recorded with a stage that was done by law';
+
+-- Since when that counts which followed from a stage that was done by law in the same moment.
+CREATE FUNCTION oms_internal.check_since(ticket oms.ticket_id, seq int, recorded timestamptz) RETURNS timestamptz
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN COALESCE((SELECT substring(e.note, '^by law at ([-0-9]+T[:.0-9]+Z): ')::timestamptz FROM oms.timeline AS e
+		WHERE e.ticket_id = ticket AND e.seq < check_since.seq AND e.at = recorded AND e.status = 'done' AND e.worker IS NULL
+		ORDER BY e.seq DESC LIMIT 1), recorded);
+COMMENT ON FUNCTION oms_internal.check_since(oms.ticket_id, int, timestamptz) IS 'for oms.check(): since when something counts that followed from a stage that was done by law';
 
 -- The rows of stages with what their definition says: those of the present cycle, and all.
 CREATE VIEW oms_internal.check_row AS
@@ -2576,8 +2657,12 @@ COMMENT ON VIEW oms_internal.check_stops IS 'for oms.check(): all the time for w
 CREATE VIEW oms_internal.check_clock_row AS
 	SELECT r.*, format('stage %s, cycle %s', g.stage, r.cycle) AS name, g.stage,
 		g.sla_us, g.sla_days, g.rules, g.due_path, g.calendar, g.warn_at, g.escalation,
-		c.queued_at AS first_at, c.queued_seq AS first_seq, c.ended_seq, c.stopped_at AS ended_at,
-		c.n_warning, c.n_breached, c.breached_seq, c.breached_at AS was_breached_at, c.n_missed, c.extended_seq, t.last_at,
+		oms_internal.check_time(r.ticket_id, CASE WHEN g.message IS NULL THEN r.queued_at ELSE r.awaiting_at END,
+			CASE WHEN g.message IS NULL THEN c.queued_at ELSE c.awaiting_at END) AS first_at,
+		CASE WHEN g.message IS NULL THEN c.queued_seq ELSE c.begun_seq END AS first_seq, c.ended_seq,
+		oms_internal.check_time(r.ticket_id, r.finished_at, c.stopped_at) AS ended_at,
+		c.n_warning, c.n_breached, c.breached_seq,
+		oms_internal.check_time(r.ticket_id, r.breached_at, c.breached_at) AS was_breached_at, c.n_missed, c.extended_seq, t.last_at,
 		t.closed_at
 	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
@@ -2587,7 +2672,8 @@ CREATE VIEW oms_internal.check_clock_row AS
 	SELECT r.*, format('the ticket, cycle %s', r.cycle), NULL,
 		(w.definition ->> 'slaMins')::numeric::int8 * 60000000,
 		(w.definition ->> 'slaDays')::numeric::int4, NULL, NULL, w.definition ->> 'calendar', NULL, NULL,
-		c.first_at, c.first_seq, c.ended_seq, c.ended_at, 0, c.n_breached, c.breached_seq, c.breached_at, 0, c.extended_seq,
+		c.first_at, c.first_seq, c.ended_seq, oms_internal.check_time(r.ticket_id, r.finished_at, c.ended_at), 0, c.n_breached, c.breached_seq,
+		oms_internal.check_time(r.ticket_id, r.breached_at, c.breached_at), 0, c.extended_seq,
 		t.last_at, t.closed_at
 	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
@@ -2651,6 +2737,8 @@ CREATE VIEW oms_internal.check_guard (relation, trigger, fires, enabled, functio
 	('retention', NULL, NULL, NULL, NULL, NULL),
 	('idempotency', 'guard', 58, 'A', 'guard', NULL),
 	('idempotency', 'guard_row', 27, 'A', 'guard', NULL),
+	('kept_message', NULL, NULL, NULL, NULL, NULL),
+	('message_id', NULL, NULL, NULL, NULL, NULL),
 	('owner', NULL, NULL, NULL, NULL, NULL),
 	('owner_member', NULL, NULL, NULL, NULL, NULL),
 	('absence', NULL, NULL, NULL, NULL, NULL),
@@ -2900,7 +2988,8 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 	FROM (
 		SELECT y.*,
 			CASE WHEN y.e_status IN ('waiting', 'awaiting', 'queued', 'failed') THEN NULL ELSE y.l_worker END AS e_worker,
-			CASE WHEN y.e_status IN ('waiting', 'awaiting', 'queued') THEN NULL WHEN y.busy THEN y.taken_at
+			CASE WHEN y.e_status IN ('waiting', 'awaiting', 'queued') THEN NULL
+				WHEN y.busy THEN oms_internal.check_time(y.ticket_id, y.started_at, y.taken_at)
 				WHEN y.lost AND y.started_at = y.taken_at THEN y.taken_at END AS e_started_at,
 			CASE WHEN y.e_status IN ('in_progress', 'on_hold') AND y.busy AND y.delegated_seq > y.base_seq
 				THEN y.base_worker END AS e_delegated_by,
@@ -2920,8 +3009,9 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 				CASE WHEN r.is_past THEN CASE WHEN l.event IN ('sent_back', 'reopened') THEN r.cycle END
 					ELSE COALESCE(b.times, 0) + 1 END AS e_cycle,
 				COALESCE(c.level, 0) AS e_level, COALESCE(c.token, 0) AS e_token,
-				CASE WHEN c.moment_erased THEN r.queued_at ELSE c.queued_at END AS e_queued_at, c.awaiting_at AS e_awaiting_at,
-				CASE WHEN c.ended_at IS NOT NULL THEN c.ended_at
+				CASE WHEN c.moment_erased THEN r.queued_at ELSE oms_internal.check_time(r.ticket_id, r.queued_at, c.queued_at) END AS e_queued_at,
+				oms_internal.check_time(r.ticket_id, r.awaiting_at, c.awaiting_at) AS e_awaiting_at,
+				CASE WHEN c.ended_at IS NOT NULL THEN oms_internal.check_time(r.ticket_id, r.finished_at, c.ended_at)
 					WHEN r.status = 'x' AND r.is_past THEN r.finished_at
 					WHEN r.status = 'x' AND r.finished_at IS NOT NULL THEN t.closed_at END AS e_finished_at,
 				-- an erasure leaves the rows of earlier cycles alone
@@ -2992,7 +3082,7 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 		SELECT t.*, oms.ticket_status(t.status) AS status_word,
 			CASE WHEN l.after = 'failed' AND e.active_seq > l.seq THEN 'open' ELSE l.after END AS e_status,
 			o.at AS e_opened_at, o.actor AS e_opened_by,
-			CASE WHEN l.after IN ('done', 'cancelled') THEN l.at END AS e_closed_at,
+			CASE WHEN l.after IN ('done', 'cancelled') THEN oms_internal.check_time(t.ticket_id, t.closed_at, l.at) END AS e_closed_at,
 			e.last_at AS e_last_at,
 			CASE WHEN e.payload_seq > COALESCE(e.erased_seq, 0) THEN e.payload_seq ELSE 0 END AS e_data_seq
 		FROM oms.ticket_state AS t
@@ -3030,7 +3120,8 @@ CREATE VIEW oms_internal.check_moves (kind, ticket, detail) AS
 		ELSE format('event %s: stage %s was %s, which %s does not allow', s.seq, s.stage, s.before,
 			s.event) END
 	FROM oms_internal.check_step AS s
-	WHERE s.before <> ALL (s.from_status) OR s.event = 'awaiting' AND s.before = 'queued' AND s.event_before <> 'retry'
+	WHERE s.before <> ALL (s.from_status) OR s.event IN ('awaiting', 'queued') AND s.before = 'queued' AND s.event_before <> 'retry'
+		OR s.event = 'done' AND s.before = 'failed' AND s.worker IS NOT NULL
 	UNION ALL
 	-- Who has a stage keeps it until somebody else gets it, also while it is on hold; nobody else can finish that.
 	SELECT 'moves', s.ticket_id, CASE WHEN s.event = 'done' AND s.before = 'on_hold' AND NOT s.busy_before
@@ -3039,6 +3130,13 @@ CREATE VIEW oms_internal.check_moves (kind, ticket, detail) AS
 			COALESCE(s.worker, 'nobody'), COALESCE(s.worker_before, 'nobody')) END
 	FROM oms_internal.check_step AS s
 	WHERE CASE WHEN s.event IN ('in_progress', 'assigned', 'delegated', 'resolved') THEN s.worker IS NULL
+		-- by law: a step of the escalation that says so comes right before
+		WHEN s.event = 'done' AND s.worker IS NULL THEN s.before = 'on_hold' OR NOT EXISTS (SELECT FROM oms.timeline AS e
+			JOIN oms.ticket_state AS t ON t.ticket_id = e.ticket_id
+			JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = e.stage
+			CROSS JOIN LATERAL jsonb_array_elements(g.escalation) AS y (step)
+			WHERE e.ticket_id = s.ticket_id AND e.stage = s.stage AND e.seq BETWEEN s.seq - 2 AND s.seq - 1
+				AND e.status = 'escalated' AND y.step ? 'finishWith')
 		WHEN s.event = 'reassigned' THEN s.worker IS NOT NULL
 		WHEN s.before IN ('in_progress', 'done', 'skipped', 'cancelled') OR (s.before = 'on_hold' AND s.busy_before)
 			THEN s.worker IS DISTINCT FROM s.worker_before
@@ -3245,7 +3343,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	-- A moment is that much open time after the stage began to await it, unless somebody does not wait for it.
 	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, which is not when its delay is over', m.stage, m.moment)
 	FROM (
-		SELECT a.ticket_id, a.stage, a.at, g.delay_us, substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment,
+		SELECT a.ticket_id, a.stage, oms_internal.check_since(a.ticket_id, a.seq, a.at) AS at, g.delay_us, substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment,
 			CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar
 		FROM oms_internal.check_graph AS g
 		JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
@@ -3253,7 +3351,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 		-- one that has not changed since
 		LEFT JOIN oms_internal.check_calendar AS c ON c.name = g.calendar
 			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
-		WHERE g.delay_us IS NOT NULL
+		WHERE g.delay_us IS NOT NULL AND g.start_at IS NULL
 	) AS m
 	WHERE oms_internal.check_open(m.calendar, m.at, m.moment) <> m.delay_us
 		OR oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= m.delay_us
@@ -3275,8 +3373,57 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 		substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$'))
 	FROM oms_internal.check_row AS r
 	JOIN oms.timeline AS a ON a.ticket_id = r.ticket_id AND a.stage = r.stage AND a.cycle = r.cycle AND a.status = 'awaiting'
-		AND a.at = r.awaiting_at
-	WHERE r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz;
+		AND oms_internal.check_since(a.ticket_id, a.seq, a.at) = r.awaiting_at
+		AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = a.ticket_id AND b.stage = a.stage AND b.cycle = a.cycle
+			AND b.status = 'awaiting' AND b.seq > a.seq)
+	WHERE r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz
+	UNION ALL
+	-- With startAt it is no earlier than that, where the date says so by itself, nor than the delay; and on a calendar an
+	-- opening time, if only a date is given.
+	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, startAt says %s', m.stage, m.moment, m.start)
+	FROM (
+		SELECT a.ticket_id, a.stage, a.at, g.delay_us, CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar,
+			substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment, v.start,
+			CASE WHEN v.start ~ '^[-0-9]{10}$' THEN v.start::timestamp AT TIME ZONE COALESCE(c.timezone, 'UTC')
+				WHEN v.start ~ '(Z|[-+][0-9]{2}(:?[0-9]{2})?)$' THEN v.start::timestamptz
+				ELSE v.start::timestamp AT TIME ZONE COALESCE(c.timezone, 'UTC') END AS start_at
+		FROM oms_internal.check_graph AS g
+		JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
+		JOIN oms.timeline AS a ON a.ticket_id = t.ticket_id AND a.stage = g.stage AND a.status = 'awaiting'
+		LEFT JOIN oms_internal.check_calendar AS c ON c.name = g.calendar
+			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
+		CROSS JOIN LATERAL (
+			SELECT y.payload FROM oms.timeline AS y
+			WHERE y.ticket_id = a.ticket_id AND y.seq < a.seq AND y.stage IS NULL AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)
+			ORDER BY y.seq DESC LIMIT 1
+		) AS d
+		CROSS JOIN LATERAL (SELECT jsonb_path_query_first(d.payload, g.start_at::jsonpath, '{"stages":{}}', true) #>> '{}' AS start) AS v
+		WHERE g.start_at IS NOT NULL AND g.start_at NOT LIKE '%$stages%' AND d.payload IS NOT NULL
+			AND (g.calendar IS NULL OR c.name IS NOT NULL)
+	) AS m
+	WHERE m.moment < m.start_at OR m.moment < m.at
+		OR m.delay_us IS NOT NULL AND oms_internal.check_open(m.calendar, m.at, m.moment) < m.delay_us
+		OR m.moment > m.start_at AND oms_internal.check_open(m.calendar, m.start_at, m.moment) > 0
+			AND oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= COALESCE(m.delay_us, 0)
+	UNION ALL
+	-- A stage waits for the message that its definition names, and for the key that the data gave.
+	SELECT 'dispatch', r.ticket_id, format('stage %s: it waits for message %s with key %s, the definition says %s with %s', r.stage,
+		COALESCE(r.waits_for, 'none'), COALESCE(r.waits_key, 'none'), COALESCE(g.message, 'none'), COALESCE(k.key, 'another'))
+	FROM oms_internal.check_row AS r
+	JOIN oms_internal.check_graph AS g ON g.workflow_id = r.workflow_id AND g.stage_no = r.stage_no
+	LEFT JOIN LATERAL (
+		SELECT CASE WHEN g.message_key IS NULL THEN r.ticket_id::text
+			WHEN g.message_key LIKE '%$stages%' THEN r.waits_key
+			WHEN jsonb_typeof(v.key) = 'number' THEN trim_scale(v.key::numeric)::text ELSE v.key #>> '{}' END AS key
+		FROM (SELECT jsonb_path_query_first((
+			SELECT y.payload FROM oms.timeline AS y JOIN oms.timeline AS a ON a.ticket_id = y.ticket_id AND a.stage = r.stage
+				AND a.cycle = r.cycle AND a.status = 'awaiting'
+			WHERE y.ticket_id = r.ticket_id AND y.seq < a.seq AND y.stage IS NULL AND (y.payload IS NOT NULL OR y.payload_digest IS NOT NULL)
+			ORDER BY a.seq DESC, y.seq DESC LIMIT 1), COALESCE(g.message_key, '$')::jsonpath, '{"stages":{}}', true) AS key) AS v
+	) AS k ON r.waits_key IS NOT NULL
+	WHERE CASE WHEN r.status = 'a' OR r.held_from = 'a' THEN r.waits_for IS DISTINCT FROM g.message
+			OR r.waits_key IS NOT NULL AND r.waits_key IS DISTINCT FROM COALESCE(k.key, r.waits_key)
+		ELSE r.waits_for IS NOT NULL OR r.waits_key IS NOT NULL END;
 COMMENT ON VIEW oms_internal.check_dispatch IS 'for oms.check(): stages begun too early, twice, by themselves, not at all, or against their condition';
 
 -- ---- stuck ----
@@ -3317,7 +3464,15 @@ CREATE VIEW oms_internal.check_stuck (kind, ticket, detail) AS
 	UNION ALL
 	SELECT 'stuck', r.ticket_id, format('stage %s: it awaits nothing', r.stage)
 	FROM oms_internal.check_row AS r
-	WHERE (r.status = 'a' OR r.held_from = 'a') AND r.wake_at IS NULL;
+	WHERE (r.status = 'a' OR r.held_from = 'a') AND r.wake_at IS NULL AND r.waits_for IS NULL
+	UNION ALL
+	-- A message that is kept and a stage that waits for it have not missed each other; what staff sent is for all stages.
+	SELECT 'stuck', r.ticket_id, format('stage %s: it waits for message %s with key %s, and one is kept', r.stage, r.waits_for, r.waits_key)
+	FROM oms_internal.check_row AS r
+	WHERE r.status = 'a' AND r.wake_at IS NULL AND EXISTS (SELECT FROM oms.kept_message AS k
+		JOIN pg_roles AS s ON s.rolname = k.sender
+		WHERE k.name = r.waits_for AND k.key = r.waits_key AND NOT k.pending AND k.expires_at > oms.clock()
+			AND has_function_privilege(s.oid, 'oms.get_ticket(oms.ticket_id)', 'EXECUTE'));
 COMMENT ON VIEW oms_internal.check_stuck IS 'for oms.check(): open tickets in which nothing can happen any more';
 
 -- ---- breach ----
@@ -3343,7 +3498,7 @@ CREATE VIEW oms_internal.check_breach (kind, ticket, detail) AS
 	JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = r.stage_no
 	JOIN oms_internal.check_cycle AS c ON c.ticket_id = r.ticket_id AND c.stage = g.stage AND c.cycle = r.cycle
 	JOIN oms.timeline AS e ON e.ticket_id = c.ticket_id AND e.stage = c.stage AND e.cycle = c.cycle
-	WHERE e.at > r.due_at AND e.seq > c.queued_seq
+	WHERE e.at > r.due_at AND e.seq > CASE WHEN g.message IS NULL THEN c.queued_seq ELSE c.begun_seq END
 		AND CASE WHEN c.breached_seq IS NULL THEN c.ended_seq IS NULL ELSE e.seq < c.breached_seq END
 		AND e.status IN ('in_progress', 'assigned', 'delegated', 'resolved', 'released', 'retry', 'on_hold', 'done', 'skipped',
 			'cancelled');
@@ -3637,7 +3792,9 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 					ELSE f.times < c.steps[f.no] END)
 				FROM (SELECT y.no, oms_internal.check_fired(y.step, c.limit_us, CASE WHEN c.ended THEN c.consumed_us ELSE c.shows_us END,
 						c.breached_seq IS NOT NULL) AS times
-					FROM jsonb_array_elements(c.escalation) WITH ORDINALITY AS y (step, no)) AS f)
+					FROM jsonb_array_elements(c.escalation) WITH ORDINALITY AS y (step, no)
+					-- a moment later, and not while it is on hold
+					WHERE NOT y.step ? 'finishWith') AS f)
 			THEN format('its escalation steps have fired %s times, which is not what it shows',
 				COALESCE(c.steps::text, 'no')) END),
 		-- days: a closing time, and as many more of them before as are left since it runs, of dates not counted yet
@@ -3788,15 +3945,18 @@ CREATE VIEW oms_internal.check_timers (kind, ticket, detail) AS
 				LEAST(
 					CASE WHEN w.warned < jsonb_array_length(g.warn_at)
 						THEN floor(w.limit_us * (g.warn_at ->> w.warned)::numeric / 100) END,
-					(SELECT min(CASE WHEN x.at = w.limit_us AND w.breached_at IS NULL THEN x.at + 1 ELSE x.at END)
+					(SELECT min(CASE WHEN x.at = w.limit_us AND w.breached_at IS NULL OR x.finishes THEN x.at + 1 ELSE x.at END)
 						FROM (
 							SELECT CASE WHEN y.step ->> 'at' LIKE E'%\\%'
 									THEN floor(w.limit_us * rtrim(y.step ->> 'at', '%')::numeric / 100)
 									ELSE w.limit_us + btrim(y.step ->> 'at', '+m')::numeric * 60000000 END
-								+ COALESCE(w.steps[y.no] * (y.step ->> 'everyMins')::numeric * 60000000, 0) AS at
+								+ COALESCE(w.steps[y.no] * (y.step ->> 'everyMins')::numeric * 60000000, 0) AS at,
+								y.step ? 'finishWith' AS finishes
 							FROM jsonb_array_elements(g.escalation) WITH ORDINALITY AS y (step, no)
 							WHERE COALESCE(w.steps[y.no], 0) < CASE WHEN y.step ? 'everyMins'
 								THEN COALESCE((y.step ->> 'max')::numeric, 2147483647) ELSE 1 END
+								-- what is on hold is not done by law
+								AND NOT (y.step ? 'finishWith' AND (w.status = 'h' OR t.n_holds > 0))
 						) AS x))
 					- w.consumed_us AS alarm_us
 			FROM oms.stage_state AS w
@@ -3936,6 +4096,10 @@ CREATE VIEW oms_internal.check_numbers (kind, ticket, detail) AS
 				FROM (SELECT h.ticket_id FROM oms.ticket_state AS h
 					UNION ALL SELECT a.ticket_id FROM oms.ticket_state_archive AS a) AS t) AS highest
 		FROM oms.ticket_number AS s
+		UNION ALL
+		SELECT 'oms.message_number'::regclass, s.last_value, s.is_called,
+			(SELECT max(k.message_no) FROM oms.kept_message AS k)
+		FROM oms.message_number AS s
 		UNION ALL
 		SELECT 'oms.workflow_number'::regclass, s.last_value, s.is_called,
 			(SELECT max(w.workflow_id) FROM oms.workflow AS w)
@@ -4118,6 +4282,8 @@ SELECT pg_extension_config_dump('oms.timeline_archive', '');
 SELECT pg_extension_config_dump('oms.journal', '');
 SELECT pg_extension_config_dump('oms.retention', '');
 SELECT pg_extension_config_dump('oms.idempotency', '');
+SELECT pg_extension_config_dump('oms.kept_message', '');
+SELECT pg_extension_config_dump('oms.message_id', '');
 SELECT pg_extension_config_dump('oms.owner', '');
 SELECT pg_extension_config_dump('oms.owner_member', '');
 SELECT pg_extension_config_dump('oms.absence', '');
@@ -4131,6 +4297,7 @@ SELECT pg_extension_config_dump('oms.seal_leaf', '');
 SELECT pg_extension_config_dump('oms.calendar', '');
 SELECT pg_extension_config_dump('oms.workflow_number', '');
 SELECT pg_extension_config_dump('oms.ticket_number', '');
+SELECT pg_extension_config_dump('oms.message_number', '');
 SELECT pg_extension_config_dump('oms.calendar_number', '');
 
 CREATE TRIGGER guard BEFORE UPDATE OF workflow_id, name, version, prefix, definition OR DELETE OR TRUNCATE ON oms.workflow
@@ -4300,6 +4467,8 @@ REVOKE ALL ON TYPE oms.timeline_archive FROM PUBLIC;
 REVOKE ALL ON TYPE oms.journal FROM PUBLIC;
 REVOKE ALL ON TYPE oms.retention FROM PUBLIC;
 REVOKE ALL ON TYPE oms.idempotency FROM PUBLIC;
+REVOKE ALL ON TYPE oms.kept_message FROM PUBLIC;
+REVOKE ALL ON TYPE oms.message_id FROM PUBLIC;
 REVOKE ALL ON TYPE oms.owner FROM PUBLIC;
 REVOKE ALL ON TYPE oms.owner_member FROM PUBLIC;
 REVOKE ALL ON TYPE oms.absence FROM PUBLIC;
@@ -4320,6 +4489,7 @@ REVOKE ALL ON TYPE oms.rollup_state FROM PUBLIC;
 REVOKE ALL ON TYPE oms.rollup_ahead FROM PUBLIC;
 REVOKE ALL ON TYPE oms.ticket FROM PUBLIC;
 REVOKE ALL ON TYPE oms.stage FROM PUBLIC;
+REVOKE ALL ON TYPE oms.message FROM PUBLIC;
 REVOKE ALL ON TYPE oms.rework FROM PUBLIC;
 REVOKE ALL ON TYPE oms.archived_ticket FROM PUBLIC;
 REVOKE ALL ON TYPE oms.archived_stage FROM PUBLIC;

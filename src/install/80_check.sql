@@ -46,7 +46,7 @@ COMMENT ON VIEW oms_internal.check_edge IS 'for oms.check(): which stage depends
 -- ran out for good is followed by failed.  What failed before it was queued awaits anew after a retry.
 CREATE VIEW oms_internal.check_move (event, from_status, to_status) AS VALUES
 	('awaiting', '{waiting,queued}'::text[], 'awaiting'),
-	('queued', '{waiting,awaiting}', 'queued'),
+	('queued', '{waiting,awaiting,queued}', 'queued'),
 	('in_progress', '{queued}', 'in_progress'),
 	('assigned', '{queued,in_progress}', 'in_progress'),
 	('delegated', '{in_progress}', 'in_progress'),
@@ -58,7 +58,7 @@ CREATE VIEW oms_internal.check_move (event, from_status, to_status) AS VALUES
 	('on_hold', '{awaiting,queued,in_progress,on_hold}', 'on_hold'),
 	('hold_lifted', '{on_hold}', 'on_hold'),
 	('resumed', '{on_hold}', 'queued'),
-	('done', '{awaiting,queued,in_progress,on_hold}', 'done'),
+	('done', '{awaiting,queued,in_progress,on_hold,failed}', 'done'),
 	('skipped', '{waiting,awaiting,queued,in_progress,on_hold,failed}', 'skipped'),
 	('failed', '{awaiting,queued,in_progress}', 'failed'),
 	('cancelled', '{waiting,awaiting,queued,in_progress,on_hold,failed}', 'cancelled'),
@@ -160,7 +160,8 @@ CREATE VIEW oms_internal.check_cycle AS
 		sum(CASE WHEN e.note IS NULL THEN 2147483647 ELSE COALESCE(substring(e.note,
 			'^step [^,]*, the last of ([0-9]{1,10}) missed times, ')::int8 - 1, 0) END)
 			FILTER (WHERE e.status = 'escalated') AS n_missed,
-		COALESCE(max(e.seq) FILTER (WHERE e.status IN ('in_progress', 'assigned', 'delegated', 'resolved')), 0)
+		COALESCE(max(e.seq) FILTER (WHERE e.status IN ('in_progress', 'assigned', 'delegated', 'resolved')
+			OR e.status = 'done' AND e.worker IS NULL), 0)
 			AS token,
 		max(e.seq) FILTER (WHERE e.status = 'delegated') AS delegated_seq,
 		max(e.seq) FILTER (WHERE e.status IN ('in_progress', 'assigned', 'resolved')) AS base_seq,
@@ -223,6 +224,24 @@ CREATE VIEW oms_internal.check_ticket_cycle AS
 	) AS c
 	GROUP BY c.ticket_id, c.cycle;
 COMMENT ON VIEW oms_internal.check_ticket_cycle IS 'for oms.check(): what the timeline says of each cycle of a ticket''s own clock';
+
+-- The time at which something happened that was recorded then: if a stage was done by law in the same moment, it may be the
+-- instant of that.
+CREATE FUNCTION oms_internal.check_time(ticket oms.ticket_id, found timestamptz, recorded timestamptz) RETURNS timestamptz
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN CASE WHEN found < recorded AND EXISTS (SELECT FROM oms.timeline AS e
+			WHERE e.ticket_id = ticket AND e.at = recorded AND e.status = 'done' AND e.worker IS NULL
+				AND COALESCE(substring(e.note, '^by law at ([-0-9]+T[:.0-9]+Z): ')::timestamptz = found, true)) THEN found
+		ELSE recorded END;
+COMMENT ON FUNCTION oms_internal.check_time(oms.ticket_id, timestamptz, timestamptz) IS 'for oms.check(): the time of what was recorded with a stage that was done by law';
+
+-- Since when that counts which followed from a stage that was done by law in the same moment.
+CREATE FUNCTION oms_internal.check_since(ticket oms.ticket_id, seq int, recorded timestamptz) RETURNS timestamptz
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN COALESCE((SELECT substring(e.note, '^by law at ([-0-9]+T[:.0-9]+Z): ')::timestamptz FROM oms.timeline AS e
+		WHERE e.ticket_id = ticket AND e.seq < check_since.seq AND e.at = recorded AND e.status = 'done' AND e.worker IS NULL
+		ORDER BY e.seq DESC LIMIT 1), recorded);
+COMMENT ON FUNCTION oms_internal.check_since(oms.ticket_id, int, timestamptz) IS 'for oms.check(): since when something counts that followed from a stage that was done by law';
 
 -- The rows of stages with what their definition says: those of the present cycle, and all.
 CREATE VIEW oms_internal.check_row AS
@@ -298,9 +317,12 @@ COMMENT ON VIEW oms_internal.check_stops IS 'for oms.check(): all the time for w
 CREATE VIEW oms_internal.check_clock_row AS
 	SELECT r.*, format('stage %s, cycle %s', g.stage, r.cycle) AS name, g.stage,
 		g.sla_us, g.sla_days, g.rules, g.due_path, g.calendar, g.warn_at, g.escalation,
-		CASE WHEN g.message IS NULL THEN c.queued_at ELSE c.awaiting_at END AS first_at,
-		CASE WHEN g.message IS NULL THEN c.queued_seq ELSE c.begun_seq END AS first_seq, c.ended_seq, c.stopped_at AS ended_at,
-		c.n_warning, c.n_breached, c.breached_seq, c.breached_at AS was_breached_at, c.n_missed, c.extended_seq, t.last_at,
+		oms_internal.check_time(r.ticket_id, CASE WHEN g.message IS NULL THEN r.queued_at ELSE r.awaiting_at END,
+			CASE WHEN g.message IS NULL THEN c.queued_at ELSE c.awaiting_at END) AS first_at,
+		CASE WHEN g.message IS NULL THEN c.queued_seq ELSE c.begun_seq END AS first_seq, c.ended_seq,
+		oms_internal.check_time(r.ticket_id, r.finished_at, c.stopped_at) AS ended_at,
+		c.n_warning, c.n_breached, c.breached_seq,
+		oms_internal.check_time(r.ticket_id, r.breached_at, c.breached_at) AS was_breached_at, c.n_missed, c.extended_seq, t.last_at,
 		t.closed_at
 	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
@@ -310,7 +332,8 @@ CREATE VIEW oms_internal.check_clock_row AS
 	SELECT r.*, format('the ticket, cycle %s', r.cycle), NULL,
 		(w.definition ->> 'slaMins')::numeric::int8 * 60000000,
 		(w.definition ->> 'slaDays')::numeric::int4, NULL, NULL, w.definition ->> 'calendar', NULL, NULL,
-		c.first_at, c.first_seq, c.ended_seq, c.ended_at, 0, c.n_breached, c.breached_seq, c.breached_at, 0, c.extended_seq,
+		c.first_at, c.first_seq, c.ended_seq, oms_internal.check_time(r.ticket_id, r.finished_at, c.ended_at), 0, c.n_breached, c.breached_seq,
+		oms_internal.check_time(r.ticket_id, r.breached_at, c.breached_at), 0, c.extended_seq,
 		t.last_at, t.closed_at
 	FROM oms_internal.check_any_row AS r
 	JOIN oms.ticket_state AS t ON t.ticket_id = r.ticket_id
@@ -567,7 +590,8 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 	FROM (
 		SELECT y.*,
 			CASE WHEN y.e_status IN ('waiting', 'awaiting', 'queued', 'failed') THEN NULL ELSE y.l_worker END AS e_worker,
-			CASE WHEN y.e_status IN ('waiting', 'awaiting', 'queued') THEN NULL WHEN y.busy THEN y.taken_at
+			CASE WHEN y.e_status IN ('waiting', 'awaiting', 'queued') THEN NULL
+				WHEN y.busy THEN oms_internal.check_time(y.ticket_id, y.started_at, y.taken_at)
 				WHEN y.lost AND y.started_at = y.taken_at THEN y.taken_at END AS e_started_at,
 			CASE WHEN y.e_status IN ('in_progress', 'on_hold') AND y.busy AND y.delegated_seq > y.base_seq
 				THEN y.base_worker END AS e_delegated_by,
@@ -587,8 +611,9 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 				CASE WHEN r.is_past THEN CASE WHEN l.event IN ('sent_back', 'reopened') THEN r.cycle END
 					ELSE COALESCE(b.times, 0) + 1 END AS e_cycle,
 				COALESCE(c.level, 0) AS e_level, COALESCE(c.token, 0) AS e_token,
-				CASE WHEN c.moment_erased THEN r.queued_at ELSE c.queued_at END AS e_queued_at, c.awaiting_at AS e_awaiting_at,
-				CASE WHEN c.ended_at IS NOT NULL THEN c.ended_at
+				CASE WHEN c.moment_erased THEN r.queued_at ELSE oms_internal.check_time(r.ticket_id, r.queued_at, c.queued_at) END AS e_queued_at,
+				oms_internal.check_time(r.ticket_id, r.awaiting_at, c.awaiting_at) AS e_awaiting_at,
+				CASE WHEN c.ended_at IS NOT NULL THEN oms_internal.check_time(r.ticket_id, r.finished_at, c.ended_at)
 					WHEN r.status = 'x' AND r.is_past THEN r.finished_at
 					WHEN r.status = 'x' AND r.finished_at IS NOT NULL THEN t.closed_at END AS e_finished_at,
 				-- an erasure leaves the rows of earlier cycles alone
@@ -659,7 +684,7 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 		SELECT t.*, oms.ticket_status(t.status) AS status_word,
 			CASE WHEN l.after = 'failed' AND e.active_seq > l.seq THEN 'open' ELSE l.after END AS e_status,
 			o.at AS e_opened_at, o.actor AS e_opened_by,
-			CASE WHEN l.after IN ('done', 'cancelled') THEN l.at END AS e_closed_at,
+			CASE WHEN l.after IN ('done', 'cancelled') THEN oms_internal.check_time(t.ticket_id, t.closed_at, l.at) END AS e_closed_at,
 			e.last_at AS e_last_at,
 			CASE WHEN e.payload_seq > COALESCE(e.erased_seq, 0) THEN e.payload_seq ELSE 0 END AS e_data_seq
 		FROM oms.ticket_state AS t
@@ -697,7 +722,8 @@ CREATE VIEW oms_internal.check_moves (kind, ticket, detail) AS
 		ELSE format('event %s: stage %s was %s, which %s does not allow', s.seq, s.stage, s.before,
 			s.event) END
 	FROM oms_internal.check_step AS s
-	WHERE s.before <> ALL (s.from_status) OR s.event = 'awaiting' AND s.before = 'queued' AND s.event_before <> 'retry'
+	WHERE s.before <> ALL (s.from_status) OR s.event IN ('awaiting', 'queued') AND s.before = 'queued' AND s.event_before <> 'retry'
+		OR s.event = 'done' AND s.before = 'failed' AND s.worker IS NOT NULL
 	UNION ALL
 	-- Who has a stage keeps it until somebody else gets it, also while it is on hold; nobody else can finish that.
 	SELECT 'moves', s.ticket_id, CASE WHEN s.event = 'done' AND s.before = 'on_hold' AND NOT s.busy_before
@@ -706,6 +732,13 @@ CREATE VIEW oms_internal.check_moves (kind, ticket, detail) AS
 			COALESCE(s.worker, 'nobody'), COALESCE(s.worker_before, 'nobody')) END
 	FROM oms_internal.check_step AS s
 	WHERE CASE WHEN s.event IN ('in_progress', 'assigned', 'delegated', 'resolved') THEN s.worker IS NULL
+		-- by law: a step of the escalation that says so comes right before
+		WHEN s.event = 'done' AND s.worker IS NULL THEN s.before = 'on_hold' OR NOT EXISTS (SELECT FROM oms.timeline AS e
+			JOIN oms.ticket_state AS t ON t.ticket_id = e.ticket_id
+			JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage = e.stage
+			CROSS JOIN LATERAL jsonb_array_elements(g.escalation) AS y (step)
+			WHERE e.ticket_id = s.ticket_id AND e.stage = s.stage AND e.seq BETWEEN s.seq - 2 AND s.seq - 1
+				AND e.status = 'escalated' AND y.step ? 'finishWith')
 		WHEN s.event = 'reassigned' THEN s.worker IS NOT NULL
 		WHEN s.before IN ('in_progress', 'done', 'skipped', 'cancelled') OR (s.before = 'on_hold' AND s.busy_before)
 			THEN s.worker IS DISTINCT FROM s.worker_before
@@ -912,7 +945,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	-- A moment is that much open time after the stage began to await it, unless somebody does not wait for it.
 	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, which is not when its delay is over', m.stage, m.moment)
 	FROM (
-		SELECT a.ticket_id, a.stage, a.at, g.delay_us, substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment,
+		SELECT a.ticket_id, a.stage, oms_internal.check_since(a.ticket_id, a.seq, a.at) AS at, g.delay_us, substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment,
 			CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar
 		FROM oms_internal.check_graph AS g
 		JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
@@ -942,7 +975,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 		substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$'))
 	FROM oms_internal.check_row AS r
 	JOIN oms.timeline AS a ON a.ticket_id = r.ticket_id AND a.stage = r.stage AND a.cycle = r.cycle AND a.status = 'awaiting'
-		AND a.at = r.awaiting_at
+		AND oms_internal.check_since(a.ticket_id, a.seq, a.at) = r.awaiting_at
 		AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = a.ticket_id AND b.stage = a.stage AND b.cycle = a.cycle
 			AND b.status = 'awaiting' AND b.seq > a.seq)
 	WHERE r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz
@@ -1361,7 +1394,9 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 					ELSE f.times < c.steps[f.no] END)
 				FROM (SELECT y.no, oms_internal.check_fired(y.step, c.limit_us, CASE WHEN c.ended THEN c.consumed_us ELSE c.shows_us END,
 						c.breached_seq IS NOT NULL) AS times
-					FROM jsonb_array_elements(c.escalation) WITH ORDINALITY AS y (step, no)) AS f)
+					FROM jsonb_array_elements(c.escalation) WITH ORDINALITY AS y (step, no)
+					-- a moment later, and not while it is on hold
+					WHERE NOT y.step ? 'finishWith') AS f)
 			THEN format('its escalation steps have fired %s times, which is not what it shows',
 				COALESCE(c.steps::text, 'no')) END),
 		-- days: a closing time, and as many more of them before as are left since it runs, of dates not counted yet
@@ -1512,15 +1547,18 @@ CREATE VIEW oms_internal.check_timers (kind, ticket, detail) AS
 				LEAST(
 					CASE WHEN w.warned < jsonb_array_length(g.warn_at)
 						THEN floor(w.limit_us * (g.warn_at ->> w.warned)::numeric / 100) END,
-					(SELECT min(CASE WHEN x.at = w.limit_us AND w.breached_at IS NULL THEN x.at + 1 ELSE x.at END)
+					(SELECT min(CASE WHEN x.at = w.limit_us AND w.breached_at IS NULL OR x.finishes THEN x.at + 1 ELSE x.at END)
 						FROM (
 							SELECT CASE WHEN y.step ->> 'at' LIKE E'%\\%'
 									THEN floor(w.limit_us * rtrim(y.step ->> 'at', '%')::numeric / 100)
 									ELSE w.limit_us + btrim(y.step ->> 'at', '+m')::numeric * 60000000 END
-								+ COALESCE(w.steps[y.no] * (y.step ->> 'everyMins')::numeric * 60000000, 0) AS at
+								+ COALESCE(w.steps[y.no] * (y.step ->> 'everyMins')::numeric * 60000000, 0) AS at,
+								y.step ? 'finishWith' AS finishes
 							FROM jsonb_array_elements(g.escalation) WITH ORDINALITY AS y (step, no)
 							WHERE COALESCE(w.steps[y.no], 0) < CASE WHEN y.step ? 'everyMins'
 								THEN COALESCE((y.step ->> 'max')::numeric, 2147483647) ELSE 1 END
+								-- what is on hold is not done by law
+								AND NOT (y.step ? 'finishWith' AND (w.status = 'h' OR t.n_holds > 0))
 						) AS x))
 					- w.consumed_us AS alarm_us
 			FROM oms.stage_state AS w

@@ -91,7 +91,7 @@ SELECT is(t.play(wf, start || ' > open', 't.due(TK)', jsonb_build_object('by', b
 	('ByTerm', '2026-03-02 10:00+00', '2026-03-04', 'none')) v(wf, start, by, due);
 SELECT is(t.play('ByRule', '2024-11-04 09:00-05 > open', 't.due(TK) || t.reason(TK)', '{"by":"2024-11-05","n":4}'), '2024-11-04 15:00runs by calendar DC, version 1; limit 60 min by rule 1', 'the rule is earlier');
 SELECT is(t.play('By', '2024-11-04 09:00-05 > open', 't.reason(TK)', '{"by":"2024-11-04T09:45"}'), 'runs by calendar DC, version 1; limit 45 min by dueAt', 'explain_clock: by dueAt');
-SELECT is(t.play('By', '2024-11-04 09:00-05 > open', 't.reason(TK)', '{"by":null}'), NULL, '... or no clock');
+SELECT is(t.play('By', '2024-11-04 09:00-05 > open', 't.reason(TK)', '{"by":null}'), 'NULL', '... or no clock');
 SELECT is(t.play('ByTerm', '2026-03-02 10:00+00 > open', 't.log(TK)', '{"by":"2026-03-04"}'), 'queued, no_due_time', 'a calendar that does not open again is told');
 SELECT is(t.play('By', E'2024-11-04 09:00-05 > open\n2024-11-05 09:00-05 > oms.hold(TK, ''a'', ''r'')\n2024-11-05 13:00-05 > oms.resume(TK, ''a'')', 't.due(TK)', '{"by":"2024-11-06"}'),
 	'2024-11-07 18:00', 'a hold of four hours: it is a limit of 24 hours');
@@ -115,10 +115,10 @@ SELECT throws_ok($$SELECT oms.open_ticket('Two', '{"by":["2026-01-01","2026-01-0
 SELECT oms.create_workflow('{"name":"Late","stages":[{"id":"a","owner":"Desk"},{"id":"b","owner":"Desk","dependsOn":["a"],"dueAt":"$stages.a.by"},{"id":"c","owner":"Desk","dependsOn":["a"]}]}') \g /dev/null
 SELECT is(t.play('Late', $$2026-03-02 10:00+00 > open
 	> oms.stage_done(TK, 'a', '{"by":"tomorrow"}')$$, 't.states(TK) || '' '' || t.log(TK, ''b'') || '' '' || t.notes(TK, ''failed'')'),
-	'a done, b failed, c queued queued, failed dueAt gives "tomorrow", which is no date', 'what goes wrong fails the stage');
+	'a done, b failed, c queued awaiting, failed dueAt gives "tomorrow", which is no date', 'what goes wrong fails the stage');
 SELECT is(t.play('Late', $$2026-03-02 10:00+00 > open
 	> oms.stage_done(TK, 'a', '{"by":"tomorrow"}')
-	> oms.retry_stage(TK, 'b', 'r')$$, 't.log(TK, ''b'')'), 'queued, failed, retry, failed', 'a retry reads it again');
+	> oms.retry_stage(TK, 'b', 'r')$$, 't.log(TK, ''b'')'), 'awaiting, failed, retry, awaiting, failed', 'a retry reads it again');
 SELECT is(t.play('Late', $$2026-03-02 10:00+00 > open
 	> oms.stage_done(TK, 'a', '{"by":"tomorrow"}')
 	2026-03-02 10:10+00 > oms.send_back(TK, 'b', 'a', 'a date please')
@@ -207,7 +207,7 @@ SELECT is(t.play('Fed4h', $$
 	2024-11-07 11:00-05 > oms.hold(TK, 'a', 'r')
 	2024-11-07 12:00-05 > oms.extend(TK, 'a', 'r', days => 1)
 	2024-11-12 09:00-05 > oms.resume(TK, 'a')
-	$$, 't.due(TK)'), '2024-11-13 18:00', 'days on minutes while it stands: until closing time of the next day, 13 hours left');
+	$$, 't.due(TK)'), '2024-11-13 19:00', 'days on minutes while it stands: until closing time of the next day, 13 hours left');
 SELECT is(t.play('Hour', $$
 	2026-03-02 10:00+00 > open
 	2026-03-02 10:10+00 > oms.extend(TK, 'a', 'one', 30)
@@ -279,6 +279,99 @@ SELECT is(t.play('Awb', $$
 	2026-03-02 10:00+01 > open
 	2026-04-20 10:00+02 > oms.extend(TK, 'a', 'advice is late', days => 3 + 5 + 4 + 5 + 4 + 5 + 1)
 	$$, 't.due(TK)', jsonb_build_object('decide_by', '2026-03-02'::date + 8 * 7)), '2026-06-08 15:00', '... and 6 weeks more');
+
+-- ---------------------------------------------------------------------------
+-- finishWith: silence counts as consent
+-- ---------------------------------------------------------------------------
+SELECT oms.create_workflow('{"name":"Permit","owner":"Head","stages":[
+	{"id":"a","owner":"Desk","slaMins":60,"retry":{"maxAttempts":1},"escalation":[{"at":"100%","notify":"Boss","finishWith":{"decision":"deemed approved"}}]},
+	{"id":"b","owner":"Back","slaMins":30,"dependsOn":["a"],"when":"$stages.a.decision == \"deemed approved\"","notSameAs":"a"}]}') \g /dev/null
+SELECT is(t.play('Permit', '2026-03-02 10:00+00 > open' || E'\n' || at || ' > oms.tick()', 't.log(TK)'), log, 'at ' || at) FROM (VALUES
+	('2026-03-02 11:00+00', 'queued'),
+	('2026-03-02 11:00:00.000001+00', 'queued, breached, escalated, done')) v(at, log);
+SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
+	2026-03-02 11:00:00.000001+00 > oms.tick()$$, $q$(SELECT concat_ws(' ', s.status, coalesce(s.worker, 'nobody'), s.output, t.utc(s.finished_at)) FROM oms.stage s WHERE s.ticket_id = TK AND s.stage = 'a')
+	|| ', b ' || t.status(TK, 'b') || ', ' || t.notes(TK, 'done')$q$),
+	'done nobody {"decision": "deemed approved"} 2026-03-02 11:00:00.000001, b queued, by law at 2026-03-02T11:00:00.000001Z: step at 100% of the time limit, 2026-03-02T11:00:00Z, for Boss',
+	'without worker, with its output, and the note names the rule');
+SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
+	2026-03-02 11:20+00 > oms.tick()$$, $q$(SELECT string_agg(concat_ws(' ', s.stage, s.status, t.utc(s.queued_at), t.utc(s.finished_at), t.utc(s.due_at)), ', ' ORDER BY s.stage_no) FROM oms.stage s WHERE s.ticket_id = TK)$q$),
+	'a done 2026-03-02 10:00 2026-03-02 11:00:00.000001 2026-03-02 11:00, b queued 2026-03-02 11:00:00.000001 none 2026-03-02 11:30:00.000001', 'at its own instant, however late it is noticed; what follows begins then');
+SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
+	2026-03-02 15:00+00 > oms.tick()
+	> oms.tick()$$, $q$t.log(TK, 'b') || ' ' || t.n(TK, 'done')$q$), 'queued, breached 1', '... and has its breach');
+SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
+	2026-03-02 11:00+00 > oms.stage_done(TK, 'a', '{"decision":"refused"}')
+	2026-03-02 12:00+00 > oms.tick()$$, 't.log(TK) || '' '' || t.states(TK)'), 'queued, done a done, b skipped', 'done on its due time to the microsecond: in time');
+SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
+	2026-03-02 11:00:00.000001+00 > OM005 oms.stage_done(TK, 'a', '{"decision":"refused"}')$$, '1'), '1', 'a microsecond later the law was faster');
+SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
+	2026-03-02 10:30+00 > TOK := oms.claim_stage(TK, 'a', 'ann')
+	2026-03-02 11:30+00 > oms.tick()
+	> OM006 oms.stage_done(TK, 'a', '{"decision":"deemed approved"}', TOK)
+	> OM006 oms.heartbeat(TK, 'a', TOK)
+	> oms.claim_stage(TK, 'b', 'ann')$$, 't.log(TK) || '' '' || t.status(TK, ''b'')'), 'queued, in_progress, breached, escalated, done in_progress', 'whoever has it has lost it; and may do the next one: the law did this one');
+SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
+	> oms.claim_stage(TK, 'a', 'ann')
+	2026-03-02 10:30+00 > oms.stage_failed(TK, 'a', 'oops', NULL, false)
+	2026-03-02 11:30+00 > oms.tick()$$, 't.log(TK) || '' '' || t.ticket(TK)'), 'queued, in_progress, failed, breached, escalated, done open', 'a failed stage too');
+SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
+	2026-03-02 10:30+00 > oms.hold(TK, 'a', 'papers')
+	2026-03-03 10:30+00 > oms.tick()
+	2026-03-03 11:00+00 > oms.resume(TK, 'a')
+	2026-03-03 11:30+00 > oms.tick()
+	2026-03-03 11:30:00.000001+00 > oms.tick()$$, 't.log(TK)'), 'queued, on_hold, resumed, breached, escalated, done', 'a hold stops it');
+SELECT oms.set_hold_reason('talk', stops_clock => false) \g /dev/null
+SELECT is(t.play('Permit', format($$2026-03-02 10:00+00 > open
+	2026-03-02 10:30+00 > oms.hold(TK, %1$s, 'talk')
+	2026-03-02 11:30+00 > oms.tick()
+	2026-03-02 12:00+00 > oms.resume(TK, %1$s)
+	2026-03-02 12:30+00 > oms.tick()$$, st), 't.log(TK) || (SELECT t.utc(s.finished_at) FROM oms.stage s WHERE s.ticket_id = TK AND s.stage_no = 1)'),
+	'queued, on_hold, breached, resumed, escalated, done2026-03-02 12:00', 'also one that does not stop the clock: it is done when that ends, ' || st) FROM (VALUES ('''a'''), ('NULL')) v(st);
+SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
+	> oms.stage_failed(TK, 'a', 'oops', NULL, false)
+	2026-03-02 10:30+00 > oms.hold(TK, NULL, 'talk')
+	2026-03-02 11:30+00 > oms.tick()
+	2026-03-02 12:00+00 > oms.resume(TK, NULL)
+	2026-03-02 12:00:00.000001+00 > oms.tick()$$, 't.log(TK) || '' '' || t.states(TK)'), 'queued, failed, breached, escalated, done a done, b queued', 'nor is a failed stage done while its ticket is on hold');
+SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
+	2026-03-02 10:30+00 > oms.extend(TK, 'a', 'r', 30)
+	2026-03-02 11:30+00 > oms.tick()
+	2026-03-02 11:30:00.000001+00 > oms.tick()$$, 't.log(TK)'), 'queued, extended, breached, escalated, done', 'it follows the extended due time');
+SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
+	2026-03-02 12:00+00 > oms.tick()
+	2026-03-02 12:10+00 > oms.send_back(TK, 'b', 'a', 'a mistake')
+	2026-03-02 13:10:00.000001+00 > oms.tick()$$, 't.log(TK)'), 'queued, breached, escalated, done, sent_back, queued, breached, escalated, done', 'once in each cycle');
+SELECT is(t.play('Permit', '2026-03-02 10:00+00 > open' || E'\n2026-03-02 12:00+00 > oms.tick()', 't.citizen(TK)'), 'received, a in progress, a done, b in progress', 'citizens see a stage that is done');
+SELECT oms.create_workflow('{"name":"Last","slaMins":70,"stages":[{"id":"a","owner":"Desk","slaMins":60,"escalation":[{"at":"+10m","finishWith":{}}]}]}') \g /dev/null
+SELECT is(t.play('Last', E'2026-03-02 10:00+00 > open\n' || at || ' > oms.tick()', $q$t.log(TK) || ' ' || t.ticket(TK) || ' ' || t.ticket_events(TK) || ' ' || (SELECT t.utc(k.closed_at) FROM oms.ticket k WHERE k.ticket_id = TK)$q$), log, 'at ' || at) FROM (VALUES
+	('2026-03-02 11:10+00', 'queued, breached open opened none'),
+	('2026-03-02 11:10:00.000001+00', 'queued, breached, escalated, done done opened, breached, ticket_done 2026-03-02 11:10:00.000001'),
+	('2026-03-02 18:10+00', 'queued, breached, escalated, done done opened, breached, ticket_done 2026-03-02 11:10:00.000001')) v(at, log);
+SELECT is(t.play('Last', E'2026-03-02 10:00+00 > open\n2026-03-02 11:10+00 > oms.stage_done(TK, ''a'')', 't.log(TK)'), 'queued, breached, done', 'in time on the moment of a later step too');
+SELECT is(t.play('Last', E'2026-03-02 10:00+00 > open\n2026-03-02 18:10+00 > OM005 oms.cancel_ticket(TK, ''r'')', '1'), '1', 'whatever comes late finds the ticket done');
+SELECT is((SELECT array_agg(problem ORDER BY path, problem) FROM oms.validate_workflow('{"name":"Bad","stages":[{"id":"a","owner":"A","slaMins":5,"escalation":[{"at":"100%","finishWith":{},"reassignTo":"B"},
+	{"at":"100%","finishWith":{},"everyMins":5},{"at":"100%","finishWith":[]},{"at":"100%"}]}]}')),
+	ARRAY['escalation[0] of stage "a" has both "finishWith" and "reassignTo"', 'escalation[1] of stage "a" has both "finishWith" and "everyMins"',
+	'escalation[2].finishWith of stage "a" must be an object, not an array', 'escalation[3] of stage "a" has neither "notify" nor "reassignTo" nor "finishWith"'], 'what does not go together');
+SELECT is(problem, wanted, def) FROM (VALUES
+	('{"slaMins":5,"sla":[{"days":1}]}', 'stage "a" has both "slaMins" and "sla"'),
+	('{"slaDays":5,"sla":[{"days":1}]}', 'stage "a" has both "slaDays" and "sla"'),
+	('{"sla":[]}', 'sla of stage "a" has 0 entries, it needs 1 to 100'),
+	('{"sla":{"mins":5}}', 'sla of stage "a" must be an array, not an object'),
+	('{"sla":[{"days":1},{"mins":5}]}', 'sla[0] of stage "a" has no "when" and is not the last one'),
+	('{"sla":[{"when":"$.x > 1","days":1}]}', 'sla[0] of stage "a" is the last one and has "when"'),
+	('{"sla":[{"when":"$.x > 1","days":1,"mins":1},{"mins":5}]}', 'sla[0] of stage "a" has both "mins" and "days"'),
+	('{"sla":[{}]}', 'sla[0] of stage "a" has neither "mins" nor "days"'),
+	('{"sla":[{"mins":1.5}]}', 'sla[0].mins of stage "a" must be a whole number, not 1.5'),
+	('{"sla":[{"when":"lax $.x > 1","mins":1},{"mins":5}]}', 'sla[0].when of stage "a" asks for lax mode'),
+	('{"sla":[{"when":"$stages.z.x > 1","mins":1},{"mins":5}]}', 'sla[0].when of stage "a" uses the output of the unknown stage "z"'),
+	('{"dueAt":"$.a +"}', 'dueAt of stage "a" is not a valid jsonpath: syntax error at end of jsonpath input'),
+	('{"dueAt":"$x.a"}', 'dueAt of stage "a" uses the unknown variable $x'),
+	('{"dueAt":7}', 'dueAt of stage "a" must be text, not a number'),
+	('{"dueAt":"lax $.a","warnAt":[5],"escalation":[{"at":"100%","notify":"B"}]}', NULL),
+	('{"sla":[{"days":5}],"warnAt":[5],"dueAt":"$stages.a.by"}', NULL)) v(def, wanted)
+LEFT JOIN LATERAL (SELECT p.problem FROM oms.validate_workflow(jsonb_build_object('name', 'Bad', 'stages', jsonb_build_array('{"id":"a","owner":"A"}'::jsonb || def::jsonb))) p LIMIT 1) p ON true;
 
 SELECT t.findings();
 SELECT * FROM finish();
