@@ -23,6 +23,10 @@
 	{"oms", "changes_since", M | S | D}, \
 	{"oms", "check", S | D}, \
 	{"oms_internal", "check_fired", S | D}, \
+	{"oms_internal", "check_limit", S | D}, \
+	{"oms_internal", "check_more", S | D}, \
+	{"oms_internal", "check_since", S | D}, \
+	{"oms_internal", "check_time", S | D}, \
 	{"oms_internal", "check_open", S | D}, \
 	{"oms_internal", "check_piece", S | D}, \
 	{"oms_internal", "check_us", S | D}, \

@@ -193,8 +193,8 @@ export function examplesOf({ tree }: Parsed, problems: readonly Problem[]): Show
 
 /** In the order in which one thinks of them; others stand behind, as they come. */
 const KEYS = [
-  "name", "prefix", "description", "id", "label", "owner", "publicOwner", "slaMins", "slaDays", "calendar", "dependsOn", "join", "minAmount", "when",
-  "manual", "notSameAs", "retry", "warnAt", "at", "everyMins", "max", "notify", "reassignTo", "escalation", "stages",
+  "name", "prefix", "description", "id", "label", "owner", "publicOwner", "slaMins", "slaDays", "sla", "dueAt", "calendar", "dependsOn", "join", "minAmount", "when",
+  "manual", "notSameAs", "retry", "warnAt", "at", "everyMins", "max", "notify", "reassignTo", "finishWith", "escalation", "stages",
   "data", "outputs", "path", "skipped", "opened_at", "due", "examples",
 ];
 const rank = new Map<unknown, number>(KEYS.map((key, i) => [key, i]));

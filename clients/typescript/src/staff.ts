@@ -48,6 +48,37 @@ export async function escalate(ticket: TicketId, stage: string, reason: string, 
   return { level, told: (await readValue(lastTold, [ticket, stage], options)) as string | null };
 }
 
+/** How much more {@link extend} gives: one of the two. */
+export interface ExtendOptions extends CallOptions {
+  /** Minutes of open time. */
+  mins?: number | undefined;
+  /** Open dates after the date on which it is due. */
+  days?: number | undefined;
+}
+
+/**
+ * Gives the clock of a stage more time.
+ *
+ * @param ticket - its number
+ * @param stage - which; null: the ticket's own clock
+ * @param reason - why
+ * @param options - mins or days, client
+ * @returns the new due time; null while the clock stands
+ */
+export async function extend(ticket: TicketId, stage: string | null, reason: string, options: ExtendOptions): Promise<Date | null> {
+  return (await callValue(
+    "extend",
+    [
+      ticketArg(ticket),
+      arg("stage", "text", stage),
+      arg("reason", "text", reason),
+      opt("mins", "int", options.mins),
+      opt("days", "int", options.days),
+    ],
+    options,
+  )) as Date | null;
+}
+
 /**
  * Finishes a stage without doing it.
  *

@@ -44,6 +44,18 @@ export interface EscalationDefinition {
   everyMins?: number;
   /** How often at most. */
   max?: number;
+  /** The output with which the stage is done then, by law; not with `reassignTo` or `everyMins`. */
+  finishWith?: JsonObject;
+}
+
+/** A time limit that counts under a condition. */
+export interface LimitRule {
+  /** The jsonpath predicate that must hold; the last rule has none. */
+  when?: string;
+  /** Minutes of open time; either these or days. */
+  mins?: number;
+  /** Open dates. */
+  days?: number;
 }
 
 /** A step of a workflow. */
@@ -56,6 +68,10 @@ export interface StageDefinition {
   slaMins?: number;
   /** Time limit in open dates. */
   slaDays?: number;
+  /** Time limits by rules, instead: the first that holds when the clock starts. */
+  sla?: readonly LimitRule[];
+  /** Jsonpath to the date or time by which it is due. */
+  dueAt?: string;
   /** Stages that must be finished first. */
   dependsOn?: readonly string[];
   /** How many of them: all by default. */

@@ -178,6 +178,15 @@ test("staff: escalate, assign, reassign, delegate, hold, comment, attach", async
   });
   assert.deepEqual(said, { level: 2, told: "Director" });
   await assert.rejects(oms.escalate(late, "nowhere", "late"), oms.UnknownStage);
+  // More time: after the due time, or left while the clock stands.
+  await oms.createWorkflow({ name: "Timed", stages: [{ id: "a", owner: "Checker", sla: [{ when: "$.n > 1", mins: 60 }, { mins: 600 }], dueAt: "$.by",
+    warnAt: [80], escalation: [{ at: "+1m", finishWith: { deemed: true } }] }] });
+  const timed = await oms.openTicket("Timed", { data: { n: 2 } });
+  const due = (await oms.getTicket(timed)).stages[0]?.dueAt;
+  assert.equal((await oms.extend(timed, "a", "ill", { mins: 30 }))?.getTime(), (due?.getTime() ?? 0) + 30 * 60_000);
+  await oms.hold(timed, "a", "papers");
+  assert.equal(await oms.extend(timed, "a", "ill", { mins: 30 }), null);
+  await assert.rejects(oms.extend(timed, null, "no clock", { days: 1 }), oms.BadArgument);
   assert.equal(await oms.reassign(ticket, "check", "Team", "they know more"), "queued");
   assert.equal(await oms.assign(ticket, "check", "kim", { note: "please" }), "in_progress");
   assert.equal(await oms.delegate(ticket, "check", "lee", { note: "on leave" }), "in_progress");

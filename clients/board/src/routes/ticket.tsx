@@ -92,8 +92,8 @@ const StageName: FC<{ stage: Stage }> = ({ stage }) => (
 );
 
 /** Who has a stage, or had it in the end. */
-const Holder: FC<{ stage: Stage; me: string }> = ({ stage: { worker, finished_at }, me }) =>
-  worker === null ? null : finished_at !== null ? (
+const Holder: FC<{ stage: Stage; me: string }> = ({ stage: { worker, status, finished_at }, me }) =>
+  worker === null && status === "done" ? <small class="line">by law</small> : worker === null ? null : finished_at !== null ? (
     <>
       by <Name of={worker} />
     </>
@@ -332,6 +332,12 @@ function noteWords({ status, note }: TimelineEvent, times: Times, labels: Map<st
 /** Of these the worker says who did it; with others it is who had the stage. */
 const BY_WORKER = new Set(["in_progress", "done", "failed", "retry", "released"]);
 
+/** Who did it. A stage that is done without a worker is done by a rule of its workflow, whose time had come. */
+function doer({ status, worker, actor }: TimelineEvent): string {
+  if (status === "done" && worker === null) return "by law";
+  return BY_WORKER.has(status) ? (worker ?? actor) : actor;
+}
+
 /** Who has it from then on, or was told. */
 function toWhom({ status, owner, worker, told }: TimelineEvent): string | null {
   if (status === "reassigned") return owner;
@@ -410,7 +416,7 @@ const TimelinePart: FC<{ view: View }> = ({ view: { facts, events, older, newest
       <Table caption="What happened, the newest first; what is marked public the applicant sees as well" class="timeline cards" head={["When", "What", "Stage", "Who", "Note"]}>
         <tbody>
           {events.map((e) => (
-            <EventRow id={facts.ticket.ticket_id} event={e} times={times} labels={labels} to={toWhom(e)} by={BY_WORKER.has(e.status) ? (e.worker ?? e.actor) : e.actor} />
+            <EventRow id={facts.ticket.ticket_id} event={e} times={times} labels={labels} to={toWhom(e)} by={doer(e)} />
           ))}
         </tbody>
       </Table>
