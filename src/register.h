@@ -25,10 +25,10 @@
 	{"oms_internal", "check_fired", S | D}, \
 	{"oms_internal", "check_limit", S | D}, \
 	{"oms_internal", "check_more", S | D}, \
-	{"oms_internal", "check_since", S | D}, \
-	{"oms_internal", "check_time", S | D}, \
 	{"oms_internal", "check_open", S | D}, \
 	{"oms_internal", "check_piece", S | D}, \
+	{"oms_internal", "check_since", S | D}, \
+	{"oms_internal", "check_time", S | D}, \
 	{"oms_internal", "check_us", S | D}, \
 	{"oms", "claim", A | S | D}, \
 	{"oms", "claim_stage", A | S | D}, \
