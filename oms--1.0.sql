@@ -2565,14 +2565,19 @@ CREATE VIEW oms_internal.check_ticket_cycle AS
 	GROUP BY c.ticket_id, c.cycle;
 COMMENT ON VIEW oms_internal.check_ticket_cycle IS 'for oms.check(): what the timeline says of each cycle of a ticket''s own clock';
 
--- The time at which something happened that was recorded then: if a stage was done by law in the same moment, it may be the
--- instant of that.
+-- Was a stage done by law at an instant, and that recorded then?
+CREATE FUNCTION oms_internal.check_law(ticket oms.ticket_id, instant timestamptz, recorded timestamptz) RETURNS bool
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN EXISTS (SELECT FROM oms.timeline AS e
+		WHERE e.ticket_id = ticket AND e.at = recorded AND e.status = 'done' AND e.worker IS NULL
+			AND COALESCE(substring(e.note, '^by law at ([-0-9]+T[:.0-9]+Z): ')::timestamptz = instant, true));
+COMMENT ON FUNCTION oms_internal.check_law(oms.ticket_id, timestamptz, timestamptz) IS 'for oms.check(): was a stage done by law at an instant, and that recorded then';
+
+-- The time at which something happened that was recorded then: with a stage that was done by law it may be the instant of that.
+-- The planner puts it in place, so that the usual case costs a comparison.
 CREATE FUNCTION oms_internal.check_time(ticket oms.ticket_id, found timestamptz, recorded timestamptz) RETURNS timestamptz
 	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN CASE WHEN found < recorded AND EXISTS (SELECT FROM oms.timeline AS e
-			WHERE e.ticket_id = ticket AND e.at = recorded AND e.status = 'done' AND e.worker IS NULL
-				AND COALESCE(substring(e.note, '^by law at ([-0-9]+T[:.0-9]+Z): ')::timestamptz = found, true)) THEN found
-		ELSE recorded END;
+	RETURN CASE WHEN found < recorded AND oms_internal.check_law(ticket, found, recorded) THEN found ELSE recorded END;
 COMMENT ON FUNCTION oms_internal.check_time(oms.ticket_id, timestamptz, timestamptz) IS 'for oms.check(): the time of what was recorded with a stage that was done by law';
 
 -- Since when that counts which followed from a stage that was done by law in the same moment.

@@ -23,6 +23,7 @@
 	{"oms", "changes_since", M | S | D}, \
 	{"oms", "check", S | D}, \
 	{"oms_internal", "check_fired", S | D}, \
+	{"oms_internal", "check_law", S | D}, \
 	{"oms_internal", "check_limit", S | D}, \
 	{"oms_internal", "check_more", S | D}, \
 	{"oms_internal", "check_open", S | D}, \
