@@ -2,6 +2,7 @@
 #
 #   make demo        a short tour on a throw-away server (installs what is missing); TOUR=all or a name shows more
 #   make demo-act    a listener at work on the same, with bots and an officer, live
+#   make demo-import a spreadsheet of permits becomes tickets
 #   make board       the traffic board in a browser, with a simulated agency
 #   make test        all tests of the extension, each suite on its own throw-away server
 #   make test SUITE=regress TESTS="about seal"
@@ -33,6 +34,8 @@ OMS_HEADERS = $(call oms_files,src/*.h src/*/*.h)
 OMS_SCRIPT = oms--1.0.sql
 OMS_REGISTER = src/register.h
 OMS_PARTS = $(call oms_files,src/install/*)
+# Words for pgTAP, to test workflows with: an extension of its own, in SQL.
+DATA = test/tap/oms_tap.control test/tap/oms_tap--1.0.sql
 DATA_built = $(addprefix stamped/,$(call oms_files,oms--*.sql))
 
 # The server's headers are not free of these two under -Wextra.
@@ -106,7 +109,7 @@ verify-proof: $(VERIFY_PROOF)
 $(VERIFY_PROOF): $(VERIFY_PROOF_SOURCES) $(wildcard tools/verify-proof/*.h) $(wildcard src/engine/*.h)
 	$(CC) -std=c99 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Isrc -o $@ $(VERIFY_PROOF_SOURCES)
 
-.PHONY: setup test test-all test-fresh demo demo-act board sdk psql accept format lint bench bench-quick
+.PHONY: setup test test-all test-fresh demo demo-act demo-import board sdk psql accept format lint bench bench-quick
 setup:
 	@"$(OMS_SOURCES)"/tools/setup.sh server tests
 test:
@@ -119,6 +122,8 @@ demo:
 	@"$(OMS_SOURCES)"/tools/demo.sh
 demo-act:
 	@"$(OMS_SOURCES)"/tools/demo-act.sh
+demo-import:
+	@"$(OMS_SOURCES)"/tools/demo-import.sh
 board:
 	@"$(OMS_SOURCES)"/tools/board.sh
 sdk:

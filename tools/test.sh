@@ -343,10 +343,10 @@ suite_pgtap() {
     for file in "${files[@]}"; do
       name=$(basename "$file" .sql)
       if createdb "$name" && psql -Xq -d "$name" -v ON_ERROR_STOP=1 \
-        -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION oms' >"$results/pgtap/$name.log" 2>&1; then
+        -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION oms' -c 'CREATE EXTENSION oms_tap' >"$results/pgtap/$name.log" 2>&1; then
         run_tap "$name" --exec "psql -XAqt -v ON_ERROR_STOP=1 -d $name -f" "$file"
       else
-        echo "not ok - pgtap/$name: no database with pgtap and oms"
+        echo "not ok - pgtap/$name: no database with pgtap, oms and oms_tap"
         sed 's/^/  /' "$results/pgtap/$name.log"
         count 0 1
       fi

@@ -117,9 +117,9 @@ SELECT oms.open_ticket('Correct', '{"amount":1}') AS tk \gset
 GRANT USAGE ON SCHEMA t TO am_staff, am_agent;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA t TO am_staff, am_agent;
 SET LOCAL ROLE am_agent;
-SELECT t.code(format('SELECT oms.amend(%L, %L, %L)', :'tk', '{"amount":2}', 'r')) AS agent \gset
+SELECT error_code(format('SELECT oms.amend(%L, %L, %L)', :'tk', '{"amount":2}', 'r')) AS agent \gset
 SET LOCAL ROLE am_staff;
-SELECT t.code(format('SELECT oms.amend(%L, %L, %L)', :'tk', '{"amount":2}', 'r')) AS staff \gset
+SELECT error_code(format('SELECT oms.amend(%L, %L, %L)', :'tk', '{"amount":2}', 'r')) AS staff \gset
 RESET ROLE;
 SELECT is(:'agent'::text, '42501', 'agents do not');
 SELECT is(:'staff'::text, '00000', 'staff do');

@@ -147,15 +147,15 @@ SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\
 	'(0,0,1)', 'a cancelled one takes none, and leaves nothing behind');
 SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'', ''{}'', NULL, ''1 hour'')\n2026-03-02 11:00+00 > oms.stage_done(TK, ''x'')', 't.status(TK), t.kept()', '{"invoice":"A1"}'),
 	'(awaiting,0)', 'one whose time is over is none');
-SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'', ''{}'', ''m1'', ''1 hour'')\n2026-04-01 10:30+00 > oms.tick()', 't.kept(), oms.send_message(''payment'', ''A1'', ''{}'', ''m1'', ''1 hour''), t.kept(), t.code($$SELECT oms.send_message(''payment'', ''A2'', ''{}'', ''m1'', ''1 hour'')$$)'),
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'', ''{}'', ''m1'', ''1 hour'')\n2026-04-01 10:30+00 > oms.tick()', 't.kept(), oms.send_message(''payment'', ''A1'', ''{}'', ''m1'', ''1 hour''), t.kept(), error_code($$SELECT oms.send_message(''payment'', ''A2'', ''{}'', ''m1'', ''1 hour'')$$)'),
 	'(0,0,0,OM008)', 'its id is remembered for 30 days more');
 SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'', ''{}'', ''m1'', ''1 hour'')\n2026-04-01 11:00+00 > oms.tick()', 'oms.send_message(''payment'', ''A2'', ''{}'', ''m1'', ''1 hour''), t.kept()'),
 	'(0,1)', 'and no longer');
 SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'')\n> oms.send_message(''payment'', ''A2'')', 'oms.drop_message(''payment'', ''A1''), t.kept()'), '(1,1)', 'drop_message()');
-SELECT is(t.play('P', E'2026-03-02 10:00+00 > open', 't.code($$SELECT oms.send_message(''payment'', '''')$$), t.code($$SELECT oms.send_message(NULL, ''k'')$$), t.code($$SELECT oms.send_message(''payment'', ''k'', ''{}'', NULL, ''0'')$$), t.code($$SELECT oms.send_message(''payment'', repeat(''k'', 256))$$)'),
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open', 'error_code($$SELECT oms.send_message(''payment'', '''')$$), error_code($$SELECT oms.send_message(NULL, ''k'')$$), error_code($$SELECT oms.send_message(''payment'', ''k'', ''{}'', NULL, ''0'')$$), error_code($$SELECT oms.send_message(''payment'', repeat(''k'', 256))$$)'),
 	'(22023,22023,22023,22023)', 'bad arguments');
 SET LOCAL oms.max_message_size = 1;
-SELECT is(t.code($$SELECT oms.send_message('payment', 'k', jsonb_build_object('x', repeat('x', 2000)))$$), '22023', 'a payload that is too large');
+SELECT is(error_code($$SELECT oms.send_message('payment', 'k', jsonb_build_object('x', repeat('x', 2000)))$$), '22023', 'a payload that is too large');
 SET LOCAL oms.max_message_size = DEFAULT;
 SET LOCAL oms.max_output_size = 1;
 SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')', 'oms.send_message(''payment'', ''A1'', jsonb_build_object(''x'', repeat(''x'', 2000))), t.status(TK), t.notes(TK, ''failed'') ~ ''message payment does not fit'', t.kept()', '{"invoice":"A1"}'),
@@ -198,9 +198,9 @@ SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\
 SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> set_config(''role'', ''' || role || E''', true)\n> oms.send_message(''payment'', ''A1'')\n> set_config(''role'', ''none'', true)\n> oms.send_message(''payment'', ''A1'', ''{"from":"staff"}'')\n> oms.stage_done(TK, ''x'')', '(SELECT coalesce(worker, ''nobody'') FROM oms.stage s WHERE s.ticket_id = TK AND s.stage = ''a''), (SELECT string_agg(sender, '','') FROM oms.message)', '{"invoice":"A1"}'), wanted, role || ' sent before: judged by who sent it, others are passed over') FROM (VALUES
 	('await_cashier', '(await_cashier,postgres)'), ('await_other', '(postgres,await_other)'), ('await_portal', '(postgres,await_portal)')) v(role, wanted);
 SELECT is(t.play('R', E'2026-03-02 10:00+00 > set_config(''role'', ''await_portal'', true)\n> open\n> set_config(''role'', ''none'', true)\n> oms.stage_done(TK, ''x'')\n> set_config(''role'', ''await_portal'', true)\n> oms.send_message(''payment'', ''A1'')\n> set_config(''role'', ''none'', true)', 't.status(TK), t.kept()', '{"invoice":"A1"}'), '(done,0)', 'a portal reaches the tickets that it opened');
-SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')', 'set_config(''role'', ''await_cashier'', true), t.code($$SELECT oms.stage_done(TK, ''a'')$$)', '{"invoice":"A1"}'), '(await_cashier,OM005)', 'an agent does not finish it otherwise');
+SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')', 'set_config(''role'', ''await_cashier'', true), error_code($$SELECT oms.stage_done(TK, ''a'')$$)', '{"invoice":"A1"}'), '(await_cashier,OM005)', 'an agent does not finish it otherwise');
 SET LOCAL oms.max_messages_per_role = 1;
-SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> set_config(''role'', ''await_other'', true)\n> oms.send_message(''payment'', ''A1'')', 't.code($$SELECT oms.send_message(''payment'', ''A1'')$$)', '{"invoice":"A1"}'), '53400', 'no more are kept than the setting says');
+SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> set_config(''role'', ''await_other'', true)\n> oms.send_message(''payment'', ''A1'')', 'error_code($$SELECT oms.send_message(''payment'', ''A1'')$$)', '{"invoice":"A1"}'), '53400', 'no more are kept than the setting says');
 SET LOCAL oms.max_messages_per_role = DEFAULT;
 
 SELECT t.findings();

@@ -13,14 +13,6 @@ BEGIN;
 SELECT no_plan();
 CREATE SCHEMA t;
 
-CREATE FUNCTION t.code(sql text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE sql;
-	RETURN '00000';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END $$;
-
 -- The same hours on some weekdays.
 CREATE FUNCTION t.week(days text, VARIADIC hours text[]) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_object_agg(d, to_jsonb(hours)) FROM string_to_table(days, ' ') AS d
@@ -88,7 +80,7 @@ SELECT is(t.secs(oms.business_time('DC', '2024-06-07 17:00-04', '2024-06-10 13:0
 -- ---------------------------------------------------------------------------
 -- Arguments
 -- ---------------------------------------------------------------------------
-SELECT is(t.code(sql), '22023', sql) FROM unnest(ARRAY[
+SELECT is(error_code(sql), '22023', sql) FROM unnest(ARRAY[
 	$$SELECT oms.business_time('nowhere', 'epoch', 'epoch')$$,
 	$$SELECT oms.business_add('nowhere', 'epoch', 1)$$,
 	$$SELECT oms.business_time('DC', '-infinity', 'epoch')$$,
@@ -106,8 +98,8 @@ SELECT is(t.code(sql), '22023', sql) FROM unnest(ARRAY[
 	$$SELECT oms.create_calendar('', '{}')$$,
 	$$SELECT oms.create_calendar('DC', NULL)$$]) sql;
 SELECT throws_like($$SELECT oms.business_add('nowhere', 'epoch', 1)$$, '%nowhere%', 'the unknown calendar is named');
-SELECT is(t.code($$SELECT oms.business_add('DC', '294276-12-01', 1000000)$$), '22008', 'there is an end of time');
-SELECT is(t.code($$SELECT oms.business_time('ALL', '4713-01-01 BC', '294276-12-31')$$), '22008', 'a span that no interval can hold');
+SELECT is(error_code($$SELECT oms.business_add('DC', '294276-12-01', 1000000)$$), '22008', 'there is an end of time');
+SELECT is(error_code($$SELECT oms.business_time('ALL', '4713-01-01 BC', '294276-12-31')$$), '22008', 'a span that no interval can hold');
 
 -- ---------------------------------------------------------------------------
 -- Versions
@@ -125,7 +117,7 @@ SELECT oms.create_calendar('V', '{"timezone":"UTC","hours":{"mon":["09:00-15:00"
 SELECT is(oms.business_time('V', '2024-06-03', '2024-06-10'), interval '6 hours', 'a version that is taken back …');
 ROLLBACK TO s;
 SELECT is(oms.business_time('V', '2024-06-03', '2024-06-10'), interval '1 hour', '… counts no more');
-SELECT is(t.code(sql), 'OM009', sql) FROM unnest(ARRAY[
+SELECT is(error_code(sql), 'OM009', sql) FROM unnest(ARRAY[
 	$$UPDATE oms.calendar SET definition = '{}'$$, 'DELETE FROM oms.calendar', 'TRUNCATE oms.calendar']) sql;
 
 -- ---------------------------------------------------------------------------
@@ -382,8 +374,8 @@ SELECT is(oms.business_time('DC', '2014-06-01', oms.business_add('DC', '2014-06-
 
 SELECT is(oms.create_calendar('LAST', '{"timezone":"UTC","exceptions":{"2024-06-03":["09:00-10:00"],"2034-06-01":["09:00-10:00"],"2044-06-05":["09:00-10:00"]}}'), 1, 'three dates');
 SELECT is(oms.business_add('LAST', '2024-06-01', 61), '2034-06-01 09:01+00', 'closed for not quite ten years');
-SELECT is(t.code($$SELECT oms.business_add('LAST', '2024-06-01', 121)$$), '22023', 'closed for ten years and some days');
-SELECT is(t.code($$SELECT oms.business_add('LAST', '2045-01-01', 1)$$), '22023', 'closed for ever');
+SELECT is(error_code($$SELECT oms.business_add('LAST', '2024-06-01', 121)$$), '22023', 'closed for ten years and some days');
+SELECT is(error_code($$SELECT oms.business_add('LAST', '2045-01-01', 1)$$), '22023', 'closed for ever');
 SELECT is(oms.business_time('LAST', '2024-01-01', '2100-01-01'), interval '3 hours', 'to be measured none the less');
 SELECT is(oms.business_add('LAST', '2045-01-01', 0), '2045-01-01 00:00+00', 'and zero is always there');
 

@@ -83,7 +83,7 @@ SELECT lives_ok(format('SELECT oms.cancel_ticket(%L, ''x'')', oms.open_ticket('Z
 SELECT is((SELECT array_agg(detail) FROM oms.check()), ARRAY['calendar z cannot be read: unknown time zone "US/Nowhere"'], 'check tells it and nothing else');
 SELECT is(status, 'bad', 'health') FROM oms.health();
 SELECT ok((SELECT bool_or(r = 'calendar: z cannot be read, unknown time zone "US/Nowhere"') FROM oms.health() h, unnest(h.reasons) r), '… with the name of the zone');
-SELECT is(t.code($$SELECT oms.business_time('z', '2026-06-01', '2026-06-02')$$), '55000', 'nothing is measured by it');
+SELECT is(error_code($$SELECT oms.business_time('z', '2026-06-01', '2026-06-02')$$), '55000', 'nothing is measured by it');
 SELECT is(oms.calendar_problem('z'), 'unknown time zone "US/Nowhere"', 'why');
 SET LOCAL oms.now = '2026-06-01 17:00+00';
 SELECT is(oms.create_calendar('z', '{"timezone":"America/New_York","hours":{"mon":["09:00-17:00"],"tue":["09:00-17:00"]}}'), 3, 'repaired');
@@ -150,7 +150,7 @@ SELECT oms.create_workflow('{"name":"Many","stages":[{"id":"a","owner":"Many","s
 SELECT oms.open_ticket('Many') AS mt, oms.open_ticket('Many') AS mt2 \gset
 SELECT token AS mtoken FROM oms.claim('Many', 'w', 1, '90 days') WHERE ticket = :'mt' \gset
 SET LOCAL oms.now = '2026-07-03 00:00+00';
-SELECT is(t.code(format('SELECT oms.stage_done(%L, ''a'', ''{}'', %s)', :'mt', :'mtoken')), 'OM006', 'all of 2,882 alarms come before a late call');
+SELECT is(error_code(format('SELECT oms.stage_done(%L, ''a'', ''{}'', %s)', :'mt', :'mtoken')), 'OM006', 'all of 2,882 alarms come before a late call');
 SELECT oms.tick() \g /dev/null
 SELECT is((SELECT string_agg(status || COALESCE(': ' || note, ''), E'\n' ORDER BY seq) FROM oms.timeline WHERE ticket_id = :'mt2' AND seq > 2),
 	E'breached: was due 2026-07-01T00:00:00Z\n'

@@ -37,14 +37,6 @@ CREATE FUNCTION t.problems(def jsonb) RETURNS text LANGUAGE sql AS $$
 	SELECT coalesce(string_agg(concat_ws(' | ', path, problem, hint), E'\n'), 'no problem') FROM oms.validate_workflow(def)
 $$;
 
-CREATE FUNCTION t.code(sql text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE sql;
-	RETURN '00000';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END $$;
-
 -- create_workflow must complain with the validator's first problem: code
 -- OM004, the problem as message, its path as detail, its hint as hint.
 CREATE FUNCTION t.creating(def jsonb) RETURNS text LANGUAGE plpgsql AS $$
@@ -132,7 +124,7 @@ INSERT INTO good (label, def) VALUES
 	('an owner in another script', t.stage('owner', '"Отдел \"А\""'));
 SELECT is(t.problems(def), 'no problem', 'accepts ' || label) FROM good ORDER BY nr;
 UPDATE good SET def = jsonb_set(def, '{name}', to_jsonb('Good ' || nr)) WHERE label <> 'a name in another script';
-SELECT is(t.code(format('SELECT oms.create_workflow(%L)', def)), '00000', 'creates ' || label) FROM good ORDER BY nr;
+SELECT is(error_code(format('SELECT oms.create_workflow(%L)', def)), '00000', 'creates ' || label) FROM good ORDER BY nr;
 SELECT ok(oms.get_workflow(def ->> 'name') @> def, 'keeps ' || label) FROM good ORDER BY nr;
 
 -- Warnings and escalations with all later keys at once; a calendar may have to
@@ -306,8 +298,8 @@ SELECT ok(t.problems(def) ~ hit AND t.problems(def) <> 'no problem', 'names ' ||
 SELECT is(t.creating(def), 'OM004 as validated', 'creates nothing from ' || label) FROM bad ORDER BY nr;
 SELECT is_empty('SELECT label FROM bad, oms.validate_workflow(def) v WHERE v.problem IS NULL OR v.problem = '''' OR v.path IS NULL',
 	'every problem has a place and words');
-SELECT is(t.code($$SELECT oms.get_workflow('Base')$$), 'OM001', 'nothing of all that was stored');
-SELECT isnt(t.code('SELECT oms.create_workflow(NULL)'), '00000', 'NULL is no definition');
+SELECT is(error_code($$SELECT oms.get_workflow('Base')$$), 'OM001', 'nothing of all that was stored');
+SELECT isnt(error_code('SELECT oms.create_workflow(NULL)'), '00000', 'NULL is no definition');
 
 -- Where: the index of the stage stands in the path.
 SELECT ok(EXISTS (SELECT FROM oms.validate_workflow(t.stage('slaMins', '-5')) WHERE path ~ '1' AND path ~ 'slaMins'), 'the path tells stage and key');
@@ -352,7 +344,7 @@ SELECT is_empty($$SELECT a.label, b.label FROM bad a, bad b
 -- ---------------------------------------------------------------------------
 -- Optional keys with null: either absent or an error, but never stored silently as a number
 -- ---------------------------------------------------------------------------
-SELECT ok(t.code(format('SELECT oms.create_workflow(%L)', jsonb_set(t.stage(k, 'null'), '{name}', to_jsonb('Null ' || k)))) IN ('00000', 'OM004'),
+SELECT ok(error_code(format('SELECT oms.create_workflow(%L)', jsonb_set(t.stage(k, 'null'), '{name}', to_jsonb('Null ' || k)))) IN ('00000', 'OM004'),
 	'null as ' || k || ' is taken or refused, nothing else')
 FROM unnest(ARRAY['slaMins', 'slaDays', 'dependsOn', 'join', 'minAmount', 'when', 'retry', 'warnAt', 'escalation', 'calendar', 'label', 'publicOwner',
 	'notSameAs', 'manual']) k;
@@ -394,10 +386,10 @@ CREATE FUNCTION t.longest(key text) RETURNS int LANGUAGE sql AS $$
 	WHERE NOT EXISTS (SELECT FROM oms.validate_workflow(CASE key WHEN 'name' THEN t.top(key, to_jsonb(repeat('ü', n))) ELSE t.stage(key, to_jsonb(repeat('ü', n))) END))
 $$;
 SELECT cmp_ok(t.longest(k), '>=', 15, k || ' may have a useful length') FROM unnest(ARRAY['name', 'id', 'owner']) k;
-SELECT is(t.code(format('SELECT oms.create_workflow(%L)', jsonb_build_object('name', repeat('ü', t.longest('name')), 'stages',
+SELECT is(error_code(format('SELECT oms.create_workflow(%L)', jsonb_build_object('name', repeat('ü', t.longest('name')), 'stages',
 	jsonb_build_array(jsonb_build_object('id', repeat('ü', t.longest('id')), 'owner', repeat('ü', t.longest('owner'))))))), '00000',
 	'the longest names can be created');
-SELECT is(t.code(format('SELECT oms.stage_done(oms.open_ticket(%L), %L)', repeat('ü', t.longest('name')), repeat('ü', t.longest('id')))), '00000',
+SELECT is(error_code(format('SELECT oms.stage_done(oms.open_ticket(%L), %L)', repeat('ü', t.longest('name')), repeat('ü', t.longest('id')))), '00000',
 	'and used, events included');
 
 -- ---------------------------------------------------------------------------
@@ -410,7 +402,7 @@ SELECT is(oms.create_workflow('{"name":"V","stages":[{"id":"a","owner":"y"}]}'),
 SELECT cmp_ok(oms.create_workflow('{"name":"V","stages":[{"id":"a","owner":"x"}]}'), '<>', 2, 'back to the first one is not version 2');
 SELECT ok(oms.get_workflow('V') @> '{"stages":[{"owner":"x"}]}', 'it is the current one now');
 SELECT ok(oms.get_workflow('V', 2) @> '{"stages":[{"owner":"y"}]}', 'version 2 is what it was');
-SELECT is(t.code($$SELECT oms.get_workflow('v')$$), 'OM001', 'names keep their case');
+SELECT is(error_code($$SELECT oms.get_workflow('v')$$), 'OM001', 'names keep their case');
 
 SELECT finish();
 ROLLBACK;

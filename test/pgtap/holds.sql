@@ -108,7 +108,7 @@ SELECT is(t.play('H', $$
 	> OM003 oms.hold(TK, 'z', 'r')
 	> OM003 oms.resume(TK, 'z')
 	$$, 't.status(TK)'), 'queued', 'bad arguments');
-SELECT is(t.code($$SELECT oms.hold('DL-2026-99999', 'a', 'r')$$), 'OM002', 'unknown ticket');
+SELECT is(error_code($$SELECT oms.hold('DL-2026-99999', 'a', 'r')$$), 'OM002', 'unknown ticket');
 SELECT is(t.play('H', $$
 	2026-03-02 10:00+00 > open
 	2026-03-02 10:10+00 > oms.hold(TK, 'a', 'r', '2026-03-02 10:30+00')
@@ -182,7 +182,7 @@ SELECT is(t.play('H', $$
 	> oms.hold(TK, 'a', 'the applicant is a nuisance')
 	> oms.hold(TK, NULL, 'court')
 	$$, 't.citizen(TK)'), 'received, a in progress', 'of others citizens see nothing');
-SELECT is(t.code(c), '22023', c) FROM unnest(ARRAY[
+SELECT is(error_code(c), '22023', c) FROM unnest(ARRAY[
 	$$SELECT oms.set_hold_reason('')$$, $$SELECT oms.set_hold_reason(NULL)$$, $$SELECT oms.set_hold_reason('x', true, 'applicant', -1)$$]) c;
 
 -- ---------------------------------------------------------------------------
@@ -281,7 +281,7 @@ SELECT is(t.play('H', E'2026-03-02 10:00+00 > open\n> OM005 oms.resume(TK, NULL)
 SELECT is(t.play('P', $$
 	2026-03-02 10:00+00 > open
 	2026-03-02 10:10+00 > oms.hold(TK, NULL, 'flood')
-	$$, $$(SELECT count(*) FROM oms.claim('Desk')), t.code(format('SELECT oms.claim_stage(%L, %L)', TK, 'a')), t.code(format('SELECT oms.stage_done(%L, %L)', TK, 'b'))$$),
+	$$, $$(SELECT count(*) FROM oms.claim('Desk')), error_code(format('SELECT oms.claim_stage(%L, %L)', TK, 'a')), error_code(format('SELECT oms.stage_done(%L, %L)', TK, 'b'))$$),
 	'(0,OM005,OM005)', 'no work on a ticket on hold');
 
 -- ---------------------------------------------------------------------------
@@ -319,7 +319,7 @@ SELECT is(t.play('H', $$
 	2026-03-04 10:04+00 > OM005 oms.resume(TK, 'a')
 	$$, $$t.states(TK), t.n(TK, 'breached')$$), '("a done, b queued",0)', 'done on hold with the token of the holder only');
 SELECT ok(t.play('H', E'2026-03-02 10:00+00 > open\n> TOK := token FROM oms.claim(''Desk'')\n> oms.hold(TK, ''a'', ''r'')',
-	$$t.code(format('SELECT oms.heartbeat(%L, %L, TOK)', TK, 'a'))$$) ~ '^OM00[56]$', 'the worker learns it at the next heartbeat');
+	$$error_code(format('SELECT oms.heartbeat(%L, %L, TOK)', TK, 'a'))$$) ~ '^OM00[56]$', 'the worker learns it at the next heartbeat');
 SELECT is(t.play('H', E'2026-03-02 10:00+00 > open\n> TOK := token FROM oms.claim(''Desk'')\n> oms.hold(TK, ''a'', ''r'')\n> OM005 ' || call, '1'), '1', call || ': not on hold')
 FROM unnest(ARRAY['oms.claim_stage(TK, ''a'', ''v'')', 'oms.release(TK, ''a'')', 'oms.stage_failed(TK, ''a'', ''e'')', 'oms.stage_failed(TK, ''a'', ''e'', TOK)',
 	'oms.assign(TK, ''a'', ''v'')', 'oms.retry_stage(TK, ''a'', ''r'')', 'oms.start_stage(TK, ''a'')']) call;
@@ -327,7 +327,7 @@ SELECT is(t.play('H', E'2026-03-02 10:00+00 > open\n' || more || E'\n> oms.hold(
 	'(on_hold,Other)', call || ': on hold for the new owner')
 FROM unnest(ARRAY['> oms.tick()', '> oms.claim(''Desk'')']) more, unnest(ARRAY['> oms.reassign(TK, ''a'', ''Other'', ''r'')', '> oms.escalate(TK, ''a'', ''r'', ''Other'')']) call;
 SELECT is(t.play('H', E'2026-03-02 10:00+00 > open\n> TOK := token FROM oms.claim(''Desk'', ''w'')\n> oms.hold(TK, ''a'', ''r'')\n' || call || E'\n2026-03-02 11:00+00 > oms.resume(TK, ''a'')',
-	$$t.status(TK), (SELECT concat_ws(' ', owner, worker) FROM oms.stage WHERE ticket_id = TK AND stage = 'a'), t.code(format('SELECT oms.stage_done(%L, %L, %L, TOK)', TK, 'a', '{}')), t.due(TK)$$),
+	$$t.status(TK), (SELECT concat_ws(' ', owner, worker) FROM oms.stage WHERE ticket_id = TK AND stage = 'a'), error_code(format('SELECT oms.stage_done(%L, %L, %L, TOK)', TK, 'a', '{}')), t.due(TK)$$),
 	'(queued,Other,OM006,"2026-03-02 12:00")', call || ': queued when resumed')
 FROM unnest(ARRAY['> oms.reassign(TK, ''a'', ''Other'', ''r'')', '> oms.escalate(TK, ''a'', ''r'', ''Other'')']) call;
 SELECT is(t.play('H', E'2026-03-02 10:00+00 > open\n> TOK := token FROM oms.claim(''Desk'', ''w'')\n> oms.hold(TK, ''a'', ''r'')\n> oms.reassign(TK, ''a'', ''Other'', ''r'')\n> OM006 oms.stage_done(TK, ''a'', ''{}'', TOK)', 't.status(TK)'),

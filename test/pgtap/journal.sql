@@ -10,13 +10,6 @@
 BEGIN;
 SELECT no_plan();
 CREATE SCHEMA t;
-CREATE FUNCTION t.code(sql text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE sql;
-	RETURN '00000';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END $$;
 -- What is new in the journal since the last question.
 CREATE TABLE t.seen (seq bigint);
 INSERT INTO t.seen VALUES (0);
@@ -94,7 +87,7 @@ SELECT is((SELECT (actor, session_actor)::text FROM oms.journal ORDER BY seq DES
 SELECT is((SELECT (min(seq), count(*) = max(seq))::text FROM oms.journal), '(1,t)', 'numbered without a gap');
 SELECT is_empty('SELECT * FROM oms.verify_journal()', 'the chain is whole');
 SELECT is_empty('SELECT * FROM oms.check()', 'and everything is as it says');
-SELECT is(t.code(c), 'OM009', c) FROM unnest(ARRAY['UPDATE oms.journal SET actor = ''me''', 'DELETE FROM oms.journal', 'TRUNCATE oms.journal']) c;
+SELECT is(error_code(c), 'OM009', c) FROM unnest(ARRAY['UPDATE oms.journal SET actor = ''me''', 'DELETE FROM oms.journal', 'TRUNCATE oms.journal']) c;
 SAVEPOINT forged;
 UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid = 'oms.journal'::regclass;
 UPDATE pg_class SET relname = relname WHERE oid = 'oms.journal'::regclass;

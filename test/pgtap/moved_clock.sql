@@ -10,14 +10,6 @@
 
 BEGIN;
 SELECT no_plan();
-CREATE SCHEMA t;
-CREATE FUNCTION t.code(sql text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE sql;
-	RETURN '00000';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END $$;
 SELECT oms.create_workflow('{"name":"Dated","stages":[{"id":"a","owner":"A","slaMins":60}]}') \g /dev/null
 SELECT is(current_setting('oms.allow_moved_clock'), 'on', 'servers of tests declare theirs');
 SELECT is((SELECT boot_val FROM pg_settings WHERE name = 'oms.allow_moved_clock'), 'off', 'by itself the clock is not to be moved');
@@ -47,14 +39,14 @@ SELECT is((SELECT string_agg(note, ', ') FROM oms.get_timeline(:'real')), 'noted
 SELECT is((SELECT string_agg(note, ', ') FROM oms.get_timeline(:'then')), '[moved clock], [moved clock], [moved clock] noted', 'the timeline marks what was recorded under a moved clock');
 SELECT is((SELECT string_agg(note, ', ') FROM oms.get_timeline(oms.tracking_number(:'then'))), NULL, 'citizens are not told');
 SET LOCAL oms.now = '2026-03-02 15:00+00';
-SELECT is(t.code(c), '55000', c) FROM unnest(ARRAY[
+SELECT is(error_code(c), '55000', c) FROM unnest(ARRAY[
 	'SELECT oms.open_ticket(''Dated'')', 'SELECT oms.open_tickets(''Dated'', ''{"{}"}'')', format('SELECT oms.comment(%L, ''late'')', :'real'), format('SELECT oms.stage_done(%L, ''a'')', :'real'), 'SELECT * FROM oms.claim(''A'')',
 	'SELECT oms.tick()', format('UPDATE oms.ticket SET priority = 1 WHERE ticket_id = %L', :'real'), format('SELECT oms.amend(%L, ''{"a":1}'', ''r'')', :'then'), 'SELECT oms.seal()', 'SELECT oms.archive()',
 	format('SELECT oms.erase(%L, ''{data}'', ''r'')', :'real')]) AS c;
-SELECT is(t.code(c), '00000', 'looking is no change: ' || c) FROM unnest(ARRAY[format('SELECT * FROM oms.get_timeline(%L)', :'real'), format('SELECT oms.get_ticket(%L)', :'real'), 'SELECT * FROM oms.verify_timeline()', 'SELECT * FROM oms.health()']) AS c;
+SELECT is(error_code(c), '00000', 'looking is no change: ' || c) FROM unnest(ARRAY[format('SELECT * FROM oms.get_timeline(%L)', :'real'), format('SELECT oms.get_ticket(%L)', :'real'), 'SELECT * FROM oms.verify_timeline()', 'SELECT * FROM oms.health()']) AS c;
 SELECT throws_like($$SELECT oms.open_ticket('Dated')$$, 'oms.open_ticket() is refused while oms.now moves the clock', 'what it says');
 SET LOCAL oms.allow_moved_clock = on;
-SELECT is(t.code(format('SELECT oms.comment(%L, ''a test'')', :'real')), '00000', 'unless this is declared a place for tests');
+SELECT is(error_code(format('SELECT oms.comment(%L, ''a test'')', :'real')), '00000', 'unless this is declared a place for tests');
 RESET oms.now;
 SET LOCAL oms.allow_moved_clock = off;
 SELECT oms.comment(:'real', 'after it') \g /dev/null
@@ -65,10 +57,9 @@ SELECT is_empty('SELECT * FROM oms.check()', 'check() agrees');
 -- Who may declare it
 CREATE ROLE mc_agent;
 SELECT oms.grant_access('mc_agent', 'admin') \g /dev/null
-GRANT USAGE ON SCHEMA t TO mc_agent;
-GRANT EXECUTE ON FUNCTION t.code(text) TO mc_agent;
+GRANT EXECUTE ON FUNCTION error_code(text) TO mc_agent;
 SET LOCAL ROLE mc_agent;
-SELECT t.code('SET LOCAL oms.allow_moved_clock = on') AS may \gset
+SELECT error_code('SET LOCAL oms.allow_moved_clock = on') AS may \gset
 RESET ROLE;
 SELECT is(:'may'::text, '42501', 'superusers alone may declare it');
 

@@ -16,14 +16,6 @@ CREATE SCHEMA t;
 SELECT setseed(0.4711) \g /dev/null
 SET LOCAL client_min_messages = warning;
 
-CREATE FUNCTION t.code(sql text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE sql;
-	RETURN '00000';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END $$;
-
 -- The code and the words of an error, for the message of a failed test.
 CREATE FUNCTION t.said(sql text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -43,13 +35,13 @@ SELECT oms.open_ticket('Loan', '{"amount":1}')::text AS tk \gset
 -- ---------------------------------------------------------------------------
 -- Amounts: a finite JSON number or nothing
 -- ---------------------------------------------------------------------------
-SELECT is(t.code(format('SELECT oms.open_ticket(%L, %L)', 'Loan', d)), '22023', 'refused: ' || d) FROM unnest(ARRAY[
+SELECT is(error_code(format('SELECT oms.open_ticket(%L, %L)', 'Loan', d)), '22023', 'refused: ' || d) FROM unnest(ARRAY[
 	'{"amount":"NaN"}', '{"amount":"Infinity"}', '{"amount":"-Infinity"}', '{"amount":"50000"}', '{"amount":""}', '{"amount":"1e9"}',
 	'{"amount":null}', '{"amount":true}', '{"amount":false}', '{"amount":[]}', '{"amount":[50000]}', '{"amount":{}}', '{"amount":{"amount":50000}}']) d;
-SELECT is(t.code(format('SELECT oms.open_tickets(%L, ARRAY[%L, %L]::jsonb[])', 'Loan', '{"amount":1}', d)), '22023', 'refused in bulk: ' || d)
+SELECT is(error_code(format('SELECT oms.open_tickets(%L, ARRAY[%L, %L]::jsonb[])', 'Loan', '{"amount":1}', d)), '22023', 'refused in bulk: ' || d)
 FROM unnest(ARRAY['{"amount":"NaN"}', '{"amount":null}', '{"amount":[]}']) d;
 SELECT is((SELECT count(*) FROM oms.ticket), 1::bigint, 'none of them became a ticket');
-SELECT is(t.code(format('SELECT oms.open_ticket(%L, %L)', 'Loan', d)), '00000', 'accepted: ' || d) FROM unnest(ARRAY[
+SELECT is(error_code(format('SELECT oms.open_ticket(%L, %L)', 'Loan', d)), '00000', 'accepted: ' || d) FROM unnest(ARRAY[
 	'{}', '{"amount":0}', '{"amount":-1}', '{"amount":49999.999999999999999999999999999999}', '{"amount":1e300}', '{"amount":1e-300}',
 	'{"Amount":"NaN"}', '{"data":{"amount":"NaN"}}']) d;
 SELECT is(ARRAY(SELECT oms.next_stages('{"name":"N","stages":[{"id":"b","owner":"B","minAmount":50000},{"id":"c","owner":"C"}]}', '{}', d::jsonb)), w::text[],
@@ -58,13 +50,13 @@ SELECT is(ARRAY(SELECT oms.next_stages('{"name":"N","stages":[{"id":"b","owner":
 	('{"amount":5e4}', '{b,c}'), ('{"amount":1e300}', '{b,c}'), ('{"amount":-1e300}', '{c}'), ('{}', '{b,c}')) v(d, w);
 
 -- Data that is no object.
-SELECT ok(t.proper(t.code(format('SELECT oms.open_ticket(%L, %L)', 'Loan', d))), 'proper: data ' || d)
+SELECT ok(t.proper(error_code(format('SELECT oms.open_ticket(%L, %L)', 'Loan', d))), 'proper: data ' || d)
 FROM unnest(ARRAY['[]', '"x"', '5', 'true', 'null', '[{"amount":1}]']) d;
-SELECT is(t.code($$SELECT oms.open_ticket('Loan', '{"a":"\u0000"}')$$), '22P05', 'U+0000 is no text');
-SELECT is(t.code($$SELECT oms.open_ticket('Loan', '{"a":')$$), '22P02', 'half an object');
-SELECT is(t.code($$SELECT oms.open_ticket('Loan', ('{"deep":' || repeat('[', 2000) || repeat(']', 2000) || '}')::jsonb)$$), '00000', '2,000 brackets deep');
-SELECT is(t.code($$SELECT oms.open_ticket('Loan', jsonb_build_object('wide', repeat('ü', 1000000)))$$), '00000', 'two megabytes of data');
-SELECT is(t.code($$SELECT oms.open_ticket('Loan', (SELECT jsonb_object_agg('k' || i, i) FROM generate_series(1, 20000) i))$$), '00000', '20,000 keys');
+SELECT is(error_code($$SELECT oms.open_ticket('Loan', '{"a":"\u0000"}')$$), '22P05', 'U+0000 is no text');
+SELECT is(error_code($$SELECT oms.open_ticket('Loan', '{"a":')$$), '22P02', 'half an object');
+SELECT is(error_code($$SELECT oms.open_ticket('Loan', ('{"deep":' || repeat('[', 2000) || repeat(']', 2000) || '}')::jsonb)$$), '00000', '2,000 brackets deep');
+SELECT is(error_code($$SELECT oms.open_ticket('Loan', jsonb_build_object('wide', repeat('ü', 1000000)))$$), '00000', 'two megabytes of data');
+SELECT is(error_code($$SELECT oms.open_ticket('Loan', (SELECT jsonb_object_agg('k' || i, i) FROM generate_series(1, 20000) i))$$), '00000', '20,000 keys');
 
 -- ---------------------------------------------------------------------------
 -- Words of all kinds go in and come out as they were
@@ -79,22 +71,22 @@ SELECT is_empty(format($$SELECT w FROM words WHERE w NOT IN (SELECT note FROM om
 SELECT is((SELECT count(*) FROM oms.get_ticket(:'tk') j, jsonb_array_elements(j -> 'history') h WHERE h ->> 'status' = 'comment'),
 	(SELECT count(*) FROM words), 'and in the history');
 SELECT is((SELECT count(*) FROM oms.get_timeline(:'tk'::text) WHERE status IN ('breached', 'warning')), 0::bigint, 'what people say is not what happened');
-SELECT ok(t.proper(t.code(format('SELECT oms.claim_stage(oms.open_ticket(%L), %L, %L)', 'Loan', 'a', w))), 'worker: ' || to_json(left(w, 30))) FROM words;
-SELECT ok(t.proper(t.code(format('SELECT oms.reassign(oms.open_ticket(%L), %L, %L, %L)', 'Loan', 'a', w, w))), 'new owner: ' || to_json(left(w, 30))) FROM words;
-SELECT ok(t.proper(t.code(format('SELECT oms.open_ticket(%L, %L, %L, 0, %L)', 'Loan', '{}', w, w))), 'key and applicant: ' || to_json(left(w, 30))) FROM words;
-SELECT ok(t.proper(t.code(format('SELECT * FROM oms.claim(%L, %L)', w, w))), 'claim: ' || to_json(left(w, 30))) FROM words;
-SELECT ok(t.proper(t.code(format('SELECT oms.create_workflow(%L)', jsonb_build_object('name', w, 'description', w, 'stages',
+SELECT ok(t.proper(error_code(format('SELECT oms.claim_stage(oms.open_ticket(%L), %L, %L)', 'Loan', 'a', w))), 'worker: ' || to_json(left(w, 30))) FROM words;
+SELECT ok(t.proper(error_code(format('SELECT oms.reassign(oms.open_ticket(%L), %L, %L, %L)', 'Loan', 'a', w, w))), 'new owner: ' || to_json(left(w, 30))) FROM words;
+SELECT ok(t.proper(error_code(format('SELECT oms.open_ticket(%L, %L, %L, 0, %L)', 'Loan', '{}', w, w))), 'key and applicant: ' || to_json(left(w, 30))) FROM words;
+SELECT ok(t.proper(error_code(format('SELECT * FROM oms.claim(%L, %L)', w, w))), 'claim: ' || to_json(left(w, 30))) FROM words;
+SELECT ok(t.proper(error_code(format('SELECT oms.create_workflow(%L)', jsonb_build_object('name', w, 'description', w, 'stages',
 	jsonb_build_array(jsonb_build_object('id', w, 'owner', w, 'label', w)))))), 'workflow: ' || to_json(left(w, 30))) FROM words;
-SELECT is(t.code(format('SELECT oms.stage_done(%L, %L)', :'tk', w)), 'OM003', 'no such stage: ' || to_json(left(w, 30))) FROM words;
-SELECT is(t.code(format('SELECT oms.get_ticket(%L)', w)), '22P02', 'no ticket: ' || to_json(left(w, 30))) FROM words;
-SELECT is(t.code(format('SELECT oms.open_ticket(%L)', '-' || w)), 'OM001', 'no workflow: ' || to_json(left(w, 30))) FROM words;
-SELECT ok(t.code(format('SELECT * FROM oms.get_timeline(%L::text)', w)) IN ('00000', '22P02', 'OM002'), 'timeline of ' || to_json(left(w, 30))) FROM words;
+SELECT is(error_code(format('SELECT oms.stage_done(%L, %L)', :'tk', w)), 'OM003', 'no such stage: ' || to_json(left(w, 30))) FROM words;
+SELECT is(error_code(format('SELECT oms.get_ticket(%L)', w)), '22P02', 'no ticket: ' || to_json(left(w, 30))) FROM words;
+SELECT is(error_code(format('SELECT oms.open_ticket(%L)', '-' || w)), 'OM001', 'no workflow: ' || to_json(left(w, 30))) FROM words;
+SELECT ok(error_code(format('SELECT * FROM oms.get_timeline(%L::text)', w)) IN ('00000', '22P02', 'OM002'), 'timeline of ' || to_json(left(w, 30))) FROM words;
 SELECT is_empty('SELECT * FROM oms.verify_timeline()', 'the chains are whole');
 
 -- ---------------------------------------------------------------------------
 -- Numbers and times at their ends
 -- ---------------------------------------------------------------------------
-SELECT ok(t.proper(t.code(format(sql, :'tk'))), sql) FROM unnest(ARRAY[
+SELECT ok(t.proper(error_code(format(sql, :'tk'))), sql) FROM unnest(ARRAY[
 	'SELECT * FROM oms.claim(''A'', ''w'', 0)', 'SELECT * FROM oms.claim(''A'', ''w'', -1)', 'SELECT * FROM oms.claim(''A'', ''w'', -2147483648)',
 	'SELECT * FROM oms.claim(''A'', ''w'', NULL)', 'SELECT * FROM oms.claim(''A'', ''w'', 1, NULL)', 'SELECT * FROM oms.claim(NULL)',
 	'SELECT * FROM oms.claim(''A'', ''w'', 1, ''0'')', 'SELECT * FROM oms.claim(''A'', ''w'', 1, ''-5 minutes'')',
@@ -113,22 +105,22 @@ SELECT ok(oms.breached('2026-01-01 00:00+00', '2026-01-01 00:00:00.000001+00', 0
 SELECT ok(NOT oms.breached('2026-01-01 00:00+00', '2026-01-01 00:00+00', 0), 'but not before');
 
 -- The clock at the ends of time.
-SELECT ok(t.proper(t.code(format('SET LOCAL oms.now = %L; SELECT oms.open_ticket(''Loan''), oms.tick(), oms.breached(now(), now(), 1)', v))), 'clock: ' || v)
+SELECT ok(t.proper(error_code(format('SET LOCAL oms.now = %L; SELECT oms.open_ticket(''Loan''), oms.tick(), oms.breached(now(), now(), 1)', v))), 'clock: ' || v)
 FROM unnest(ARRAY['infinity', '-infinity', 'yesterday', 'nonsense', '', '294276-12-31 23:59:59+00', '4714-11-24 00:00+00 BC', '2026-02-30', '0001-01-01 00:00+00',
 	'9999-12-31 23:59:59+00', '10000-01-01 00:00+00', 'NaN', '2026-01-01 25:00', 'now', 'epoch']) v;
 RESET oms.now;
-SELECT is(t.code('SELECT oms.open_ticket(''Loan'')'), '00000', 'the clock runs again');
+SELECT is(error_code('SELECT oms.open_ticket(''Loan'')'), '00000', 'the clock runs again');
 
 -- ---------------------------------------------------------------------------
 -- stages_done eats what it is given
 -- ---------------------------------------------------------------------------
-SELECT ok(t.proper(t.code(format('SELECT oms.stages_done(%L)', d))), 'stages_done: ' || left(d, 70)) FROM unnest(ARRAY['null', '5', '"x"', '{}', '{"ticket":"x"}',
+SELECT ok(t.proper(error_code(format('SELECT oms.stages_done(%L)', d))), 'stages_done: ' || left(d, 70)) FROM unnest(ARRAY['null', '5', '"x"', '{}', '{"ticket":"x"}',
 	'[null]', '[5]', '["x"]', '[[]]', '[{}]', '[{"ticket":null,"stage":null}]', '[{"ticket":5,"stage":"a"}]', '[{"ticket":"x","stage":"a"}]',
 	'[{"ticket":"DL-2026-00001"}]', '[{"stage":"a"}]', '[{"ticket":["DL-2026-00001"],"stage":{"a":1}}]', '[{"ticket":"","stage":""}]',
 	'[{"ticket":"DL-2026-00001","stage":"a","token":"x"}]', '[{"ticket":"DL-2026-00001","stage":"a","token":1.5}]',
 	'[{"ticket":"DL-2026-00001","stage":"a","token":1e30}]', '[{"ticket":"DL-2026-00001","stage":"a","unknown":1}]',
 	(repeat('[', 1000) || repeat(']', 1000)), '[' || repeat('{},', 5000) || '{}]']) d;
-SELECT isnt(t.code(format('SELECT oms.stages_done(%L)', replace(d, 'TK', :'tk'))), '00000', 'not swallowed: ' || d) FROM unnest(ARRAY['5', '{"a":1}', '[null]', '[{}]', '["x"]',
+SELECT isnt(error_code(format('SELECT oms.stages_done(%L)', replace(d, 'TK', :'tk'))), '00000', 'not swallowed: ' || d) FROM unnest(ARRAY['5', '{"a":1}', '[null]', '[{}]', '["x"]',
 	'[{"ticket":"TK","stage":"a","token":"x"}]', '[{"ticket":"TK","stage":"a","token":1.5}]', '[{"ticket":"TK","stage":5}]']) d;
 SELECT isnt((SELECT status::text FROM oms.stage WHERE ticket_id = :'tk' AND stage::text = 'a'), 'done', 'none of them finished anything');
 SELECT is(oms.stages_done(format('[{"ticket":"%1$s","stage":"a"},{"ticket":"%1$s","stage":"b"}]', oms.open_ticket('Loan', '{"amount":90000}'))::jsonb), 2,
@@ -176,7 +168,7 @@ SELECT is_empty($$SELECT def, problems, created FROM judged WHERE created NOT LI
 	'create_workflow raises OM004 exactly for what the validator complains of');
 SELECT is_empty($$SELECT def, asked FROM judged WHERE problems = 0 AND asked <> '00000'$$, 'next_stages answers for every sound definition');
 SELECT is_empty($$SELECT def, asked FROM judged WHERE problems > 0 AND asked !~ '^(00000|OM004|22)'$$, 'and complains properly of the others');
-SELECT ok(t.proper(t.code(format('SELECT oms.next_stages(%L::jsonb, %s)', d, done))), 'next_stages ' || left(d, 40) || ' ' || left(done, 30))
+SELECT ok(t.proper(error_code(format('SELECT oms.next_stages(%L::jsonb, %s)', d, done))), 'next_stages ' || left(d, 40) || ' ' || left(done, 30))
 FROM unnest(ARRAY['null', '5', '[]', '{}', '{"stages":5}', '{"stages":[5]}', '{"stages":[{}]}', '{"name":"n","stages":[{"id":"a","owner":"o"}]}', repeat('[', 900) || repeat(']', 900)]) d,
 	unnest(ARRAY['NULL', '''{}''', '''{nowhere}''', '''{NULL}''', '''{a,a,a}''', '''{{a},{a}}''', '''[5:6]={a,a}''', 'ARRAY[repeat(''x'', 8192)]', '''{a}'', NULL', '''{a}'', ''5''',
 	'''{a}'', ''{"amount":"NaN"}''']) done;
@@ -255,7 +247,7 @@ FROM (SELECT DISTINCT name FROM targets) x ORDER BY name;
 SELECT cmp_ok((SELECT count(DISTINCT name) FROM shots WHERE said = '00000'), '>=', 15::bigint, 'many functions also had good calls among them');
 SELECT is_empty('SELECT left(sql, 200), said FROM shots WHERE said ~ ''^[0-9A-Z]{5} *$'' AND said <> ''00000''', 'every error has words');
 SELECT is_empty('SELECT * FROM oms.verify_timeline()', 'after the storm every chain is whole');
-SELECT is_empty('SELECT k.ticket_id FROM oms.ticket k WHERE t.code(format(''SELECT oms.get_ticket(%L), oms.next_stages(%L)'', k.ticket_id, k.ticket_id)) <> ''00000''',
+SELECT is_empty('SELECT k.ticket_id FROM oms.ticket k WHERE error_code(format(''SELECT oms.get_ticket(%L), oms.next_stages(%L)'', k.ticket_id, k.ticket_id)) <> ''00000''',
 	'and every ticket can be read');
 
 SELECT finish();

@@ -131,7 +131,7 @@ SELECT is(t.try(E'> t.team(''round_robin'', ''ann'')\n> t.away(''ann'', NULL, ''
 	('2026-03-02 11:59:59.999999+00', 'queued'), ('2026-03-02 12:00+00', 'ann')) v(at, who);
 SELECT is(t.try(E'> oms.set_absence(''people_ann'', ''2026-03-02 11:00+00'', ''2026-03-02 12:00+00'')\n' || at || ' > ' || code || ' oms.assign(TK, ''a'', ''people_ann'')', 't.status(TK)'), status, 'assign at ' || at) FROM (VALUES
 	('2026-03-02 10:59:59.999999+00', '', 'in_progress'), ('2026-03-02 11:00+00', '22023', 'queued'), ('2026-03-02 12:00+00', '', 'in_progress')) v(at, code, status);
-SELECT is(t.code(c), '22023', c) FROM unnest(ARRAY[$$SELECT oms.set_absence('x', '2026-03-02', '2026-03-01')$$, $$SELECT oms.set_absence('', '2026-03-02', '2026-03-03')$$,
+SELECT is(error_code(c), '22023', c) FROM unnest(ARRAY[$$SELECT oms.set_absence('x', '2026-03-02', '2026-03-01')$$, $$SELECT oms.set_absence('', '2026-03-02', '2026-03-03')$$,
 	$$SELECT oms.set_absence(NULL, '2026-03-02', '2026-03-03')$$, $$SELECT oms.set_owner('x', assignment => 'dice')$$, $$SELECT oms.set_owner('x', 'robot')$$]) c;
 SELECT oms.set_absence('people_p', '2026-03-01', '2026-04-01', 'a'), oms.set_absence('people_p', '2026-03-10', '2026-03-11', 'b') \g /dev/null
 SELECT is((SELECT array_agg(format('%s %s %s', from_at::date, to_at::date, delegate) ORDER BY from_at) FROM oms.absence WHERE person = 'people_p'),
@@ -260,7 +260,7 @@ SELECT is(t.play('Eyes', $$
 	> set_config('role', 'people_staff', true)
 	> oms.stage_done(TK, 'a')
 	> set_config('role', 'postgres', true)
-	$$, $$t.code(format('SET LOCAL ROLE people_staff; SELECT oms.stage_done(%L, %L)', TK, 'b'))$$), '42501', 'stage_done without a claim: the role is who did it') WHERE current_user = 'postgres';
+	$$, $$error_code(format('SET LOCAL ROLE people_staff; SELECT oms.stage_done(%L, %L)', TK, 'b'))$$), '42501', 'stage_done without a claim: the role is who did it') WHERE current_user = 'postgres';
 SELECT is(t.play('Eyes', $$
 	2026-03-02 10:00+00 > open
 	> oms.claim_stage(TK, 'a', 'ann')
@@ -402,7 +402,7 @@ SELECT is(t.hands($$
 SELECT is(t.hands($$
 	> t.as('ann', format('oms.claim_stage(%L, ''a'')', TK))
 	> t.as('bob', format('oms.stage_done(%L, ''a'')', TK))
-	$$, $$t.code(format('UPDATE oms.stage SET status = ''in_progress'', worker = ''people_bob'' WHERE ticket_id = %L AND stage = ''b''', TK))$$), '42501', 'by UPDATE neither');
+	$$, $$error_code(format('UPDATE oms.stage SET status = ''in_progress'', worker = ''people_bob'' WHERE ticket_id = %L AND stage = ''b''', TK))$$), '42501', 'by UPDATE neither');
 SELECT is(t.play('EyesTeam', $$
 	2026-03-02 09:00+00 > t.team('$$ || how || $$', 'ann,bob,cid')
 	> oms.set_owner('Desk', members => '{people_ann,people_bob}')
@@ -625,7 +625,7 @@ SELECT is(t.try(E'> oms.claim_stage(TK, ''a'', ''ann'')\n> oms.delegate(TK, ''a'
 SET LOCAL t.checking = 'off';
 SELECT oms.set_owner('Mine', members => '{people_agent}') \g /dev/null
 SELECT oms.create_workflow('{"name":"Rights","stages":[{"id":"a","owner":"Mine","slaMins":60},{"id":"b","owner":"Theirs"},{"id":"m","owner":"Mine","manual":true},{"id":"c","owner":"Mine","dependsOn":["a","b"]}]}') \g /dev/null
-SELECT is(t.play('Rights', '2026-03-02 10:00+00 > open' || E'\n' || prepare, format($$t.code(format('SET LOCAL ROLE people_%s; SELECT %s', %s))$$, role, replace(c.call, 'TK', '%1$L'), 'TK')),
+SELECT is(t.play('Rights', '2026-03-02 10:00+00 > open' || E'\n' || prepare, format($$error_code(format('SET LOCAL ROLE people_%s; SELECT %s', %s))$$, role, replace(c.call, 'TK', '%1$L'), 'TK')),
 	CASE WHEN role IN ('staff', 'admin') THEN '00000' ELSE '42501' END, format('%s: %s', role, c.call))
 FROM (VALUES ('', 'oms.hold(TK, ''''a'''', ''''r'''')'), ('', 'oms.hold(TK, NULL, ''''r'''')'),
 	('> oms.hold(TK, ''a'', ''r'')', 'oms.resume(TK, ''''a'''')'),
@@ -637,23 +637,23 @@ FROM (VALUES ('', 'oms.hold(TK, ''''a'''', ''''r'''')'), ('', 'oms.hold(TK, NULL
 	('', 'oms.cancel_ticket(TK, ''''r'''')'), ('', 'oms.comment(TK, ''''x'''')'), ('', 'oms.attach(TK, ''''x'''', ''''y'''', repeat(''''aa'''', 32))'),
 	('', 'oms.get_ticket(TK)'), ('', 'oms.explain(TK)'), ('', 'oms.explain_clock(TK, ''''a'''')'), ('', 'oms.my_work(''''w'''')'), ('', 'count(*) FROM oms.stage'), ('', 'count(*) FROM oms.ticket'), ('', 'count(*) FROM oms.timeline')) c(prepare, call),
 	unnest('{staff,admin,agent,portal,citizen,monitor,none}'::text[]) role;
-SELECT is(t.play('Rights', '2026-03-02 10:00+00 > open', format($$t.code('SET LOCAL ROLE people_%s; SELECT %s')$$, role, c)), CASE WHEN role = 'admin' THEN '00000' ELSE '42501' END, format('%s: %s', role, c))
+SELECT is(t.play('Rights', '2026-03-02 10:00+00 > open', format($$error_code('SET LOCAL ROLE people_%s; SELECT %s')$$, role, c)), CASE WHEN role = 'admin' THEN '00000' ELSE '42501' END, format('%s: %s', role, c))
 FROM unnest(ARRAY['oms.tick()', 'oms.set_owner(''''x'''')', 'oms.create_calendar(''''x'''', ''''{"timezone":"UTC","hours":{"mon":["09:00-10:00"]}}'''')', 'oms.create_workflow(''''{"name":"x","stages":[{"id":"a","owner":"b"}]}'''')']) c,
 	unnest('{admin,staff,agent,portal,citizen,monitor,none}'::text[]) role;
-SELECT is(t.play('Rights', '2026-03-02 10:00+00 > open', format($$t.code('SET LOCAL ROLE people_%s; SELECT %s')$$, role, c)), '42501', format('%s: %s', role, c))
+SELECT is(t.play('Rights', '2026-03-02 10:00+00 > open', format($$error_code('SET LOCAL ROLE people_%s; SELECT %s')$$, role, c)), '42501', format('%s: %s', role, c))
 FROM unnest(ARRAY['oms.set_hold_reason(''''x'''')', 'oms.set_absence(''''x'''', ''''2026-01-01'''', ''''2026-01-02'''')']) c, unnest('{agent,portal,citizen,monitor,none}'::text[]) role;
 -- Agents, for their owners only
-SELECT is(t.play('Rights', '2026-03-02 10:00+00 > open', format($$t.code(format('SET LOCAL ROLE people_agent; SELECT %s', TK))$$, call)), code, 'agent: ' || call) FROM (VALUES
+SELECT is(t.play('Rights', '2026-03-02 10:00+00 > open', format($$error_code(format('SET LOCAL ROLE people_agent; SELECT %s', TK))$$, call)), code, 'agent: ' || call) FROM (VALUES
 	('oms.claim_stage(%1$L, ''''a'''')', '00000'), ('oms.claim_stage(%1$L, ''''b'''')', '42501'), ('oms.claim_stage(%1$L, ''''a''''), oms.release(%1$L, ''''a'''')', '00000'),
 	('oms.stage_done(%1$L, ''''a'''')', '00000'), ('oms.stage_done(%1$L, ''''b'''')', '42501')) v(call, code);
-SELECT is(t.play('Rights', E'2026-03-02 10:00+00 > open\n> oms.reassign(TK, ''a'', ''Theirs'', ''r'')', $$t.code(format('SET LOCAL ROLE people_agent; SELECT oms.claim_stage(%L, %L)', TK, 'a'))$$), '42501', 'reassigned to others: no more');
-SELECT is(t.play('Rights', E'2026-03-02 10:00+00 > open\n> oms.reassign(TK, ''b'', ''Mine'', ''r'')', $$t.code(format('SET LOCAL ROLE people_agent; SELECT oms.claim_stage(%L, %L)', TK, 'b'))$$), '00000', 'reassigned to it: now');
+SELECT is(t.play('Rights', E'2026-03-02 10:00+00 > open\n> oms.reassign(TK, ''a'', ''Theirs'', ''r'')', $$error_code(format('SET LOCAL ROLE people_agent; SELECT oms.claim_stage(%L, %L)', TK, 'a'))$$), '42501', 'reassigned to others: no more');
+SELECT is(t.play('Rights', E'2026-03-02 10:00+00 > open\n> oms.reassign(TK, ''b'', ''Mine'', ''r'')', $$error_code(format('SET LOCAL ROLE people_agent; SELECT oms.claim_stage(%L, %L)', TK, 'b'))$$), '00000', 'reassigned to it: now');
 -- The portal
 SET LOCAL ROLE people_portal;
 SELECT oms.open_ticket('Rights')::text AS own \gset
 RESET ROLE;
 SELECT oms.open_ticket('Rights')::text AS other \gset
-SELECT is(t.code(format('SET LOCAL ROLE people_portal; SELECT oms.comment(%L, ''x'', NULL, %s)', tk, pub::text)), code, format('portal: %s comment on %s', CASE WHEN pub THEN 'public' ELSE 'internal' END, what)) FROM (VALUES
+SELECT is(error_code(format('SET LOCAL ROLE people_portal; SELECT oms.comment(%L, ''x'', NULL, %s)', tk, pub::text)), code, format('portal: %s comment on %s', CASE WHEN pub THEN 'public' ELSE 'internal' END, what)) FROM (VALUES
 	(:'own', true, '00000', 'its own'), (:'own', false, '42501', 'its own'), (:'other', true, '42501', 'another')) v(tk, pub, code, what);
 
 RESET ROLE;

@@ -43,8 +43,8 @@ SELECT is(t.play('Branch', t.to_d() || '2026-03-02 10:20+00 > oms.send_back(TK, 
 	'waiting, worker -, attempt 1, cycle 2, due none, output -', 'the one that called waits without anything');
 SELECT is(t.play('Branch', t.to_d() || '2026-03-02 10:20+00 > oms.send_back(TK, ''d'', ''b'', ''wrong'')', 't.row(TK, ''c''), (SELECT s.output FROM oms.stage s WHERE s.ticket_id = TK AND s.stage = ''a'')'),
 	'("in_progress, worker cid, attempt 1, cycle 1, due 2026-03-02 11:00, output -","{""x"": 1}")', 'what is not after it stays as it is');
-SELECT matches(t.play('Branch', t.to_d() || $$ > oms.send_back(TK, 'd', 'b', 'wrong')$$, format('%s, %s', $$t.code(format('SELECT oms.heartbeat(%L, %L, TOK)', TK, 'd'))$$,
-	$$t.code(format('SELECT oms.stage_done(%L, %L, %L, TOK)', TK, 'd', '{}'))$$)), '^\(OM00[56],OM00[56]\)$', 'the worker of the one that called learns it');
+SELECT matches(t.play('Branch', t.to_d() || $$ > oms.send_back(TK, 'd', 'b', 'wrong')$$, format('%s, %s', $$error_code(format('SELECT oms.heartbeat(%L, %L, TOK)', TK, 'd'))$$,
+	$$error_code(format('SELECT oms.stage_done(%L, %L, %L, TOK)', TK, 'd', '{}'))$$)), '^\(OM00[56],OM00[56]\)$', 'the worker of the one that called learns it');
 SELECT is(t.play('Branch', t.to_d() || $$ > oms.send_back(TK, 'd', 'b', 'wrong')
 	> oms.stage_done(TK, 'b', '{"y":2}')
 	> OM006 oms.stage_done(TK, 'd', '{}', TOK)
@@ -101,9 +101,9 @@ SELECT ok((t.play('Forward', $$
 	2026-03-02 10:00+00 > open
 	> oms.stage_done(TK, 'b')
 	> oms.skip_stage(TK, 'd', 'not needed')
-	> t.code(format('SELECT oms.send_back(%L, %L, %L, %L)', TK, 'c', 'd', 'needed after all'))
-	> t.code(format('SELECT oms.send_back(%L, %L, %L, %L)', TK, 'd', 'b', 'b is wrong'))
-	> t.code(format('SELECT oms.stage_done(%L, %L)', TK, 'b'))$$, $$EXISTS (SELECT FROM oms.stage s WHERE s.ticket_id = TK AND s.status = 'queued')$$))::bool, 'forward: no two stages wait for each other');
+	> error_code(format('SELECT oms.send_back(%L, %L, %L, %L)', TK, 'c', 'd', 'needed after all'))
+	> error_code(format('SELECT oms.send_back(%L, %L, %L, %L)', TK, 'd', 'b', 'b is wrong'))
+	> error_code(format('SELECT oms.stage_done(%L, %L)', TK, 'b'))$$, $$EXISTS (SELECT FROM oms.stage s WHERE s.ticket_id = TK AND s.status = 'queued')$$))::bool, 'forward: no two stages wait for each other');
 -- What it takes away
 SELECT is(t.play('Branch', t.to_d() || $$
 	> oms.hold(TK, 'd', 'r', '2026-03-02 10:30+00')

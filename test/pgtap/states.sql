@@ -42,14 +42,6 @@ $$;
 CREATE FUNCTION t.status(tk oms.ticket_id, st text DEFAULT 's') RETURNS text LANGUAGE sql VOLATILE AS
 $$ SELECT s.status::text FROM oms.stage s WHERE s.ticket_id = tk AND s.stage::text = st $$;
 
-CREATE FUNCTION t.code(sql text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE sql;
-	RETURN '00000';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END $$;
-
 -- Bring a new ticket's "s" into a state; the token is the last one given out.
 CREATE FUNCTION t.prepare(state text, OUT tk oms.ticket_id, OUT tok bigint) LANGUAGE plpgsql AS $$
 BEGIN
@@ -345,7 +337,7 @@ SELECT is(t.after(state, call, expr), expected, concat_ws(', ', state, nullif(ca
 -- Each claim gets a token of its own, that of the one before is worth nothing.
 SELECT is(t.after('released', '', $$SELECT token <> TOK FROM oms.claim('Mine', 'w2')$$), 'true', 'tokens are not given out twice');
 SELECT is(t.after('released', $$SELECT * FROM oms.claim('Mine', 'w2')$$,
-	$$t.code(format('SELECT oms.stage_done(%L, %L, %L, %s)', TK, 's', '{}', TOK))$$), 'OM006', 'the first holder is too late');
+	$$error_code(format('SELECT oms.stage_done(%L, %L, %L, %s)', TK, 's', '{}', TOK))$$), 'OM006', 'the first holder is too late');
 
 -- ---------------------------------------------------------------------------
 -- A whole ticket that is done, and one stage that failed beside a running one
@@ -358,7 +350,7 @@ SELECT is(oms.stage_done(:'pair', 'right'), '{}', 'the other stage is done');
 SELECT is((SELECT status::text FROM oms.ticket WHERE ticket_id = :'pair'), 'failed', 'now nothing else can run');
 SELECT lives_ok(format('SELECT oms.skip_stage(%L, %L, %L)', :'pair', 'left', 'never mind'), 'skipped by staff');
 SELECT is((SELECT status::text FROM oms.ticket WHERE ticket_id = :'pair'), 'done', 'and done');
-SELECT is(t.code(format(sql, :'pair')), code, 'on a done ticket: ' || sql) FROM (VALUES
+SELECT is(error_code(format(sql, :'pair')), code, 'on a done ticket: ' || sql) FROM (VALUES
 	('SELECT oms.cancel_ticket(%L, ''r'')', 'OM005'),
 	('SELECT oms.skip_stage(%L, ''left'', ''r'')', 'OM005'),
 	('SELECT oms.retry_stage(%L, ''left'', ''r'')', 'OM005'),

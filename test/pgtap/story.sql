@@ -14,31 +14,11 @@ SELECT no_plan();
 
 CREATE SCHEMA t;
 
--- Run one statement and say how it ended: '00000' or the error's code.
-CREATE FUNCTION t.code(sql text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE sql;
-	RETURN '00000';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END $$;
-
--- The timeline as one line of text, only the statuses the contract names.
-CREATE FUNCTION t.line(tk oms.ticket_id) RETURNS text LANGUAGE sql AS $$
-	SELECT string_agg(coalesce(stage, '-') || ':' || status, ' ' ORDER BY nr)
-	FROM (SELECT * FROM oms.get_timeline(tk) WITH ORDINALITY AS e("time", stage, owner, status, note, nr)) e
-	WHERE status IN ('opened', 'queued', 'in_progress', 'released', 'lease_expired', 'retry', 'reassigned',
-		'done', 'skipped', 'failed', 'breached', 'escalated', 'ticket_done', 'ticket_cancelled', 'ticket_failed')
-$$;
-
-CREATE FUNCTION t.state(tk oms.ticket_id, st text) RETURNS text LANGUAGE sql AS
-$$ SELECT s.status::text FROM oms.stage s WHERE s.ticket_id = tk AND s.stage::text = st $$;
+-- The events that the contract names.
+\set told '^(opened|queued|in_progress|released|lease_expired|retry|reassigned|done|skipped|failed|breached|escalated|ticket_done|ticket_cancelled|ticket_failed)$'
 
 CREATE FUNCTION t.sorted(a text[]) RETURNS text[] LANGUAGE sql AS
 $$ SELECT array_agg(x ORDER BY x) FROM unnest(a) x $$;
-
-CREATE FUNCTION t.status(tk oms.ticket_id) RETURNS text LANGUAGE sql AS
-$$ SELECT k.status::text FROM oms.ticket k WHERE k.ticket_id = tk $$;
 
 SELECT ok(oms.version() IS NOT NULL, 'the library and the SQL objects belong together');
 
@@ -81,7 +61,7 @@ SET LOCAL oms.now = '2024-11-08 16:30-05';
 
 SELECT oms.open_ticket('DisasterLoan', '{"amount":80000,"name":"Kim"}', 'web-4711', 0, 'person-9')::text AS big \gset
 SELECT matches(:'big'::text, '^DL-2024-[0-9]{5,}$', 'the number has the prefix and the year');
-SELECT is(t.status(:'big'), 'open', 'the ticket is open');
+SELECT is(ticket_status(:'big'), 'open', 'the ticket is open');
 SELECT is(ARRAY(SELECT oms.next_stages(:'big')), '{id_check}', 'its first stage waits for the robot of the IRS');
 SELECT results_eq(format('SELECT stage::text, status::text FROM oms.stage WHERE ticket_id = %L ORDER BY stage::text', :'big'),
 	$$ VALUES ('fund', 'waiting'), ('id_check', 'queued'), ('risk_ai', 'waiting'), ('underwrite', 'waiting') $$,
@@ -91,7 +71,7 @@ SELECT results_eq(format('SELECT stage::text, status::text FROM oms.stage WHERE 
 SELECT is(oms.open_ticket('DisasterLoan', '{"name":"Kim","amount":80000}', 'web-4711')::text, :'big',
 	'the same key again returns the same ticket');
 SELECT is((SELECT count(*) FROM oms.ticket), 1::bigint, 'and makes no second one');
-SELECT is(t.code($$SELECT oms.open_ticket('DisasterLoan', '{"amount":80001}', 'web-4711')$$), 'OM008',
+SELECT is(error_code($$SELECT oms.open_ticket('DisasterLoan', '{"amount":80001}', 'web-4711')$$), 'OM008',
 	'the same key with other data is a conflict');
 
 -- The robot of the IRS takes it.
@@ -105,11 +85,11 @@ SELECT is(due_at, '2024-11-08 16:35-05'::timestamptz, 'due after five minutes') 
 SELECT is(lease_until, '2024-11-08 16:35-05'::timestamptz, 'leased for five minutes') FROM c1;
 SELECT ok(token IS NOT NULL, 'there is a token') FROM c1;
 SELECT is_empty($$SELECT * FROM oms.claim('IRS_Bot', 'irs-2')$$, 'a second robot finds nothing');
-SELECT is(t.state(:'big', 'id_check'), 'in_progress', 'the stage is in progress');
+SELECT is(stage_status(:'big', 'id_check'), 'in_progress', 'the stage is in progress');
 SELECT is((SELECT worker::text FROM oms.stage WHERE ticket_id = :'big' AND stage::text = 'id_check'), 'irs-1', 'with its worker');
-SELECT is(t.code(format('SELECT oms.claim_stage(%L, %L, %L)', :'big', 'id_check', 'kim.b')), 'OM007',
+SELECT is(error_code(format('SELECT oms.claim_stage(%L, %L, %L)', :'big', 'id_check', 'kim.b')), 'OM007',
 	'a person cannot take what the robot holds');
-SELECT is(t.code(format('SELECT oms.stage_done(%L, %L, %L, %s)', :'big', 'id_check', '{}', token + 1)), 'OM006',
+SELECT is(error_code(format('SELECT oms.stage_done(%L, %L, %L, %s)', :'big', 'id_check', '{}', token + 1)), 'OM006',
 	'a foreign token finishes nothing') FROM c1;
 SELECT is(oms.stage_done(:'big', 'id_check', '{"match":true}', token), '{risk_ai}',
 	'done with the right token: risk_ai is queued') FROM c1;
@@ -117,7 +97,7 @@ SELECT is(oms.stage_done(:'big', 'id_check', '{"match":true}', token), '{}',
 	'the repeated call is harmless') FROM c1;
 SELECT is(oms.stage_done(:'big', 'id_check', '{"match":true}'), '{}',
 	'also without a token');
-SELECT is(t.code(format('SELECT oms.stage_done(%L, %L, %L)', :'big', 'id_check', '{"match":false}')), 'OM005',
+SELECT is(error_code(format('SELECT oms.stage_done(%L, %L, %L)', :'big', 'id_check', '{"match":false}')), 'OM005',
 	'another result is not accepted any more');
 
 -- The model rates the risk and asks for more time once.
@@ -131,14 +111,14 @@ SELECT is(oms.heartbeat(:'big', 'risk_ai', token, '10 minutes'), '2024-11-08 16:
 	'a heartbeat extends the lease') FROM c2;
 SET LOCAL oms.now = '2024-11-08 16:40-05';
 SELECT lives_ok('SELECT oms.tick()', 'the clock ticks');
-SELECT is(t.state(:'big', 'risk_ai'), 'in_progress', 'the lease holds');
+SELECT is(stage_status(:'big', 'risk_ai'), 'in_progress', 'the lease holds');
 SELECT is(oms.stage_done(:'big', 'risk_ai', '{"risk":"high"}', token), '{underwrite}',
 	'80,000 needs an underwriter') FROM c2;
 
 -- Kim B. takes the file and forgets it. 240 minutes are from 16:40 to 20:40.
 SET LOCAL oms.now = '2024-11-08 17:00-05';
 SELECT oms.claim_stage(:'big', 'underwrite', 'kim.b') AS kim \gset
-SELECT is(t.state(:'big', 'underwrite'), 'in_progress', 'a person holds the stage');
+SELECT is(stage_status(:'big', 'underwrite'), 'in_progress', 'a person holds the stage');
 SELECT is((SELECT due_at FROM oms.stage WHERE ticket_id = :'big' AND stage::text = 'underwrite'),
 	'2024-11-08 20:40-05'::timestamptz, 'due 240 minutes after it was queued');
 
@@ -156,18 +136,18 @@ SELECT is((SELECT count(*) FROM oms.get_timeline(:'big'::text) WHERE status || c
 	'record no second breach');
 SELECT ok(note ~ '[0-9]{2}:[0-9]{2}', 'its note tells when it was due')
 FROM oms.get_timeline(:'big'::text) WHERE status = 'breached';
-SELECT is(t.state(:'big', 'underwrite'), 'in_progress', 'a breach moves nothing');
+SELECT is(stage_status(:'big', 'underwrite'), 'in_progress', 'a breach moves nothing');
 
 -- The supervisor is told, and at the second time somebody else gets it.
 SELECT is(oms.escalate(:'big', 'underwrite', 'nobody answers the phone'), 1, 'first escalation: level 1');
-SELECT is(t.state(:'big', 'underwrite'), 'in_progress', 'telling alone moves nothing');
+SELECT is(stage_status(:'big', 'underwrite'), 'in_progress', 'telling alone moves nothing');
 SELECT is(oms.escalate(:'big', 'underwrite', 'give it to the backup', 'SBA_Backup'), 2, 'second escalation: level 2');
-SELECT is(t.state(:'big', 'underwrite'), 'queued', 'it is queued again');
+SELECT is(stage_status(:'big', 'underwrite'), 'queued', 'it is queued again');
 SELECT is((SELECT owner::text FROM oms.stage WHERE ticket_id = :'big' AND stage::text = 'underwrite'), 'SBA_Backup',
 	'for the backup');
-SELECT ok(t.code(format('SELECT oms.heartbeat(%L, %L, %s)', :'big', 'underwrite', :'kim')) IN ('OM005', 'OM006'),
+SELECT ok(error_code(format('SELECT oms.heartbeat(%L, %L, %s)', :'big', 'underwrite', :'kim')) IN ('OM005', 'OM006'),
 	'Kim learns it at the next heartbeat');
-SELECT is(t.code(format('SELECT oms.stage_done(%L, %L, %L, %s)', :'big', 'underwrite', '{}', :'kim')), 'OM006',
+SELECT is(error_code(format('SELECT oms.stage_done(%L, %L, %L, %s)', :'big', 'underwrite', '{}', :'kim')), 'OM006',
 	'and can no longer finish it');
 SELECT is_empty($$SELECT * FROM oms.claim('SBA_Team', 'joe')$$, 'the old team finds nothing');
 CREATE TEMP TABLE c3 AS SELECT * FROM oms.claim('SBA_Backup', 'ann');
@@ -175,17 +155,17 @@ SELECT results_eq('SELECT ticket::text, stage FROM c3', format('VALUES (%L, %L)'
 SELECT is(due_at, '2024-11-08 20:40-05'::timestamptz, 'with the clock that began with the team') FROM c3;
 SELECT cmp_ok(token, '<>', :'kim'::bigint, 'and a token of its own') FROM c3;
 SELECT is(oms.stage_done(:'big', 'underwrite', '{"approved":true}', token), '{fund}', 'approved') FROM c3;
-SELECT isnt(t.status(:'big'), 'done', 'the money is still to come');
+SELECT isnt(ticket_status(:'big'), 'done', 'the money is still to come');
 
 SELECT lives_ok(format('SELECT oms.comment(%L, %L)', :'big', 'called the applicant'), 'a comment is possible at any time');
 CREATE TEMP TABLE c4 AS SELECT * FROM oms.claim('Treasury_Bot', 'ach-1');
 SELECT is(inputs, '{"underwrite":{"approved":true}}'::jsonb, 'the treasury sees the approval') FROM c4;
 SELECT is(oms.stage_done(:'big', 'fund', '{"paid":80000}', token), '{}', 'paid: nothing comes next') FROM c4;
-SELECT is(t.status(:'big'), 'done', 'the ticket is done');
+SELECT is(ticket_status(:'big'), 'done', 'the ticket is done');
 SELECT is(ARRAY(SELECT oms.next_stages(:'big')), '{}', 'nothing is left to do');
-SELECT is(t.code(format('SELECT oms.cancel_ticket(%L, %L)', :'big', 'too late')), 'OM005', 'a done ticket cannot be cancelled');
+SELECT is(error_code(format('SELECT oms.cancel_ticket(%L, %L)', :'big', 'too late')), 'OM005', 'a done ticket cannot be cancelled');
 
-SELECT matches(t.line(:'big'),
+SELECT matches(ticket_events(:'big', :'told'),
 	'^-:opened id_check:queued id_check:in_progress id_check:done risk_ai:queued risk_ai:in_progress risk_ai:done '
 	'underwrite:queued underwrite:in_progress underwrite:breached underwrite:escalated '
 	'(underwrite:(escalated|reassigned|queued) )+underwrite:in_progress underwrite:done '
@@ -249,12 +229,12 @@ SELECT matches(:'small'::text, '^DL-2025-[0-9]{5,}$', 'the year is that of UTC')
 SELECT is(oms.stage_done(:'small', 'id_check'), '{risk_ai}', 'a queued stage can be finished without a claim');
 SELECT ok(oms.get_ticket(:'small') -> 'stage' ? 'risk_ai', 'get_ticket tells the current stage');
 SELECT is(oms.stage_done(:'small', 'risk_ai'), '{fund}', 'under 50,000 the treasury comes at once');
-SELECT is(t.state(:'small', 'underwrite'), 'skipped', 'the underwriter is skipped');
+SELECT is(stage_status(:'small', 'underwrite'), 'skipped', 'the underwriter is skipped');
 SELECT is(oms.stage_done(:'small', 'fund'), '{}', 'paid');
-SELECT is(t.status(:'small'), 'done', 'the small ticket is done too');
+SELECT is(ticket_status(:'small'), 'done', 'the small ticket is done too');
 SELECT is((SELECT array_agg(status) FROM oms.get_timeline(:'small'::text) WHERE stage = 'underwrite'), '{skipped}',
 	'the underwriter was never troubled');
-SELECT matches(t.line(:'small'), '^-:opened id_check:queued id_check:done risk_ai:queued risk_ai:done '
+SELECT matches(ticket_events(:'small', :'told'), '^-:opened id_check:queued id_check:done risk_ai:queued risk_ai:done '
 	'(underwrite:skipped fund:queued|fund:queued underwrite:skipped) fund:done -:ticket_done$', 'the timeline of the small loan');
 
 -- ---------------------------------------------------------------------------
@@ -284,7 +264,7 @@ SELECT oms.open_ticket('Payout')::text AS pay \gset
 CREATE TEMP TABLE p1 AS SELECT * FROM oms.claim('Bank', 'b1', 1, '1 minute');
 SELECT is(oms.stage_failed(:'pay', 'pay', 'line busy', token), 'queued', 'first failure: queued again') FROM p1;
 SELECT is((SELECT attempt::int FROM oms.stage WHERE ticket_id = :'pay' AND stage::text = 'pay'), 2, 'for a second attempt');
-SELECT is(t.code(format('SELECT oms.stage_done(%L, %L, %L, %s)', :'pay', 'pay', '{}', token)), 'OM006', 'the first token is stale') FROM p1;
+SELECT is(error_code(format('SELECT oms.stage_done(%L, %L, %L, %s)', :'pay', 'pay', '{}', token)), 'OM006', 'the first token is stale') FROM p1;
 SET LOCAL oms.now = '2025-03-03 12:00:29+00';
 SELECT lives_ok('SELECT oms.tick()', '29 seconds later');
 SELECT is_empty($$SELECT * FROM oms.claim('Bank', 'b1')$$, 'it still rests');
@@ -296,26 +276,26 @@ SELECT is((SELECT attempt FROM p2), 2, 'it can be claimed again, second attempt'
 -- The bank's program dies without a word.
 SET LOCAL oms.now = '2025-03-03 12:01:31+00';
 SELECT cmp_ok(oms.tick(), '>=', 1, 'the lease has run out');
-SELECT is(t.state(:'pay', 'pay'), 'queued', 'queued at once');
+SELECT is(stage_status(:'pay', 'pay'), 'queued', 'queued at once');
 CREATE TEMP TABLE p3 AS SELECT * FROM oms.claim('Bank', 'b2', 1, '1 minute');
 SELECT is((SELECT attempt FROM p3), 3, 'and claimed at once: a lost lease is an attempt');
-SELECT is(t.code(format('SELECT oms.heartbeat(%L, %L, %s)', :'pay', 'pay', token)), 'OM006', 'the dead one is not heard any more') FROM p2;
+SELECT is(error_code(format('SELECT oms.heartbeat(%L, %L, %s)', :'pay', 'pay', token)), 'OM006', 'the dead one is not heard any more') FROM p2;
 SELECT is(oms.stage_failed(:'pay', 'pay', 'account closed', token), 'failed', 'the third failure is the last') FROM p3;
-SELECT is(t.status(:'pay'), 'failed', 'nothing else can run: the ticket has failed');
+SELECT is(ticket_status(:'pay'), 'failed', 'nothing else can run: the ticket has failed');
 SELECT is(ARRAY(SELECT oms.next_stages(:'pay')), '{pay}', 'the failed stage is what comes next');
 SELECT lives_ok(format('SELECT oms.retry_stage(%L, %L, %L)', :'pay', 'pay', 'new account'), 'staff queues it again');
-SELECT is(t.status(:'pay'), 'open', 'the ticket is open again');
+SELECT is(ticket_status(:'pay'), 'open', 'the ticket is open again');
 CREATE TEMP TABLE p4 AS SELECT * FROM oms.claim('Bank', 'b1');
 SELECT is((SELECT attempt FROM p4), 1, 'attempts count from 1 again');
 SELECT lives_ok(format('SELECT oms.release(%L, %L, %L)', :'pay', 'pay', 'lunch'), 'given back');
-SELECT is(t.state(:'pay', 'pay'), 'queued', 'released is queued');
+SELECT is(stage_status(:'pay', 'pay'), 'queued', 'released is queued');
 SELECT lives_ok(format('SELECT oms.skip_stage(%L, %L, %L)', :'pay', 'pay', 'paid by hand'), 'staff skips it');
-SELECT is(t.state(:'pay', 'tell'), 'queued', 'a skipped stage counts as finished');
+SELECT is(stage_status(:'pay', 'tell'), 'queued', 'a skipped stage counts as finished');
 SELECT is(oms.stage_failed(:'pay', 'tell', 'no address', NULL, false), 'failed', 'not retryable: failed at once');
 SELECT lives_ok(format('SELECT oms.cancel_ticket(%L, %L)', :'pay', 'withdrawn'), 'cancelled');
-SELECT is(t.status(:'pay'), 'cancelled', 'the ticket is cancelled');
-SELECT is(t.state(:'pay', 'tell'), 'cancelled', 'and its open stage');
-SELECT is(t.state(:'pay', 'pay'), 'skipped', 'what was finished stays');
+SELECT is(ticket_status(:'pay'), 'cancelled', 'the ticket is cancelled');
+SELECT is(stage_status(:'pay', 'tell'), 'cancelled', 'and its open stage');
+SELECT is(stage_status(:'pay', 'pay'), 'skipped', 'what was finished stays');
 SELECT is((SELECT count(*) FROM oms.get_timeline(:'pay'::text) WHERE status = 'lease_expired'), 1::bigint, 'one lost lease in the timeline');
 SELECT is((SELECT count(*) FROM oms.get_timeline(:'pay'::text) WHERE status = 'failed' AND stage = 'tell'), 1::bigint, 'one failure of tell');
 SELECT is((SELECT count(*) FROM oms.get_timeline(:'pay'::text) WHERE status = 'ticket_cancelled'), 1::bigint, 'one cancellation');
@@ -364,13 +344,13 @@ SELECT is((SELECT count(DISTINCT tk) FROM many), 3::bigint, 'three tickets');
 SELECT is(oms.stages_done((SELECT jsonb_agg(jsonb_build_object('ticket', tk::text, 'stage', 'q', 'output', jsonb_build_object('n', nr))) FROM many WHERE nr < 3)), 2,
 	'stages_done finishes two');
 SELECT is((SELECT array_agg(k.status::text ORDER BY m.nr) FROM many m JOIN oms.ticket k ON k.ticket_id = m.tk), '{done,done,open}', 'and only those');
-SELECT is(t.code(format('SELECT oms.stages_done(%L)', (SELECT jsonb_build_array(jsonb_build_object('ticket', tk::text, 'stage', 'q'),
+SELECT is(error_code(format('SELECT oms.stages_done(%L)', (SELECT jsonb_build_array(jsonb_build_object('ticket', tk::text, 'stage', 'q'),
 	jsonb_build_object('ticket', tk::text, 'stage', 'nowhere')) FROM many WHERE nr = 3))), 'OM003', 'an unknown stage among them');
 SELECT is((SELECT k.status::text FROM many m JOIN oms.ticket k ON k.ticket_id = m.tk WHERE nr = 3), 'open', 'all or nothing');
 SELECT is(oms.stages_done('[]'), 0, 'nothing to do is nothing done');
 SELECT is(ARRAY(SELECT oms.open_tickets('Queue', '{}')), '{}', 'no tickets to open');
 SELECT isnt(oms.open_ticket('Queue', '{}', 'k1'), oms.open_ticket('Queue', '{}', 'k2'), 'other keys make other tickets');
-SELECT is(t.code($$SELECT oms.open_ticket('Payout', '{}', 'k1')$$), 'OM008', 'the same key with another workflow is a conflict');
+SELECT is(error_code($$SELECT oms.open_ticket('Payout', '{}', 'k1')$$), 'OM008', 'the same key with another workflow is a conflict');
 
 -- ---------------------------------------------------------------------------
 -- Conditions
@@ -391,9 +371,9 @@ SELECT oms.create_workflow('{"name":"Tail","stages":[{"id":"a","owner":"O"},{"id
 	{"id":"c","owner":"O","dependsOn":["b"],"minAmount":20}]}') \g /dev/null
 SELECT oms.open_ticket('Tail', '{"amount":1}')::text AS tail \gset
 SELECT is(oms.stage_done(:'tail', 'a'), '{}', 'everything after it is skipped');
-SELECT is(t.status(:'tail'), 'done', 'so the ticket is done');
+SELECT is(ticket_status(:'tail'), 'done', 'so the ticket is done');
 SELECT oms.create_workflow('{"name":"Nothing","stages":[{"id":"a","owner":"O","minAmount":10}]}') \g /dev/null
-SELECT is(t.status(oms.open_ticket('Nothing', '{"amount":1}')), 'done', 'a ticket with nothing to do is done when it opens');
+SELECT is(ticket_status(oms.open_ticket('Nothing', '{"amount":1}')), 'done', 'a ticket with nothing to do is done when it opens');
 
 -- ---------------------------------------------------------------------------
 -- A new version leaves running tickets alone
@@ -414,16 +394,16 @@ SELECT is(oms.open_ticket('DisasterLoan', '{"amount":80000,"name":"Kim"}', 'web-
 
 -- Retired, nothing new starts; what runs, runs on.
 SELECT lives_ok($$SELECT oms.retire_workflow('DisasterLoan')$$, 'retired');
-SELECT is(t.code($$SELECT oms.open_ticket('DisasterLoan', '{"amount":1}')$$), 'OM001', 'no new ticket');
-SELECT is(t.code($$SELECT oms.open_tickets('DisasterLoan', ARRAY['{"amount":1}']::jsonb[])$$), 'OM001', 'not in bulk either');
+SELECT is(error_code($$SELECT oms.open_ticket('DisasterLoan', '{"amount":1}')$$), 'OM001', 'no new ticket');
+SELECT is(error_code($$SELECT oms.open_tickets('DisasterLoan', ARRAY['{"amount":1}']::jsonb[])$$), 'OM001', 'not in bulk either');
 SELECT is(oms.stage_done(:'v2', 'second_look'), '{fund}', 'the running one runs on');
 SELECT cmp_ok(oms.create_workflow(loan), '>=', 2, 'created again') FROM def;
-SELECT is(t.code($$SELECT oms.open_ticket('DisasterLoan', '{"amount":1}')$$), '00000', 'and open for tickets again');
+SELECT is(error_code($$SELECT oms.open_ticket('DisasterLoan', '{"amount":1}')$$), '00000', 'and open for tickets again');
 
 -- ---------------------------------------------------------------------------
 -- Who calls for what is not there
 -- ---------------------------------------------------------------------------
-SELECT is(t.code(sql), code, sql) FROM (VALUES
+SELECT is(error_code(sql), code, sql) FROM (VALUES
 	('SELECT oms.open_ticket(''NoSuch'')', 'OM001'),
 	('SELECT oms.open_tickets(''NoSuch'', ARRAY[''{}'']::jsonb[])', 'OM001'),
 	('SELECT oms.get_workflow(''NoSuch'')', 'OM001'),
@@ -443,7 +423,7 @@ SELECT is(t.code(sql), code, sql) FROM (VALUES
 	('SELECT oms.comment(''DL-1999-99999'', ''b'')', 'OM002'),
 	('SELECT oms.cancel_ticket(''DL-1999-99999'', ''r'')', 'OM002'),
 	('SELECT oms.get_ticket(''DL-19'')', '22P02')) v(sql, code);
-SELECT is(t.code(format(sql, :'v1')), 'OM003', sql) FROM (VALUES
+SELECT is(error_code(format(sql, :'v1')), 'OM003', sql) FROM (VALUES
 	('SELECT oms.claim_stage(%L, ''nowhere'')'),
 	('SELECT oms.heartbeat(%L, ''nowhere'', 1)'),
 	('SELECT oms.release(%L, ''nowhere'')'),

@@ -11,14 +11,6 @@ BEGIN;
 SELECT no_plan();
 CREATE SCHEMA t;
 
-CREATE FUNCTION t.code(sql text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE sql;
-	RETURN '00000';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END $$;
-
 -- The plan of a query as one text.
 CREATE FUNCTION t.plan(sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -82,8 +74,8 @@ INSERT INTO bad VALUES
 	('@L-2026-00091'), ('`L-2026-00091'), ('{L-2026-00091'), ('%s%n-2026-00091'), ('DL-%d-%d'), ('NULL'), ('null'), ('0'), ('91'),
 	(''''), ('"DL-2026-00091"'), ('(DL-2026-00091)'), ('DL-2026-00091;'), (repeat('A', 8192)), ('DL-2026-' || repeat('0', 8192) || '1'),
 	('DL-2026-' || repeat('9', 8192)), (repeat('-', 8192)), (E'DL-2026-00091\u0001'), (E'DL-2026-\u00a000091');
-SELECT is(t.code(format('SELECT %L::oms.ticket_id', v)), '22P02', 'refuses ' || to_json(left(v, 40))) FROM bad;
-SELECT is(t.code(format('SELECT (%L::text)::oms.ticket_id', v)), '22P02', 'refuses the text ' || to_json(left(v, 40))) FROM bad;
+SELECT is(error_code(format('SELECT %L::oms.ticket_id', v)), '22P02', 'refuses ' || to_json(left(v, 40))) FROM bad;
+SELECT is(error_code(format('SELECT (%L::text)::oms.ticket_id', v)), '22P02', 'refuses the text ' || to_json(left(v, 40))) FROM bad;
 SELECT ok(NULL::text::oms.ticket_id IS NULL, 'NULL is NULL');
 
 -- ---------------------------------------------------------------------------
@@ -145,7 +137,7 @@ CREATE INDEX ids_hash ON ids USING hash (id);
 SELECT matches(t.plan($$SELECT txt FROM ids WHERE id = 'DL-2026-99999'$$), 'Index.*ids_hash', 'a hash index finds it');
 SELECT is((SELECT txt FROM ids WHERE id = 'ZZZZ-2027-100000'), 'ZZZZ-2027-100000', 'and the right one');
 SELECT lives_ok('CREATE TEMP TABLE keyed (id oms.ticket_id PRIMARY KEY)', 'it can be a primary key');
-SELECT is(t.code($$INSERT INTO keyed VALUES ('DL-2026-00001'), ('dl-2026-00001')$$), '23505', 'that is unique whatever the case');
+SELECT is(error_code($$INSERT INTO keyed VALUES ('DL-2026-00001'), ('dl-2026-00001')$$), '23505', 'that is unique whatever the case');
 
 -- ---------------------------------------------------------------------------
 -- min and max, whatever the search_path is and whoever asks
@@ -182,7 +174,7 @@ SELECT is(octet_length(t.send('DL-2026-00091')), 8, 'eight bytes on the wire');
 CREATE TEMP TABLE words (w text);
 SELECT lives_ok($$INSERT INTO words SELECT id FROM ids WHERE txt = 'DL-2026-00001'$$, 'a number goes into a text column');
 SELECT is((SELECT w FROM words), 'DL-2026-00001', 'in its text form');
-SELECT is(t.code($$SELECT lower(id) FROM ids$$), '42883', 'but is not taken for a text silently');
+SELECT is(error_code($$SELECT lower(id) FROM ids$$), '42883', 'but is not taken for a text silently');
 
 -- ---------------------------------------------------------------------------
 -- Where numbers come from
@@ -204,7 +196,7 @@ SELECT is(t.prefix('YetAnother', 'Q'), 'Q', 'one letter is enough');
 CREATE TEMP TABLE made AS SELECT i, oms.open_ticket(CASE i % 2 WHEN 0 THEN 'DisasterLoan' ELSE 'Another' END) AS id FROM generate_series(1, 50) i;
 SELECT is((SELECT count(DISTINCT split_part(id::text, '-', 3)) FROM made), 50::bigint, 'the number alone is unique in the database');
 SELECT is((SELECT count(*) FROM made WHERE split_part(id::text, '-', 2) <> '2026'), 0::bigint, 'all of the year of the clock');
-SELECT is(t.code($q$DO $b$ BEGIN PERFORM oms.open_ticket('DisasterLoan'); RAISE division_by_zero; END $b$ $q$), '22012', 'an opening is rolled back');
+SELECT is(error_code($q$DO $b$ BEGIN PERFORM oms.open_ticket('DisasterLoan'); RAISE division_by_zero; END $b$ $q$), '22012', 'an opening is rolled back');
 SELECT isnt(split_part(oms.open_ticket('DisasterLoan')::text, '-', 3)::int,
 	(SELECT max(split_part(id::text, '-', 3)::int) + 1 FROM made), 'its number is not used again');
 SET LOCAL oms.now = '2026-12-31 23:59:59.999999+00';

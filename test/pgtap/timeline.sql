@@ -12,14 +12,6 @@ BEGIN;
 SELECT no_plan();
 CREATE SCHEMA t;
 
-CREATE FUNCTION t.code(sql text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE sql;
-	RETURN '00000';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END $$;
-
 CREATE FUNCTION t.rows() RETURNS bigint LANGUAGE sql VOLATILE AS $$ SELECT count(*) FROM oms.timeline $$;
 
 SET LOCAL oms.now = '2026-03-02 10:00+00';
@@ -86,20 +78,20 @@ INSERT INTO forbidden VALUES
 	('MERGE INTO oms.timeline e USING (SELECT 1) x ON e.seq = 1 WHEN MATCHED THEN DELETE'),
 	('MERGE INTO oms.timeline e USING (SELECT 1) x ON e.seq = 1 WHEN MATCHED THEN UPDATE SET note = ''x'''),
 	('DO $d$ BEGIN DELETE FROM oms.timeline; END $d$');
-SELECT is(t.code(sql), 'OM009', sql) FROM forbidden;
+SELECT is(error_code(sql), 'OM009', sql) FROM forbidden;
 SET LOCAL session_replication_role = replica;
-SELECT is(t.code(sql), 'OM009', 'as a replica: ' || sql) FROM forbidden;
+SELECT is(error_code(sql), 'OM009', 'as a replica: ' || sql) FROM forbidden;
 SET LOCAL session_replication_role = local;
-SELECT is(t.code(sql), 'OM009', 'as local: ' || sql) FROM forbidden;
+SELECT is(error_code(sql), 'OM009', 'as local: ' || sql) FROM forbidden;
 RESET session_replication_role;
 
 -- Settings that somebody might try.
-SELECT is(t.code(format('SET LOCAL oms.%s = on; DELETE FROM oms.timeline', s)), 'OM009', 'no setting opens the door: oms.' || s)
+SELECT is(error_code(format('SET LOCAL oms.%s = on; DELETE FROM oms.timeline', s)), 'OM009', 'no setting opens the door: oms.' || s)
 FROM unnest(ARRAY['erasing', 'erase', 'archiving', 'allow_delete', 'append_only_off', 'maintenance', 'internal']) s
-WHERE t.code(format('SET LOCAL oms.%s = on', s)) = '00000';
+WHERE error_code(format('SET LOCAL oms.%s = on', s)) = '00000';
 
 -- The leaves of a partitioned table, if it is one.
-SELECT is(t.code(format(s, c.oid::regclass)), 'OM009', format(s, 'a part of the timeline'))
+SELECT is(error_code(format(s, c.oid::regclass)), 'OM009', format(s, 'a part of the timeline'))
 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid, unnest(ARRAY['DELETE FROM %s', 'UPDATE %s SET note = ''x''', 'TRUNCATE %s']) s
 WHERE i.inhparent = 'oms.timeline'::regclass AND c.relkind = 'r'
 	AND (s LIKE 'TRUNC%' OR c.oid IN (SELECT tableoid FROM oms.timeline));
@@ -275,7 +267,7 @@ SELECT ok(EXISTS (SELECT FROM found WHERE label IN ('another time', 'another ts'
 	OR NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'oms.timeline'::regclass AND attname IN ('time', 'ts', 'at', 'recorded_at', 'happened_at')),
 	'the time was among them');
 SELECT is_empty('SELECT * FROM oms.verify_timeline()', 'all undone, the chains are whole again');
-SELECT is(t.code('DELETE FROM oms.timeline'), 'OM009', 'and the guard stands again');
+SELECT is(error_code('DELETE FROM oms.timeline'), 'OM009', 'and the guard stands again');
 
 -- ---------------------------------------------------------------------------
 -- The chain does not depend on how a session likes its output
