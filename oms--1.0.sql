@@ -922,6 +922,11 @@ CREATE FUNCTION oms.open_tickets(workflow text, data jsonb[]) RETURNS SETOF oms.
 	AS 'MODULE_PATHNAME', 'oms_open_tickets' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.open_tickets(text, jsonb[]) IS 'opens a ticket for each element, all or none, and returns them in the order given. Errors as open_ticket';
 
+CREATE FUNCTION oms.import_tickets(workflow text, rows jsonb, dry_run bool DEFAULT true)
+	RETURNS TABLE ("row" int, ticket oms.ticket_id, problem text)
+	AS 'MODULE_PATHNAME', 'oms_import_tickets' LANGUAGE C VOLATILE ROWS 1000;
+COMMENT ON FUNCTION oms.import_tickets(text, jsonb, bool) IS 'tickets that began elsewhere, with their true times: an array of up to 10,000 objects with opened_at, and maybe key, data, closed_at, applicant, priority, reference, stages, notes. Lists every problem of every row, and then imports none; else a line for each row, with its ticket unless dry_run (the default) only looks. key: idempotency key, so that a call can be repeated. Nobody is told of what is past. OM001 unknown or retired workflow, 22023 rows is no array or too long, 55000 a calendar is missing, 40001 a key was used at the same time';
+
 CREATE FUNCTION oms.cancel_ticket(ticket oms.ticket_id, reason text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_cancel_ticket' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.cancel_ticket(oms.ticket_id, text) IS 'ends a ticket with all its unfinished stages; returns the new status of the ticket. OM002 unknown ticket, OM005 already closed';
@@ -1485,6 +1490,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'workflows: next_stages',
 		'tickets: open_ticket',
 		'tickets: open_tickets',
+		'tickets: import_tickets',
 		'tickets: get_ticket',
 		'tickets: get_timeline',
 		'tickets: next_stages',
@@ -2410,6 +2416,7 @@ COMMENT ON VIEW oms_internal.check_move IS 'for oms.check(): the legal moves of 
 -- when stages of it go back.
 CREATE VIEW oms_internal.check_ticket_move (event, from_status, to_status) AS VALUES
 	('opened', '{}'::text[], 'open'),
+	('imported', '{}', 'open'),
 	('ticket_done', '{open,on_hold,failed}', 'done'),
 	('ticket_failed', '{open,failed}', 'failed'),
 	('ticket_cancelled', '{open,on_hold,failed}', 'cancelled'),
@@ -2419,6 +2426,19 @@ CREATE VIEW oms_internal.check_ticket_move (event, from_status, to_status) AS VA
 	('sent_back', '{open,on_hold,failed}', 'open'),
 	('reopened', '{open,on_hold,done,failed,cancelled}', 'open');
 COMMENT ON VIEW oms_internal.check_ticket_move IS 'for oms.check(): the legal moves of a ticket, one row per event';
+
+-- Tickets that were imported.  What was recorded in that instant happened when its note says; what an erasure took
+-- away cannot be told any more.
+CREATE VIEW oms_internal.check_import AS
+	SELECT e.ticket_id, e.at FROM oms.timeline AS e WHERE e.seq = 1 AND e.status = 'imported';
+COMMENT ON VIEW oms_internal.check_import IS 'for oms.check(): tickets that were imported, and when';
+
+CREATE FUNCTION oms_internal.check_when(at timestamptz, imported_at timestamptz, note text, note_digest bytea) RETURNS timestamptz
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN CASE WHEN imported_at IS DISTINCT FROM at THEN at
+		WHEN note IS NULL AND note_digest IS NOT NULL THEN NULL
+		ELSE COALESCE(substring(note, '^at ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z)(?:,|$)')::timestamptz, at) END;
+COMMENT ON FUNCTION oms_internal.check_when(timestamptz, timestamptz, text, bytea) IS 'for oms.check(): when something happened that was recorded then; NULL: it cannot be told';
 
 -- Every event that moved a stage, with the states it moved from and to by all that was said before.  A
 -- new cycle starts from waiting.  busy: somebody has it, or had it when it was put on hold; awaits: it awaits, or did
@@ -2476,17 +2496,19 @@ CREATE VIEW oms_internal.check_cycle AS
 		min(e.seq) AS first_seq, max(e.seq) AS last_seq,
 		count(*) FILTER (WHERE e.status = 'queued') AS n_queued,
 		min(e.seq) FILTER (WHERE e.status = 'queued') AS queued_seq,
-		min(COALESCE(substring(e.note, '^moment .*?([-0-9]+T[:.0-9]+Z)$')::timestamptz, e.at))
+		min(COALESCE(substring(e.note, '^moment .*?([-0-9]+T[:.0-9]+Z)$')::timestamptz, w.at))
 			FILTER (WHERE e.status = 'queued') AS queued_at,
 		bool_or(e.note_digest IS NOT NULL AND e.note IS NULL) FILTER (WHERE e.status = 'queued') AS moment_erased,
+		bool_or(e.at = i.at AND e.note IS NULL AND e.note_digest IS NOT NULL)
+			FILTER (WHERE e.status IN ('awaiting', 'queued', 'done', 'skipped', 'cancelled')) AS untold,
 		min(e.seq) FILTER (WHERE e.status IN ('awaiting', 'queued')) AS begun_seq,
-		min(e.at) FILTER (WHERE e.status = 'awaiting') AS awaiting_at,
+		min(w.at) FILTER (WHERE e.status = 'awaiting') AS awaiting_at,
 		count(*) FILTER (WHERE e.public AND e.status IN ('awaiting', 'queued')) AS n_shown,
 		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped')) AS finished_seq,
 		min(e.seq) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled', 'sent_back', 'reopened'))
 			AS ended_seq,
-		max(e.at) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled')) AS ended_at,
-		min(e.at) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled', 'sent_back', 'reopened'))
+		max(w.at) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled')) AS ended_at,
+		min(w.at) FILTER (WHERE e.status IN ('done', 'skipped', 'cancelled', 'sent_back', 'reopened'))
 			AS stopped_at,
 		count(*) FILTER (WHERE e.status IN ('sent_back', 'reopened')) AS n_back,
 		min(e.seq) FILTER (WHERE e.status IN ('sent_back', 'reopened')) AS back_seq,
@@ -2512,6 +2534,8 @@ CREATE VIEW oms_internal.check_cycle AS
 		max(e.seq) FILTER (WHERE e.payload IS NULL AND e.payload_digest IS NOT NULL AND e.status <> 'escalated')
 			AS erased_seq
 	FROM oms.timeline AS e
+	LEFT JOIN oms_internal.check_import AS i ON i.ticket_id = e.ticket_id
+	CROSS JOIN LATERAL (SELECT oms_internal.check_when(e.at, i.at, e.note, e.note_digest) AS at) AS w
 	WHERE e.stage IS NOT NULL AND e.cycle > 0
 	GROUP BY e.ticket_id, e.stage COLLATE "C", e.cycle;
 COMMENT ON VIEW oms_internal.check_cycle IS 'for oms.check(): what the timeline says of each cycle of each stage';
@@ -2526,7 +2550,7 @@ CREATE VIEW oms_internal.check_ticket_step AS
 				WHEN a.held_seq > COALESCE(a.free_seq, 0) THEN 'on_hold'
 				ELSE a.to_status END AS after
 		FROM (
-			SELECT e.ticket_id, e.seq, e.at, e.status AS event, m.from_status, m.to_status,
+			SELECT e.ticket_id, e.seq, oms_internal.check_when(e.at, i.at, e.note, e.note_digest) AS at, e.status AS event, m.from_status, m.to_status,
 				max(e.seq) FILTER (WHERE m.to_status IN ('done', 'cancelled')) OVER w AS closed_seq,
 				max(e.seq) FILTER (WHERE m.to_status = 'cancelled') OVER w AS cancelled_seq,
 				max(e.seq) FILTER (WHERE e.status = 'reopened') OVER w AS reopened_seq,
@@ -2535,6 +2559,7 @@ CREATE VIEW oms_internal.check_ticket_step AS
 					OVER w AS free_seq
 			FROM oms.timeline AS e
 			JOIN oms_internal.check_ticket_move AS m ON m.event = e.status
+			LEFT JOIN oms_internal.check_import AS i ON i.ticket_id = e.ticket_id
 			WHERE (e.stage IS NULL) = (e.status NOT IN ('sent_back', 'reopened'))
 			WINDOW w AS (PARTITION BY e.ticket_id ORDER BY e.seq)
 		) AS a
@@ -2544,7 +2569,8 @@ COMMENT ON VIEW oms_internal.check_ticket_step IS 'for oms.check(): every event 
 
 -- The cycles of a ticket's own clock: from its opening to its end, and after each reopen of a closed ticket.
 CREATE VIEW oms_internal.check_ticket_cycle AS
-	SELECT c.ticket_id, c.cycle, min(c.seq) AS first_seq, min(c.at) AS first_at,
+	SELECT c.ticket_id, c.cycle, min(c.seq) AS first_seq,
+		min(c.at) FILTER (WHERE c.event IN ('opened', 'imported', 'reopened')) AS first_at,
 		min(c.seq) FILTER (WHERE c.ends) AS ended_seq, min(c.at) FILTER (WHERE c.ends) AS ended_at,
 		count(*) FILTER (WHERE c.event = 'breached') AS n_breached,
 		min(c.seq) FILTER (WHERE c.event = 'breached') AS breached_seq,
@@ -2554,11 +2580,13 @@ CREATE VIEW oms_internal.check_ticket_cycle AS
 		SELECT b.ticket_id, b.seq, b.at, b.event, b.event IN ('ticket_done', 'ticket_cancelled') AS ends,
 			count(*) FILTER (WHERE b.begins) OVER (PARTITION BY b.ticket_id ORDER BY b.seq) AS cycle
 		FROM (
-			SELECT e.ticket_id, e.seq, e.at, e.status AS event,
-				e.status = 'opened' OR (e.status = 'reopened' AND lag(e.status)
+			SELECT e.ticket_id, e.seq, e.status AS event,
+				CASE e.status WHEN 'breached' THEN e.at ELSE oms_internal.check_when(e.at, i.at, e.note, e.note_digest) END AS at,
+				e.status IN ('opened', 'imported') OR (e.status = 'reopened' AND lag(e.status)
 					OVER (PARTITION BY e.ticket_id ORDER BY e.seq) IN ('ticket_done', 'ticket_cancelled')) AS begins
 			FROM oms.timeline AS e
-			WHERE e.status IN ('opened', 'reopened', 'ticket_done', 'ticket_cancelled')
+			LEFT JOIN oms_internal.check_import AS i ON i.ticket_id = e.ticket_id
+			WHERE e.status IN ('opened', 'imported', 'reopened', 'ticket_done', 'ticket_cancelled')
 				OR (e.stage IS NULL AND e.status IN ('breached', 'extended'))
 		) AS b
 	) AS c
@@ -2662,10 +2690,12 @@ COMMENT ON VIEW oms_internal.check_stops IS 'for oms.check(): all the time for w
 CREATE VIEW oms_internal.check_clock_row AS
 	SELECT r.*, format('stage %s, cycle %s', g.stage, r.cycle) AS name, g.stage,
 		g.sla_us, g.sla_days, g.rules, g.due_path, g.calendar, g.warn_at, g.escalation,
-		oms_internal.check_time(r.ticket_id, CASE WHEN g.message IS NULL THEN r.queued_at ELSE r.awaiting_at END,
-			CASE WHEN g.message IS NULL THEN c.queued_at ELSE c.awaiting_at END) AS first_at,
+		CASE WHEN g.message IS NULL AND c.untold THEN r.queued_at
+			WHEN g.message IS NULL THEN oms_internal.check_time(r.ticket_id, r.queued_at, c.queued_at)
+			WHEN c.untold THEN r.awaiting_at
+			ELSE oms_internal.check_time(r.ticket_id, r.awaiting_at, c.awaiting_at) END AS first_at,
 		CASE WHEN g.message IS NULL THEN c.queued_seq ELSE c.begun_seq END AS first_seq, c.ended_seq,
-		oms_internal.check_time(r.ticket_id, r.finished_at, c.stopped_at) AS ended_at,
+		CASE WHEN c.untold THEN r.finished_at ELSE oms_internal.check_time(r.ticket_id, r.finished_at, c.stopped_at) END AS ended_at,
 		c.n_warning, c.n_breached, c.breached_seq,
 		oms_internal.check_time(r.ticket_id, r.breached_at, c.breached_at) AS was_breached_at, c.n_missed, c.extended_seq, t.last_at,
 		t.closed_at
@@ -2677,7 +2707,9 @@ CREATE VIEW oms_internal.check_clock_row AS
 	SELECT r.*, format('the ticket, cycle %s', r.cycle), NULL,
 		(w.definition ->> 'slaMins')::numeric::int8 * 60000000,
 		(w.definition ->> 'slaDays')::numeric::int4, NULL, NULL, w.definition ->> 'calendar', NULL, NULL,
-		c.first_at, c.first_seq, c.ended_seq, oms_internal.check_time(r.ticket_id, r.finished_at, c.ended_at), 0, c.n_breached, c.breached_seq,
+		CASE WHEN c.first_seq IS NOT NULL THEN COALESCE(c.first_at, r.queued_at) END, c.first_seq, c.ended_seq,
+		CASE WHEN c.ended_seq IS NOT NULL THEN COALESCE(oms_internal.check_time(r.ticket_id, r.finished_at, c.ended_at), r.finished_at) END,
+		0, c.n_breached, c.breached_seq,
 		oms_internal.check_time(r.ticket_id, r.breached_at, c.breached_at), 0, c.extended_seq,
 		t.last_at, t.closed_at
 	FROM oms_internal.check_any_row AS r
@@ -3014,9 +3046,12 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 				CASE WHEN r.is_past THEN CASE WHEN l.event IN ('sent_back', 'reopened') THEN r.cycle END
 					ELSE COALESCE(b.times, 0) + 1 END AS e_cycle,
 				COALESCE(c.level, 0) AS e_level, COALESCE(c.token, 0) AS e_token,
-				CASE WHEN c.moment_erased THEN r.queued_at ELSE oms_internal.check_time(r.ticket_id, r.queued_at, c.queued_at) END AS e_queued_at,
-				oms_internal.check_time(r.ticket_id, r.awaiting_at, c.awaiting_at) AS e_awaiting_at,
-				CASE WHEN c.ended_at IS NOT NULL THEN oms_internal.check_time(r.ticket_id, r.finished_at, c.ended_at)
+				CASE WHEN c.moment_erased OR c.untold THEN r.queued_at
+					ELSE oms_internal.check_time(r.ticket_id, r.queued_at, c.queued_at) END AS e_queued_at,
+				CASE WHEN c.untold THEN r.awaiting_at
+					ELSE oms_internal.check_time(r.ticket_id, r.awaiting_at, c.awaiting_at) END AS e_awaiting_at,
+				CASE WHEN c.untold THEN r.finished_at
+					WHEN c.ended_at IS NOT NULL THEN oms_internal.check_time(r.ticket_id, r.finished_at, c.ended_at)
 					WHEN r.status = 'x' AND r.is_past THEN r.finished_at
 					WHEN r.status = 'x' AND r.finished_at IS NOT NULL THEN t.closed_at END AS e_finished_at,
 				-- an erasure leaves the rows of earlier cycles alone
@@ -3086,8 +3121,10 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 	FROM (
 		SELECT t.*, oms.ticket_status(t.status) AS status_word,
 			CASE WHEN l.after = 'failed' AND e.active_seq > l.seq THEN 'open' ELSE l.after END AS e_status,
-			o.at AS e_opened_at, o.actor AS e_opened_by,
-			CASE WHEN l.after IN ('done', 'cancelled') THEN oms_internal.check_time(t.ticket_id, t.closed_at, l.at) END AS e_closed_at,
+			CASE o.status WHEN 'imported' THEN COALESCE(oms_internal.check_when(o.at, o.at, o.note, o.note_digest), t.opened_at) ELSE o.at END AS e_opened_at,
+			o.actor AS e_opened_by,
+			CASE WHEN l.after IN ('done', 'cancelled')
+				THEN COALESCE(oms_internal.check_time(t.ticket_id, t.closed_at, l.at), t.closed_at) END AS e_closed_at,
 			e.last_at AS e_last_at,
 			CASE WHEN e.payload_seq > COALESCE(e.erased_seq, 0) THEN e.payload_seq ELSE 0 END AS e_data_seq
 		FROM oms.ticket_state AS t
@@ -3101,7 +3138,7 @@ CREATE VIEW oms_internal.check_fold (kind, ticket, detail) AS
 			FROM oms.timeline AS y GROUP BY y.ticket_id
 		) AS e ON e.ticket_id = t.ticket_id
 		LEFT JOIN oms_internal.check_ticket_step AS l ON l.ticket_id = t.ticket_id AND l.is_last
-		LEFT JOIN oms.timeline AS o ON o.ticket_id = t.ticket_id AND o.seq = 1 AND o.status = 'opened'
+		LEFT JOIN oms.timeline AS o ON o.ticket_id = t.ticket_id AND o.seq = 1 AND o.status IN ('opened', 'imported')
 	) AS x
 	CROSS JOIN LATERAL (VALUES
 		('status', x.status_word, x.e_status),
@@ -3189,7 +3226,7 @@ CREATE VIEW oms_internal.check_moves (kind, ticket, detail) AS
 		THEN format('event %s: %s, and the ticket was not opened', s.seq, s.event)
 		ELSE format('event %s: the ticket was %s, which %s does not allow', s.seq, s.before, s.event) END
 	FROM oms_internal.check_ticket_step AS s
-	WHERE CASE WHEN s.event = 'opened' THEN s.seq <> 1 ELSE s.before IS NULL OR s.before <> ALL (s.from_status) END
+	WHERE CASE WHEN s.event IN ('opened', 'imported') THEN s.seq <> 1 ELSE s.before IS NULL OR s.before <> ALL (s.from_status) END
 	UNION ALL
 	-- Nothing moves in a closed ticket.
 	SELECT 'moves', s.ticket_id, format('event %s: %s%s after the ticket was closed', s.seq,
@@ -3241,7 +3278,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
 	JOIN oms.timeline AS e ON e.ticket_id = t.ticket_id AND e.stage = g.stage
 	WHERE g.manual AND e.status IN ('awaiting', 'queued') AND CASE WHEN e.note IS NULL THEN e.note_digest IS NULL
-			ELSE e.note !~ '^(started by hand|moment)' END
+			ELSE e.note !~ '^(at [^ ]+, )?(started by hand|moment)' END
 		AND NOT EXISTS (SELECT FROM oms.timeline AS b
 			WHERE b.ticket_id = e.ticket_id AND b.seq = e.seq - 1 AND b.status IN ('sent_back', 'reopened', 'retry'))
 	UNION ALL
@@ -3341,18 +3378,21 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 			AND CASE WHEN e.status IN ('awaiting', 'queued') THEN NOT EXISTS (SELECT FROM oms.timeline AS b
 					WHERE b.ticket_id = e.ticket_id AND (b.seq = e.seq - 1 AND b.status IN ('sent_back', 'reopened')
 						OR b.seq < e.seq AND b.stage = e.stage AND b.cycle = e.cycle AND b.status = 'awaiting'))
-				WHEN e.status = 'skipped' THEN e.note = 'condition is false' ELSE false END
+				WHEN e.status = 'skipped' THEN e.note ~ '^(at [^ ]+, )?condition is false$' ELSE false END
 	) AS q
 	WHERE (q.event <> 'skipped') = q.known_false
 	UNION ALL
 	-- A moment is that much open time after the stage began to await it, unless somebody does not wait for it.
 	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, which is not when its delay is over', m.stage, m.moment)
 	FROM (
-		SELECT a.ticket_id, a.stage, oms_internal.check_since(a.ticket_id, a.seq, a.at) AS at, g.delay_us, substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment,
+		SELECT a.ticket_id, a.stage, oms_internal.check_since(a.ticket_id, a.seq,
+				oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) AS at, g.delay_us,
+			substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment,
 			CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar
 		FROM oms_internal.check_graph AS g
 		JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
 		JOIN oms.timeline AS a ON a.ticket_id = t.ticket_id AND a.stage = g.stage AND a.status = 'awaiting'
+		LEFT JOIN oms_internal.check_import AS i ON i.ticket_id = a.ticket_id
 		-- one that has not changed since
 		LEFT JOIN oms_internal.check_calendar AS c ON c.name = g.calendar
 			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
@@ -3378,16 +3418,17 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 		substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$'))
 	FROM oms_internal.check_row AS r
 	JOIN oms.timeline AS a ON a.ticket_id = r.ticket_id AND a.stage = r.stage AND a.cycle = r.cycle AND a.status = 'awaiting'
-		AND oms_internal.check_since(a.ticket_id, a.seq, a.at) = r.awaiting_at
+	LEFT JOIN oms_internal.check_import AS i ON i.ticket_id = a.ticket_id
+	WHERE oms_internal.check_since(a.ticket_id, a.seq, oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) = r.awaiting_at
 		AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = a.ticket_id AND b.stage = a.stage AND b.cycle = a.cycle
 			AND b.status = 'awaiting' AND b.seq > a.seq)
-	WHERE r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz
+		AND r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz
 	UNION ALL
 	-- With startAt it is no earlier than that, where the date says so by itself, nor than the delay; and on a calendar an
 	-- opening time, if only a date is given.
 	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, startAt says %s', m.stage, m.moment, m.start)
 	FROM (
-		SELECT a.ticket_id, a.stage, a.at, g.delay_us, CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar,
+		SELECT a.ticket_id, a.stage, oms_internal.check_when(a.at, i.at, a.note, a.note_digest) AS at, g.delay_us, CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar,
 			substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment, v.start,
 			CASE WHEN v.start ~ '^[-0-9]{10}$' THEN v.start::timestamp AT TIME ZONE COALESCE(c.timezone, 'UTC')
 				WHEN v.start ~ '(Z|[-+][0-9]{2}(:?[0-9]{2})?)$' THEN v.start::timestamptz
@@ -3395,6 +3436,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 		FROM oms_internal.check_graph AS g
 		JOIN oms.ticket_state AS t ON t.workflow_id = g.workflow_id
 		JOIN oms.timeline AS a ON a.ticket_id = t.ticket_id AND a.stage = g.stage AND a.status = 'awaiting'
+		LEFT JOIN oms_internal.check_import AS i ON i.ticket_id = a.ticket_id
 		LEFT JOIN oms_internal.check_calendar AS c ON c.name = g.calendar
 			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
 		CROSS JOIN LATERAL (
@@ -4518,6 +4560,7 @@ REVOKE ALL ON TYPE oms.queue FROM PUBLIC;
 REVOKE ALL ON TYPE oms.workload FROM PUBLIC;
 REVOKE ALL ON TYPE oms.aging FROM PUBLIC;
 REVOKE ALL ON TYPE oms_internal.check_graph FROM PUBLIC;
+REVOKE ALL ON TYPE oms_internal.check_import FROM PUBLIC;
 REVOKE ALL ON TYPE oms_internal.check_edge FROM PUBLIC;
 REVOKE ALL ON TYPE oms_internal.check_move FROM PUBLIC;
 REVOKE ALL ON TYPE oms_internal.check_ticket_move FROM PUBLIC;

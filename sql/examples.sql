@@ -82,6 +82,13 @@ SELECT path, problem FROM oms.validate_workflow('{"name": "x", "stages": [
   "examples": [{"outputs": {"b": 7}, "path": ["b", "a", "c"]}, {"outputs": {"b": 8}, "path": ["b", "a"], "skipped": ["c"]},
                {"path": ["b", "a"], "opened_at": "2024-11-08", "due": {"a": "2024-11-08"}}]}');
 
+-- Time passes only until a moment that is awaited, when nothing else is left to do before.
+SELECT path, problem FROM oms.validate_workflow('{"name": "x", "stages": [
+    {"id": "a", "owner": "x", "delayMins": 60, "slaMins": 10}, {"id": "b", "owner": "x"}, {"id": "c", "owner": "x", "dependsOn": ["b"], "slaMins": 10},
+    {"id": "d", "owner": "x", "dependsOn": ["a"], "slaMins": 10}, {"id": "e", "owner": "x", "delayMins": 30}],
+  "examples": [{"path": ["b", "c", "e", "a", "d"], "opened_at": "2024-11-08T10:00",
+    "due": {"a": "2024-11-08T11:10", "c": "2024-11-08T10:10", "d": "2024-11-08T11:10"}}]}');
+
 -- A large one: what an example costs grows with its stages.
 SELECT count(*) FROM oms.validate_workflow(jsonb_build_object('name', 'x', 'stages',
   (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', 's' || n, 'owner', 'x', 'dependsOn',

@@ -2,8 +2,8 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS oms;
 -- quote_ident() also quotes the words that must be quoted as names of arguments and functions only. As columns they
--- need no quotes, so there these are allowed: "time", as in get_timeline(), and "position".
-CREATE TEMP TABLE plain AS SELECT word FROM pg_get_keywords() WHERE catcode = 'C' AND word IN ('time', 'position');
+-- need no quotes, so there these are allowed: "time", as in get_timeline(), "position", and "row", as in import_tickets().
+CREATE TEMP TABLE plain AS SELECT word FROM pg_get_keywords() WHERE catcode = 'C' AND word IN ('time', 'position', 'row');
 SELECT p.oid::regprocedure AS function, a.name
 FROM pg_proc AS p CROSS JOIN LATERAL unnest(p.proargnames, p.proargmodes) AS a (name, mode)
 WHERE p.pronamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND a.name <> '' AND quote_ident(a.name) <> a.name

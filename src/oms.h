@@ -199,6 +199,7 @@ typedef enum OmsVerb
 typedef enum OmsEventKind
 {
 	OMS_EV_OPENED,
+	OMS_EV_IMPORTED,
 	OMS_EV_AWAITING,
 	OMS_EV_QUEUED,
 	OMS_EV_IN_PROGRESS,
@@ -420,6 +421,8 @@ typedef struct OmsTicket
 
 	bool		stored;
 	bool		archived;		/* its rows are in the archive: it can be looked at only */
+	bool		in_past;		/* it lives through what was elsewhere: nobody is offered anything yet */
+	bool		as_told;		/* how its stages ended is known: none is done by law */
 	ItemPointerData tid;
 	const struct OmsLookup *lookup; /* what the engine may ask for */
 	OmsStage   *stages;			/* loaded or made, in that order */

@@ -31,6 +31,7 @@
 	{"oms_internal", "check_since", S | D}, \
 	{"oms_internal", "check_time", S | D}, \
 	{"oms_internal", "check_us", S | D}, \
+	{"oms_internal", "check_when", S | D}, \
 	{"oms", "claim", A | S | D}, \
 	{"oms", "claim_stage", A | S | D}, \
 	{"oms", "clock", M | S | D}, \
@@ -62,6 +63,7 @@
 	{"oms", "help", ALL}, \
 	{"oms", "hold", S | D}, \
 	{"oms_internal", "known_ticket", S | D}, \
+	{"oms", "import_tickets", D}, \
 	{"oms", "metrics", M | S | D}, \
 	{"oms", "metrics_text", M | S | D}, \
 	{"oms", "my_work", S | D}, \
@@ -163,6 +165,7 @@
 	{"oms", "workload", S | D}, \
 	{"oms", "aging", M | S | D}, \
 	{"oms_internal", "check_graph", S | D}, \
+	{"oms_internal", "check_import", S | D}, \
 	{"oms_internal", "check_edge", S | D}, \
 	{"oms_internal", "check_move", S | D}, \
 	{"oms_internal", "check_ticket_move", S | D}, \

@@ -16,6 +16,7 @@
 
 #include "api/args.h"
 #include "api/door.h"
+#include "api/opening.h"
 #include "clock.h"
 #include "engine/catch_up.h"
 #include "engine/decide.h"
@@ -45,8 +46,8 @@ PG_FUNCTION_INFO_V1(oms_known_ticket);
 /*
  * The graph that new tickets of a workflow run through.
  */
-static const OmsGraph *
-graph_for_opening(const char *name)
+const OmsGraph *
+oms_graph_for_opening(const char *name)
 {
 	OmsWorkflow workflow;
 	const OmsGraph *graph;
@@ -94,10 +95,13 @@ utc_year(TimestampTz time)
 	return tm.tm_year;
 }
 
-static OmsTicketId
-next_number(const OmsGraph *graph, TimestampTz now)
+/*
+ * The number of a ticket that is opened then.
+ */
+OmsTicketId
+oms_next_number(const OmsGraph *graph, TimestampTz opened_at)
 {
-	int			year = utc_year(now);
+	int			year = utc_year(opened_at);
 	uint32		prefix;
 
 	if (!oms_ticket_prefix_encode(graph->prefix, strlen(graph->prefix), &prefix))
@@ -112,7 +116,7 @@ new_ticket(const OmsGraph *graph, Jsonb *data, int priority, const char *applica
 		   const OmsCall *call)
 {
 	TimestampTz now = oms_clock_now();
-	OmsTicket  *ticket = oms_store_new(graph, next_number(graph, now), now);
+	OmsTicket  *ticket = oms_store_new(graph, oms_next_number(graph, now), now);
 
 	oms_check_dates(graph, data);
 	ticket->data = data;
@@ -173,7 +177,7 @@ oms_open_ticket(PG_FUNCTION_ARGS)
 		PG_RETURN_TICKET_ID(before);
 	}
 
-	graph = graph_for_opening(workflow);
+	graph = oms_graph_for_opening(workflow);
 	check_quota(1);
 	ticket = new_ticket(graph, data, PG_GETARG_INT32(3), applicant, &call);
 	/* waits for another transaction with the same key; if that commits, its ticket is the one */
@@ -219,7 +223,7 @@ oms_open_tickets(PG_FUNCTION_ARGS)
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), JSONBOID, -1, false, TYPALIGN_INT, &data, &nulls, &count);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	oms_call_begin(&call, "oms.open_tickets()");
-	graph = graph_for_opening(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	graph = oms_graph_for_opening(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	check_quota(count);
 
 	step = AllocSetContextCreate(CurrentMemoryContext, "oms open", ALLOCSET_DEFAULT_SIZES);

@@ -231,7 +231,7 @@ look_for_message(OmsTicket *ticket, OmsStage *stage)
 	OmsMailbox	found = OMS_MAIL_NONE;
 
 	if (stage->waits_key != NULL)
-		found = ticket->lookup->take_message(ticket, stage, &message);
+		found = ticket->in_past ? OMS_MAIL_BUSY : ticket->lookup->take_message(ticket, stage, &message);
 	if (found == OMS_MAIL_TAKEN)
 		return oms_get_message(ticket, stage, &message);
 	stage->wake_at = found == OMS_MAIL_BUSY ? Max(ticket->now, ticket->real_now) + LOOK_AGAIN : OMS_NEVER;

@@ -47,15 +47,7 @@ oms_decide_open(OmsTicket *ticket)
 	event->owner = ticket->graph->owner;
 	event->payload = ticket->data;
 	ticket->data_seq = event->seq;
-	if (oms_limit_defined(ticket->graph, OMS_NO_STAGE))
-	{
-		OmsStage   *clock = oms_ticket_clock(ticket);
-
-		clock->queued_at = ticket->now;
-		(void) oms_watch_begin(ticket, clock, ticket->now);
-		oms_watch_start(ticket, clock, ticket->now, true);
-		oms_touch(ticket, clock);
-	}
+	oms_start_clock(ticket);
 	oms_start_all(ticket);
 	oms_settle(ticket);
 }

@@ -22,6 +22,7 @@ static const struct
 }			event_words[] =
 {
 	[OMS_EV_OPENED] = {"opened", "received"},
+	[OMS_EV_IMPORTED] = {"imported", "received"},
 	[OMS_EV_AWAITING] = {"awaiting", "in progress"},
 	[OMS_EV_QUEUED] = {"queued", "in progress"},
 	[OMS_EV_IN_PROGRESS] = {"in_progress", NULL},

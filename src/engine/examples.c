@@ -3,8 +3,9 @@
  *		The examples of a workflow: what it says of itself, and whether that is so.
  *
  * An example is a ticket that exists in memory only.  It runs through the same rules as any other, with a
- * lookup that knows no rows and no people; time stands still at opened_at, and each stage is done as soon as it
- * is queued.  A manual stage is not started, since no person is there to do it.
+ * lookup that knows no rows and no people; time stands still at opened_at (but until a moment that nothing else
+ * is left to do before), and each stage is done as soon as it is queued.  A manual stage is not started, since no
+ * person is there to do it.
  *
  * The keys are checked twice: with the rest of the definition, where only their form can be judged, and when the
  * examples run, which needs the finished graph and calendars.
@@ -17,6 +18,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
+#include "engine/catch_up.h"
 #include "engine/decide.h"
 #include "engine/event.h"
 #include "engine/examples.h"
@@ -377,17 +379,44 @@ output_for(const Example *example, const char *id)
 }
 
 /*
- * The stages that were queued since, in definition order: those behind "last", NULL: all.
+ * The stages that began since, in definition order: those behind "last", NULL: all.  What awaits a moment stands
+ * aside.
  */
 static List *
-queued_since(const OmsTicket *ticket, const OmsStage *last)
+begun_since(const OmsTicket *ticket, const OmsStage *last, List **awaiting)
 {
-	List	   *queued = NIL;
+	List	   *begun = NIL;
 
 	for (OmsStage *stage = last == NULL ? ticket->stages : last->next; stage != NULL; stage = stage->next)
-		if (oms_is_active(stage))
-			queued = lappend_int(queued, stage->no);
-	list_sort(queued, list_int_cmp);
+		if (stage->status == OMS_AWAITING && stage->wake_at != OMS_NEVER)
+			*awaiting = lappend(*awaiting, stage);
+		else if (oms_is_active(stage))
+			begun = lappend_int(begun, stage->no);
+	list_sort(begun, list_int_cmp);
+	return begun;
+}
+
+/*
+ * Nothing else is left to do: let time pass until the first moment that is awaited.  Returns the stages that are
+ * queued then.
+ */
+static List *
+wait_for_moment(OmsTicket *ticket, List **awaiting)
+{
+	List	   *queued = NIL;
+	OmsStage   *first = NULL;
+	ListCell   *cell;
+
+	foreach(cell, *awaiting)
+		if (first == NULL || ((OmsStage *) lfirst(cell))->wake_at < first->wake_at)
+			first = lfirst(cell);
+	if (first == NULL)
+		return NIL;
+	*awaiting = list_delete_ptr(*awaiting, first);
+	ticket->now = ticket->real_now = Max(ticket->now, first->wake_at);
+	oms_catch_up(ticket, first);
+	if (oms_is_active(first))
+		queued = lappend_int(queued, first->no);
 	return queued;
 }
 
@@ -398,18 +427,23 @@ static List *
 run_to_the_end(OmsTicket *ticket, const Example *example)
 {
 	const OmsDoer doer = {.role = "example"};
-	List	   *path = queued_since(ticket, NULL);
+	List	   *awaiting = NIL;
+	List	   *path = begun_since(ticket, NULL, &awaiting);
 
-	for (int i = 0; i < list_length(path); i++)
+	for (int i = 0;; i++)
 	{
-		OmsStage   *stage = oms_started_stage(ticket, list_nth_int(path, i));
 		OmsStage   *last = ticket->last_stage;
+		OmsStage   *stage;
 
 		CHECK_FOR_INTERRUPTS();
+		if (i == list_length(path))
+			path = list_concat(path, wait_for_moment(ticket, &awaiting));
+		if (i == list_length(path))
+			return path;
+		stage = oms_started_stage(ticket, list_nth_int(path, i));
 		oms_decide_finish(ticket, stage, output_for(example, oms_graph_stage(ticket->graph, stage->no)->id), &doer);
-		path = list_concat(path, queued_since(ticket, last));
+		path = list_concat(path, begun_since(ticket, last, &awaiting));
 	}
-	return path;
 }
 
 static List *

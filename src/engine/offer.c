@@ -180,6 +180,8 @@ oms_offer(OmsTicket *ticket, OmsStage *stage)
 {
 	OmsOwner	owner;
 
+	if (ticket->in_past)
+		return;
 	if (ticket->n_holds > 0)
 	{
 		oms_hold_with_ticket(ticket, stage);

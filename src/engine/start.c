@@ -10,10 +10,12 @@
 #include "engine/condition.h"
 #include "engine/event.h"
 #include "engine/graph.h"
+#include "engine/limit.h"
 #include "engine/lookup.h"
 #include "engine/moves.h"
 #include "engine/rework_set.h"
 #include "engine/start.h"
+#include "engine/stopwatch.h"
 #include "engine/ticket.h"
 
 /*
@@ -33,8 +35,8 @@ oms_is_left_out(OmsTicket *ticket, const OmsStageDef *def)
  * A stage whose dependencies are met begins, or is skipped if a condition is known to be false.
  * True if it is finished, so that its dependants are to be looked at in turn.
  */
-static bool
-start_or_skip(OmsTicket *ticket, int no, List **queued)
+bool
+oms_start_or_skip(OmsTicket *ticket, int no, List **queued)
 {
 	bool		left_out = oms_is_left_out(ticket, oms_graph_stage(ticket->graph, no));
 	OmsStage   *stage = oms_unstarted_stage(ticket, no);
@@ -82,19 +84,36 @@ start_dependants(OmsTicket *ticket, int *work, int nwork)
 		CHECK_FOR_INTERRUPTS();
 		foreach(cell, oms_drop_reworks_to(ticket, work[head]))
 		{
-			if (can_start(ticket, lfirst_int(cell)) && start_or_skip(ticket, lfirst_int(cell), &queued))
+			if (can_start(ticket, lfirst_int(cell)) && oms_start_or_skip(ticket, lfirst_int(cell), &queued))
 				work[nwork++] = lfirst_int(cell);
 		}
 		for (int i = 0; i < def->ndependants; i++)
 		{
 			int			no = def->dependants[i];
 
-			if (can_start(ticket, no) && start_or_skip(ticket, no, &queued))
+			if (can_start(ticket, no) && oms_start_or_skip(ticket, no, &queued))
 				work[nwork++] = no;
 		}
 	}
 	list_sort(queued, list_int_cmp);
 	return queued;
+}
+
+/*
+ * The clock of a ticket that is opened, if the workflow sets a time limit.
+ */
+void
+oms_start_clock(OmsTicket *ticket)
+{
+	OmsStage   *clock;
+
+	if (!oms_limit_defined(ticket->graph, OMS_NO_STAGE))
+		return;
+	clock = oms_ticket_clock(ticket);
+	clock->queued_at = ticket->now;
+	(void) oms_watch_begin(ticket, clock, ticket->now);
+	oms_watch_start(ticket, clock, ticket->now, true);
+	oms_touch(ticket, clock);
 }
 
 List *
@@ -123,7 +142,7 @@ oms_start_all(OmsTicket *ticket)
 			ready = lappend_int(ready, no);
 	foreach(cell, ready)
 	{
-		if (start_or_skip(ticket, lfirst_int(cell), &queued))
+		if (oms_start_or_skip(ticket, lfirst_int(cell), &queued))
 			work[nwork++] = lfirst_int(cell);
 	}
 	start_dependants(ticket, work, nwork);

@@ -10,6 +10,8 @@
 #include "oms.h"
 
 extern bool oms_is_left_out(OmsTicket *ticket, const OmsStageDef *def);
+extern bool oms_start_or_skip(OmsTicket *ticket, int no, List **queued);
+extern void oms_start_clock(OmsTicket *ticket);
 extern List *oms_start_after(OmsTicket *ticket, int no);
 extern void oms_start_all(OmsTicket *ticket);
 

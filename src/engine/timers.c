@@ -109,12 +109,13 @@ step_at(const OmsStageDef *def, const OmsStage *stage, int i, TimestampTz by, in
 }
 
 /*
- * A hold keeps a stage from being done by law, even if it does not stop the clock.
+ * A hold keeps a stage from being done by law, even if it does not stop the clock; and so does a row that tells how it
+ * ended.
  */
 static bool
-waits_for_resume(const OmsTicket *ticket, const OmsStage *stage, const OmsEscalationStep *step)
+cannot_finish(const OmsTicket *ticket, const OmsStage *stage, const OmsEscalationStep *step)
 {
-	return step->finish_with != NULL && (stage->status == OMS_STAGE_HELD || ticket->n_holds > 0);
+	return step->finish_with != NULL && (stage->status == OMS_STAGE_HELD || ticket->n_holds > 0 || ticket->as_told);
 }
 
 /*
@@ -134,7 +135,7 @@ find_clock_timer(const OmsTicket *ticket, const OmsStage *stage, TimestampTz by,
 	if (stage->breached_at == OMS_NEVER && stage->due_at != OMS_NEVER)
 		consider(first, OMS_TIMER_BREACH, stage->due_at + 1);
 	for (int i = 0; def != NULL && i < def->nsteps; i++)
-		if (!waits_for_resume(ticket, stage, &def->steps[i]) &&
+		if (!cannot_finish(ticket, stage, &def->steps[i]) &&
 			consider(first, OMS_TIMER_STEP, step_at(def, stage, i, by, &times)))
 		{
 			first->step = i;

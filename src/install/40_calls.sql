@@ -27,6 +27,11 @@ CREATE FUNCTION oms.open_tickets(workflow text, data jsonb[]) RETURNS SETOF oms.
 	AS 'MODULE_PATHNAME', 'oms_open_tickets' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.open_tickets(text, jsonb[]) IS 'opens a ticket for each element, all or none, and returns them in the order given. Errors as open_ticket';
 
+CREATE FUNCTION oms.import_tickets(workflow text, rows jsonb, dry_run bool DEFAULT true)
+	RETURNS TABLE ("row" int, ticket oms.ticket_id, problem text)
+	AS 'MODULE_PATHNAME', 'oms_import_tickets' LANGUAGE C VOLATILE ROWS 1000;
+COMMENT ON FUNCTION oms.import_tickets(text, jsonb, bool) IS 'tickets that began elsewhere, with their true times: an array of up to 10,000 objects with opened_at, and maybe key, data, closed_at, applicant, priority, reference, stages, notes. Lists every problem of every row, and then imports none; else a line for each row, with its ticket unless dry_run (the default) only looks. key: idempotency key, so that a call can be repeated. Nobody is told of what is past. OM001 unknown or retired workflow, 22023 rows is no array or too long, 55000 a calendar is missing, 40001 a key was used at the same time';
+
 CREATE FUNCTION oms.cancel_ticket(ticket oms.ticket_id, reason text) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_cancel_ticket' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.cancel_ticket(oms.ticket_id, text) IS 'ends a ticket with all its unfinished stages; returns the new status of the ticket. OM002 unknown ticket, OM005 already closed';

@@ -15,6 +15,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'workflows: next_stages',
 		'tickets: open_ticket',
 		'tickets: open_tickets',
+		'tickets: import_tickets',
 		'tickets: get_ticket',
 		'tickets: get_timeline',
 		'tickets: next_stages',

@@ -154,6 +154,7 @@ oms_count_events(const OmsTicket *ticket)
 	static const int8 counters[] =
 	{
 		[OMS_EV_OPENED] = OMS_COUNTER_OPENED + 1,
+		[OMS_EV_IMPORTED] = OMS_COUNTER_OPENED + 1,
 		[OMS_EV_DONE] = OMS_COUNTER_FINISHED + 1,
 		[OMS_EV_FAILED] = OMS_COUNTER_FAILURES + 1,
 		[OMS_EV_BREACHED] = OMS_COUNTER_BREACHES + 1,

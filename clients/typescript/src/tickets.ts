@@ -1,6 +1,6 @@
-import { arg, callValue, callValues, callVoid, date, dateOrNull, json, number, opt, shape, ticketArg } from "./call.js";
+import { arg, callRows, callValue, callValues, callVoid, date, dateOrNull, json, number, opt, shape, ticketArg } from "./call.js";
 import type { CallOptions } from "./connection.js";
-import type { JsonObject, StageStatus, TicketId, TicketStatus } from "./types.js";
+import type { Json, JsonObject, StageStatus, TicketId, TicketStatus } from "./types.js";
 
 /** What {@link openTicket} may be told. */
 export interface OpenTicketOptions extends CallOptions {
@@ -49,6 +49,77 @@ export async function openTickets(workflow: string, data: readonly JsonObject[],
     [arg("workflow", "text", workflow), arg("data", "jsonb[]", data.map((one) => json(one)))],
     options,
   )) as TicketId[];
+}
+
+/** A case that began elsewhere. Times are ISO 8601. */
+export interface ImportedTicket {
+  /** Idempotency key: the same row again imports nothing. */
+  key?: string | null;
+  /** Data of the ticket. */
+  data?: JsonObject | null;
+  /** When it was opened. */
+  opened_at: string;
+  /** When it was closed. */
+  closed_at?: string | null;
+  /** The application's own key of the person. */
+  applicant?: string | null;
+  /** Place in the queues. */
+  priority?: number | null;
+  /** How it was called elsewhere. */
+  reference?: string | null;
+  /** What is known of its stages, by id. */
+  stages?: Readonly<Record<string, ImportedStage | null>> | null;
+  /** What was noted. */
+  notes?: readonly { at: string; body: string; public?: boolean | null }[] | null;
+}
+
+/** What is known of a stage of {@link ImportedTicket}. */
+export interface ImportedStage {
+  /** Left out: done with `finished_at`, else queued. */
+  status?: "done" | "skipped" | "queued" | "cancelled" | null;
+  /** Left out: when the stages before it were finished. */
+  queued_at?: string | null;
+  /** When it was done or skipped. */
+  finished_at?: string | null;
+  /** Who did it. */
+  worker?: string | null;
+  /** What it brought. */
+  output?: Json;
+  /** What is to be said of it. */
+  note?: string | null;
+}
+
+/** A line of {@link importTickets}. */
+export interface ImportResult {
+  /** Place of the row, from 1. */
+  row: number;
+  /** Its ticket; null in a dry run, and with a problem. */
+  ticket: TicketId | null;
+  /** What is wrong with it; a row can have several. */
+  problem: string | null;
+}
+
+/** What {@link importTickets} may be told. */
+export interface ImportTicketsOptions extends CallOptions {
+  /** False: import; by default it only looks. */
+  dryRun?: boolean | undefined;
+}
+
+/**
+ * Brings in cases that began elsewhere, all or none.
+ *
+ * @param workflow - its name
+ * @param rows - up to 10,000
+ * @param options - whether it only looks, client
+ * @returns the problems if there are any, else a line for each row
+ * @throws {@link UnknownWorkflow}
+ */
+export async function importTickets(workflow: string, rows: readonly ImportedTicket[], options: ImportTicketsOptions = {}): Promise<ImportResult[]> {
+  return (await callRows(
+    "import_tickets",
+    [arg("workflow", "text", workflow), arg("rows", "jsonb", json(rows)), opt("dry_run", "bool", options.dryRun)],
+    options,
+  )).map((row) => shape<ImportResult>(row));
 }
 
 /** A stage of {@link Ticket}. */

@@ -129,6 +129,22 @@ test("many at once", async () => {
   assert.equal(await oms.stagesDone([]), 0);
 });
 
+test("cases that began elsewhere are looked at, then brought in", async () => {
+  await oms.createWorkflow({
+    name: "Brought", stages: [{ id: "a", owner: "Brought" }, { id: "b", owner: "Brought", dependsOn: ["a"] }],
+    examples: [{ path: ["a", "b"], opened_at: "2025-01-06T10:00Z" }],
+  });
+  const rows = [{ key: "brought-1", opened_at: "2025-01-06T10:00Z", stages: { a: { finished_at: "2025-01-07T10:00Z", worker: "meg", output: { n: 1 } } } }];
+  assert.deepEqual(await oms.importTickets("Brought", rows), [{ row: 1, ticket: null, problem: null }]);
+  const [one] = await oms.importTickets("Brought", rows, { dryRun: false });
+  assert.match(one?.ticket ?? "", /^B-2025-/);
+  assert.deepEqual(await oms.importTickets("Brought", rows, { dryRun: false }), [one]);
+  assert.equal((await oms.getTicket(one?.ticket ?? "")).openedAt.toISOString(), "2025-01-06T10:00:00.000Z");
+  const [bad, ...none] = await oms.importTickets("Brought", [{ opened_at: "2025-01-06", stages: { c: {} } }]);
+  assert.equal(bad?.problem, 'workflow "Brought" has no stage "c"');
+  assert.deepEqual(none, []);
+});
+
 test("finish and claim in one commit", async () => {
   await oms.createWorkflow({ name: "Line", stages: [{ id: "a", owner: "Line" }, { id: "b", owner: "Line", dependsOn: ["a"] }] });
   const [one = "", two = ""] = await oms.openTickets("Line", [{}, {}]);
