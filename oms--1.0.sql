@@ -3664,7 +3664,7 @@ CREATE FUNCTION oms_internal.check_more(ticket oms.ticket_id, stage text, from_s
 			COALESCE(sum(p.kind[1]::int8) FILTER (WHERE p.kind[2] = 'day' AND p.kind[3] IS NULL), 0)]::int8[] END
 		FROM oms.timeline AS e
 		CROSS JOIN LATERAL (SELECT regexp_match(e.note, '^([0-9]+) (minute|day)s? more(?: [(]([0-9.]+) s of open time[)])?') AS kind) AS p
-		WHERE e.ticket_id = ticket AND e.stage IS NOT DISTINCT FROM stage AND e.status = 'extended'
+		WHERE e.ticket_id = ticket AND e.stage IS NOT DISTINCT FROM check_more.stage AND e.status = 'extended'
 			AND e.seq > from_seq AND e.seq < COALESCE(to_seq, 2147483647));
 COMMENT ON FUNCTION oms_internal.check_more(oms.ticket_id, text, int, int) IS 'for oms.check(): what was added to the limit of a clock in a cycle';
 

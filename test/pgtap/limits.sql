@@ -237,6 +237,11 @@ SELECT is(t.play('Hour', $$
 	2026-03-02 10:50+00 > oms.stage_done(TK, 'a')
 	> OM005 oms.extend(TK, NULL, 'r', 5)
 	$$, 't.ticket_due(TK)'), '2026-03-02 12:20', '... also while it stands');
+SELECT is(t.play('Hour', $$
+	2026-03-02 10:00+00 > open
+	2026-03-02 10:20+00 > oms.extend(TK, NULL, 'more for all', 30)
+	> oms.extend(TK, 'a', 'more for one', 15)
+	$$, 't.ticket_due(TK) || '' '' || t.due(TK)'), '2026-03-02 12:00 2026-03-02 11:15', 'the clocks of a ticket and of its stage, each by itself');
 SELECT is(t.play('Hour', E'2026-03-02 10:00+00 > open\n2026-03-02 10:30+00 > oms.extend(TK, NULL, ''secret'', 30)', 't.citizen(TK) || '' '' || (oms.track(oms.tracking_number(TK)) ->> ''expected_by'')'),
 	'received, a in progress 2026-03-02T12:00:00Z', 'citizens see only a later date');
 SELECT is(t.play('By', E'2024-11-04 09:00-05 > open\n2024-11-05 09:00-05 > oms.extend(TK, ''a'', ''r'', days => 1)', 't.due(TK) || '' '' || t.reason(TK)', '{"by":"2024-11-06"}'),
