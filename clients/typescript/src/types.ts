@@ -58,12 +58,10 @@ export interface LimitRule {
   days?: number;
 }
 
-/** A step of a workflow. */
-export interface StageDefinition {
+/** What a step of a workflow says beside who does it. */
+export interface StageKeys {
   /** Unique in the workflow. */
   id: string;
-  /** Agent, group, person or service that does it; may be left out with `waitFor`. */
-  owner?: string;
   /** Time limit in minutes of open time. */
   slaMins?: number;
   /** Time limit in open dates. */
@@ -100,9 +98,20 @@ export interface StageDefinition {
   delayMins?: number;
   /** jsonpath to the date or time before which it is not queued. */
   startAt?: string;
-  /** The message that finishes it; key is a jsonpath, by default it is the ticket's number. */
-  waitFor?: { message: string; key?: string };
+  /** The message that finishes it. */
+  waitFor?: MessageDefinition;
 }
+
+/** The message that finishes a stage. */
+export interface MessageDefinition {
+  /** Its name. */
+  message: string;
+  /** Jsonpath to its key; by default the ticket's number. */
+  key?: string;
+}
+
+/** A step of a workflow; the agent, group, person or service that does it may be left out with `waitFor`. */
+export type StageDefinition = StageKeys & ({ owner: string } | { owner?: string; waitFor: MessageDefinition });
 
 /** A workflow: the template of its tickets. */
 export interface WorkflowDefinition {
