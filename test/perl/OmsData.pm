@@ -281,7 +281,9 @@ UNION ALL SELECT 'number to come', ticket_id::text FROM oms.ticket_state
 UNION ALL SELECT 'workflow to come', workflow_id::text FROM oms.workflow
 	WHERE workflow_id > (SELECT last_value FROM oms.workflow_number)
 SQL
-	is($node->safe_psql($db, 'SELECT * FROM oms.check()'), '', "$name: oms.check() has nothing to say")
+	# but that oms_reader was given rights by hand
+	is($node->safe_psql($db, q{SELECT * FROM oms.check() AS c WHERE (c.kind, c.detail) IS DISTINCT FROM ('journal', 'level oms_reader: the journal does not know of it')}),
+		'', "$name: oms.check() has nothing to say")
 	  if oms_has($node, $db, 'check');
 }
 

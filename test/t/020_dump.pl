@@ -18,6 +18,7 @@ whole($node, 'work', 'original');
 my $content = oms_content($node, 'work');
 my $rights = oms_rights($node, 'work');
 like($rights, qr/^ticket\|oms_reader\|SELECT\|f$|^oms\.ticket\|oms_reader\|SELECT\|f$/m, 'somebody has rights');
+is($node->safe_psql('work', 'SELECT detail FROM oms.check()'), 'level oms_reader: the journal does not know of it', '... and check() tells of a GRANT by hand');
 
 sub new_database { $node->safe_psql('postgres', "CREATE DATABASE $_[0]"); return $_[0] }
 
