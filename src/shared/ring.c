@@ -249,11 +249,27 @@ note_prepared(void)
 		oms_shared_wake_worker(slot);
 }
 
+/*
+ * Was the slot given up since this transaction began?  The launcher does that while it cannot see the extension yet, because
+ * it is made in this transaction.  The worker then begins with the tables, so that there is nothing to tell.
+ */
+static bool
+lost_slot(void)
+{
+	return slot == NULL || slot->dboid != MyDatabaseId;
+}
+
 static void
 at_xact(XactEvent event, void *arg)
 {
 	if (npending == 0 && timers == NULL && !too_many && waiters == 0 && locked == 0)
 		return;
+	if (lost_slot())
+	{
+		overflow_announced = false;
+		forget_all();
+		return;
+	}
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
@@ -296,7 +312,7 @@ at_subxact(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, v
 			npending--;
 		while (timers != NULL && timers->level >= level)
 			timers = timers->next;
-		if (locked != 0)
+		if (locked != 0 && !lost_slot())
 			tell_held_up();
 	}
 	else if (event == SUBXACT_EVENT_COMMIT_SUB)
