@@ -321,7 +321,7 @@ my @real = sort map {
 	s/\binteger\b/int/g;
 	s/\bboolean\b/bool/g;
 	s/\boms\.ticket_id\b/ticket_id/g;
-	s/"time"/time/g;
+	s/"(time|row)"/$1/g;
 	s/::[a-z_]+(\[\])?//g;
 	s/ DEFAULT / = /g;
 	s/(?<=[(, ])IN //g if /^CALL /;
