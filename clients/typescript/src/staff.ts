@@ -1,4 +1,4 @@
-import { arg, callRows, callValue, instant, opt, readValue, shape, ticketArg } from "./call.js";
+import { arg, callRows, callValue, dateOrNull, instant, opt, readValue, shape, ticketArg } from "./call.js";
 import { type CallOptions, withTransaction } from "./connection.js";
 import type { StageStatus, TicketId, TicketStatus } from "./types.js";
 import type { NotedOptions } from "./work.js";
@@ -66,17 +66,19 @@ export interface ExtendOptions extends CallOptions {
  * @returns the new due time; null while the clock stands
  */
 export async function extend(ticket: TicketId, stage: string | null, reason: string, options: ExtendOptions): Promise<Date | null> {
-  return (await callValue(
-    "extend",
-    [
-      ticketArg(ticket),
-      arg("stage", "text", stage),
-      arg("reason", "text", reason),
-      opt("mins", "int", options.mins),
-      opt("days", "int", options.days),
-    ],
-    options,
-  )) as Date | null;
+  return dateOrNull(
+    await callValue(
+      "extend",
+      [
+        ticketArg(ticket),
+        arg("stage", "text", stage),
+        arg("reason", "text", reason),
+        opt("mins", "int", options.mins),
+        opt("days", "int", options.days),
+      ],
+      options,
+    ),
+  );
 }
 
 /**

@@ -70,7 +70,17 @@ export interface ImportedTicket {
   /** What is known of its stages, by id. */
   stages?: Readonly<Record<string, ImportedStage | null>> | null;
   /** What was noted. */
-  notes?: readonly { at: string; body: string; public?: boolean | null }[] | null;
+  notes?: readonly ImportedNote[] | null;
+}
+
+/** A note of {@link ImportedTicket}. */
+export interface ImportedNote {
+  /** When it was written, ISO 8601. */
+  at: string;
+  /** What it says. */
+  body: string;
+  /** Whether citizens see it; false if it is left out. */
+  public?: boolean | null;
 }
 
 /** What is known of a stage of {@link ImportedTicket}. */

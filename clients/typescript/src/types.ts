@@ -111,7 +111,21 @@ export interface MessageDefinition {
 }
 
 /** A step of a workflow; the agent, group, person or service that does it may be left out with `waitFor`. */
-export type StageDefinition = StageKeys & ({ owner: string } | { owner?: string; waitFor: MessageDefinition });
+export type StageDefinition = StageKeys & (OwnedStage | WaitingStage);
+
+/** A step that somebody does. */
+export interface OwnedStage {
+  /** Agent, group, person or service. */
+  owner: string;
+}
+
+/** A step that a message finishes. */
+export interface WaitingStage {
+  /** The owner of the workflow if it is left out, else the workflow's name. */
+  owner?: string;
+  /** The message. */
+  waitFor: MessageDefinition;
+}
 
 /** A workflow: the template of its tickets. */
 export interface WorkflowDefinition {
