@@ -299,3 +299,37 @@ stop_servers() {
   done
   oms_servers=()
 }
+
+# test_client CLIENT [TEST...]: the test of a client in JavaScript on a throw-away server of its own: its test/*.test.js, or those
+# that are named. Ends the script; the last line is "N passed, N failed".
+test_client() {
+  local client=$1 dir=clients/$1 file name log good bad passed=0 failed=0
+  shift
+  begin_run "server $dir" "$dir/test.sh" "$@"
+  export NO_COLOR=1 npm_config_update_notifier=false OMS_SCRATCH=$oms_run
+  cd "$oms_top/$dir" || exit
+  log=$oms_run/${client}_packages.log
+  if ! use_npm_packages "$dir" >"$log" 2>&1; then
+    cat "$log"
+    echo "not ok - packages are installed"
+    printf '\n0 passed, 1 failed\n'
+    exit 1
+  fi
+  start_server "$client" "max_connections = 30"
+  for file in test/*.test.js; do
+    name=$(basename "$file" .test.js)
+    case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
+    log=$oms_run/${client}_$name.log
+    timeout -k 10 400 node --test --test-reporter=tap "$file" >"$log" 2>&1 </dev/null || true
+    good=$(sed -nE 's/^# pass ([0-9]+)$/\1/p' "$log" | tail -n 1)
+    bad=$(sed -nE 's/^# (fail|cancelled) ([0-9]+)$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
+    # Neither result nor failure: it did not get to its end.
+    if [ "${good:-0}" -eq 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    passed=$((passed + ${good:-0}))
+    failed=$((failed + bad))
+    printf '# %-12s %3d ok %3d not ok\n' "$name" "${good:-0}" "$bad"
+    if [ -n "${VERBOSE:-}" ] || [ "$bad" -gt 0 ]; then sed 's/^/  /' "$log" | tail -n 200; fi
+  done
+  printf '\n%d passed, %d failed\n' "$passed" "$failed"
+  exit "$((failed > 0))"
+}
