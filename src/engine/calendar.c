@@ -296,6 +296,17 @@ oms_calendar_add(const OmsCalendar *calendar, TimestampTz start, int64 usecs)
 /* ---- dates ---- */
 
 /*
+ * The part of a piece that falls on a date, in its wall time; false if there is none.
+ */
+static bool
+part_of_date(const Piece *piece, int date, int64 *from, int64 *to)
+{
+	*from = Max(piece->from + piece->offset, start_of(date));
+	*to = Min(piece->to + piece->offset, start_of(date + 1));
+	return *from < *to;
+}
+
+/*
  * The last closing instant of a date; false if it holds no open instant.
  */
 static bool
@@ -313,9 +324,7 @@ date_end(const OmsCalendar *calendar, int date, TimestampTz *end)
 		int64		value;
 
 		piece_at(calendar, at, limit, &piece);
-		from = Max(piece.from + piece.offset, start_of(date));
-		to = Min(piece.to + piece.offset, start_of(date + 1));
-		if (from >= to)
+		if (!part_of_date(&piece, date, &from, &to))
 			continue;
 		value = open_before(calendar, to);
 		if (value == open_before(calendar, from))
@@ -419,9 +428,7 @@ date_start(const OmsCalendar *calendar, int date, TimestampTz *start)
 		int64		value;
 
 		piece_at(calendar, at, limit, &piece);
-		from = Max(piece.from + piece.offset, start_of(date));
-		to = Min(piece.to + piece.offset, start_of(date + 1));
-		if (from >= to)
+		if (!part_of_date(&piece, date, &from, &to))
 			continue;
 		value = open_before(calendar, from) + 1;
 		if (value > open_before(calendar, to))
