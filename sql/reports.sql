@@ -69,7 +69,7 @@ CREATE FUNCTION pg_temp.lists_differ() RETURNS TABLE (list text, odd text) LANGU
       (SELECT c.limit_us IS NOT NULL FROM oms.stage_state AS c WHERE c.ticket_id = s.ticket_id AND c.stage_no = s.stage_no),
       s.breached_at IS NOT NULL OR coalesce(s.running_since IS NOT NULL AND s.due_at < oms.clock(), false),
       oms.clock()
-    FROM oms.stage AS s JOIN oms.ticket AS t USING (ticket_id) WHERE s.status IN ('queued', 'in_progress', 'on_hold', 'failed')
+    FROM oms.stage AS s JOIN oms.ticket AS t USING (ticket_id) WHERE s.status IN ('awaiting', 'queued', 'in_progress', 'on_hold', 'failed')
   )
   SELECT 'open, listed', r::text FROM (TABLE listed EXCEPT ALL TABLE direct) AS r
   UNION ALL
