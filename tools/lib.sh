@@ -320,7 +320,7 @@ test_client() {
     name=$(basename "$file" .test.js)
     case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
     log=$oms_run/${client}_$name.log
-    timeout -k 10 400 node --test --test-reporter=tap "$file" >"$log" 2>&1 </dev/null || true
+    timeout -k 10 900 node --test --test-reporter=tap "$file" >"$log" 2>&1 </dev/null || true
     good=$(sed -nE 's/^# pass ([0-9]+)$/\1/p' "$log" | tail -n 1)
     bad=$(sed -nE 's/^# (fail|cancelled) ([0-9]+)$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
     # Neither result nor failure: it did not get to its end.

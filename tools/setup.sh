@@ -7,6 +7,7 @@
 #   tools/setup.sh libpq           single programs that clients' tests use: libpq, browser, pooler
 #   tools/setup.sh clients         all that the clients' tests need
 #   tools/setup.sh ops             what the tests of ops/ need
+#   tools/setup.sh ha              what the failover in ops/patroni needs
 #   tools/setup.sh fresh           what test/fresh needs
 #   tools/setup.sh all             all of these
 #
@@ -100,6 +101,12 @@ missing_ops() {
   { have prometheus && have promtool; } || echo prometheus
   have prometheus-postgres-exporter || echo prometheus-postgres-exporter
 }
+missing_ha() {
+  have ip || echo iproute2
+  have patroni || echo patroni
+  { have etcd && have etcdctl; } || printf '%s\n' etcd-server etcd-client
+  have haproxy || [ -x /usr/sbin/haproxy ] || echo haproxy
+}
 missing() {
   local group
   for group in "${groups[@]}"; do
@@ -107,6 +114,7 @@ missing() {
       server) missing_server ;;
       tests) missing_tests ;;
       ops) missing_ops ;;
+      ha) missing_ha ;;
       browser | pooler | libpq) missing_program "$group" ;;
       clients) missing_node ;;
       clients/*) missing_node | sed 's/^/!/' ;;
@@ -199,12 +207,12 @@ install_packages() {
 }
 
 [ $# -gt 0 ] || set -- server
-[ "$1" != all ] || set -- server tests clients ops fresh
+[ "$1" != all ] || set -- server tests clients ops ha fresh
 groups=()
 folders=()
 for group in "$@"; do
   case $group in
-    server | tests | browser | pooler | libpq | ops | fresh) groups+=("$group") ;;
+    server | tests | browser | pooler | libpq | ops | ha | fresh) groups+=("$group") ;;
     clients)
       groups+=(clients browser pooler libpq)
       mapfile -t folders < <(cd "$oms_top" && find clients -name node_modules -prune -o -name package-lock.json -printf '%h\n' | sort)

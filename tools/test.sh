@@ -27,7 +27,7 @@ suites=${SUITE:-}
 [ -n "$suites" ] || suites="check unit regress isolation tap pgtap"
 [ "${1:-}" != --all ] || suites="$suites clients ops fresh user"
 only=${TESTS:-}
-limit=${OMS_SUITE_SECONDS:-1200}
+limit=${OMS_SUITE_SECONDS:-3000}
 jobs=${OMS_JOBS:-$(nproc)}
 
 # ---- outside ----------------------------------------------------------------
@@ -370,13 +370,13 @@ suite_check() {
       count 1 0
     else
       count 0 1
-      printf 'check/%s: %s\n' "$name" "$line"
+      printf 'not ok - check/%s: %s\n' "$name" "$line" | tee "$results/check/$name.log"
     fi
     # A rule that cannot fail is none.
     [ -d "test/check/bad/$name" ] || continue
     if bash "$file" "test/check/bad/$name" >/dev/null 2>&1; then
       count 0 1
-      printf 'not ok - check/%s finds nothing in its bad sample\n' "$name"
+      printf 'not ok - check/%s finds nothing in its bad sample\n' "$name" | tee "$results/check/$name.log"
     else
       count 1 0
     fi
@@ -488,6 +488,9 @@ if [ $((passed + failed)) -eq 0 ]; then
   echo "not ok - no test ran"
   failed=1
 fi
+
+# Once more at the end, where whoever sees only the end of a log looks.
+[ "$failed" -eq 0 ] || grep -rE --include='*.log' '^ *(not ok|test .* FAILED)' "$results" | grep -vE '# *TODO' | sed "s|^$results/|# |" | head -n 60 || true
 
 : >"$oms_run/closed"
 printf '\n%d passed, %d failed\n' "$passed" "$failed"

@@ -60,7 +60,7 @@ for file in test/*.test.ts; do
   case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
   log=$oms_run/board_$name.log
   start=$EPOCHREALTIME
-  timeout -k 10 300 node --import tsx --test ${OMS_ONLY:+--test-name-pattern="$OMS_ONLY"} --test-reporter=tap "$file" >"$log" 2>&1 </dev/null || true
+  timeout -k 10 900 node --import tsx --test ${OMS_ONLY:+--test-name-pattern="$OMS_ONLY"} --test-reporter=tap "$file" >"$log" 2>&1 </dev/null || true
   good=$(sed -nE 's/^# pass ([0-9]+)$/\1/p' "$log" | tail -n 1)
   bad=$(sed -nE 's/^# (fail|cancelled) ([0-9]+)$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
   # Neither result nor failure: it did not get to its end.

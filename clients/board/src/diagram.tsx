@@ -19,8 +19,9 @@ interface Layout {
   edges: readonly { curve: readonly Point[]; head: readonly Point[] }[];
 }
 
-const LIMIT_MS = 5000;
-/** Of a thread that begins. */
+/** How long Graphviz may think about one graph. */
+export const limits = { layoutMs: 5000 };
+/** The same of a thread that begins. */
 const START_MS = 10_000;
 const MOST_DOT = 1_000_000;
 const MOST_WAITING = 20;
@@ -81,7 +82,7 @@ let waiting = 0;
 async function layOut(dot: string, nodes: number): Promise<Layout | "no graph" | "too long"> {
   const begins = thread === undefined;
   const mine = (thread ??= makeThread());
-  const answer = begins && (await mine.ask(undefined, START_MS)) !== "ready" ? undefined : await mine.ask({ dot, nodes }, LIMIT_MS);
+  const answer = begins && (await mine.ask(undefined, START_MS)) !== "ready" ? undefined : await mine.ask({ dot, nodes }, limits.layoutMs);
   if (answer !== undefined) return "error" in (answer as object) ? "no graph" : (answer as Layout);
   thread = undefined;
   mine.end();
