@@ -7,6 +7,7 @@
 #   make test        all tests of the extension, each suite on its own throw-away server
 #   make test SUITE=regress TESTS="about seal"
 #   make test-all    the same, then the clients and the operating files: what CI runs
+#   make test-ha     failover by Patroni under load: servers, cables and etcd fail (as root)
 #   make test-fresh  demo and tests on machines that have nothing, in chroots (as root)
 #   make sdk         the package of the TypeScript SDK, to install it elsewhere
 #   make psql        psql on a throw-away server that has oms
@@ -109,13 +110,15 @@ verify-proof: $(VERIFY_PROOF)
 $(VERIFY_PROOF): $(VERIFY_PROOF_SOURCES) $(wildcard tools/verify-proof/*.h) $(wildcard src/engine/*.h)
 	$(CC) -std=c99 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Isrc -o $@ $(VERIFY_PROOF_SOURCES)
 
-.PHONY: setup test test-all test-fresh demo demo-act demo-import board sdk psql accept format lint bench bench-quick
+.PHONY: setup test test-all test-ha test-fresh demo demo-act demo-import board sdk psql accept format lint bench bench-quick
 setup:
 	@"$(OMS_SOURCES)"/tools/setup.sh server tests
 test:
 	@SUITE="$(SUITE)" TESTS="$(TESTS)" "$(OMS_SOURCES)"/tools/test.sh
 test-all:
 	@"$(OMS_SOURCES)"/tools/test.sh --all
+test-ha:
+	@"$(OMS_SOURCES)"/ops/patroni/test.sh $(FAULTS)
 test-fresh:
 	@"$(OMS_SOURCES)"/test/fresh/run.sh $(FRESH)
 demo:

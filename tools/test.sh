@@ -15,6 +15,7 @@
 #   clients    clients/*/test.sh       with --all
 #   ops        ops/test.sh, ops/t/*.pl with --all
 #   fresh      test/fresh/run.sh       with --all: the demo on a machine that has nothing
+#   ha         ops/patroni/test.sh     with --all, as root: a primary is killed, and one steps down, under load
 #   user       with --all, as root: regress and a test of tap as an ordinary user of an odd name would run them
 #
 # Every suite runs, even after a failure; tap, which waits more than it computes, beside the others of make test.
@@ -25,7 +26,7 @@ set -eu
 
 suites=${SUITE:-}
 [ -n "$suites" ] || suites="check unit regress isolation tap pgtap"
-[ "${1:-}" != --all ] || suites="$suites clients ops fresh user"
+[ "${1:-}" != --all ] || suites="$suites clients ops fresh ha user"
 only=${TESTS:-}
 limit=${OMS_SUITE_SECONDS:-3000}
 jobs=${OMS_JOBS:-$(nproc)}
@@ -87,6 +88,12 @@ if [ -z "${OMS_RUN:-}" ]; then
   # In the background, so that a signal to us is not kept waiting. Machines take root, so they are not for inside.
   case " $suites " in *" fresh "*)
     FRESH_STEPS=demo "$oms_top/test/fresh/run.sh" bookworm/bare >"$oms_run/fresh.log" 2>&1 &
+    inside=$!
+    wait "$inside" || true
+    ;;
+  esac
+  case " $suites " in *" ha "*)
+    "$oms_top/ops/patroni/test.sh" kill switchover >"$oms_run/ha.log" 2>&1 &
     inside=$!
     wait "$inside" || true
     ;;
@@ -434,6 +441,20 @@ suite_fresh() {
   finish
 }
 
+# So did this.
+suite_ha() {
+  local log=$oms_run/ha.log
+  if ! grep -q ' passed, ' "$log"; then
+    tail -n 20 "$log"
+    return
+  fi
+  begin ha
+  cp "$log" "$results/ha/"
+  judge_script ops/patroni/test.sh "$log" 0
+  grep '^# the longest' "$log" || true
+  finish
+}
+
 suite_ops() {
   mapfile -t files < <(select_files ops/t/*.pl)
   [ ${#files[@]} -gt 0 ] || return 0
@@ -469,7 +490,7 @@ for suite in $suites; do
   case $suite in
     tap) waits+=("$suite") ;;
     unit | regress | isolation | pgtap | check) computes+=("$suite") ;;
-    clients | ops | fresh | user) needs_all+=("$suite") ;;
+    clients | ops | fresh | ha | user) needs_all+=("$suite") ;;
     *) echo "not ok - there is no suite $suite"; unknown=$((unknown + 1)) ;;
   esac
 done

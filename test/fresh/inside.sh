@@ -69,7 +69,7 @@ both() {
 # Where something could be left: not in the trees of packages, whose scripts write there as they like.
 files() {
   find /etc /usr/sbin /usr/local /home /media /mnt /opt /root /srv /tmp /var/lib/postgresql /var/tmp \
-    \( -path "$top" -o -path '/var/lib/postgresql/*/main' \) -prune -o -print | sort
+    \( -path "$top" -o -path '/var/lib/postgresql/*/main' \) -prune -o -print | sort -T /fresh
 }
 # Those of this script are its children or have no command line any more.
 processes() {
@@ -87,7 +87,7 @@ after() {
   # Less what belongs to packages, and links, accounts and defaults that their scripts make, and npm's cache.
   {
     files | comm -13 /fresh/files.before - |
-      comm -23 - <(sed -E 'p; s,^/(bin|sbin|lib|lib64)/,/usr&,' /var/lib/dpkg/info/*.list | sort -u) |
+      comm -23 - <(sed -E 'p; s,^/(bin|sbin|lib|lib64)/,/usr&,' /var/lib/dpkg/info/*.list | sort -T /fresh -u) |
       grep -vE '^/etc/(alternatives|rc.\.d|ssl|systemd|group-|gshadow-|passwd-|shadow-|subuid-|subgid-|default/locale|locale.conf|locale.gen|ca-certificates.conf|ld.so.cache|hosts$|inputrc$|networks$|python3)|^/usr/local/(lib/python3|share/ca-certificates)|^(/root|/home/[^/]*)/\.npm(/|$)|^/etc/(apt/apt.conf.d/02autoremove-postgresql|postgresql-common/(createcluster.conf|root.crt))'
     dpkg --verify
     diff /usr/share/postgresql-common/createcluster.conf /etc/postgresql-common/
