@@ -101,14 +101,16 @@ clean:
 	rm -rf $(EXTRA_CLEAN) src/*.o src/*/*.o oms.so
 endif
 
-# Checks what oms.proof() gives, without a server: plain C, nothing but the standard library.
+# Checks what oms.proof() gives, without a server: plain C.  Stamps (--tsa) need OpenSSL's libcrypto, and are left out
+# without its headers.
 VERIFY_PROOF = tools/verify-proof/verify-proof
 VERIFY_PROOF_SOURCES = $(wildcard tools/verify-proof/*.c) src/engine/chain.c src/engine/merkle.c
 
 .PHONY: verify-proof
 verify-proof: $(VERIFY_PROOF)
 $(VERIFY_PROOF): $(VERIFY_PROOF_SOURCES) $(wildcard tools/verify-proof/*.h) $(wildcard src/engine/*.h)
-	$(CC) -std=c99 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Isrc -o $@ $(VERIFY_PROOF_SOURCES)
+	$(CC) -std=c99 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Isrc -o $@ $(VERIFY_PROOF_SOURCES) \
+	  $$(printf '\043include <openssl/ts.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo -DWITH_LIBCRYPTO -lcrypto)
 
 .PHONY: setup test test-all test-ha test-fresh demo demo-act demo-import board sdk psql accept format lint bench bench-quick
 setup:

@@ -638,6 +638,21 @@ COMMENT ON COLUMN oms.seal_leaf.seq IS 'its last event then';
 COMMENT ON COLUMN oms.seal_leaf.position IS 'in the tree, from 0';
 COMMENT ON COLUMN oms.seal_leaf.head IS 'hash of that event';
 
+-- One row per token of a time-stamping authority (RFC 3161), append-only.
+CREATE TABLE oms.seal_stamp (
+	seal		bigint NOT NULL,
+	added_at	timestamptz NOT NULL,
+	actor		text NOT NULL,
+	digest		bytea NOT NULL,
+	token		bytea NOT NULL,
+	PRIMARY KEY (seal, digest)
+);
+COMMENT ON TABLE oms.seal_stamp IS 'one row per token that a time-stamping authority gave for a seal, append-only; oms.add_stamp() writes it';
+COMMENT ON COLUMN oms.seal_stamp.added_at IS 'when it was stored; the authority''s time is in the token';
+COMMENT ON COLUMN oms.seal_stamp.actor IS 'role that stored it';
+COMMENT ON COLUMN oms.seal_stamp.digest IS 'SHA-256 of the token';
+COMMENT ON COLUMN oms.seal_stamp.token IS 'TimeStampToken in DER; only tools check its signature';
+
 -- One row, which a sealer locks: up to where the tickets were looked through for the last seal.
 -- Belongs to this server's transaction ids, so it is not dumped; seal_hash says which seal it is about.
 CREATE TABLE oms.seal_state (
@@ -1259,9 +1274,13 @@ CREATE FUNCTION oms.verify_seals() RETURNS TABLE (seal bigint, ticket oms.ticket
 	AS 'MODULE_PATHNAME', 'oms_verify_seals' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
 COMMENT ON FUNCTION oms.verify_seals() IS 'recomputes the chain of seals and their roots, looks up every sealed event, and returns what does not fit; no rows if all is well. ticket NULL: about the seal as such';
 
-CREATE FUNCTION oms.proof(ticket oms.ticket_id, content bool DEFAULT true) RETURNS jsonb
+CREATE FUNCTION oms.add_stamp(seal bigint, token bytea) RETURNS bool
+	AS 'MODULE_PATHNAME', 'oms_add_stamp' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.add_stamp(bigint, bytea) IS 'stores a token (TimeStampToken of RFC 3161 in DER, at most 64 kB) that a time-stamping authority gave for the hash of a seal; false: it is there already. Does not check its signature: tools/stamp-seal does before, verify-proof --tsa after. 22023 no such seal, or not a token over the SHA-256 hash of this seal';
+
+CREATE FUNCTION oms.proof(ticket oms.ticket_id, content bool DEFAULT true, journal bool DEFAULT false) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'oms_proof' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION oms.proof(oms.ticket_id, bool) IS 'all events of a ticket with its latest seal and the way to there, for tools/verify-proof; collects only, does not check. content false: digests in place of notes, data and outputs. OM002 unknown ticket';
+COMMENT ON FUNCTION oms.proof(oms.ticket_id, bool, bool) IS 'all events of a ticket with its latest seal and the way to there, and the stamps of that seal or of the next one that has any, for tools/verify-proof; collects only, does not check. content false: digests in place of notes, data and outputs. journal true: also the sealed entries of the journal, from the one on by which the first of the ticket''s owners stood as it did when the ticket began. OM002 unknown ticket';
 
 --------------------------------------------------------------------------------------------------
 -- api: the archive
@@ -1552,6 +1571,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'evidence: verify_timeline',
 		'evidence: check',
 		'evidence: seal',
+		'evidence: add_stamp',
 		'evidence: verify_seals',
 		'evidence: verify_journal',
 		'evidence: proof',
@@ -2789,6 +2809,8 @@ CREATE VIEW oms_internal.check_guard (relation, trigger, fires, enabled, functio
 	('seals', 'guard_row', 27, 'A', 'guard', NULL),
 	('seal_leaf', 'guard', 58, 'A', 'guard', NULL),
 	('seal_leaf', 'guard_row', 27, 'A', 'guard', NULL),
+	('seal_stamp', 'guard', 58, 'A', 'guard', NULL),
+	('seal_stamp', 'guard_row', 27, 'A', 'guard', NULL),
 	('seal_state', 'local', 31, 'R', 'stay_local', NULL),
 	('passed_over', 'local', 31, 'R', 'stay_local', NULL),
 	('cron_state', 'local', 31, 'R', 'stay_local', NULL),
@@ -4092,7 +4114,13 @@ CREATE VIEW oms_internal.check_orphans (kind, ticket, detail) AS
 		COALESCE(g.workflow_id, s.workflow_id), COALESCE(g.stage_no, s.stage_no))
 	FROM oms_internal.check_graph AS g
 	FULL JOIN oms.workflow_stage AS s ON s.workflow_id = g.workflow_id AND s.stage_no = g.stage_no
-	WHERE (s.stage, s.owner, s.label, s.public_owner) IS DISTINCT FROM (g.stage, g.owner, g.label, g.public_owner);
+	WHERE (s.stage, s.owner, s.label, s.public_owner) IS DISTINCT FROM (g.stage, g.owner, g.label, g.public_owner)
+	UNION ALL
+	SELECT 'orphans', NULL, format('stamp of %s',
+		CASE WHEN s.number IS NULL THEN 'an unknown seal ' || p.seal ELSE 'seal ' || p.seal || ' over another hash' END)
+	FROM oms.seal_stamp AS p
+	LEFT JOIN oms.seals AS s ON s.number = p.seal
+	WHERE s.number IS NULL OR position(s.hash IN p.token) = 0;
 COMMENT ON VIEW oms_internal.check_orphans IS 'for oms.check(): rows without the rows that they belong to';
 
 -- ---- archive ----
@@ -4341,6 +4369,7 @@ SELECT pg_extension_config_dump('oms.tracking', '');
 SELECT pg_extension_config_dump('oms.tracking_miss', '');
 SELECT pg_extension_config_dump('oms.seals', '');
 SELECT pg_extension_config_dump('oms.seal_leaf', '');
+SELECT pg_extension_config_dump('oms.seal_stamp', '');
 SELECT pg_extension_config_dump('oms.calendar', '');
 SELECT pg_extension_config_dump('oms.workflow_number', '');
 SELECT pg_extension_config_dump('oms.ticket_number', '');
@@ -4458,6 +4487,12 @@ CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.seal_leaf
 	FOR EACH ROW EXECUTE FUNCTION oms.guard('Seals are append-only, for everybody.');
 ALTER TABLE oms.seal_leaf ENABLE ALWAYS TRIGGER guard;
 ALTER TABLE oms.seal_leaf ENABLE ALWAYS TRIGGER guard_row;
+CREATE TRIGGER guard BEFORE UPDATE OR DELETE OR TRUNCATE ON oms.seal_stamp
+	FOR EACH STATEMENT EXECUTE FUNCTION oms.guard('Stamps are append-only, for everybody.');
+CREATE TRIGGER guard_row BEFORE UPDATE OR DELETE ON oms.seal_stamp
+	FOR EACH ROW EXECUTE FUNCTION oms.guard('Stamps are append-only, for everybody.');
+ALTER TABLE oms.seal_stamp ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE oms.seal_stamp ENABLE ALWAYS TRIGGER guard_row;
 CREATE TRIGGER local BEFORE INSERT OR UPDATE OR DELETE ON oms.seal_state
 	FOR EACH ROW EXECUTE FUNCTION oms.stay_local();
 ALTER TABLE oms.seal_state ENABLE REPLICA TRIGGER local;
@@ -4527,6 +4562,7 @@ REVOKE ALL ON TYPE oms.tracking_miss FROM PUBLIC;
 REVOKE ALL ON TYPE oms.worker_state FROM PUBLIC;
 REVOKE ALL ON TYPE oms.seals FROM PUBLIC;
 REVOKE ALL ON TYPE oms.seal_leaf FROM PUBLIC;
+REVOKE ALL ON TYPE oms.seal_stamp FROM PUBLIC;
 REVOKE ALL ON TYPE oms.seal_state FROM PUBLIC;
 REVOKE ALL ON TYPE oms.passed_over FROM PUBLIC;
 REVOKE ALL ON TYPE oms.cron_state FROM PUBLIC;

@@ -17,9 +17,11 @@ CREATE FUNCTION pg_temp.seal_hash(s oms.seals) RETURNS bytea LANGUAGE sql
 CREATE FUNCTION pg_temp.unguard() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE pg_trigger SET tgenabled = 'D' WHERE tgname ~ '^guard' AND tgrelid IN (
-    'oms.timeline'::regclass, 'oms.ticket_state'::regclass, 'oms.seals'::regclass, 'oms.seal_leaf'::regclass);
+    'oms.timeline'::regclass, 'oms.ticket_state'::regclass, 'oms.seals'::regclass, 'oms.seal_leaf'::regclass,
+    'oms.seal_stamp'::regclass);
   UPDATE pg_class SET relname = relname WHERE oid IN (
-    'oms.timeline'::regclass, 'oms.ticket_state'::regclass, 'oms.seals'::regclass, 'oms.seal_leaf'::regclass);
+    'oms.timeline'::regclass, 'oms.ticket_state'::regclass, 'oms.seals'::regclass, 'oms.seal_leaf'::regclass,
+    'oms.seal_stamp'::regclass);
 END $$;
 
 -- What was sealed before this file is not our business; from here on it is.
@@ -125,6 +127,8 @@ SELECT p->'leaf' AS leaf, p->'seal' AS seal, jsonb_array_length(p->'events') AS 
 SELECT oms.proof('SL-1999-00001');
 SELECT oms.proof(NULL);
 SELECT oms.proof(:'unsealed', NULL);
+SELECT oms.proof(:'unsealed', journal => NULL);
+SELECT oms.proof(:'unsealed', journal => true) -> 'journal' AS journal;
 SELECT oms.seal(NULL);
 SELECT oms.seal() - :base AS seal;
 
@@ -158,8 +162,38 @@ SELECT oms.seal();
 ROLLBACK;
 SELECT oms.seal() - :base AS seal;
 
+-- Stamps: over the hash of a seal that there is, each once. Proofs take the next stamped seal, with those between.
+SELECT max(number) AS last FROM oms.seals \gset
+SELECT oms.add_stamp(NULL, '\x00');
+SELECT oms.add_stamp(:last, NULL);
+SELECT oms.add_stamp(:last + 1, '\x00');
+SELECT oms.add_stamp(0, '\x00');
+SELECT oms.add_stamp(:last, '\x00');
+SELECT oms.add_stamp(:last, hash) FROM oms.seals WHERE number = :last;
+SELECT oms.add_stamp(:last, '\x0420' || root) FROM oms.seals WHERE number = :last;
+SELECT oms.add_stamp(:last, decode(repeat('00', 65537), 'hex'));
+SELECT count(*) FROM oms.seal_stamp;
+SELECT p ? 'stamps' AS stamps FROM mine, oms.proof(ticket) AS p WHERE label = 'T1';
+SELECT oms.add_stamp(number, '\x300402' || '\x0420'::bytea || hash || '\x01') AS added FROM oms.seals WHERE number = :last;
+SELECT oms.add_stamp(number, '\x300402' || '\x0420'::bytea || hash || '\x01') AS added FROM oms.seals WHERE number = :last;
+SELECT oms.add_stamp(number, '\x0420'::bytea || hash) AS added FROM oms.seals WHERE number = :last;
+SELECT count(*), bool_and(digest = sha256(token)) AS digests, min(actor) AS actor FROM oms.seal_stamp WHERE seal = :last;
+SELECT jsonb_array_length(p -> 'stamps') AS stamps, jsonb_array_length(p -> 'later_seals') = :last - (p #>> '{seal,number}')::int AS between,
+  p #>> '{later_seals,-1,number}' = :'last' AS last
+FROM mine, oms.proof(ticket) AS p WHERE label = 'T1';
+SELECT count(*) FROM oms.check() WHERE kind = 'orphans' AND detail ~ 'stamp';
+BEGIN;
+SELECT pg_temp.unguard();
+UPDATE oms.seal_stamp SET token = '\x00' WHERE length(token) = 34;
+INSERT INTO oms.seal_stamp (seal, added_at, actor, digest, token) VALUES (:last + 7, oms.clock(), 'x', '\x', '\x');
+SELECT replace(replace(detail, (:last + 7)::text, 'N + 7'), :'last', 'N') AS detail FROM oms.check() WHERE kind = 'orphans' AND detail ~ 'stamp' ORDER BY 1;
+ROLLBACK;
+
 -- Append-only, whoever asks and however.
 UPDATE oms.seals SET root = '';
+UPDATE oms.seal_stamp SET token = '';
+DELETE FROM oms.seal_stamp;
+TRUNCATE oms.seal_stamp;
 DELETE FROM oms.seal_leaf;
 TRUNCATE oms.seals, oms.seal_leaf;
 SET session_replication_role = replica;

@@ -8,6 +8,7 @@
 /* Who may execute or read it: schema, name, levels */
 #define OMS_FUNCTIONS \
 	{"oms", "activate", D}, \
+	{"oms", "add_stamp", D}, \
 	{"oms", "amend", S | D}, \
 	{"oms", "archive", D}, \
 	{"oms", "assign", S | D}, \
@@ -143,6 +144,7 @@
 	{"oms", "hold_reason", S | D}, \
 	{"oms", "tracking_miss", S | D}, \
 	{"oms", "seals", M | S | D}, \
+	{"oms", "seal_stamp", M | S | D}, \
 	{"oms", "calendar", S | D}, \
 	{"oms", "ticket", S | D}, \
 	{"oms", "stage", S | D}, \

@@ -69,6 +69,9 @@ missing_tests() {
   local extensions=/usr/share/postgresql/$v/extension name
   { have prove && have_perl Test::More; } || echo perl
   have_perl IPC::Run || echo libipc-run-perl
+  have curl || echo curl
+  have openssl || echo openssl
+  printf '#include <openssl/ts.h>' | cc -E -x c - >/dev/null 2>&1 || echo libssl-dev
   if ! packaged; then
     extensions=$("$PG_CONFIG" --sharedir)/extension
     [ -e "$(dirname "$("$PG_CONFIG" --pgxs)")/../test/perl/PostgreSQL/Test/Cluster.pm" ] ||

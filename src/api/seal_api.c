@@ -1,10 +1,11 @@
 /*
  * seal_api.c
- *		Sealing, checking the seals, and the proof of one ticket.
+ *		Sealing, stamping and checking the seals, and the proof of one ticket.
  */
 #include "postgres.h"
 
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
@@ -13,14 +14,19 @@
 #include "store/proof.h"
 #include "store/seal.h"
 #include "store/seal_verify.h"
+#include "store/stamp.h"
 #include "worker/kept_metrics.h"
 
 PG_FUNCTION_INFO_V1(oms_seal);
+PG_FUNCTION_INFO_V1(oms_add_stamp);
 PG_FUNCTION_INFO_V1(oms_verify_seals);
 PG_FUNCTION_INFO_V1(oms_proof);
 
 #define PROOF_FORMAT	"oms-proof"
 #define PROOF_VERSION	1
+
+/* Authorities' tokens have a few kilobytes */
+#define MAX_TOKEN		(64 * 1024)
 
 /*
  * seal(everything bool) → bigint, the number of the last seal; 0 if there is none.
@@ -36,6 +42,39 @@ oms_seal(PG_FUNCTION_ARGS)
 	number = oms_store_seal(PG_GETARG_BOOL(0));
 	oms_call_end(&call);
 	PG_RETURN_INT64(number);
+}
+
+/*
+ * add_stamp(seal bigint, token bytea) → bool, false if it is there already.
+ */
+Datum
+oms_add_stamp(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsSeal		seal;
+	bytea	   *token;
+	bool		added;
+
+	oms_arg_required(fcinfo, 0, "seal");
+	oms_arg_required(fcinfo, 1, "token");
+	token = PG_GETARG_BYTEA_PP(1);
+	if (VARSIZE_ANY_EXHDR(token) > MAX_TOKEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the token has more than %d kB", MAX_TOKEN / 1024)));
+	oms_call_begin(&call, "oms.add_stamp()");
+	if (!oms_store_read_seal(PG_GETARG_INT64(0), &seal))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there is no seal " INT64_FORMAT, PG_GETARG_INT64(0))));
+	if (!oms_stamp_fits(token, seal.hash))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the token is not over the hash of seal " INT64_FORMAT, seal.number),
+				 errhint("Ask the authority with \"openssl ts -query -sha256 -digest\" and the hash in hex, as tools/stamp-seal does.")));
+	added = oms_store_add_stamp(&seal, token, call.actor.role);
+	oms_call_end(&call);
+	PG_RETURN_BOOL(added);
 }
 
 /* Where findings go */
@@ -236,7 +275,6 @@ put_leaf(Proof *proof, const OmsSealLeaf *leaf)
 static void
 put_seal(Proof *proof, const OmsSeal *seal)
 {
-	push_key(proof, "seal");
 	pushJsonbValue(&proof->state, WJB_BEGIN_OBJECT, NULL);
 	put_number(proof, "number", seal->number);
 	put_time(proof, "sealed_at", seal->sealed_at);
@@ -253,28 +291,121 @@ put_seal(Proof *proof, const OmsSeal *seal)
 }
 
 /*
+ * The stamps of a seal, or of the next one that has any, with the seals on the way there.
+ */
+static void
+put_stamps(Proof *proof, const OmsSeal *seal)
+{
+	int64		stamped = oms_store_stamped_seal(seal->number);
+	ListCell   *lc;
+
+	if (stamped == 0)
+		return;
+	push_key(proof, "later_seals");
+	pushJsonbValue(&proof->state, WJB_BEGIN_ARRAY, NULL);
+	for (int64 number = seal->number + 1; number <= stamped; number++)
+	{
+		OmsSeal		later;
+
+		CHECK_FOR_INTERRUPTS();
+		/* one that is missing is a proof that does not fit */
+		if (oms_store_read_seal(number, &later))
+			put_seal(proof, &later);
+	}
+	pushJsonbValue(&proof->state, WJB_END_ARRAY, NULL);
+	push_key(proof, "stamps");
+	pushJsonbValue(&proof->state, WJB_BEGIN_ARRAY, NULL);
+	foreach(lc, oms_store_stamps(stamped))
+	{
+		bytea	   *token = lfirst(lc);
+
+		push_string(proof, WJB_ELEM, as_hex((uint8 *) VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token)));
+	}
+	pushJsonbValue(&proof->state, WJB_END_ARRAY, NULL);
+}
+
+static void
+put_entry(void *context, const OmsJournalRecord *record)
+{
+	Proof	   *proof = context;
+	const OmsJournalEntry *entry = &record->entry;
+
+	pushJsonbValue(&proof->state, WJB_BEGIN_OBJECT, NULL);
+	put_number(proof, "seq", entry->seq);
+	put_time(proof, "at", record->at);
+	put_text(proof, "actor", entry->actor);
+	put_text(proof, "session_actor", entry->session);
+	put_text(proof, "what", entry->what);
+	put_text(proof, "name", entry->name);
+	put_text(proof, "before", entry->before);
+	put_text(proof, "after", entry->after);
+	put_hash(proof, "hash", record->hash);
+	if (entry->moved)
+		put_bool(proof, "moved", true);
+	pushJsonbValue(&proof->state, WJB_END_OBJECT, NULL);
+}
+
+static void
+copy_entry_hash(void *context, const OmsJournalRecord *record)
+{
+	if (record->hash != NULL)
+		memcpy(context, record->hash, OMS_HASH_LEN);
+}
+
+/*
+ * The journal up to the entry that the seal has, from the first on that tells of an owner of the ticket; null
+ * if none does, or the ticket (seal NULL) was never sealed.
+ */
+static void
+put_journal(Proof *proof, const OmsTicket *ticket, const OmsSeal *seal)
+{
+	uint8		before[OMS_HASH_LEN] = {0};
+	int64		first = seal == NULL ? 0 : oms_store_journal_of(ticket, seal);
+
+	if (first == 0)
+	{
+		put_text(proof, "journal", NULL);
+		return;
+	}
+	oms_store_visit_journal(first - 1, first - 1, copy_entry_hash, before);
+	push_key(proof, "journal");
+	pushJsonbValue(&proof->state, WJB_BEGIN_OBJECT, NULL);
+	put_hash(proof, "previous", before);
+	push_key(proof, "entries");
+	pushJsonbValue(&proof->state, WJB_BEGIN_ARRAY, NULL);
+	oms_store_visit_journal(first, seal->journal_seq, put_entry, proof);
+	pushJsonbValue(&proof->state, WJB_END_ARRAY, NULL);
+	pushJsonbValue(&proof->state, WJB_END_OBJECT, NULL);
+}
+
+/*
  * The latest seal of a ticket, and its place in there; null if it was never sealed.
  */
 static void
-put_seal_of(Proof *proof, OmsTicketId ticket)
+put_seal_of(Proof *proof, const OmsTicket *ticket, bool with_journal)
 {
 	OmsSealLeaf leaf;
 	OmsSeal		seal;
+	bool		sealed = oms_store_latest_leaf(ticket->id, &leaf) && oms_store_read_seal(leaf.seal, &seal);
 
-	if (oms_store_latest_leaf(ticket, &leaf) && oms_store_read_seal(leaf.seal, &seal))
+	if (sealed)
 	{
 		put_leaf(proof, &leaf);
+		push_key(proof, "seal");
 		put_seal(proof, &seal);
+		put_stamps(proof, &seal);
 	}
 	else
 	{
 		put_text(proof, "leaf", NULL);
 		put_text(proof, "seal", NULL);
 	}
+	if (with_journal)
+		put_journal(proof, ticket, sealed ? &seal : NULL);
 }
 
 /*
- * proof(ticket, content bool) → jsonb: everything that tools/verify-proof needs.  It only collects:
+ * proof(ticket, content bool, journal bool) → jsonb: everything that tools/verify-proof needs.  It only collects:
  * the proof of a chain that is not whole is one that does not fit.
  */
 Datum
@@ -286,6 +417,7 @@ oms_proof(PG_FUNCTION_ARGS)
 	char		number[OMS_TICKET_ID_TEXT_SIZE];
 
 	oms_arg_required(fcinfo, 1, "content");
+	oms_arg_required(fcinfo, 2, "journal");
 	proof.with_content = PG_GETARG_BOOL(1);
 	oms_look_begin();
 	ticket = oms_store_read(id);
@@ -298,7 +430,7 @@ oms_proof(PG_FUNCTION_ARGS)
 	oms_store_visit_events(ticket, put_event, &proof);
 	pushJsonbValue(&proof.state, WJB_END_ARRAY, NULL);
 	put_hash(&proof, "head", ticket->head);
-	put_seal_of(&proof, id);
+	put_seal_of(&proof, ticket, PG_GETARG_BOOL(2));
 	oms_look_end();
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&proof.state, WJB_END_OBJECT, NULL)));
 }

@@ -499,6 +499,21 @@ COMMENT ON COLUMN oms.seal_leaf.seq IS 'its last event then';
 COMMENT ON COLUMN oms.seal_leaf.position IS 'in the tree, from 0';
 COMMENT ON COLUMN oms.seal_leaf.head IS 'hash of that event';
 
+-- One row per token of a time-stamping authority (RFC 3161), append-only.
+CREATE TABLE oms.seal_stamp (
+	seal		bigint NOT NULL,
+	added_at	timestamptz NOT NULL,
+	actor		text NOT NULL,
+	digest		bytea NOT NULL,
+	token		bytea NOT NULL,
+	PRIMARY KEY (seal, digest)
+);
+COMMENT ON TABLE oms.seal_stamp IS 'one row per token that a time-stamping authority gave for a seal, append-only; oms.add_stamp() writes it';
+COMMENT ON COLUMN oms.seal_stamp.added_at IS 'when it was stored; the authority''s time is in the token';
+COMMENT ON COLUMN oms.seal_stamp.actor IS 'role that stored it';
+COMMENT ON COLUMN oms.seal_stamp.digest IS 'SHA-256 of the token';
+COMMENT ON COLUMN oms.seal_stamp.token IS 'TimeStampToken in DER; only tools check its signature';
+
 -- One row, which a sealer locks: up to where the tickets were looked through for the last seal.
 -- Belongs to this server's transaction ids, so it is not dumped; seal_hash says which seal it is about.
 CREATE TABLE oms.seal_state (

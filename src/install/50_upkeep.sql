@@ -10,9 +10,13 @@ CREATE FUNCTION oms.verify_seals() RETURNS TABLE (seal bigint, ticket oms.ticket
 	AS 'MODULE_PATHNAME', 'oms_verify_seals' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
 COMMENT ON FUNCTION oms.verify_seals() IS 'recomputes the chain of seals and their roots, looks up every sealed event, and returns what does not fit; no rows if all is well. ticket NULL: about the seal as such';
 
-CREATE FUNCTION oms.proof(ticket oms.ticket_id, content bool DEFAULT true) RETURNS jsonb
+CREATE FUNCTION oms.add_stamp(seal bigint, token bytea) RETURNS bool
+	AS 'MODULE_PATHNAME', 'oms_add_stamp' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.add_stamp(bigint, bytea) IS 'stores a token (TimeStampToken of RFC 3161 in DER, at most 64 kB) that a time-stamping authority gave for the hash of a seal; false: it is there already. Does not check its signature: tools/stamp-seal does before, verify-proof --tsa after. 22023 no such seal, or not a token over the SHA-256 hash of this seal';
+
+CREATE FUNCTION oms.proof(ticket oms.ticket_id, content bool DEFAULT true, journal bool DEFAULT false) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'oms_proof' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION oms.proof(oms.ticket_id, bool) IS 'all events of a ticket with its latest seal and the way to there, for tools/verify-proof; collects only, does not check. content false: digests in place of notes, data and outputs. OM002 unknown ticket';
+COMMENT ON FUNCTION oms.proof(oms.ticket_id, bool, bool) IS 'all events of a ticket with its latest seal and the way to there, and the stamps of that seal or of the next one that has any, for tools/verify-proof; collects only, does not check. content false: digests in place of notes, data and outputs. journal true: also the sealed entries of the journal, from the one on by which the first of the ticket''s owners stood as it did when the ticket began. OM002 unknown ticket';
 
 --------------------------------------------------------------------------------------------------
 -- api: the archive

@@ -77,6 +77,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'evidence: verify_timeline',
 		'evidence: check',
 		'evidence: seal',
+		'evidence: add_stamp',
 		'evidence: verify_seals',
 		'evidence: verify_journal',
 		'evidence: proof',

@@ -1688,7 +1688,13 @@ CREATE VIEW oms_internal.check_orphans (kind, ticket, detail) AS
 		COALESCE(g.workflow_id, s.workflow_id), COALESCE(g.stage_no, s.stage_no))
 	FROM oms_internal.check_graph AS g
 	FULL JOIN oms.workflow_stage AS s ON s.workflow_id = g.workflow_id AND s.stage_no = g.stage_no
-	WHERE (s.stage, s.owner, s.label, s.public_owner) IS DISTINCT FROM (g.stage, g.owner, g.label, g.public_owner);
+	WHERE (s.stage, s.owner, s.label, s.public_owner) IS DISTINCT FROM (g.stage, g.owner, g.label, g.public_owner)
+	UNION ALL
+	SELECT 'orphans', NULL, format('stamp of %s',
+		CASE WHEN s.number IS NULL THEN 'an unknown seal ' || p.seal ELSE 'seal ' || p.seal || ' over another hash' END)
+	FROM oms.seal_stamp AS p
+	LEFT JOIN oms.seals AS s ON s.number = p.seal
+	WHERE s.number IS NULL OR position(s.hash IN p.token) = 0;
 COMMENT ON VIEW oms_internal.check_orphans IS 'for oms.check(): rows without the rows that they belong to';
 
 -- ---- archive ----

@@ -5,6 +5,7 @@
 #ifndef OMS_PROOF_H
 #define OMS_PROOF_H
 
+#include "engine/chain.h"
 #include "store/seal_rows.h"
 #include "store/timeline.h"
 
@@ -20,7 +21,19 @@ typedef struct OmsEventRecord
 
 typedef void (*OmsEventVisit) (void *context, const OmsEventRecord *event);
 
+/* An entry of the journal as it is stored */
+typedef struct OmsJournalRecord
+{
+	TimestampTz at;
+	OmsJournalEntry entry;
+	const uint8 *hash;
+} OmsJournalRecord;
+
+typedef void (*OmsJournalVisit) (void *context, const OmsJournalRecord *record);
+
 extern void oms_store_merkle_path(const OmsSealLeaf *leaf, OmsMerkle *tree);
 extern void oms_store_visit_events(const OmsTicket *ticket, OmsEventVisit visit, void *context);
+extern int64 oms_store_journal_of(const OmsTicket *ticket, const OmsSeal *seal);
+extern void oms_store_visit_journal(int64 first, int64 last, OmsJournalVisit visit, void *context);
 
 #endif							/* OMS_PROOF_H */

@@ -2,13 +2,14 @@
  * verify-proof.c
  *		Checks what oms.proof() gives, without a server.
  *
- *		verify-proof [--seal HASH] [FILE]
+ *		verify-proof [--seal HASH] [--tsa CA.pem] [FILE]
  *
  * Reads the proof from the file or from standard input, works out every hash again, with the code that
  * the library uses, and prints one line that begins with "ok", or what does not fit and where.
  *
  * A proof is worth as much as the place from which its seal's hash is known: who made up the events
- * could have made up the seal.  With --seal the hash that was published must be that of the proof.
+ * could have made up the seal.  With --seal the hash that was published must be in the proof; with --tsa an
+ * authority whose certificate leads to one in the file must have stamped it.
  *
  * Exit code: 0 if all fits and the ticket is sealed, 1 if not, 2 if there was nothing to check.
  */
@@ -23,6 +24,7 @@
 #include "engine/sha256.h"
 
 #include "json.h"
+#include "stamp.h"
 
 #define FORMAT		"oms-proof"
 #define VERSION		1
@@ -41,6 +43,9 @@ typedef struct Proof
 	const char *ticket;
 	int			nevents;
 	int			nmoved;			/* recorded under a moved clock */
+	int			nentries;		/* of the journal */
+	int			nstamps;
+	bool		published;		/* a seal has the hash that was published */
 	unsigned char (*hashes)[HASH_LEN];	/* of the events, as the proof gives them */
 } Proof;
 
@@ -435,6 +440,13 @@ check_leaf(const Json *leaf, const Proof *proof, int64_t tickets, const unsigned
 	return seq;
 }
 
+/* What is known from elsewhere */
+typedef struct Known
+{
+	const unsigned char *published; /* hash of a seal, or NULL */
+	const char *tsa;			/* file with certificates, or NULL */
+} Known;
+
 /* What a seal says, with room for its hashes */
 typedef struct Seal
 {
@@ -446,69 +458,240 @@ typedef struct Seal
 } Seal;
 
 static void
-check_seal(const Json *object, const unsigned char *published, Seal *seal)
+check_seal(const Json *object, const char *where, const Known *known, Proof *proof, Seal *seal)
 {
 	static const unsigned char zeros[HASH_LEN];
 	unsigned char hash[HASH_LEN];
-
 	bool		has_journal;
 
 	if (object->type != JSON_OBJECT)
-		refuse("seal: not an object");
+		refuse("%s: not an object", where);
 	has_journal = json_get(object, "journal_hash") != NULL;
-	check_object(object, "seal", has_journal ? 8 : 6);
-	seal->content.number = number(object, "seal", "number", 1, INT64_MAX);
-	seal->content.sealed_at = time_member(object, "seal", "sealed_at");
-	seal->content.tickets = (int32_t) number(object, "seal", "tickets", 1, INT32_MAX);
-	hash_member(object, "seal", "root", seal->root);
-	hash_member(object, "seal", "previous", seal->previous);
-	hash_member(object, "seal", "hash", seal->hash);
+	check_object(object, where, has_journal ? 8 : 6);
+	seal->content.number = number(object, where, "number", 1, INT64_MAX);
+	seal->content.sealed_at = time_member(object, where, "sealed_at");
+	seal->content.tickets = (int32_t) number(object, where, "tickets", 1, INT32_MAX);
+	hash_member(object, where, "root", seal->root);
+	hash_member(object, where, "previous", seal->previous);
+	hash_member(object, where, "hash", seal->hash);
 	seal->content.root = seal->root;
 	seal->content.previous = seal->previous;
 	seal->content.journal_hash = NULL;
 	if (has_journal)
 	{
-		seal->content.journal_seq = number(object, "seal", "journal_seq", 0, INT64_MAX);
-		hash_member(object, "seal", "journal_hash", seal->journal_hash);
+		seal->content.journal_seq = number(object, where, "journal_seq", 0, INT64_MAX);
+		hash_member(object, where, "journal_hash", seal->journal_hash);
 		seal->content.journal_hash = seal->journal_hash;
 	}
 
 	oms_seal_hash(&seal->content, hash);
 	if (memcmp(hash, seal->hash, HASH_LEN) != 0)
-		say_problem("seal: content does not match the hash");
+		say_problem("%s: content does not match the hash", where);
 	if (seal->content.number == 1 && memcmp(seal->previous, zeros, HASH_LEN) != 0)
-		say_problem("seal: the first one has one before it");
-	if (published != NULL && memcmp(published, seal->hash, HASH_LEN) != 0)
-		say_problem("seal: its hash is not the one that was published");
+		say_problem("%s: the first one has one before it", where);
+	if (known->published != NULL && memcmp(known->published, seal->hash, HASH_LEN) == 0)
+		proof->published = true;
+}
+
+/*
+ * Check that each later seal follows the one before it; the last one is left in "seal".
+ */
+static void
+check_later_seals(const Json *seals, const Known *known, Proof *proof, Seal *seal)
+{
+	int			n = 0;
+
+	if (seals->type != JSON_ARRAY)
+		refuse("proof: \"later_seals\" is not an array");
+	for (const Json *object = seals->first; object != NULL; object = object->next)
+	{
+		Seal		before = *seal;
+		char		where[32];
+
+		snprintf(where, sizeof(where), "later seal %d", ++n);
+		check_seal(object, where, known, proof, seal);
+		if (seal->content.number != before.content.number + 1 ||
+			memcmp(seal->previous, before.hash, HASH_LEN) != 0)
+			say_problem("%s: does not follow the seal before it", where);
+	}
+}
+
+/* ---- stamps ---- */
+
+/*
+ * Check one token over the hash of a seal; NULL and the time, or the reason.
+ */
+static const char *
+check_stamp(const Json *stamp, const unsigned char *hash, char *when)
+{
+	size_t		len = stamp->type == JSON_STRING ? strlen(stamp->string) / 2 : 0;
+	unsigned char *token = malloc(len + 1);
+	const char *problem;
+
+	if (token == NULL)
+		give_up("stamp", "out of memory");
+	if (stamp->type != JSON_STRING || !decode_hex(stamp->string, token, len))
+		refuse("stamp: not bytes in hex");
+	problem = stamp_check(token, len, hash, when);
+	free(token);
+	return problem;
+}
+
+/*
+ * Check that a trusted authority stamped a seal: one is enough, as there may be others whom one does not trust.
+ */
+static void
+check_stamps(const Json *stamps, const unsigned char *hash, char *when)
+{
+	const char *problem = NULL;
+
+	for (const Json *stamp = stamps->first; stamp != NULL; stamp = stamp->next)
+		if ((problem = check_stamp(stamp, hash, when)) == NULL)
+			return;
+	say_problem("stamp: %s", problem != NULL ? problem : "there is none");
+}
+
+/* ---- the journal ---- */
+
+#define ENTRY_KEYS	9
+
+/*
+ * Check one entry after the one with the hash "previous", which becomes its own.
+ */
+static void
+check_entry(const Json *object, int64_t seq, unsigned char *previous)
+{
+	char		where[64];
+	unsigned char hash[HASH_LEN];
+	unsigned char stored[HASH_LEN];
+	unsigned char *buffer;
+	OmsJournalEntry entry = {.seq = seq};
+	size_t		len;
+
+	snprintf(where, sizeof(where), "journal entry %lld", (long long) seq);
+	entry.moved = json_get(object, "moved") != NULL;
+	check_object(object, where, ENTRY_KEYS + (entry.moved ? 1 : 0));
+	if (entry.moved && !boolean(object, where, "moved"))
+		refuse("%s: \"moved\" is left out where it is not so", where);
+	if (number(object, where, "seq", 1, INT64_MAX) != seq)
+		say_problem("%s: its number is another", where);
+	entry.at = time_member(object, where, "at");
+	entry.actor = text(object, where, "actor");
+	entry.session = text_or_null(object, where, "session_actor");
+	entry.what = text(object, where, "what");
+	entry.name = text_or_null(object, where, "name");
+	entry.before = text_or_null(object, where, "before");
+	entry.after = text_or_null(object, where, "after");
+	hash_member(object, where, "hash", stored);
+
+	len = oms_journal_layout(&entry, NULL);
+	buffer = malloc(len);
+	if (buffer == NULL)
+		give_up(where, "out of memory");
+	oms_journal_layout(&entry, buffer);
+	oms_sha256(previous, HASH_LEN, buffer, len, hash);
+	free(buffer);
+	if (memcmp(hash, stored, HASH_LEN) != 0)
+		say_problem("%s: content does not match the hash", where);
+	memcpy(previous, stored, HASH_LEN);
+}
+
+/*
+ * Check that the entries are a chain that ends where the seal says.
+ */
+static void
+check_journal(const Json *journal, const Seal *seal, Proof *proof)
+{
+	const Json *entries;
+	unsigned char previous[HASH_LEN];
+	int64_t		seq;
+
+	if (journal->type == JSON_NULL)
+		return;
+	check_object(journal, "journal", 2);
+	hash_member(journal, "journal", "previous", previous);
+	entries = member(journal, "journal", "entries");
+	if (entries->type != JSON_ARRAY || entries->count == 0)
+		refuse("journal: \"entries\" is not an array of entries");
+	if (seal->content.journal_hash == NULL)
+		refuse("journal: the seal has none");
+	proof->nentries = entries->count;
+	seq = seal->content.journal_seq - entries->count;
+	if (seq < 0)
+		refuse("journal: has %d entries, the seal only %lld", entries->count, (long long) seal->content.journal_seq);
+	for (const Json *entry = entries->first; entry != NULL; entry = entry->next)
+		check_entry(entry, ++seq, previous);
+	if (memcmp(previous, seal->journal_hash, HASH_LEN) != 0)
+		say_problem("journal: it is not the one that was sealed");
 }
 
 /* ---- the whole ---- */
 
 static void
-print_result(const Proof *proof, const Seal *seal, int sealed)
+print_hash(const unsigned char *hash)
+{
+	for (int i = 0; i < HASH_LEN; i++)
+		printf("%02x", hash[i]);
+}
+
+/*
+ * The last seal of the proof is "last"; "when" is empty if no stamp was checked.
+ */
+static void
+print_result(const Proof *proof, const Seal *seal, int sealed, const Seal *last, const char *when)
 {
 	printf("ok: %s, %d event%s, ", proof->ticket, proof->nevents, proof->nevents == 1 ? "" : "s");
 	if (sealed < proof->nevents)
 		printf("the first %d ", sealed);
 	printf("sealed by seal %lld ", (long long) seal->content.number);
-	for (int i = 0; i < HASH_LEN; i++)
-		printf("%02x", seal->hash[i]);
+	print_hash(seal->hash);
+	if (*when != '\0')
+	{
+		printf("; seal %lld ", (long long) last->content.number);
+		print_hash(last->hash);
+		printf(" stamped %s", when);
+	}
+	else if (proof->nstamps > 0)
+		printf("; stamps not checked: %d", proof->nstamps);
+	if (proof->nentries > 0)
+		printf("; journal from entry %lld to %lld", (long long) seal->content.journal_seq - proof->nentries + 1,
+			   (long long) seal->content.journal_seq);
 	if (proof->nmoved > 0)
 		printf("; recorded under a moved clock: %d", proof->nmoved);
 	putchar('\n');
 }
 
 /*
+ * A member that the proof may lack, and count it.
+ */
+static const Json *
+optional_member(const Json *json, const char *key, int *count)
+{
+	const Json *value = json_get(json, key);
+
+	*count += value != NULL ? 1 : 0;
+	return value;
+}
+
+#define PROOF_KEYS	7
+
+/*
  * Check a proof and say what comes of it; the exit code.
  */
 static int
-check_proof(const Json *json, const unsigned char *published)
+check_proof(const Json *json, const Known *known)
 {
 	Proof		proof = {0};
 	Seal		seal;
+	Seal		last;
 	const Json *leaf;
 	const Json *seal_object;
+	const Json *later;
+	const Json *stamps;
+	const Json *journal;
 	unsigned char head[HASH_LEN];
+	char		when[STAMP_TIME_SIZE] = "";
+	int			count = PROOF_KEYS;
 	int			sealed = 0;
 
 	if (json->type != JSON_OBJECT || json_get(json, "format") == NULL ||
@@ -516,7 +699,12 @@ check_proof(const Json *json, const unsigned char *published)
 		refuse("proof: this is none of oms");
 	if (number(json, "proof", "version", 0, INT32_MAX) != VERSION)
 		refuse("proof: of a version that this program does not know");
-	check_object(json, "proof", 7);
+	later = optional_member(json, "later_seals", &count);
+	stamps = optional_member(json, "stamps", &count);
+	journal = optional_member(json, "journal", &count);
+	check_object(json, "proof", count);
+	if ((later == NULL) != (stamps == NULL) || (stamps != NULL && stamps->type != JSON_ARRAY))
+		refuse("proof: \"later_seals\" and \"stamps\" are not two arrays");
 	proof.ticket = text(json, "proof", "ticket");
 	if (!is_ticket(proof.ticket))
 		refuse("proof: \"ticket\" is not a ticket number");
@@ -531,14 +719,28 @@ check_proof(const Json *json, const unsigned char *published)
 		say_problem("seal: the ticket is not sealed");
 	else
 	{
-		check_seal(seal_object, published, &seal);
+		check_seal(seal_object, "seal", known, &proof, &seal);
 		sealed = check_leaf(leaf, &proof, seal.content.tickets, seal.root);
+		last = seal;
+		if (stamps != NULL)
+		{
+			proof.nstamps = stamps->count;
+			check_later_seals(later, known, &proof, &last);
+		}
+		if (journal != NULL)
+			check_journal(journal, &seal, &proof);
+		if (known->published != NULL && !proof.published)
+			say_problem("seal: its hash is not the one that was published");
+		if (known->tsa != NULL && stamps == NULL)
+			say_problem("stamp: there is none");
+		else if (known->tsa != NULL)
+			check_stamps(stamps, last.hash, when);
 	}
 	if (problems > MAX_PROBLEMS)
 		printf("and %d more\n", problems - MAX_PROBLEMS);
 	if (problems > 0)
 		return EXIT_WRONG;
-	print_result(&proof, &seal, sealed);
+	print_result(&proof, &seal, sealed, &last, when);
 	return 0;
 }
 
@@ -575,8 +777,9 @@ read_all(const char *name, size_t *len)
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: verify-proof [--seal HASH] [FILE]\n"
-			"Checks a proof that oms.proof() gave; HASH is that of its seal, as it was published.\n");
+	fprintf(stderr, "usage: verify-proof [--seal HASH] [--tsa CA.pem] [FILE]\n"
+			"Checks a proof that oms.proof() gave; HASH is that of a seal, as it was published, CA.pem has the certificate\n"
+			"by which the time-stamping authority is trusted.\n");
 	exit(EXIT_NOTHING);
 }
 
@@ -584,8 +787,9 @@ int
 main(int argc, char **argv)
 {
 	unsigned char published[HASH_LEN];
-	bool		has_published = false;
+	Known		known = {0};
 	const char *name = NULL;
+	const char *problem;
 	JsonError	error;
 	Json	   *json;
 	char	   *buffer;
@@ -593,11 +797,17 @@ main(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++)
 	{
-		if (strcmp(argv[i], "--seal") == 0 && i + 1 < argc && !has_published)
+		if (strcmp(argv[i], "--seal") == 0 && i + 1 < argc && known.published == NULL)
 		{
 			if (!decode_hex(argv[++i], published, HASH_LEN))
 				give_up(argv[i], "not a hash");
-			has_published = true;
+			known.published = published;
+		}
+		else if (strcmp(argv[i], "--tsa") == 0 && i + 1 < argc && known.tsa == NULL)
+		{
+			known.tsa = argv[++i];
+			if ((problem = stamp_trust(known.tsa)) != NULL)
+				give_up(known.tsa, problem);
 		}
 		else if (name == NULL && argv[i][0] != '-')
 			name = argv[i];
@@ -608,5 +818,5 @@ main(int argc, char **argv)
 	json = json_read(buffer, len, &error);
 	if (json == NULL)
 		refuse("proof: not JSON: %s at byte %zu", error.problem, error.at + 1);
-	return check_proof(json, has_published ? published : NULL);
+	return check_proof(json, &known);
 }

@@ -328,6 +328,18 @@ export async function verifySeals(options: CallOptions = {}): Promise<SealProble
   }));
 }
 
+/**
+ * Stores a token that a time-stamping authority (RFC 3161) gave for the hash of a seal.
+ *
+ * @param seal - its number
+ * @param token - in DER
+ * @param options - client
+ * @returns false if it is there already
+ */
+export async function addStamp(seal: bigint, token: Uint8Array, options: CallOptions = {}): Promise<boolean> {
+  return (await callValue("add_stamp", [arg("seal", "bigint", seal.toString()), arg("token", "bytea", token)], options)) as boolean;
+}
+
 /** Something that is wrong with the journal. */
 export interface JournalProblem {
   /** Number of the entry. */
@@ -351,18 +363,20 @@ export async function verifyJournal(options: CallOptions = {}): Promise<JournalP
 export interface ProofOptions extends CallOptions {
   /** False: digests instead of notes, data and outputs. */
   content?: boolean | undefined;
+  /** True: with the sealed journal of its owners. */
+  journal?: boolean | undefined;
 }
 
 /**
  * A ticket's events with the seal over them, to be checked without a server.
  *
  * @param ticket - its number
- * @param options - content, client
+ * @param options - content, journal, client
  */
 export async function proof(ticket: TicketId, options: ProofOptions = {}): Promise<JsonObject> {
   return (await callValue(
     "proof",
-    [ticketArg(ticket), opt("content", "bool", options.content)],
+    [ticketArg(ticket), opt("content", "bool", options.content), opt("journal", "bool", options.journal)],
     options,
   )) as JsonObject;
 }

@@ -350,7 +350,11 @@ test("evidence and upkeep", async () => {
   assert.equal(typeof (await oms.seal({ everything: true })), "bigint");
   assert.deepEqual(await oms.verifySeals(), []);
   assert.deepEqual(await oms.verifyJournal(), []);
-  assert.equal(typeof (await oms.proof(ticket, { content: false })), "object");
+  const proof = (await oms.proof(ticket, { content: false, journal: true })) as { journal: null; seal: { number: number; hash: string } };
+  assert.equal(proof.journal, null);
+  const token = Buffer.from(`0420${proof.seal.hash}`, "hex");
+  assert.equal(await oms.addStamp(BigInt(proof.seal.number), token), true);
+  assert.equal(await oms.addStamp(BigInt(proof.seal.number), token), false);
   assert.equal(await oms.erase(ticket, ["data.name"], "asked for"), 1);
   assert.equal(await oms.eraseApplicant("p-9", "asked for"), 1);
   await oms.activate();
