@@ -473,11 +473,14 @@ COMMENT ON COLUMN oms.kept_message.sender IS 'role that sent it';
 CREATE TABLE oms.message_id (
 	message_id	text COLLATE "C" PRIMARY KEY,
 	until		timestamptz NOT NULL,
-	request_hash bigint
+	request_hash bigint,
+	ticket_id	oms.ticket_id
 );
 CREATE INDEX message_id_until ON oms.message_id (until);
+CREATE INDEX message_id_ticket ON oms.message_id (ticket_id) WHERE request_hash IS NOT NULL AND ticket_id IS NOT NULL;
 COMMENT ON TABLE oms.message_id IS 'ids of messages that were sent, for as long as they are remembered';
 COMMENT ON COLUMN oms.message_id.request_hash IS 'NULL: erased';
+COMMENT ON COLUMN oms.message_id.ticket_id IS 'that got it; NULL: none has';
 
 -- One row per registered owner; an owner need not be registered to be named in a workflow.
 CREATE TABLE oms.owner (
@@ -4109,6 +4112,10 @@ CREATE VIEW oms_internal.check_orphans (kind, ticket, detail) AS
 	FROM oms.idempotency AS i
 	LEFT JOIN oms_internal.report_ticket AS t ON t.ticket_id = i.ticket_id
 	WHERE t.workflow_id IS DISTINCT FROM i.workflow_id
+	UNION ALL
+	SELECT 'orphans', m.ticket_id, format('message %s got by an unknown ticket', m.message_id)
+	FROM oms.message_id AS m
+	WHERE m.ticket_id IS NOT NULL AND NOT EXISTS (SELECT FROM oms_internal.report_ticket AS t WHERE t.ticket_id = m.ticket_id)
 	UNION ALL
 	SELECT 'orphans', NULL, format('workflow %s: stage %s is not as in the definition',
 		COALESCE(g.workflow_id, s.workflow_id), COALESCE(g.stage_no, s.stage_no))

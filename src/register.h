@@ -275,6 +275,7 @@
 	"kept_message_key", \
 	"kept_message_pending", \
 	"kept_message_sender", \
+	"message_id_ticket", \
 	"message_id_until", \
 	"seal_leaf_ticket", \
 	"stage_past_archive_finished", \
@@ -296,6 +297,6 @@
 	"timeline_told", \
 	"timeline_watermark", \
 	"workflow_current"
-#define OMS_INDEXES_COUNT 28
+#define OMS_INDEXES_COUNT 29
 
 #endif							/* OMS_REGISTER_H */

@@ -30,6 +30,7 @@ typedef struct Erasure
 	OmsTicket  *ticket;
 	Jsonb	   *data;			/* what is left of it; NULL: it stays where it is */
 	bool		old_data;		/* earlier versions of it go */
+	bool		outputs;		/* some of these go */
 	int			erased;			/* pieces */
 } Erasure;
 
@@ -129,6 +130,7 @@ erase_output(Erasure *erasure, const char *path)
 	int			seq = stage->output_seq;
 	bool		erased = oms_store_erase_past_outputs(ticket, stage->no);
 
+	erasure->outputs = erasure->outputs || left != NULL || erased;
 	if (left == NULL)
 		return erased;
 	oms_decide_replace_output(ticket, stage, left);
@@ -226,7 +228,7 @@ erase_lost_keys(OmsTicket *ticket)
 }
 
 /*
- * Write down what is left of the data.
+ * Write down what is left of the data, and forget what could be guessed from elsewhere.
  */
 static void
 finish_data(Erasure *erasure)
@@ -248,6 +250,9 @@ finish_data(Erasure *erasure)
 	}
 	if (erasure->old_data && ticket->graph->has_messages)
 		erase_lost_keys(ticket);
+	/* what a message brought is an output, and its key is of the data */
+	if (erasure->old_data || erasure->outputs)
+		oms_store_erase_messages(ticket->id);
 }
 
 /*
@@ -305,6 +310,7 @@ erase_all(OmsTicketId id, const char *reason, const OmsCall *call)
 			erase_key(ticket, no, oms_await_key(ticket, no));
 	oms_store_erase_events(ticket, true);
 	oms_store_erase_request(id);
+	oms_store_erase_messages(id);
 	ticket->applicant = NULL;
 	ticket->data_seq = 0;
 	ticket->output_bytes = 0;

@@ -44,7 +44,7 @@ hash_text(const char *text)
  * Has a message with this id been sent before?  An error if the rest of it differs.
  */
 static bool
-sent_before(const char *id, const OmsMessage *message, int64 ttl, TimestampTz now)
+sent_before(const OmsMessage *message, int64 ttl, TimestampTz now)
 {
 	uint64		hash = hash_combine64(hash_text(message->name), hash_text(message->key));
 	bool		same;
@@ -53,12 +53,12 @@ sent_before(const char *id, const OmsMessage *message, int64 ttl, TimestampTz no
 		hash = hash_combine64(hash, DatumGetUInt64(DirectFunctionCall2(jsonb_hash_extended, JsonbPGetDatum(message->payload),
 																	   Int64GetDatum(0))));
 	hash = hash_combine64(hash, (uint64) ttl);
-	if (oms_store_remember_message(id, (int64) hash, now, now + ttl + REMEMBERED, &same))
+	if (oms_store_remember_message(message->id, (int64) hash, now, now + ttl + REMEMBERED, &same))
 		return false;
 	if (!same)
 		ereport(ERROR,
 				(errcode(OMS_ERR_IDEMPOTENCY_CONFLICT),
-				 errmsg("message_id \"%s\" was used for another message", id),
+				 errmsg("message_id \"%s\" was used for another message", message->id),
 				 errdetail("The name, the key, the payload or the ttl differ from those of the message sent with it.")));
 	return true;
 }
@@ -79,10 +79,10 @@ check_quota(const char *sender)
  * Keep a message that no stage has got.  pending: one may wait for it, the worker has to look.
  */
 static void
-keep(const OmsMessage *message, const char *id, int64 ttl, TimestampTz now, bool pending)
+keep(const OmsMessage *message, int64 ttl, TimestampTz now, bool pending)
 {
 	check_quota(message->sender);
-	oms_store_keep_message(message, id, now, now + ttl, pending);
+	oms_store_keep_message(message, now, now + ttl, pending);
 	if (pending)
 		oms_ring_arm(now);
 }
@@ -91,7 +91,7 @@ keep(const OmsMessage *message, const char *id, int64 ttl, TimestampTz now, bool
  * Deliver a message, or keep it until somebody waits for it.
  */
 static OmsDelivery
-deliver_or_keep(const OmsMessage *message, const char *id, int64 ttl, TimestampTz now, const OmsActor *actor)
+deliver_or_keep(const OmsMessage *message, int64 ttl, TimestampTz now, const OmsActor *actor)
 {
 	OmsDelivery result = oms_deliver(message, NULL, actor);
 	bool		alone;
@@ -99,7 +99,7 @@ deliver_or_keep(const OmsMessage *message, const char *id, int64 ttl, TimestampT
 	if (result != OMS_NOBODY_WAITS)
 	{
 		if (result == OMS_TICKET_BUSY)
-			keep(message, id, ttl, now, true);
+			keep(message, ttl, now, true);
 		return result;
 	}
 	/* a stage may just have begun to wait; under REPEATABLE READ it cannot be seen */
@@ -107,7 +107,7 @@ deliver_or_keep(const OmsMessage *message, const char *id, int64 ttl, TimestampT
 	if (alone)
 		result = oms_deliver(message, NULL, actor);
 	if (result == OMS_NOBODY_WAITS || result == OMS_TICKET_BUSY)
-		keep(message, id, ttl, now, !alone || result == OMS_TICKET_BUSY || IsolationUsesXactSnapshot());
+		keep(message, ttl, now, !alone || result == OMS_TICKET_BUSY || IsolationUsesXactSnapshot());
 	return result;
 }
 
@@ -120,20 +120,20 @@ oms_send_message(PG_FUNCTION_ARGS)
 	OmsCall		call;
 	OmsMessage	message = {0};
 	OmsDelivery result = OMS_NOBODY_WAITS;
-	char	   *id = oms_arg_key_or_null(fcinfo, 3, "message_id");
 	int64		ttl = oms_arg_duration(fcinfo, 4, "ttl", 1);
 	TimestampTz now;
 
 	message.name = oms_arg_name(fcinfo, 0, "name");
 	message.key = arg_message_key(fcinfo, 1);
+	message.id = oms_arg_key_or_null(fcinfo, 3, "message_id");
 	message.payload = PG_ARGISNULL(2) ? NULL : oms_normal_output(PG_GETARG_JSONB_P(2));
 	if (message.payload != NULL)
 		oms_check_size(message.payload, "payload of a message", oms_max_message_size, "oms.max_message_size");
 	oms_call_begin(&call, "oms.send_message()");
 	message.sender = call.actor.role;
 	now = oms_clock_now();
-	if (id == NULL || !sent_before(id, &message, ttl, now))
-		result = deliver_or_keep(&message, id, ttl, now, &call.actor);
+	if (message.id == NULL || !sent_before(&message, ttl, now))
+		result = deliver_or_keep(&message, ttl, now, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_INT32(result == OMS_DELIVERED);
 }

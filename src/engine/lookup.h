@@ -41,6 +41,7 @@ typedef struct OmsMessage
 	const char *name;
 	const char *key;
 	const char *sender;			/* role */
+	const char *id;				/* NULL: it has none */
 	Jsonb	   *payload;		/* NULL: {} */
 } OmsMessage;
 

@@ -334,11 +334,14 @@ COMMENT ON COLUMN oms.kept_message.sender IS 'role that sent it';
 CREATE TABLE oms.message_id (
 	message_id	text COLLATE "C" PRIMARY KEY,
 	until		timestamptz NOT NULL,
-	request_hash bigint
+	request_hash bigint,
+	ticket_id	oms.ticket_id
 );
 CREATE INDEX message_id_until ON oms.message_id (until);
+CREATE INDEX message_id_ticket ON oms.message_id (ticket_id) WHERE request_hash IS NOT NULL AND ticket_id IS NOT NULL;
 COMMENT ON TABLE oms.message_id IS 'ids of messages that were sent, for as long as they are remembered';
 COMMENT ON COLUMN oms.message_id.request_hash IS 'NULL: erased';
+COMMENT ON COLUMN oms.message_id.ticket_id IS 'that got it; NULL: none has';
 
 -- One row per registered owner; an owner need not be registered to be named in a workflow.
 CREATE TABLE oms.owner (

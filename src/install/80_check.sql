@@ -1684,6 +1684,10 @@ CREATE VIEW oms_internal.check_orphans (kind, ticket, detail) AS
 	LEFT JOIN oms_internal.report_ticket AS t ON t.ticket_id = i.ticket_id
 	WHERE t.workflow_id IS DISTINCT FROM i.workflow_id
 	UNION ALL
+	SELECT 'orphans', m.ticket_id, format('message %s got by an unknown ticket', m.message_id)
+	FROM oms.message_id AS m
+	WHERE m.ticket_id IS NOT NULL AND NOT EXISTS (SELECT FROM oms_internal.report_ticket AS t WHERE t.ticket_id = m.ticket_id)
+	UNION ALL
 	SELECT 'orphans', NULL, format('workflow %s: stage %s is not as in the definition',
 		COALESCE(g.workflow_id, s.workflow_id), COALESCE(g.stage_no, s.stage_no))
 	FROM oms_internal.check_graph AS g

@@ -37,7 +37,7 @@
 #define LOCK_SPACE		0x6F6D
 
 static OmsStatement select_kept = {
-	.sql = "SELECT message_no, sender, payload FROM oms.kept_message"
+	.sql = "SELECT message_no, sender, payload, message_id FROM oms.kept_message"
 	" WHERE name = $1 AND key = $2 AND message_no > $3 AND NOT pending AND expires_at > $4"
 	" ORDER BY message_no LIMIT $5",
 	.nargs = 5,
@@ -69,7 +69,7 @@ static OmsStatement count_all_kept = {
 };
 
 static OmsStatement select_pending = {
-	.sql = "SELECT message_no, name, key, sender, payload FROM oms.kept_message"
+	.sql = "SELECT message_no, name, key, sender, payload, message_id FROM oms.kept_message"
 	" WHERE pending AND message_no > $1 AND expires_at > $2"
 	" ORDER BY message_no LIMIT 1 FOR UPDATE SKIP LOCKED",
 	.nargs = 2,
@@ -128,19 +128,33 @@ static OmsStatement select_id = {
 	.types = {TEXTOID}
 };
 
+static OmsStatement note_ticket = {
+	.sql = "UPDATE oms.message_id SET ticket_id = $2 WHERE message_id = $1",
+	.nargs = 2,
+	.types = {TEXTOID, OMS_TICKET_TYPE}
+};
+
+static OmsStatement erase_hashes = {
+	.sql = "UPDATE oms.message_id SET request_hash = NULL"
+	" WHERE ticket_id = $1 AND ticket_id IS NOT NULL AND request_hash IS NOT NULL",
+	.nargs = 1,
+	.types = {OMS_TICKET_TYPE}
+};
+
 static Datum
 column(uint64 row, int number, bool *isnull)
 {
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, isnull);
 }
 
-/* A text or payload of a row, in the caller's memory */
+/* A text or payload of a row, in the caller's memory; NULL stays NULL */
 static char *
 text_column(uint64 row, int number, MemoryContext caller)
 {
 	bool		isnull;
 	MemoryContext old = MemoryContextSwitchTo(caller);
-	char	   *result = TextDatumGetCString(column(row, number, &isnull));
+	Datum		value = column(row, number, &isnull);
+	char	   *result = isnull ? NULL : TextDatumGetCString(value);
 
 	MemoryContextSwitchTo(old);
 	return result;
@@ -213,8 +227,12 @@ take_oldest(const OmsTicket *ticket, const OmsStage *stage, OmsMessage *message,
 			message->name = stage->waits_for;
 			message->key = stage->waits_key;
 			message->payload = payload_column(i, 3, caller);
+			message->id = text_column(i, 4, caller);
 			if (oms_sql_by_index(&take_kept, &values[2]) > 0)
+			{
+				oms_store_note_message(message, ticket->id);
 				return true;
+			}
 		}
 		SPI_freetuptable(rows);
 	} while (count == BATCH);
@@ -278,18 +296,47 @@ oms_store_remember_message(const char *id, int64 hash, TimestampTz now, Timestam
 }
 
 /*
+ * A ticket has got a message: what is erased there must not be guessed by the hash that is kept with its id.
+ */
+void
+oms_store_note_message(const OmsMessage *message, OmsTicketId ticket)
+{
+	Datum		values[2] = {0, TicketIdGetDatum(ticket)};
+
+	if (message->id == NULL)
+		return;
+	values[0] = CStringGetTextDatum(message->id);
+	SPI_connect();
+	oms_sql_by_index(&note_ticket, values);
+	SPI_finish();
+}
+
+/*
+ * Forget the hashes of the messages that a ticket got.
+ */
+void
+oms_store_erase_messages(OmsTicketId ticket)
+{
+	Datum		value = TicketIdGetDatum(ticket);
+
+	SPI_connect();
+	oms_sql_by_index(&erase_hashes, &value);
+	SPI_finish();
+}
+
+/*
  * Keep a message until a stage waits for it.  pending: one may wait for it already.
  */
 void
-oms_store_keep_message(const OmsMessage *message, const char *id, TimestampTz now, TimestampTz expires, bool pending)
+oms_store_keep_message(const OmsMessage *message, TimestampTz now, TimestampTz expires, bool pending)
 {
 	Datum		values[8] = {TimestampTzGetDatum(now), TimestampTzGetDatum(expires), BoolGetDatum(pending),
 		CStringGetTextDatum(message->name), CStringGetTextDatum(message->key), CStringGetTextDatum(message->sender),
-		id == NULL ? (Datum) 0 : CStringGetTextDatum(id),
+		message->id == NULL ? (Datum) 0 : CStringGetTextDatum(message->id),
 	message->payload == NULL ? (Datum) 0 : JsonbPGetDatum(message->payload)};
 	char		nulls[] = "        ";
 
-	nulls[6] = id == NULL ? 'n' : ' ';
+	nulls[6] = message->id == NULL ? 'n' : ' ';
 	nulls[7] = message->payload == NULL ? 'n' : ' ';
 	SPI_connect();
 	oms_sql(&insert_kept, values, nulls);
@@ -351,6 +398,7 @@ oms_store_next_pending(OmsPendingMessage *pending, TimestampTz now)
 		pending->message.key = text_column(0, 3, caller);
 		pending->message.sender = text_column(0, 4, caller);
 		pending->message.payload = payload_column(0, 5, caller);
+		pending->message.id = text_column(0, 6, caller);
 	}
 	SPI_finish();
 	return found;

@@ -18,8 +18,9 @@ extern bool oms_store_lock_messages(const char *name, const char *key);
 extern OmsMailbox oms_store_take_message(const OmsTicket *ticket, const OmsStage *stage, OmsMessage *message);
 extern const char *oms_store_output_problem(const OmsTicket *ticket, const Jsonb *output);
 extern bool oms_store_remember_message(const char *id, int64 hash, TimestampTz now, TimestampTz until, bool *same);
-extern void oms_store_keep_message(const OmsMessage *message, const char *id, TimestampTz now, TimestampTz expires,
-								   bool pending);
+extern void oms_store_note_message(const OmsMessage *message, OmsTicketId ticket);
+extern void oms_store_erase_messages(OmsTicketId ticket);
+extern void oms_store_keep_message(const OmsMessage *message, TimestampTz now, TimestampTz expires, bool pending);
 extern int64 oms_store_kept_messages(void);
 extern int64 oms_store_messages_of(const char *role);
 extern bool oms_store_next_pending(OmsPendingMessage *pending, TimestampTz now);

@@ -32,7 +32,10 @@ give(void *context, OmsTicket *ticket, OmsStage *stage)
 	oms_catch_up(ticket, stage);
 	if (stage->status == OMS_AWAITING && stage->waits_key != NULL && strcmp(stage->waits_for, message->name) == 0 &&
 		strcmp(stage->waits_key, message->key) == 0)
+	{
 		delivery->result = oms_decide_message(ticket, stage, message) ? OMS_DELIVERED : OMS_DID_NOT_FIT;
+		oms_store_note_message(message, ticket->id);
+	}
 	if (ticket->events != NULL)
 		oms_store_apply(ticket, delivery->actor);
 	return delivery->result == OMS_NOBODY_WAITS;
