@@ -203,6 +203,85 @@ SET LOCAL oms.max_messages_per_role = 1;
 SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> set_config(''role'', ''await_other'', true)\n> oms.send_message(''payment'', ''A1'')', 'error_code($$SELECT oms.send_message(''payment'', ''A1'')$$)', '{"invoice":"A1"}'), '53400', 'no more are kept than the setting says');
 SET LOCAL oms.max_messages_per_role = DEFAULT;
 
+-- ---------------------------------------------------------------------------
+-- A message or the law, whichever is first
+-- ---------------------------------------------------------------------------
+SELECT oms.create_workflow('{"name":"L","stages":[{"id":"a","owner":"Desk","waitFor":{"message":"objection","key":"$.k"},"dueAt":"$.by",
+	"sla":[{"when":"$.n > 3","mins":30},{"mins":120}],"warnAt":[50],"escalation":[{"at":"100%","finishWith":{"decision":"no objection"}}]},
+	{"id":"b","owner":"Desk","dependsOn":["a"],"when":"$stages.a.decision != \"no objection\""}]}') \g /dev/null
+CREATE FUNCTION t.ended(tk oms.ticket_id) RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT concat_ws(' ', s.status, coalesce(s.worker, 'nobody'), s.output, t.utc(s.finished_at)) FROM oms.stage s WHERE s.ticket_id = tk AND s.stage = 'a'
+$$;
+SELECT is(t.play('L', '2026-03-02 10:00+00 > open', 't.due(TK)', data), due, 'the earlier limit: ' || data::text) FROM (VALUES
+	('{"k":"A","n":5,"by":"2026-03-02T10:20Z"}'::jsonb, '2026-03-02 10:20'), ('{"k":"A","n":5,"by":"2026-03-02T11:20Z"}', '2026-03-02 10:30'),
+	('{"k":"A","n":1,"by":"2026-03-02T11:20Z"}', '2026-03-02 11:20'), ('{"k":"A"}', '2026-03-02 12:00')) v(data, due);
+SELECT is(t.play('L', '2026-03-02 10:00+00 > open' || E'\n' || at || ' > oms.send_message(''objection'', ''A'', ''{"decision":"objects"}'')', 't.ended(TK), t.log(TK), t.status(TK, ''b''), t.kept()', '{"k":"A","by":"2026-03-02T10:20Z"}'), wanted, 'a message at ' || at) FROM (VALUES
+	('2026-03-02 10:05+00', '("done postgres {""decision"": ""objects""} 2026-03-02 10:05","awaiting, done",queued,0)'),
+	('2026-03-02 10:20+00', '("done postgres {""decision"": ""objects""} 2026-03-02 10:20","awaiting, warning, done",queued,0)'),
+	('2026-03-02 10:20:00.000001+00', '("done nobody {""decision"": ""no objection""} 2026-03-02 10:20:00.000001","awaiting, warning, breached, escalated, done",skipped,1)')) v(at, wanted);
+SELECT is(t.play('L', E'2026-03-02 10:00+00 > open\n2026-03-02 11:00+00 > oms.tick()', 't.ended(TK), t.ticket(TK), (SELECT count(*) FROM oms.stage s WHERE s.waits_for IS NOT NULL), oms.send_message(''objection'', ''A''), t.kept()', '{"k":"A","by":"2026-03-02T10:20Z"}'),
+	'("done nobody {""decision"": ""no objection""} 2026-03-02 10:20:00.000001",done,0,0,1)', 'done by law it waits no longer');
+SELECT is(t.play('L', E'2026-03-02 10:00+00 > open\n2026-03-02 10:10+00 > oms.hold(TK, ''a'', ''r'')\n2026-03-02 10:25+00 > oms.send_message(''objection'', ''A'', ''{"n":1}'')\n2026-03-02 10:30+00 > oms.resume(TK, ''a'')', 't.ended(TK), t.kept()', '{"k":"A","by":"2026-03-02T10:20Z"}'),
+	'("done postgres {""n"": 1} 2026-03-02 10:30",0)', 'on hold neither comes; what was sent meanwhile is first');
+SELECT is(t.play('L', E'2026-03-02 10:00+00 > open\n2026-03-02 10:05+00 > oms.extend(TK, ''a'', ''r'', 30)\n2026-03-02 10:40+00 > oms.tick()\n2026-03-02 10:45+00 > oms.send_message(''objection'', ''A'', ''{"n":1}'')', 't.ended(TK), t.log(TK)', '{"k":"A","by":"2026-03-02T10:20Z"}'),
+	'("done postgres {""n"": 1} 2026-03-02 10:45","awaiting, extended, warning, done")', 'extended it waits longer');
+SELECT is(t.play('L', E'2026-03-02 10:00+00 > open\n2026-03-02 13:00+00 > oms.tick()\n> oms.reopen(TK, ''a'', ''a mistake'')\n> oms.send_message(''objection'', ''A'', ''{"n":1}'')', 't.ended(TK), t.log(TK)', '{"k":"A"}'),
+	'("done postgres {""n"": 1} 2026-03-02 13:00","awaiting, warning, breached, escalated, done, reopened, awaiting, done")', 'reopened it waits anew');
+
+-- ---------------------------------------------------------------------------
+-- What is kept, and for how long
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION t.rows() RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT (SELECT count(*) FROM oms.kept_message) || ' kept, ' || (SELECT count(*) FROM oms.message_id) || ' ids'
+$$;
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'', ''{}'', ''m1'', ''1 hour'')\n> oms.send_message(''payment'', ''A2'', ''{}'', NULL, ''2 hours'')\n' || at || ' > oms.tick()', 't.rows()'), wanted, 'unclaimed messages at ' || at) FROM (VALUES
+	('2026-03-02 10:59:59.999999+00', '2 kept, 1 ids'), ('2026-03-02 11:00+00', '1 kept, 1 ids'), ('2026-03-02 12:00+00', '0 kept, 1 ids'),
+	('2026-04-01 10:59:59.999999+00', '0 kept, 1 ids'), ('2026-04-01 11:00+00', '0 kept, 0 ids')) v(at, wanted);
+SELECT is(t.play('N', E'2026-03-02 10:00+00 > open\n> oms.send_message(''go'', TK, ''{"x":1}'', ''m1'')\n> oms.seal()\n2026-03-03 10:00+00 > oms.archive(''2026-03-03 00:00+00'')', '(SELECT count(*) FROM oms.archived_ticket), oms.get_archived_ticket(TK) #>> ''{stages,0,output}'', oms.send_message(''go'', TK, ''{"x":1}'', ''m1''), oms.send_message(''go'', TK), t.kept()'),
+	'(1,"{""x"": 1}",0,0,1)', 'an archived ticket has what a message brought, and gets no other');
+SELECT is(t.play('N', E'2026-03-02 10:00+00 > open\n> oms.send_message(''go'', TK, ''{"x":1}'', ''m1'')\n> oms.seal()\n2026-03-03 10:00+00 > oms.archive(''2026-03-03 00:00+00'')\n> oms.reopen(TK, ''a'', ''r'')', 't.status(TK), oms.send_message(''go'', TK), t.status(TK)'),
+	'(awaiting,1,done)', 'reopened it comes back, and waits for another one');
+
+-- What stands in the rows about messages that contain this text, beside the id
+CREATE FUNCTION t.left_of(what text) RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT concat_ws(', ',
+		(SELECT 'kept' FROM oms.kept_message k WHERE k::text ~ what LIMIT 1),
+		(SELECT 'waiting' FROM oms.stage_state s WHERE s.waits_key ~ what LIMIT 1),
+		(SELECT 'event' FROM oms.timeline e WHERE e::text ~ what LIMIT 1),
+		(SELECT 'hash' FROM oms.message_id m WHERE m.request_hash IS NOT NULL LIMIT 1))
+$$;
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n' || before || E'\n> ' || erasure, 't.left_of(''DE89'')', '{"invoice":"DE89"}'), wanted, erasure || ' after ' || replace(before, E'\n', '; ')) FROM (VALUES
+	-- delivered at once, and from what was kept
+	(E'> oms.stage_done(TK, ''x'')\n> oms.send_message(''payment'', ''DE89'', ''{"iban":"DE89"}'', ''m1'')', 'oms.comment(TK, ''nothing'')', 'event, hash'),
+	(E'> oms.stage_done(TK, ''x'')\n> oms.send_message(''payment'', ''DE89'', ''{"iban":"DE89"}'', ''m1'')', 'oms.erase(TK, ''{data,output.a}'', ''r'')', ''),
+	(E'> oms.stage_done(TK, ''x'')\n> oms.send_message(''payment'', ''DE89'', ''{"iban":"DE89"}'', ''m1'')', 'oms.erase(TK, ''{output.a.iban}'', ''r'')', 'event'),
+	(E'> oms.stage_done(TK, ''x'')\n> oms.send_message(''payment'', ''DE89'', ''{}'', ''m1'')', 'oms.erase(TK, ''{invoice}'', ''r'')', ''),
+	(E'> oms.send_message(''payment'', ''DE89'', ''{"iban":"DE89"}'', ''m1'')\n> oms.stage_done(TK, ''x'')', 'oms.erase(TK, ''{data,output.a}'', ''r'')', ''),
+	-- not delivered yet
+	(E'> oms.stage_done(TK, ''x'')\n> oms.hold(TK, ''a'', ''r'')\n> oms.send_message(''payment'', ''DE89'', ''{"iban":"DE89"}'', ''m1'')', 'oms.erase(TK, ''{data}'', ''r'')', ''),
+	-- what it brought did not fit
+	(E'> oms.stage_done(TK, ''x'')\n> set_config(''oms.max_output_size'', ''1'', true)\n> oms.send_message(''payment'', ''DE89'', jsonb_build_object(''x'', repeat(''x'', 2000)), ''m1'')', 'oms.erase(TK, ''{data}'', ''r'')', '')) v(before, erasure, wanted);
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n> oms.send_message(''payment'', ''A1'', ''{"n":1}'', ''m1'')\n> oms.send_message(''payment'', ''A2'', ''{"n":1}'', ''m2'')\n> oms.erase(TK, ''{output.a}'', ''r'')', 'oms.send_message(''payment'', ''A1'', ''{"n":2}'', ''m1''), error_code($$SELECT oms.send_message(''payment'', ''A2'', ''{"n":2}'', ''m2'')$$)', '{"invoice":"A1"}'),
+	'(0,OM008)', 'the id of an erased message still counts, others are compared');
+-- a whole person: a ticket that got its message, one that waits on hold, one that is archived
+SAVEPOINT erasing;
+SELECT oms.open_ticket('P', '{"invoice":"DE89-1"}', applicant => 'p-1')::text AS got, oms.open_ticket('P', '{"invoice":"DE89-2"}', applicant => 'p-1')::text AS held, oms.open_ticket('N', applicant => 'p-1')::text AS old,
+	oms.open_ticket('P', '{"invoice":"other"}', applicant => 'p-2')::text AS other \gset
+SELECT oms.stage_done(tk, 'x') FROM unnest(ARRAY[:'got', :'held', :'other']) AS tk \g /dev/null
+SELECT oms.hold(:'held', 'a', 'r'), oms.send_message('payment', 'DE89-1', '{"iban":"DE89"}', 'e1'), oms.send_message('payment', 'DE89-2', '{"iban":"DE89"}', 'e2'), oms.send_message('go', :'old', '{"iban":"DE89"}', 'e3'),
+	oms.send_message('payment', 'other', '{"iban":"FR76"}', 'e4'), oms.seal() \g /dev/null
+SET LOCAL oms.now = '2026-03-03 09:00+00';
+SELECT is(oms.archive('2026-03-03 00:00+00'), 1, 'one of three tickets of a person is archived');
+SELECT is(t.left_of('DE89'), 'kept, waiting, event, hash', 'messages of a person are in many places');
+SELECT is(oms.erase_applicant('p-1', 'asked for'), 3, 'all of them are erased');
+SELECT is(t.left_of('DE89'), 'hash', 'nothing is left but what another person''s message needs');
+SELECT is((SELECT string_agg(message_id, ',') FROM oms.message_id WHERE request_hash IS NOT NULL), 'e4', 'which stays');
+SELECT is((SELECT count(*) FROM oms.timeline_archive e WHERE e::text ~ 'DE89'), 0::bigint, 'nor in the archive');
+SELECT is((SELECT count(*) FROM oms.timeline e WHERE e::text ~ 'FR76'), 1::bigint, '… nor is that of another person erased');
+SELECT is_empty('SELECT * FROM oms.check()', 'check() finds nothing');
+SELECT is_empty('SELECT * FROM oms.verify_timeline()', 'the chains are whole');
+ROLLBACK TO erasing;
+
 SELECT t.findings();
 SELECT finish();
 ROLLBACK;
