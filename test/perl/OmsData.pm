@@ -93,6 +93,11 @@ SELECT oms.create_workflow('{"name": "Choice", "stages": [
 	{"id": "right", "owner": "Hand", "when": "\$.side == \\"right\\"", "dependsOn": ["look"]},
 	{"id": "last", "owner": "Hand", "dependsOn": ["audit", "left", "right"], "join": "any"},
 	{"id": "extra", "owner": "Hand", "manual": true}]}');
+SELECT oms.create_workflow('{"name": "Waits", "prefix": "WT", "stages": [
+	{"id": "paid", "waitFor": {"message": "payment", "key": "\$.invoice"}, "dueAt": "\$.by", "warnAt": [50],
+		"escalation": [{"at": "100%", "finishWith": {"paid": 0}}]},
+	{"id": "hearing", "owner": "Hand", "dependsOn": ["paid"], "startAt": "\$.hearing",
+		"sla": [{"when": "\$.urgent == true", "mins": 60}, {"days": 2}], "calendar": "office"}]}');
 SELECT oms.create_workflow('{"name": "Old", "prefix": "OLD", "stages": [{"id": "only", "owner": "Eye"}]}');
 SELECT oms.open_ticket('Old');
 SELECT oms.retire_workflow('Old');
@@ -111,6 +116,12 @@ INSERT INTO app.loan SELECT i, oms.open_ticket('DisasterLoan',
 SELECT oms.open_tickets('Fan out', array_agg(jsonb_build_object('i', i))) FROM generate_series(1, 6) AS i;
 SELECT oms.open_ticket('Choice', jsonb_build_object('side', CASE i % 3 WHEN 0 THEN 'left' WHEN 1 THEN 'right' END),
 	'choice ' || i) FROM generate_series(1, 20) AS i;
+
+-- Waiting for a message, also on hold; with one that came, by name or from what was kept; one that nobody waits for
+CREATE TABLE app.wait AS SELECT i AS n, oms.open_ticket('Waits', jsonb_build_object('invoice', 'W-' || i, 'by', '2026-03-20',
+	'urgent', i = 3, 'hearing', CASE WHEN i = 3 THEN '2026-03-04T10:00' END)) AS ticket FROM generate_series(1, 3) AS i;
+SELECT oms.hold(ticket, 'paid', 'a question'), oms.send_message('payment', 'W-2', '{"paid": 2}', 'sent-2') FROM app.wait WHERE n = 2;
+SELECT oms.send_message('payment', 'W-3', '{"paid": 3}', 'sent-3'), oms.send_message('payment', 'W-4', '{"paid": 4}', 'sent-4');
 
 -- Two that are closed before all others, for the archive
 INSERT INTO app.loan SELECT i, oms.open_ticket('DisasterLoan', jsonb_build_object('amount', 1000, 'scan',
@@ -189,7 +200,7 @@ SQL
 	# The point of it all: every state is there.
 	is( $node->safe_psql($db,
 			"SELECT string_agg(DISTINCT status, ' ' ORDER BY status) FROM oms.stage WHERE status <> 'on_hold'"),
-		'cancelled done failed in_progress queued skipped waiting', 'the data has stages in every state');
+		'awaiting cancelled done failed in_progress queued skipped waiting', 'the data has stages in every state');
 	is( $node->safe_psql($db,
 			"SELECT string_agg(DISTINCT status, ' ' ORDER BY status) FROM oms.ticket WHERE status <> 'on_hold'"),
 		'cancelled done failed open', '… and tickets');
@@ -265,7 +276,7 @@ UNION ALL SELECT 'stage of nothing', s.ticket_id::text FROM oms.stage_state AS s
 	LEFT JOIN oms.workflow_stage AS w USING (workflow_id, stage_no) WHERE w.stage IS NULL
 UNION ALL SELECT 'wrong count', t.ticket_id::text FROM oms.ticket_state AS t
 	LEFT JOIN oms.stage_state AS s USING (ticket_id)
-	GROUP BY t.ticket_id HAVING n_active <> count(*) FILTER (WHERE s.status IN ('q', 'p', 'h'))
+	GROUP BY t.ticket_id HAVING n_active <> count(*) FILTER (WHERE s.status IN ('a', 'q', 'p', 'h'))
 	OR n_failed <> count(*) FILTER (WHERE s.status = 'f')
 UNION ALL SELECT 'status', s.ticket_id || ' ' || s.stage FROM oms.stage AS s
 	CROSS JOIN LATERAL (SELECT e.status FROM oms.timeline AS e
@@ -333,6 +344,11 @@ SELECT 'lease', count(oms.heartbeat(s.ticket_id, s.stage, t.token, '4 days')) > 
 SELECT 'fresh', count(oms.stage_done(ticket, stage, '{}', token)) = 1 FROM oms.claim('IRS_Bot', 'fresh', 1);
 SELECT 'held', count(oms.stage_done(s.ticket_id, s.stage, '{"score": 70}', t.token)) > 5
 	FROM oms.stage AS s JOIN oms.stage_state AS t USING (ticket_id, stage_no) WHERE s.status = 'in_progress';
+SELECT 'message', oms.send_message('payment', 'W-1', '{"paid": 1}', 'sent-1'), oms.send_message('payment', 'W-3', '{"paid": 3}', 'sent-3'),
+	(SELECT count(*) FROM oms.message);
+SELECT 'kept', (SELECT oms.resume(ticket, 'paid') FROM app.wait WHERE n = 2),
+	oms.get_ticket(oms.open_ticket('Waits', '{"invoice": "W-4"}')) #>> '{stages,0,output}', (SELECT count(*) FROM oms.message);
+SELECT 'moment', count(oms.start_stage(ticket_id, stage)) FROM oms.stage WHERE status = 'awaiting';
 SELECT 'failed', count(oms.skip_stage(ticket_id, stage, 'never mind')) > 0 FROM oms.stage WHERE status = 'failed';
 DO \$\$
 DECLARE
@@ -347,7 +363,7 @@ BEGIN
 END \$\$;
 SELECT 'end', string_agg(DISTINCT status, ' ' ORDER BY status) FROM oms.ticket;
 SQL
-	is($out, "key|t\nnumber|t\nlease|t\nfresh|t\nheld|t\nfailed|t\nend|cancelled done", "$name: work goes on to its end");
+	is($out, "key|t\nnumber|t\nlease|t\nfresh|t\nheld|t\nmessage|1|0|2\nkept|done|{\"paid\": 4}|0\nmoment|1\nfailed|t\nend|cancelled done", "$name: work goes on to its end");
 	whole($node, $db, "$name, then");
 }
 
