@@ -251,8 +251,8 @@ my @forged = (
 	[ 'an entry is gone', sub { s/("entries": \[)\{.*?\}, /$1/ }, qr/^journal entry $until: content does not match the hash$/ ],
 	[ 'the last one is gone', sub { s/("entries": \[\{.*?\}), \{.*?\}\]/$1]/ }, qr/^journal entry $until: its number is another\n.*\njournal: it is not the one that was sealed$/s ],
 	[ 'the hash before', sub { s/("entries": .*"previous": ")\w\w/${1}00/ || s/("journal": \{.*?"previous": ")\w\w/${1}00/ }, qr/content does not match the hash/ ],
-	[ 'more than were sealed', sub { my ($e) = /"entries": \[(\{.*?\})/; s/("entries": \[)/$1 . "$e, " x 20/e }, "journal: has 22 entries, the seal only $until" ],
-	[ 'none', sub { s/"entries": \[.*?\]/"entries": []/ }, 'journal: "entries" is not an array of entries' ],
+	[ 'more than were sealed', sub { my ($e) = /"entries": \[(\{.*?\}), \{/; s/("entries": \[)/$1 . "$e, " x 20/e }, "journal: has 22 entries, the seal only $until" ],
+	[ 'none', sub { s/"entries": \[.*\], "previous"/"entries": [], "previous"/ }, 'journal: "entries" is not an array of entries' ],
 );
 foreach (@forged)
 {
