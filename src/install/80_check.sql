@@ -1330,6 +1330,9 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 	SELECT 'clock', c.ticket_id, format('%s: %s', c.name, p.problem)
 	FROM (
 		SELECT w.*, w.ended_at IS NOT NULL AS ended,
+			w.status = 'd' AND w.worker IS NULL AS by_law,
+			(SELECT array_agg(y.no) FROM jsonb_array_elements(w.escalation) WITH ORDINALITY AS y (step, no)
+				WHERE y.step ? 'finishWith') AS law,
 			w.limit_us - w.used_us AS left_us,
 			CASE WHEN w.ended_at IS NOT NULL AND w.paused_at IS NULL
 				THEN w.piece_us + oms_internal.check_open(w.by_calendar, w.piece_last_at, w.ended_at)
@@ -1436,10 +1439,20 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 				FROM (SELECT y.no, oms_internal.check_fired(y.step, c.limit_us, CASE WHEN c.ended THEN c.consumed_us ELSE c.shows_us END,
 						c.breached_seq IS NOT NULL) AS times
 					FROM jsonb_array_elements(c.escalation) WITH ORDINALITY AS y (step, no)
-					-- a moment later, and not while it is on hold
 					WHERE NOT y.step ? 'finishWith') AS f)
 			THEN format('its escalation steps have fired %s times, which is not what it shows',
 				COALESCE(c.steps::text, 'no')) END),
+		-- by law: the first of the steps that say so, once, a moment after its time, and nobody else did it
+		(CASE WHEN c.law IS NOT NULL AND (SELECT COALESCE(sum(c.steps[y.no]), 0) <> c.by_law::int FROM unnest(c.law) AS y (no))
+			THEN format('the steps that finish it have fired %s times, and it was %sdone by law', c.steps::text,
+				CASE WHEN c.by_law THEN '' ELSE 'not ' END) END),
+		(CASE WHEN c.law IS NOT NULL AND c.ended AND c.def_us IS NOT NULL AND c.limit_us IS NOT NULL
+				AND (c.by_law OR NOT EXISTS (SELECT FROM oms.hold AS h
+					WHERE h.ticket_id = c.ticket_id AND h.stage_no IN (0, c.stage_no) AND (h.stage_no = 0 OR NOT h.stops_clock)))
+				AND (SELECT bool_or(oms_internal.check_fired(c.escalation -> (y.no::int - 1), c.limit_us, c.consumed_us - 1, true) > 0)
+					FROM unnest(c.law) AS y (no)) <> c.by_law
+			THEN format('it ended when it showed %s µs, %s', c.consumed_us,
+				CASE WHEN c.by_law THEN 'by law and before its time' ELSE 'when it was to be done by law' END) END),
 		-- days: a closing time, and as many more of them before as are left since it runs, of dates not counted yet
 		(CASE WHEN c.limit_days > c.consumed_days AND c.running_since IS NOT NULL AND c.due_at IS NOT NULL AND c.breached_seq IS NULL AND (
 				oms_internal.check_open(c.due_calendar, c.due_at - '1 microsecond'::interval, c.due_at) = 0

@@ -348,6 +348,31 @@ SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
 	2026-03-02 12:10+00 > oms.send_back(TK, 'b', 'a', 'a mistake')
 	2026-03-02 13:10:00.000001+00 > oms.tick()$$, 't.log(TK)'), 'queued, breached, escalated, done, sent_back, queued, breached, escalated, done', 'once in each cycle');
 SELECT is(t.play('Permit', '2026-03-02 10:00+00 > open' || E'\n2026-03-02 12:00+00 > oms.tick()', 't.citizen(TK)'), 'received, a in progress, a done, b in progress', 'citizens see a stage that is done');
+-- check() recounts them
+CREATE FUNCTION t.law(change text, at text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	tk oms.ticket_id;
+	found text;
+BEGIN
+	PERFORM set_config('oms.now', '2026-03-02 10:00+00', true);
+	tk := oms.open_ticket('Permit');
+	PERFORM set_config('oms.now', at, true);
+	PERFORM oms.tick();
+	UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid = 'oms.stage_state'::regclass;
+	UPDATE pg_class SET relname = relname WHERE oid = 'oms.stage_state'::regclass;
+	EXECUTE format('UPDATE oms.stage_state SET %s WHERE ticket_id = $1 AND stage_no = 1', change) USING tk;
+	SELECT string_agg(c.detail, '; ' ORDER BY c.detail COLLATE "C") INTO found FROM oms.check(tk) AS c WHERE c.kind = 'clock' AND c.detail ~ 'law|finish';
+	RAISE EXCEPTION SQLSTATE 'ZZ001' USING MESSAGE = coalesce(found, 'nothing');
+EXCEPTION WHEN SQLSTATE 'ZZ001' THEN
+	RETURN SQLERRM;
+END $$;
+SELECT is(t.law(change, at), found, 'check() after ' || change) FROM (VALUES
+	('steps = steps', '2026-03-02 11:30+00', 'nothing'),
+	('steps = ''{0}''', '2026-03-02 11:30+00', 'stage a, cycle 1: the steps that finish it have fired {0} times, and it was done by law'),
+	('steps = ''{2}''', '2026-03-02 11:30+00', 'stage a, cycle 1: the steps that finish it have fired {2} times, and it was done by law'),
+	('worker = ''ann''', '2026-03-02 11:30+00', 'stage a, cycle 1: it ended when it showed 3600000001 µs, when it was to be done by law; stage a, cycle 1: the steps that finish it have fired {1} times, and it was not done by law'),
+	('consumed_us = 3600000000', '2026-03-02 11:30+00', 'stage a, cycle 1: it ended when it showed 3600000000 µs, by law and before its time'),
+	('steps = ''{1}''', '2026-03-02 10:30+00', 'stage a, cycle 1: the steps that finish it have fired {1} times, and it was not done by law')) v(change, at, found);
 SELECT oms.create_workflow('{"name":"Last","slaMins":70,"stages":[{"id":"a","owner":"Desk","slaMins":60,"escalation":[{"at":"+10m","finishWith":{}}]}]}') \g /dev/null
 SELECT is(t.play('Last', E'2026-03-02 10:00+00 > open\n' || at || ' > oms.tick()', $q$t.log(TK) || ' ' || t.ticket(TK) || ' ' || t.ticket_events(TK) || ' ' || (SELECT t.utc(k.closed_at) FROM oms.ticket k WHERE k.ticket_id = TK)$q$), log, 'at ' || at) FROM (VALUES
 	('2026-03-02 11:10+00', 'queued, breached open opened none'),
