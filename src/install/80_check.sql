@@ -1345,9 +1345,9 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 			-- always open, in minutes: the limit after the start, later by all it stood before it was used up
 			CASE WHEN w.limit_days IS NULL AND w.calendar IS NULL AND w.due_at IS NOT NULL
 				AND COALESCE(w.extended_seq < w.breached_seq, true) THEN w.first_at
-				+ make_interval(secs => w.def_us / 1000000) + COALESCE(CASE WHEN w.should_stand IS NOT NULL THEN (
+				+ make_interval(secs => w.def_us / 1000000.0) + COALESCE(CASE WHEN w.should_stand IS NOT NULL THEN (
 					SELECT sum(y.len) FILTER (WHERE y.at - w.first_at - COALESCE(y.stood_before, '0')
-						<= make_interval(secs => w.def_us / 1000000))
+						<= make_interval(secs => w.def_us / 1000000.0))
 					FROM (
 						SELECT lower(x.stood) AS at, upper(x.stood) - lower(x.stood) AS len,
 							sum(upper(x.stood) - lower(x.stood)) OVER
