@@ -477,7 +477,11 @@ COMMENT ON COLUMN oms.open_stage.now IS 'the time by which it is judged, oms.clo
 CREATE VIEW oms.finished_stage AS
 	SELECT f.ticket_id, f.stage_no, w.name AS workflow, d.stage, d.label, f.cycle, f.owner, f.finished_at, f.due_at, f.met, f.breached,
 		f.ratio, f.wait_us * '1 microsecond'::interval AS wait, f.work_us * '1 microsecond'::interval AS work,
-		f.hold_us * '1 microsecond'::interval AS hold, f.await_us * '1 microsecond'::interval AS awaited
+		f.hold_us * '1 microsecond'::interval AS hold, f.await_us * '1 microsecond'::interval AS awaited,
+		EXISTS (SELECT FROM oms.timeline AS e
+			WHERE e.ticket_id = f.ticket_id AND e.stage = d.stage AND e.cycle = f.cycle AND e.moved)
+			OR EXISTS (SELECT FROM oms.timeline_archive AS a
+				WHERE a.ticket_id = f.ticket_id AND a.stage = d.stage AND a.cycle = f.cycle AND a.moved) AS moved
 	FROM oms_internal.report_done AS f
 	LEFT JOIN oms.workflow AS w ON w.workflow_id = f.workflow_id
 	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = f.workflow_id AND d.stage_no = f.stage_no;
@@ -497,6 +501,7 @@ COMMENT ON COLUMN oms.finished_stage.ratio IS 'consumed time over the limit; NUL
 COMMENT ON COLUMN oms.finished_stage.wait IS 'until the last worker took it, without holds; all of it if nobody took it';
 COMMENT ON COLUMN oms.finished_stage.work IS 'from then on, without holds';
 COMMENT ON COLUMN oms.finished_stage.hold IS 'time on hold, in either';
+COMMENT ON COLUMN oms.finished_stage.moved IS 'some of its events were recorded under a moved clock (oms.now)';
 COMMENT ON COLUMN oms.finished_stage.awaited IS 'until its moment or its message came, with holds; no part of the others. NULL: it did not await anything';
 
 CREATE VIEW oms.queue AS

@@ -54,6 +54,16 @@ SELECT is((SELECT string_agg(note, ', ' ORDER BY note) FROM oms.get_timeline(:'r
 SELECT is_empty('SELECT * FROM oms.verify_timeline()', 'the chains are whole');
 SELECT is_empty('SELECT * FROM oms.check()', 'check() agrees');
 
+SELECT oms.open_ticket('Dated')::text AS plain \gset
+SELECT oms.stage_done(:'plain', 'a') \g /dev/null
+SELECT is((SELECT moved FROM oms.finished_stage WHERE ticket_id = :'plain'), false, 'reports tell of no moved clock where there was none');
+SET LOCAL oms.allow_moved_clock = on;
+SET LOCAL oms.now = '2026-03-02 16:00+00';
+SELECT oms.stage_done(:'then', 'a') \g /dev/null
+RESET oms.now;
+SET LOCAL oms.allow_moved_clock = off;
+SELECT is((SELECT moved FROM oms.finished_stage WHERE ticket_id = :'then'), true, '… and of a stage that was done under one');
+
 -- Who may declare it
 CREATE ROLE mc_agent;
 SELECT oms.grant_access('mc_agent', 'admin') \g /dev/null
