@@ -265,6 +265,15 @@ foreach (@forged)
 is(sql("SELECT oms.proof('$second', journal => true) -> 'journal'"), 'null', 'null if no owner of the ticket was registered when it was sealed');
 like(verify(sql("SELECT oms.proof('$second', journal => true)")), qr/^$ok;/, '… which is a good proof');
 
+# ---- docs/guides/evidence.md ----
+
+my $page = slurp_file("$top/docs/guides/evidence.md");
+my $help = `'$top/tools/stamp-seal' --help`;
+is(join(' ', grep { $help !~ /\Q$_\E / } map { /(--\w+)/g } grep { m{tools/stamp-seal} } split /\n/, $page), '', 'the page calls stamp-seal with options that it has');
+my ($printed) = $page =~ /^(ok: .*)$/m;
+like($printed, qr/^ok: [-\w]+, \d+ events, sealed by seal \d+ \S+; seal \d+ \S+ stamped \w{3} [ \d]\d \d\d:\d\d:\d\d 20\d\d GMT; journal from entry \d+ to \d+$/,
+	'and shows what verify-proof prints');
+
 # ---- dump and restore ----
 
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/dump", 'postgres' ], 'pg_dump');
