@@ -253,7 +253,8 @@ INSERT INTO calls SELECT 'tr_admin', format(s, :'tk') FROM unnest(ARRAY['SELECT 
 	'SELECT oms.create_workflow(''{"name":"Loan","stages":[{"id":"a","owner":"A"}]}'')', 'SELECT oms.retire_workflow(''Loan'')', 'SELECT oms.set_owner(''A'', ''group'', ''Boss'', NULL, ''{tr_agent,tr_other}'')',
 	'SELECT oms.grant_access(''tr_nobody'', ''admin'')', 'SELECT oms.revoke_access(''tr_agent'')', 'SELECT oms.erase(%1$L, ''{data}'', ''r'')', 'SELECT oms.erase(%1$L, ''{n,applicant}'', ''r'')',
 	'SELECT oms.erase_applicant(''Jane'', ''r'')', 'SELECT oms.tick()', 'SELECT oms.activate()', 'SELECT oms.repair_guards()', 'SELECT oms.roll_up()', 'SELECT oms.roll_up(true); SELECT * FROM oms.workload',
-	'SELECT oms.seal()', 'SELECT oms.seal(true); SELECT oms.proof(%1$L); SELECT oms.verify_seals()']) s;
+	'SELECT oms.seal()', 'SELECT oms.seal(true); SELECT oms.proof(%1$L); SELECT oms.verify_seals()',
+	'SELECT oms.seal(true); SELECT oms.add_stamp(s.number, pg_catalog.byteacat(''\x0420'', s.hash)) FROM oms.seals AS s; SELECT oms.proof(%1$L, journal => true)']) s;
 SELECT is(t.hostile(role, sql), 'fine', 'hostile path: ' || role || ': ' || sql) FROM calls;
 SELECT is(t.hostile('postgres', sql), 'fine', 'hostile path: superuser: ' || sql) FROM calls WHERE role NOT IN ('tr_citizen', 'tr_portal');
 -- With guards that have to be repaired, and a view that is updated.
