@@ -436,16 +436,22 @@ SELECT oms.create_workflow('{"name": "Check random", "prefix": "CHR", "slaMins":
   {"id": "r4", "owner": "R2", "dependsOn": ["r1", "r2"], "join": "any", "when": "$stages.r1.x == 1"},
   {"id": "r5", "owner": "R1", "slaMins": 2, "dependsOn": ["r2", "r3", "r4"], "join": 2},
   {"id": "m", "owner": "R2", "slaMins": 2, "dependsOn": ["r1"], "manual": true},
-  {"id": "r6", "owner": "R2", "slaMins": 0, "dependsOn": ["r3", "r4", "r5"]}]}');
+  {"id": "r6", "owner": "R2", "slaMins": 0, "dependsOn": ["r3", "r4", "r5"]},
+  {"id": "w", "owner": "R1", "dependsOn": ["r2"], "waitFor": {"message": "check random", "key": "$.k"}, "warnAt": [50],
+    "sla": [{"when": "$.amount > 40", "mins": 2}, {"mins": 5}], "escalation": [{"at": "+1m", "finishWith": {"x": 1}}]},
+  {"id": "s", "owner": "R1", "dependsOn": ["r1"], "delayMins": 1, "startAt": "$.start", "dueAt": "$.by", "calendar": "check random",
+    "escalation": [{"at": "50%", "notify": "supervisor"}, {"at": "100%", "finishWith": {"x": 0}}]},
+  {"id": "d", "owner": "R2", "dependsOn": ["w", "s"], "join": "any", "delayMins": 2, "slaMins": 3, "dueAt": "$.by",
+    "escalation": [{"at": "100%", "reassignTo": "R1"}, {"at": "+2m", "finishWith": {}}]}]}');
 CREATE FUNCTION pg_temp.random_call(ticket oms.ticket_id) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-  stage text := (ARRAY['r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'm'])[1 + floor(random() * 7)];
+  stage text := (ARRAY['r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'm', 'w', 's', 'd'])[1 + floor(random() * 10)];
   worker text := (ARRAY['kim', 'lee', 'ann'])[1 + floor(random() * 3)];
   reason text := (ARRAY['papers', 'check: phone'])[1 + floor(random() * 2)];
   now timestamptz := current_setting('oms.now');
 BEGIN
   PERFORM set_config('oms.now', (now + make_interval(secs => (ARRAY[0, 0, 1, 10, 30, 90])[1 + floor(random() * 6)]))::text, false);
-  CASE floor(random() * 55)
+  CASE floor(random() * 65)
     WHEN 0, 1, 2, 3 THEN PERFORM oms.claim('R' || 1 + floor(random() * 2), 'w', 2, '1 minute');
     WHEN 4, 5 THEN PERFORM oms.claim_stage(ticket, stage, worker);
     WHEN 6, 7, 8, 9, 10, 11, 51, 52 THEN PERFORM oms.stage_done(ticket, stage, jsonb_build_object('x', floor(random() * 2)));
@@ -478,6 +484,15 @@ BEGIN
         WHERE r.ticket_id = random_call.ticket AND r.status = 'h' LIMIT 1) AS s;
     WHEN 50 THEN PERFORM oms.create_calendar('check random', jsonb_build_object('timezone', 'UTC', 'hours',
       jsonb_build_object('mon', ARRAY['00:00-24:00'], 'sun', ARRAY[format('%s:00-24:00', 10 + floor(random() * 13))])));
+    WHEN 54, 55, 56 THEN PERFORM oms.send_message('check random', 'K' || floor(random() * 3), '{"x": 1}', NULL, '3 minutes');
+    WHEN 57 THEN PERFORM oms.extend(ticket, s.stage, 'more', mins => 1 + floor(random() * 3)::int) FROM oms.stage AS s
+      WHERE s.ticket_id = random_call.ticket AND s.due_at IS NOT NULL AND s.status IN ('queued', 'in_progress', 'awaiting', 'failed') LIMIT 1;
+    WHEN 58 THEN PERFORM oms.extend(ticket, NULL, 'more', mins => 2);
+    WHEN 59 THEN PERFORM oms.amend(ticket, jsonb_build_object('k', 'K' || floor(random() * 3)), 'a mistake');
+    WHEN 60 THEN PERFORM oms.start_stage(ticket, s.stage) FROM oms.stage AS s
+      WHERE s.ticket_id = random_call.ticket AND s.stage IN ('s', 'd') AND s.status = 'awaiting' LIMIT 1;
+    WHEN 61, 62 THEN PERFORM CASE WHEN random() < 0.5 THEN oms.release(ticket, s.stage) ELSE oms.delegate(ticket, s.stage, (ARRAY['kim', 'lee', 'ann'])[1 + floor(random() * 3)]) END
+      FROM oms.stage AS s WHERE s.ticket_id = random_call.ticket AND s.status = 'in_progress' LIMIT 1;
     ELSE PERFORM oms.tick();
   END CASE;
 EXCEPTION WHEN SQLSTATE 'OM005' OR SQLSTATE 'OM006' OR SQLSTATE 'OM007' OR insufficient_privilege THEN
@@ -491,15 +506,19 @@ BEGIN
   PERFORM setseed(0.5);
   FOR round IN 1 .. 12 LOOP
     tickets := tickets || ARRAY(SELECT oms.open_tickets('Check random',
-      ARRAY(SELECT jsonb_build_object('amount', (n * 20)) FROM generate_series(1, 4) AS n)));
-    FOR n IN 1 .. 200 LOOP
+      ARRAY(SELECT jsonb_build_object('amount', n * 20, 'k', 'K' || n % 3, 'start', oms.clock() + make_interval(mins => n),
+        'by', CASE WHEN n > 2 THEN oms.clock() + make_interval(mins => 3 * n) END) FROM generate_series(1, 4) AS n)));
+    FOR n IN 1 .. 240 LOOP
       PERFORM pg_temp.random_call(tickets[1 + floor(random() * cardinality(tickets))]);
     END LOOP;
     FOR finding IN SELECT c.* FROM oms.check() AS c WHERE c.ticket = ANY (tickets) OR c.ticket IS NULL LOOP
       RAISE WARNING 'round %: % % %', round, finding.ticket, finding.kind, finding.detail;
     END LOOP;
   END LOOP;
-  INSERT INTO check_seen SELECT e.status, count(*) FROM oms.timeline AS e WHERE e.ticket_id = ANY (tickets) GROUP BY 1;
+  INSERT INTO check_seen SELECT e.status, count(*) FROM oms.timeline AS e WHERE e.ticket_id = ANY (tickets) GROUP BY 1
+    UNION ALL SELECT 'by law', count(*) FROM oms.timeline AS e WHERE e.ticket_id = ANY (tickets) AND e.note ~ '^by law'
+    UNION ALL SELECT 'by message', count(*) FROM oms.timeline AS e JOIN oms.timeline AS a USING (ticket_id, stage, cycle)
+      WHERE e.ticket_id = ANY (tickets) AND e.status = 'done' AND e.worker IS NOT NULL AND a.status = 'awaiting' AND a.note ~ '^for message';
 END $$;
 -- So that the above means something: what happened at all.
 SELECT string_agg(status, ' ' ORDER BY status) FROM check_seen WHERE times >= 3;
