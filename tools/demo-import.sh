@@ -4,19 +4,8 @@ set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-if [ -z "${OMS_RUN:-}" ]; then
-  "$oms_top/tools/setup.sh" server clients/import
-  trap forget_run EXIT
-  trap 'exit 130' INT TERM HUP
-  prepare_run
-  (run_inside tools/demo-import.sh)
-  exit
-fi
-
-enter_run
-trap stop_servers EXIT
-trap 'exit 130' INT TERM HUP
-use_npm_packages clients/import >"$oms_run/import_npm.log" 2>&1 || { cat "$oms_run/import_npm.log" >&2; exit 1; }
+begin_run "server clients/import" tools/demo-import.sh "$@"
+make_client clients/import >"$oms_run/import_npm.log" 2>&1 || { cat "$oms_run/import_npm.log" >&2; exit 1; }
 start_server import
 psql -Xq -v ON_ERROR_STOP=1 -c 'CREATE EXTENSION oms' -f clients/import/demo/permits.sql >/dev/null
 cd clients/import
@@ -24,7 +13,7 @@ cd clients/import
 # Wrong lines are what is shown: they end the command with 1.
 show() {
   printf '\n$ tools/import-csv %s\n\n' "$*"
-  node import-csv.js "$@" || [ $? -eq 1 ]
+  node dist/import-csv.js "$@" || [ $? -eq 1 ]
 }
 echo 'The spreadsheet:'
 head -n 4 demo/permits.csv | cut -c 1-110

@@ -249,11 +249,11 @@ use_npm_packages() {
   done
 }
 
+# make_client CLIENT: its packages, and its dist/.
+make_client() { use_npm_packages "$1" && npm --prefix "$oms_top/$1" run -s build; }
+
 # build_board: makes what runs of the board, and the SDK that it uses.
-build_board() {
-  use_npm_packages clients/typescript clients/board &&
-    npm --prefix "$oms_top/clients/typescript" run -s build && npm --prefix "$oms_top/clients/board" run -s build
-}
+build_board() { make_client clients/typescript && make_client clients/board; }
 
 # What initdb makes, once for all servers of a run. The superuser is postgres, whoever we are.
 oms_initdb_copy=${OMS_RUN:-}/initdb
@@ -300,36 +300,70 @@ stop_servers() {
   oms_servers=()
 }
 
-# test_client CLIENT [TEST...]: the test of a client in JavaScript on a throw-away server of its own: its test/*.test.js, or those
-# that are named. Ends the script; the last line is "N passed, N failed".
-test_client() {
-  local client=$1 dir=clients/$1 file name log good bad passed=0 failed=0
+# ---- inside: tests of clients ------------------------------------------------
+
+client_passed=0
+client_failed=0
+# client_step NAME COMMAND...: one test that is a command.
+client_step() {
+  local name=$1 log
   shift
-  begin_run "server $dir" "$dir/test.sh" "$@"
-  export NO_COLOR=1 npm_config_update_notifier=false OMS_SCRATCH=$oms_run
-  cd "$oms_top/$dir" || exit
-  log=$oms_run/${client}_packages.log
-  if ! use_npm_packages "$dir" >"$log" 2>&1; then
-    cat "$log"
-    echo "not ok - packages are installed"
-    printf '\n0 passed, 1 failed\n'
-    exit 1
+  log=$oms_run/${name// /_}.log
+  if "$@" >"$log" 2>&1; then
+    echo "ok - $name"
+    client_passed=$((client_passed + 1))
+  else
+    echo "not ok - $name"
+    sed 's/^/  /' "$log"
+    client_failed=$((client_failed + 1))
+    return 1
   fi
-  start_server "$client" "max_connections = 30"
-  for file in test/*.test.js; do
-    name=$(basename "$file" .test.js)
+}
+
+# end_client_tests: ends the script; the last line is "N passed, N failed".
+end_client_tests() {
+  printf '\n%d passed, %d failed\n' "$client_passed" "$client_failed"
+  exit "$((client_failed > 0))"
+}
+
+# client_tests CLIENT [TEST...]: the test/*.test.ts of this folder, or those that are named, one after the other: some
+# restart the server. With OMS_ONLY: those whose names match it. With VERBOSE it shows what they said also if they passed.
+client_tests() {
+  local client=$1 file name log start good bad
+  shift
+  # Waits for a scarce machine belong to the tests, not to colours.
+  export NO_COLOR=1
+  for file in test/*.test.ts; do
+    name=$(basename "$file" .test.ts)
     case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
     log=$oms_run/${client}_$name.log
-    timeout -k 10 900 node --test --test-reporter=tap "$file" >"$log" 2>&1 </dev/null || true
+    start=$EPOCHREALTIME
+    timeout -k 10 900 node --import tsx --test ${OMS_ONLY:+--test-name-pattern="$OMS_ONLY"} --test-reporter=tap "$file" >"$log" 2>&1 </dev/null || true
     good=$(sed -nE 's/^# pass ([0-9]+)$/\1/p' "$log" | tail -n 1)
     bad=$(sed -nE 's/^# (fail|cancelled) ([0-9]+)$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
     # Neither result nor failure: it did not get to its end.
     if [ "${good:-0}" -eq 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
-    passed=$((passed + ${good:-0}))
-    failed=$((failed + bad))
-    printf '# %-12s %3d ok %3d not ok\n' "$name" "${good:-0}" "$bad"
+    client_passed=$((client_passed + ${good:-0}))
+    client_failed=$((client_failed + bad))
+    printf '# %-12s %3d ok %3d not ok  %5.1f s\n' "$name" "${good:-0}" "$bad" \
+      "$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')"
+    grep -E '# SKIP' "$log" || true
+    # What takes long is worth a look.
+    grep -A2 -E '^(not )?ok ' "$log" | awk '/^(not )?ok / { name = $0 } /duration_ms/ && $2 > 5000 { printf "  %.1f s: %s\n", $2 / 1000, name }'
     if [ -n "${VERBOSE:-}" ] || [ "$bad" -gt 0 ]; then sed 's/^/  /' "$log" | tail -n 200; fi
   done
-  printf '\n%d passed, %d failed\n' "$passed" "$failed"
-  exit "$((failed > 0))"
+}
+
+# test_client CLIENT [TEST...]: the whole test of a client that needs nothing but a server.
+test_client() {
+  local client=$1 dir=clients/$1
+  shift
+  begin_run "server $dir" "$dir/test.sh" "$@"
+  export npm_config_update_notifier=false OMS_SCRATCH=$oms_run
+  cd "$oms_top/$dir" || exit
+  client_step "is built" make_client "$dir" || end_client_tests
+  [ $# -gt 0 ] || client_step "types are strict, ESLint is content" npm run -s check || true
+  start_server "$client" "max_connections = 30"
+  client_tests "$client" "$@"
+  end_client_tests
 }

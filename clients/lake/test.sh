@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests of export-lake on a throw-away server: clients/lake/test.sh [export queries …]
 #
-# Runs test/*.test.js, or those that are named. With VERBOSE=1 it shows what they said also if they passed.
+# Runs test/*.test.ts, or those that are named. With VERBOSE=1 it shows what they said also if they passed.
 # The last line is "N passed, N failed".
 set -eu
 # shellcheck source=tools/lib.sh

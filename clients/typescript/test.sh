@@ -13,60 +13,16 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 
 begin_run "server pooler clients/typescript" clients/typescript/test.sh "$@"
 PATH=$PATH:/usr/sbin
-# Waits for a scarce machine belong to the tests, not to colours or updates.
-export npm_config_update_notifier=false NO_COLOR=1
+export npm_config_update_notifier=false
 cd "$here"
 
-passed=0
-failed=0
-# step NAME COMMAND...: one test that is a command.
-step() {
-  local name=$1 log
-  shift
-  log=$oms_run/${name// /_}.log
-  if "$@" >"$log" 2>&1; then
-    echo "ok - $name"
-    passed=$((passed + 1))
-  else
-    echo "not ok - $name"
-    sed 's/^/  /' "$log"
-    failed=$((failed + 1))
-    return 1
-  fi
-}
-
-finish() {
-  printf '\n%d passed, %d failed\n' "$passed" "$failed"
-  exit "$((failed > 0))"
-}
-
-step "packages are installed" use_npm_packages clients/typescript || finish
-step "compiles" npm run -s build || finish
-[ $# -gt 0 ] || step "types are strict, ESLint is content" npm run -s check || true
-step "everything public is documented" npm run -s docs || true
+client_step "is built" make_client clients/typescript || end_client_tests
+[ $# -gt 0 ] || client_step "types are strict, ESLint is content" npm run -s check || true
+client_step "everything public is documented" npm run -s docs || true
 
 # Events and timers are the background worker's, so it is on.
 start_server sdk "oms.worker = on" "max_connections = 60"
 export OMS_SERVER=$oms_run/sdk OMS_SCRATCH=$oms_run
 
-# One after the other: some restart the server.
-for file in test/*.test.ts; do
-  name=$(basename "$file" .test.ts)
-  case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
-  log=$oms_run/sdk_$name.log
-  start=$EPOCHREALTIME
-  timeout -k 10 900 node --import tsx --test --test-reporter=tap "$file" >"$log" 2>&1 </dev/null || true
-  good=$(sed -nE 's/^# pass ([0-9]+)$/\1/p' "$log" | tail -n 1)
-  bad=$(sed -nE 's/^# (fail|cancelled) ([0-9]+)$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
-  # Neither result nor failure: it did not get to its end.
-  if [ "${good:-0}" -eq 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
-  passed=$((passed + ${good:-0}))
-  failed=$((failed + bad))
-  printf '# %-12s %3d ok %3d not ok  %5.1f s\n' "$name" "${good:-0}" "$bad" \
-    "$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')"
-  grep -E '# SKIP' "$log" || true
-  # What takes long is worth a look.
-  grep -A2 -E '^(not )?ok ' "$log" | awk '/^(not )?ok / { name = $0 } /duration_ms/ && $2 > 5000 { printf "  %.1f s: %s\n", $2 / 1000, name }'
-  if [ -n "${VERBOSE:-}" ] || [ "$bad" -gt 0 ]; then sed 's/^/  /' "$log" | tail -n 150; fi
-done
-finish
+client_tests sdk "$@"
+end_client_tests

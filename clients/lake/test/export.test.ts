@@ -5,11 +5,14 @@ import fs from "node:fs";
 import path from "node:path";
 import { before, after, test } from "node:test";
 
+import { DuckDBInstance } from "@duckdb/node-api";
+import type pg from "pg";
+
 import { connect, exporter, filesOf, killedBefore, manifestOf, newDatabase, newDirectory, openLake, run, start } from "./helpers.js";
 
-let db;
-let asMonitor;
-let asStaff;
+let db: pg.Client;
+let asMonitor: Awaited<ReturnType<typeof exporter>>;
+let asStaff: typeof asMonitor;
 const env = { PGDATABASE: "export" };
 const monitor = { ...env, PGUSER: "lake_monitor" };
 
@@ -30,12 +33,14 @@ before(async () => {
   asMonitor = await exporter("export", "lake_monitor");
   asStaff = await exporter("export", "lake_staff");
 });
-after(() => Promise.all([db, asMonitor, asStaff].map((client) => client.end())));
+after(() => Promise.all([db.end(), asMonitor.end(), asStaff.end()]));
 
-const events = async (of = db) => (await of.query("SELECT count(*)::int AS n FROM oms_internal.check_event")).rows[0].n;
+/** The one value of a query. */
+const value = async <T>(sql: string): Promise<T> => Object.values((await db.query<Record<string, T>>(sql)).rows[0] ?? {})[0] as T;
+const events = () => value<number>("SELECT count(*)::int FROM oms_internal.check_event");
 
 /** Everything in its place: the proof, the files, and what a reader finds. */
-async function whole(directory, as = monitor) {
+async function whole(directory: string, as: NodeJS.ProcessEnv = monitor) {
   const proof = run(["--verify", directory], as);
   assert.equal(proof.code, 0, proof.out);
   assert.match(proof.out, /all hashes and heads are the server's/);
@@ -44,8 +49,8 @@ async function whole(directory, as = monitor) {
   const lake = await openLake(directory);
   assert.equal(await lake.one("SELECT count(*)::INTEGER FROM timeline"), await events());
   assert.equal(await lake.one("SELECT count(DISTINCT (ticket, seq))::INTEGER FROM timeline"), await events());
-  assert.equal(await lake.one("SELECT count(*)::INTEGER FROM tickets"), (await db.query("SELECT count(*)::int AS n FROM oms.lake_ticket")).rows[0].n);
-  assert.equal(await lake.one("SELECT count(*)::INTEGER FROM stages"), (await db.query("SELECT count(*)::int AS n FROM oms.lake_stage")).rows[0].n);
+  assert.equal(await lake.one("SELECT count(*)::INTEGER FROM tickets"), await value("SELECT count(*)::int FROM oms.lake_ticket"));
+  assert.equal(await lake.one("SELECT count(*)::INTEGER FROM stages"), await value("SELECT count(*)::int FROM oms.lake_stage"));
   return lake;
 }
 
@@ -78,10 +83,10 @@ test("a monitor lands nothing that was said to staff, staff everything", async (
   const [few, all] = [newDirectory(), newDirectory()];
   await asMonitor.into(few);
   await asStaff.into(all);
-  const [said] = await (await openLake(few)).rows(count);
-  assert.equal(said.payloads, 0);
-  assert.ok(said.notes > 0);
-  assert.equal(said.inner, 0);
+  const [said] = await (await openLake(few)).rows<Record<string, number>>(count);
+  assert.equal(said?.["payloads"], 0);
+  assert.ok(Number(said["notes"]) > 0);
+  assert.equal(said["inner"], 0);
   const there = (await db.query("SELECT count(payload)::int AS payloads, count(note)::int AS notes, count(note) FILTER (WHERE note <> 'for all')::int AS inner FROM oms.timeline")).rows;
   assert.deepEqual(await (await openLake(all)).rows(count), there);
   assert.equal(run([newDirectory()], { ...env, PGUSER: "lake_nobody" }).code, 2, "without a level nothing");
@@ -95,7 +100,7 @@ test("killed before each of its writes it goes on without loss and without doubl
     if (!fs.existsSync(path.join(directory, "lake.sql"))) continue;
     // A reader never sees half of something, whatever lies around.
     const [row] = await (await openLake(directory)).rows("SELECT count(*)::INTEGER AS n, count(DISTINCT (ticket, seq))::INTEGER AS d FROM timeline");
-    assert.equal(row.n, row.d);
+    assert.equal(row?.["n"], row?.["d"]);
   }
   assert.ok(n > 30, `${n} kills`);
   assert.ok(manifestOf(directory).step > 5, "in several steps");
@@ -106,9 +111,9 @@ test("killed at any time, while others work", async () => {
   const directory = newDirectory();
   const worker = await connect("export");
   const late = await connect("export");
-  let working = true;
+  const over = new AbortController();
   const work = (async () => {
-    for (let i = 0; working; i++) {
+    for (let i = 0; !over.signal.aborted; i++) {
       await late.query("BEGIN; SELECT pg_current_xact_id()");
       await worker.query("SELECT oms.open_ticket('Loan')");
       await worker.query("SELECT oms.stage_done(ticket, stage, '{}', token) FROM oms.claim('Checker', 'w', 3)");
@@ -122,13 +127,13 @@ test("killed at any time, while others work", async () => {
   })();
   for (let i = 0; i < 6; i++) {
     const { child, done } = start(["--batch", "50", directory], monitor);
-    const timer = setTimeout(() => child.kill("SIGKILL"), 250 + 60 * i);
+    const timer = setTimeout(() => { child.kill("SIGKILL"); }, 250 + 60 * i);
     await done;
     clearTimeout(timer);
   }
   const meanwhile = run(["--verify", directory], monitor);
   assert.equal(meanwhile.code, 0, meanwhile.out);
-  working = false;
+  over.abort();
   await work;
   await worker.end();
   await late.end();
@@ -141,7 +146,7 @@ test("many small exports are merged", async () => {
     await db.query("SELECT oms.comment(ticket_id, 'again') FROM oms.ticket ORDER BY ticket_id LIMIT 5");
     await asMonitor.into(directory, { files: 4 });
   }
-  const counts = {};
+  const counts: Record<string, number> = {};
   for (const file of manifestOf(directory).files) counts[`${file.table} ${file.month}`] = (counts[`${file.table} ${file.month}`] ?? 0) + 1;
   assert.ok(Math.max(...Object.values(counts)) <= 4, JSON.stringify(counts));
   await whole(directory);
@@ -149,7 +154,7 @@ test("many small exports are merged", async () => {
 
 test("what is erased goes from the lake, too", async () => {
   const directory = newDirectory();
-  const { ticket } = (await db.query(`SELECT oms.open_ticket('Loan', '{"name": "Unmistakable Name"}')::text AS ticket`)).rows[0];
+  const ticket = await value<string>(`SELECT oms.open_ticket('Loan', '{"name": "Unmistakable Name"}')::text`);
   await db.query(`SELECT oms.comment('${ticket}', 'Unmistakable Note'), oms.stage_done('${ticket}', 'check', '{"who": "Unmistakable Output"}')`);
   await asStaff.into(directory);
   const found = async () => (await openLake(directory)).one(`SELECT count(*)::INTEGER FROM timeline WHERE concat(note, payload::VARCHAR) LIKE '%Unmistakable%'`);
@@ -163,7 +168,7 @@ test("what is erased goes from the lake, too", async () => {
   const gone = old.filter((name) => !fs.existsSync(path.join(directory, name)));
   assert.ok(gone.length > 0 && gone.every((name) => name.startsWith("timeline/")), "files with erased content are removed");
   const rest = await (await openLake(directory)).rows(`SELECT seq, status, note FROM timeline WHERE ticket = '${ticket}' AND status = 'erased'`);
-  assert.equal(rest[0].note, "asked for");
+  assert.equal(rest[0]?.["note"], "asked for");
   // Read and erased within one step
   const other = newDirectory();
   await asStaff.into(other);
@@ -175,7 +180,7 @@ test("archived tickets stay in the lake", async () => {
   await db.query("SELECT oms.cancel_ticket(ticket_id, 'double') FROM oms.ticket WHERE status = 'open' LIMIT 20");
   await asMonitor.into(directory);
   const before = await (await openLake(directory)).rows("SELECT ticket, status, last_seq FROM tickets ORDER BY ticket");
-  const { n } = (await db.query("SELECT oms.archive('infinity') AS n")).rows[0];
+  const n = await value<number>("SELECT oms.archive('infinity')");
   assert.ok(n >= 20, `${n} tickets`);
   assert.match(run([directory], monitor).out, /^0 new events/);
   assert.deepEqual(await (await whole(directory)).rows("SELECT ticket, status, last_seq FROM tickets ORDER BY ticket"), before);
@@ -190,14 +195,14 @@ test("archived tickets stay in the lake", async () => {
 });
 
 test("the proof finds what is wrong", async () => {
-  const { DuckDBInstance } = await import("@duckdb/node-api");
   const duck = await (await DuckDBInstance.create(":memory:")).connect();
   const source = newDirectory();
   await asMonitor.into(source);
-  const spoil = async (table, select) => {
+  const spoil = async (table: string, select: string | null) => {
     const directory = newDirectory();
     fs.cpSync(source, directory, { recursive: true });
     const file = manifestOf(directory).files.find((entry) => entry.table === table);
+    assert.ok(file);
     const name = path.join(directory, file.path);
     if (select === null) fs.unlinkSync(name);
     else {
@@ -214,7 +219,7 @@ test("the proof finds what is wrong", async () => {
     ["timeline", `SELECT * REPLACE (CASE WHEN ticket = ${first} AND seq = 2 THEN 3 ELSE seq END AS seq) FROM FILE`, /event 3 comes after/],
     ["tickets", `SELECT * REPLACE (CASE WHEN ticket = ${first} THEN unhex('00') ELSE head END AS head) FROM FILE`, /row in tickets is not the server's/],
     ["stages", `SELECT * REPLACE (CASE WHEN ticket = ${first} THEN 'L-2026-99999' ELSE ticket END AS ticket) FROM FILE`, /rows in stages, the server has/],
-  ]) {
+  ] as const) {
     const proof = await spoil(table, select);
     assert.equal(proof.code, 1, `${table}: ${proof.out}`);
     assert.match(proof.out, message);
@@ -257,8 +262,8 @@ test("one export at a time", async () => {
   const directory = newDirectory();
   await asMonitor.into(directory);
   const { child, done } = start(["--follow", "1", directory], monitor);
-  const locked = "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND granted";
-  while ((await db.query(locked)).rows[0].n === 0);
+  const locked = "SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND granted";
+  while ((await value(locked)) === 0);
   child.kill("SIGKILL");
   await done;
   assert.equal(run([directory], monitor).code, 0, "the lock of one that was killed goes with it");

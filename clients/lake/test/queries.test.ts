@@ -4,12 +4,14 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
+import type pg from "pg";
+
 import { newDatabase, newDirectory, openLake, run, top } from "./helpers.js";
 
 const queries = Object.fromEntries([...fs.readFileSync(path.join(top, "../../docs/guides/lake.md"), "utf8").matchAll(/^```duckdb (\w+)\n(.*?)^```/gms)]
-  .map(([, name, sql]) => [name, sql]));
-let db;
-let lake;
+  .map(([, name = "", sql = ""]) => [name, sql]));
+let db: pg.Client;
+let lake: Awaited<ReturnType<typeof openLake>>;
 
 before(async () => {
   db = await newDatabase("queries");
@@ -19,7 +21,7 @@ before(async () => {
   // Thirteen weeks over the end of a year; every twelve hours some come in, some go on, some go wrong.
   for (let half = 0; half < 182; half++) {
     const now = new Date(Date.UTC(2026, 11, 1) + half * 12 * 3600e3 + (half % 7) * 977e3).toISOString();
-    const how = (owner, count) => `SELECT oms.stage_done(ticket, stage, '{}', token) FROM oms.claim('${owner}', 'w', ${Math.max(count, 1)}) WHERE ${count} > 0`;
+    const how = (owner: string, count: number) => `SELECT oms.stage_done(ticket, stage, '{}', token) FROM oms.claim('${owner}', 'w', ${Math.max(count, 1)}) WHERE ${count} > 0`;
     await db.query(`SET oms.now = '${now}'; SELECT oms.tick();
       SELECT oms.open_ticket(CASE WHEN ${half} % 3 = 0 THEN 'Permit' ELSE 'Loan' END) FROM generate_series(1, 1 + ${half} % 2);
       ${how("Checker", half % 3)}; ${how("Desk", (half * 7) % 4)}; ${how("Payer", half % 4)};
@@ -38,25 +40,26 @@ before(async () => {
 });
 after(() => db.end());
 
-const asked = new Set();
+const asked = new Set<string>();
+const asNumber = (value: unknown) => (typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value);
 /** Rows as arrays, numbers as numbers. */
-async function fromLake(name) {
+async function fromLake(name: string): Promise<unknown[][]> {
   asked.add(name);
-  return (await lake.rows(queries[name])).map((row) => Object.values(row).map((value) => (typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value)));
+  return (await lake.rows(queries[name] ?? "")).map((row) => Object.values(row).map(asNumber));
 }
-async function fromServer(sql) {
-  const result = await db.query({ text: sql, rowMode: "array" });
-  return result.rows.map((row) => row.map((value) => (typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value)));
+async function fromServer(sql: string): Promise<unknown[][]> {
+  const result = await db.query<unknown[]>({ text: sql, rowMode: "array" });
+  return result.rows.map((row) => row.map(asNumber));
 }
 /** Equal; with numbers as near as the histograms of the reports are. */
-function near(here, there) {
+function near(here: unknown[][], there: unknown[][]) {
   assert.ok(here.length > 0, "there are rows");
   assert.equal(here.length, there.length);
   for (const [i, row] of here.entries())
     for (const [j, value] of row.entries()) {
-      const other = there[i][j];
-      if (typeof value === "number" && typeof other === "number") assert.ok(Math.abs(value - other) <= 0.006 * Math.max(Math.abs(other), 0.01), `${row}: ${value} is not ${other}`);
-      else assert.equal(value, other, `${row} is not ${there[i]}`);
+      const other = there[i]?.[j];
+      if (typeof value === "number" && typeof other === "number") assert.ok(Math.abs(value - other) <= 0.006 * Math.max(Math.abs(other), 0.01), `${row.join()}: ${value} is not ${other}`);
+      else assert.equal(value, other, `${row.join()} is not ${there[i]?.join()}`);
     }
 }
 

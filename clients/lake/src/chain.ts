@@ -1,27 +1,46 @@
 // The hash of an event, as docs/reference/hash-chain.md describes it: from the columns that the lake has, without the server.
 import { createHash } from "node:crypto";
 
+/** What the hash of an event covers; us: its time in microseconds since 1970, digests in hexadecimal. */
+export interface ChainedEvent {
+  ticket: string;
+  seq: number;
+  us: string;
+  status: string;
+  stage: string | null;
+  owner: string | null;
+  actor: string;
+  session_actor: string;
+  client: string | null;
+  worker: string | null;
+  public: boolean;
+  cycle: number;
+  attempt: number;
+  note_digest: string | null;
+  payload_digest: string | null;
+}
+
 const nothing = Buffer.from("ffffffff", "hex");
 
-function int4(value) {
+function int4(value: number): Buffer {
   const buffer = Buffer.alloc(4);
   buffer.writeInt32BE(value);
   return buffer;
 }
 
-function int8(value) {
+function int8(value: string): Buffer {
   const buffer = Buffer.alloc(8);
   buffer.writeBigInt64BE(BigInt(value));
   return buffer;
 }
 
-function text(value) {
+function text(value: string | null): Buffer {
   if (value === null) return nothing;
   const bytes = Buffer.from(value, "utf8");
   return Buffer.concat([int4(bytes.length), bytes]);
 }
 
-function digest(hex) {
+function digest(hex: string | null): Buffer {
   return hex === null ? nothing : Buffer.concat([int4(hex.length / 2), Buffer.from(hex, "hex")]);
 }
 
@@ -29,12 +48,12 @@ function digest(hex) {
 export const beginning = "0".repeat(64);
 
 /**
- * @param event  a row of the timeline; us: its time in microseconds since 1970, digests in hexadecimal
- * @param previous  the hash before, in hexadecimal
- * @param clock  1, or 2 if the event was recorded under a moved clock
+ * @param event - a row of the timeline
+ * @param previous - the hash before, in hexadecimal
+ * @param clock - 1, or 2 if the event was recorded under a moved clock
  * @returns the hash of the event, in hexadecimal
  */
-export function eventHash(event, previous, clock = 1) {
+export function eventHash(event: ChainedEvent, previous: string, clock: 1 | 2 = 1): string {
   return createHash("sha256")
     .update(Buffer.from(previous, "hex"))
     .update(Buffer.from([clock]))

@@ -12,9 +12,9 @@ import pg from "pg";
 const top = path.join(path.dirname(fileURLToPath(import.meta.url)), "..");
 const sheet = path.join(top, "demo/permits.csv");
 const map = path.join(top, "demo/permits.json");
-let client;
+let client: pg.Client;
 
-async function database(name) {
+async function database(name: string): Promise<pg.Client> {
   const admin = new pg.Client({ database: "postgres" });
   await admin.connect();
   await admin.query(`CREATE DATABASE ${name}`);
@@ -26,11 +26,11 @@ async function database(name) {
   await made.query(fs.readFileSync(path.join(top, "demo/permits.sql"), "utf8"));
   return made;
 }
-function run(...args) {
-  const done = spawnSync(process.execPath, [path.join(top, "import-csv.js"), ...args], { env: { ...process.env, PGDATABASE: "brought" }, encoding: "utf8" });
+function run(...args: string[]) {
+  const done = spawnSync(process.execPath, [path.join(top, "dist/import-csv.js"), ...args], { env: { ...process.env, PGDATABASE: "brought" }, encoding: "utf8" });
   return { code: done.status, out: done.stdout, err: done.stderr };
 }
-const one = async (sql) => Object.values((await client.query(sql)).rows[0])[0];
+const one = async (sql: string) => Object.values((await client.query<Record<string, unknown>>(sql)).rows[0] ?? {})[0];
 
 before(async () => {
   client = await database("brought");
@@ -57,8 +57,8 @@ test("a run that was interrupted is repeated, and brings in what is missing", as
   const lines = fs.readFileSync(sheet, "utf8").split("\r\n");
   const part = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "import-")), "part.csv");
   fs.writeFileSync(part, [lines[0], ...lines.slice(1, 19), ...lines.slice(-3, -1)].join("\n"));
-  const heard = { oms_dispatch: [], oms_alert: [], oms_status: [] };
-  client.on("notification", ({ channel, payload }) => heard[channel].push(payload));
+  const heard = { oms_dispatch: [] as unknown[], oms_alert: [] as unknown[], oms_status: [] as unknown[] };
+  client.on("notification", ({ channel, payload }) => heard[channel as keyof typeof heard].push(payload));
   for (const channel of Object.keys(heard)) await client.query(`LISTEN ${channel}`);
   const first = run("--import", "--batch", "7", map, part);
   assert.equal(first.code, 0, first.out + first.err);
@@ -67,7 +67,7 @@ test("a run that was interrupted is repeated, and brings in what is missing", as
   // Nobody is told of what is past; what is queued now is dispatched.
   assert.deepEqual([heard.oms_alert, heard.oms_status], [[], []]);
   const queued = await one("SELECT count(*)::int FROM oms.open_stage WHERE status = 'queued'");
-  assert.ok(queued > 0);
+  assert.ok(Number(queued) > 0);
   assert.equal(heard.oms_dispatch.length, queued);
   const all = run("--import", "--skip-bad", map, sheet);
   assert.equal(all.code, 1);
@@ -87,14 +87,14 @@ test("wrong arguments, files, servers and rights are told in words", async () =>
     [[map], /usage/], [["--batch", "0", map, sheet], /--batch/], [["--skip-bad", map, sheet], /usage/], [["--colour"], /colour/],
     [["nothing.json", sheet], /nothing\.json/], [[map, "nothing.csv"], /nothing\.csv/],
     [["--database", "postgres:///brought?host=/nowhere", map, sheet], /nowhere|ENOENT/],
-  ]) {
+  ] as [string[], RegExp][]) {
     const { code, err } = run(...args);
     assert.equal(code, 2, args.join(" "));
     assert.match(err, what);
     assert.doesNotMatch(err, /at .*import-csv\.js/);
   }
   await client.query("CREATE ROLE nobody LOGIN");
-  const { code, err } = run("--database", `postgres:///brought?host=${encodeURIComponent(process.env.PGHOST ?? "")}&user=nobody`, map, sheet);
+  const { code, err } = run("--database", `postgres:///brought?host=${encodeURIComponent(process.env["PGHOST"] ?? "")}&user=nobody`, map, sheet);
   assert.equal(code, 2);
   assert.match(err, /permission denied/);
 });

@@ -4,7 +4,12 @@ import pg from "pg";
 import { LakeError } from "./lake.js";
 
 // Times go as microseconds and bytes as hexadecimal text: exact, whatever the settings of the session.
-const us = (column) => `(extract(epoch FROM ${column}) * 1000000)::int8::text`;
+const us = (column: string) => `(extract(epoch FROM ${column}) * 1000000)::int8::text`;
+
+/** A row as a table of the lake is filled from it, by column. */
+export type Row = Record<string, string | number | boolean | null>;
+/** An event: a row of the timeline. */
+export type Event = Row & { ticket: string; seq: number; status: string; note: string | null; payload: string | null; hash: string };
 
 const event = `id, ticket::text AS ticket, seq, ${us('"time"')} AS us, workflow, version, stage, status, owner, actor,
   session_actor, client, worker, cycle, attempt, public, policy, public_stage, public_owner, public_status, note,
@@ -21,63 +26,65 @@ const stage = `t.ticket_id::text AS ticket, t.last_seq, ${us("t.opened_at")} AS 
   s.limit_us::text AS limit_us, s.consumed_us::text AS consumed_us, s.held_us::text AS held_us`;
 
 export class Source {
-  /** @param connection  a connection string, or undefined: by PGHOST and the like */
-  static async open(connection) {
+  readonly #client: pg.Client;
+
+  /** @param connection - a connection string, or undefined: by PGHOST and the like */
+  static async open(connection: string | undefined): Promise<Source> {
     const client = new pg.Client({ connectionString: connection, application_name: "export-lake" });
-    client.on("error", () => {}); // the query that is under way tells
+    client.on("error", () => undefined); // the query that is under way tells
     await client.connect();
     return new Source(client);
   }
 
-  constructor(client) {
-    this.client = client;
+  constructor(client: pg.Client) {
+    this.#client = client;
   }
 
-  close() {
-    return this.client.end();
+  close(): Promise<void> {
+    return this.#client.end();
   }
 
-  async #rows(sql, values) {
-    return (await this.client.query(sql, values)).rows;
+  async #rows<R extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<R[]> {
+    return (await this.#client.query<R>(sql, values)).rows;
   }
 
   /** One exporter per lake: a lock that the server drops with the connection. Waits for one that was just killed. */
-  async lock(lake) {
+  async lock(lake: string): Promise<void> {
     for (let i = 0; i < 100; i++) {
-      const [row] = await this.#rows("SELECT pg_try_advisory_lock(hashtextextended('oms lake ' || $1, 0)) AS locked", [lake]);
-      if (row.locked) return;
+      const [row] = await this.#rows<{ locked: boolean }>("SELECT pg_try_advisory_lock(hashtextextended('oms lake ' || $1, 0)) AS locked", [lake]);
+      if (row?.locked === true) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     throw new LakeError("another export into this lake is running");
   }
 
   /** Events after a cursor. */
-  async changes(cursor, max) {
+  async changes(cursor: string | null, max: number): Promise<(Event & { cursor: string })[]> {
     try {
       return await this.#rows(`SELECT cursor, ${event} FROM oms.changes_since($1, $2)`, [cursor, max]);
     } catch (error) {
-      if (error.code === "55000")
+      if (error instanceof pg.DatabaseError && error.code === "55000")
         throw new LakeError(`${error.message}. ${error.detail ?? ""} ${error.hint ?? ""}\nKeep this lake, and begin another in an empty directory.`);
       throw error;
     }
   }
 
   /** All events of some tickets as they stand now. */
-  changesOf(tickets) {
+  changesOf(tickets: readonly string[]): Promise<Event[]> {
     return this.#rows(`SELECT c.* FROM unnest($1::text[]) AS t (n), LATERAL (SELECT ${event} FROM oms.changes_of(t.n::oms.ticket_id)) AS c`, [tickets]);
   }
 
-  tickets(tickets) {
+  tickets(tickets: readonly string[]): Promise<Row[]> {
     return this.#rows(`SELECT ${ticket} FROM oms.lake_ticket WHERE ticket_id = ANY ($1::oms.ticket_id[])`, [tickets]);
   }
 
-  stages(tickets) {
+  stages(tickets: readonly string[]): Promise<Row[]> {
     return this.#rows(`SELECT ${stage} FROM oms.lake_ticket AS t JOIN oms.lake_stage AS s ON s.ticket_id = t.ticket_id
       WHERE t.ticket_id = ANY ($1::oms.ticket_id[])`, [tickets]);
   }
 
   /** The last event of every ticket, and how many rows its stages have, in one snapshot. */
-  heads() {
+  heads(): Promise<{ ticket: string; last_seq: number; head: string; stages: number }[]> {
     return this.#rows(`SELECT t.ticket_id::text AS ticket, t.last_seq, encode(t.head, 'hex') AS head,
       (SELECT count(*)::int FROM oms.lake_stage AS s WHERE s.ticket_id = t.ticket_id) AS stages FROM oms.lake_ticket AS t`);
   }

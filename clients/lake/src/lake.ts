@@ -13,12 +13,34 @@ import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 
-import { emptyTable, tables } from "./shapes.js";
+import { emptyTable, type Table, tables } from "./shapes.js";
+
+/** A file as the manifest has it. */
+export interface LakeFile {
+  table: Table;
+  month: string;
+  /** Its name in the lake. */
+  path: string;
+  rows: number;
+  bytes: number;
+}
+interface Manifest {
+  format: "oms-lake";
+  version: 1;
+  /** Whose lake: no other has this. */
+  lake: string;
+  /** How often something was written. */
+  step: number;
+  cursor: string | null;
+  written?: string;
+  rows?: Record<string, number>;
+  files: LakeFile[];
+}
 
 /** An error that is explained by its message alone. */
 export class LakeError extends Error {}
 
-function syncPath(name) {
+function syncPath(name: string): void {
   const file = fs.openSync(name, "r");
   try {
     fs.fsyncSync(file);
@@ -28,7 +50,7 @@ function syncPath(name) {
 }
 
 /** Replace a file by a new one, as a whole: on disk before it gets its name, and the name on disk on return. */
-function replaceFile(name, text) {
+function replaceFile(name: string, text: string): void {
   const temporary = `${name}.${randomUUID()}.tmp`;
   fs.writeFileSync(temporary, text);
   syncPath(temporary);
@@ -36,45 +58,58 @@ function replaceFile(name, text) {
   syncPath(path.dirname(name));
 }
 
-const quoted = (text) => `'${text.replaceAll("'", "''")}'`;
+const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
 export class Lake {
-  /** @param directory  is made if it is not there */
-  constructor(directory) {
+  readonly directory: string;
+  readonly #manifestName: string;
+  #manifest: Manifest;
+
+  /** @param directory - is made if it is not there */
+  constructor(directory: string) {
     this.directory = path.resolve(directory);
     fs.mkdirSync(this.directory, { recursive: true });
-    this.manifestName = path.join(this.directory, "manifest.json");
-    if (!fs.existsSync(this.manifestName)) {
+    this.#manifestName = path.join(this.directory, "manifest.json");
+    if (!fs.existsSync(this.#manifestName)) {
       if (fs.readdirSync(this.directory).some((name) => !name.endsWith(".tmp")))
         throw new LakeError(`${this.directory} is neither empty nor a lake`);
-      replaceFile(this.manifestName, JSON.stringify({ format: "oms-lake", version: 1, lake: randomUUID(), step: 0, cursor: null, files: [] }));
+      replaceFile(this.#manifestName, JSON.stringify({ format: "oms-lake", version: 1, lake: randomUUID(), step: 0, cursor: null, files: [] }));
     }
-    this.read();
+    this.#manifest = this.#read();
+  }
+
+  get manifest(): Readonly<Manifest> {
+    return this.#manifest;
   }
 
   /** Read the manifest again. */
-  read() {
-    this.manifest = JSON.parse(fs.readFileSync(this.manifestName, "utf8"));
-    if (this.manifest.format !== "oms-lake" || this.manifest.version !== 1)
-      throw new LakeError(`${this.manifestName} is not the manifest of a lake of version 1`);
+  read(): void {
+    this.#manifest = this.#read();
+  }
+
+  #read(): Manifest {
+    const manifest = JSON.parse(fs.readFileSync(this.#manifestName, "utf8")) as Partial<Manifest>;
+    if (manifest.format !== "oms-lake" || manifest.version !== 1)
+      throw new LakeError(`${this.#manifestName} is not the manifest of a lake of version 1`);
+    return manifest as Manifest;
   }
 
   /** The files of a table, of one month or of all. */
-  files(table, month) {
+  files(table: Table, month?: string): LakeFile[] {
     return this.manifest.files.filter((file) => file.table === table && (month === undefined || file.month === month));
   }
 
-  fullName(file) {
+  fullName(file: LakeFile): string {
     return path.join(this.directory, file.path);
   }
 
   /** What stands in a FROM clause for some files of a table. */
-  static source(table, names) {
+  static source(table: Table, names: readonly string[]): string {
     return names.length === 0 ? `(${emptyTable(table)})` : `read_parquet([${names.map(quoted).join(", ")}], union_by_name = true)`;
   }
 
   /** Every file that is not in the manifest belongs to a step that was not finished, or was replaced by one that was. */
-  clean() {
+  clean(): void {
     this.#writeViews(); // first: until then lake.sql may name files that go now
     const known = new Set(this.manifest.files.map((file) => file.path));
     for (const entry of fs.readdirSync(this.directory))
@@ -85,17 +120,17 @@ export class Lake {
           if (!known.has(path.join(table, month, name))) fs.unlinkSync(path.join(this.directory, table, month, name));
   }
 
-  #list(name) {
+  #list(name: string): string[] {
     const directory = path.join(this.directory, name);
     return fs.existsSync(directory) ? fs.readdirSync(directory) : [];
   }
 
   /**
    * Write a file of one month.
-   * @param write  gets a name and writes the file there; returns the number of rows
+   * @param write - gets a name and writes the file there; returns the number of rows
    * @returns its entry for the manifest
    */
-  async writeFile(table, month, write) {
+  async writeFile(table: Table, month: string, write: (name: string) => Promise<number>): Promise<LakeFile> {
     const directory = path.join(table, `month=${month}`);
     const name = path.join(directory, `${String(this.manifest.step + 1).padStart(8, "0")}-${randomUUID().slice(0, 8)}.parquet`);
     const temporary = `${name}.tmp`;
@@ -108,22 +143,22 @@ export class Lake {
   }
 
   /** The one moment at which a step happens: new files count, replaced ones do not, and the cursor has moved. */
-  commit({ cursor, added, removed }) {
+  commit({ cursor, added, removed }: { cursor: string | null; added: readonly LakeFile[]; removed: readonly LakeFile[] }): void {
     const gone = new Set(removed.map((file) => file.path));
     const files = [...this.manifest.files.filter((file) => !gone.has(file.path)), ...added];
     const rows = Object.fromEntries(tables.map((table) => [table, files.filter((file) => file.table === table).reduce((sum, file) => sum + file.rows, 0)]));
     for (const table of tables) if (fs.existsSync(path.join(this.directory, table))) syncPath(path.join(this.directory, table));
     syncPath(this.directory);
     const manifest = { ...this.manifest, step: this.manifest.step + 1, cursor, written: new Date().toISOString(), rows, files };
-    replaceFile(this.manifestName, `${JSON.stringify(manifest, null, 1)}\n`);
-    this.manifest = manifest;
+    replaceFile(this.#manifestName, `${JSON.stringify(manifest, null, 1)}\n`);
+    this.#manifest = manifest;
     this.#writeViews();
     for (const file of removed) fs.rmSync(this.fullName(file), { force: true });
   }
 
   /** The statements that make the views over the files as they are now. */
-  views() {
-    const source = (table) => Lake.source(table, this.files(table).map((file) => this.fullName(file)));
+  views(): string {
+    const source = (table: Table) => Lake.source(table, this.files(table).map((file) => this.fullName(file)));
     return `CREATE OR REPLACE VIEW timeline AS SELECT * FROM ${source("timeline")};
 CREATE OR REPLACE VIEW tickets AS SELECT * FROM ${source("tickets")}
   QUALIFY row_number() OVER (PARTITION BY ticket ORDER BY last_seq DESC) = 1;
@@ -132,7 +167,7 @@ CREATE OR REPLACE VIEW stages AS SELECT * FROM ${source("stages")}
 `;
   }
 
-  #writeViews() {
+  #writeViews(): void {
     if (this.manifest.step > 0)
       replaceFile(path.join(this.directory, "lake.sql"), `-- Views over the lake for DuckDB, as of step ${this.manifest.step}; made again with every step.\n${this.views()}`);
   }

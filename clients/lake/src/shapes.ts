@@ -1,8 +1,19 @@
 // The tables of a lake: what is read from the server, and what is written.
 // Columns are read as text, but for these and "public".
-export const numbers = new Set(["seq", "version", "cycle", "attempt", "priority", "last_seq", "stage_no", "level"]);
-const time = (name) => `make_timestamptz(${name}_us::BIGINT) AS ${name}_at`;
-export const shapes = {
+export const numbers: ReadonlySet<string> = new Set(["seq", "version", "cycle", "attempt", "priority", "last_seq", "stage_no", "level"]);
+const time = (name: string) => `make_timestamptz(${name}_us::BIGINT) AS ${name}_at`;
+interface Shape {
+  readonly columns: readonly string[];
+  /** What is written, from the columns. */
+  readonly select: string;
+  /** The column of the time whose month a row belongs to. */
+  readonly month: string;
+  readonly order: string;
+  readonly key: string;
+}
+export type Table = "timeline" | "tickets" | "stages";
+
+export const shapes: Readonly<Record<Table, Shape>> = {
   timeline: {
     columns: ["id", "ticket", "seq", "us", "workflow", "version", "stage", "status", "owner", "actor", "session_actor", "client", "worker",
       "cycle", "attempt", "public", "policy", "public_stage", "public_owner", "public_status", "note", "payload", "note_digest", "payload_digest", "hash"],
@@ -32,15 +43,15 @@ export const shapes = {
   },
 };
 
-export const tables = Object.keys(shapes);
+export const tables: readonly Table[] = ["timeline", "tickets", "stages"];
 
 /** No rows in the shape in which a table is read. */
-export function rawTable(table) {
+export function rawTable(table: Table): string {
   const columns = shapes[table].columns.map((name) => `NULL::${name === "public" ? "BOOLEAN" : numbers.has(name) ? "INTEGER" : "VARCHAR"} AS ${name}`);
   return `SELECT ${columns.join(", ")} WHERE false`;
 }
 
 /** No rows in the shape in which a table is written. */
-export function emptyTable(table) {
+export function emptyTable(table: Table): string {
   return `SELECT ${shapes[table].select} FROM (${rawTable(table)})`;
 }

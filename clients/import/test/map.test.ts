@@ -5,19 +5,19 @@ import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 
-import { ImportError, readDate, readMap, readNumber, readSheet, toRows } from "../lib/map.js";
-import { table } from "../lib/table.js";
+import { ImportError, readDate, readMap, readNumber, readSheet, toRows } from "../src/map.js";
+import { table } from "../src/table.js";
 
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "import-"));
-after(() => fs.rmSync(scratch, { recursive: true }));
+after(() => { fs.rmSync(scratch, { recursive: true }); });
 let number = 0;
-function file(text) {
+function file(text: string): string {
   const name = path.join(scratch, `f${++number}`);
   fs.writeFileSync(name, text);
   return name;
 }
-const map = (more = {}) => readMap(file(JSON.stringify({ workflow: "W", key: "No", opened_at: "On", ...more })));
-const rows = (csv, more) => toRows(map(more), readSheet(file(csv)));
+const map = (more: Record<string, unknown> = {}) => readMap(file(JSON.stringify({ workflow: "W", key: "No", opened_at: "On", ...more })));
+const rows = (csv: string, more?: Record<string, unknown>) => toRows(map(more), readSheet(file(csv)));
 
 test("dates are read in the forms of the map, and checked", () => {
   const forms = ["YYYY-MM-DD", "DD.MM.YYYY", "MM/DD/YYYY"];
@@ -36,9 +36,9 @@ test("byte order mark, semicolons, quotes, empty cells and lines", () => {
   const [one, two, ...none] = rows('\uFEFFNo;On;Name\r\n1;2025-03-05;"Ann; ""the first"""\r\n;;\r\n\r\n2;2025-03-06\r\n', { data: { name: "Name" } });
   assert.deepEqual(one?.row, { key: "1", opened_at: "2025-03-05", data: { name: 'Ann; "the first"' }, stages: {}, notes: [] });
   assert.deepEqual(two?.row.data, {});
-  assert.equal(two?.line, 5);
+  assert.equal(two.line, 5);
   assert.deepEqual(none, []);
-  assert.equal(rows("No,On\n1,2025-03-05\n")[0]?.row.key, "1");
+  assert.equal(rows("No,On\n1,2025-03-05\n")[0]?.row["key"], "1");
 });
 
 test("stages, their states and notes", () => {
@@ -49,7 +49,7 @@ test("stages, their states and notes", () => {
     },
     notes: [{ at: "On", body: "Text", public: true }],
   };
-  const csv = (line) => rows(`No;On;A;By;Score;State;B;Text\n${line}\n`, more)[0];
+  const csv = (line: string) => rows(`No;On;A;By;Score;State;B;Text\n${line}\n`, more)[0];
   assert.deepEqual(csv("1;2025-03-05;2025-03-06;Meg;0.9;OK;2025-03-07;hello")?.row, {
     key: "1", opened_at: "2025-03-05", data: {},
     stages: { a: { finished_at: "2025-03-06", worker: "Meg", output: { score: 0.9 } }, b: { status: "done", finished_at: "2025-03-07" } },
@@ -72,13 +72,24 @@ test("every problem of every line; what repeats is left out, what contradicts is
 });
 
 test("a map that is wrong, a column that is not there, a file that is no spreadsheet", () => {
-  const refused = (more, what) => assert.throws(() => map(more), (error) => error instanceof ImportError && what.test(error.message));
+  const refused = (more: Record<string, unknown>, what: RegExp) => { assert.throws(() => map(more), (error) => error instanceof ImportError && what.test(error.message), what.source); };
   refused({ colour: 1 }, /unknown key: colour/);
   refused({ opened_at: undefined }, /no "opened_at"/);
   refused({ dates: ["YY"] }, /forms/);
   refused({ data: { a: { column: "A", typ: "text" } } }, /data\.a\.typ/);
   refused({ data: { a: {} } }, /either "column" or "value"/);
   refused({ stages: { a: { done: "A" } } }, /stages\.a\.done/);
+  // each place has its kind of value
+  refused({ workflow: 1 }, /workflow/);
+  refused({ delimiter: 1 }, /delimiter/);
+  refused({ dates: ["toString"] }, /forms/);
+  refused({ data: "A" }, /data of the map must be an object/);
+  refused({ data: { a: { column: 1 } } }, /data\.a\.column/);
+  refused({ data: { a: { column: "A", values: "B" } } }, /data\.a\.values/);
+  refused({ stages: [] }, /stages of the map must be an object/);
+  refused({ stages: { a: { output: "A" } } }, /stages\.a\.output of the map must be an object/);
+  refused({ notes: 1 }, /notes of the map must be a list/);
+  refused({ notes: [null] }, /notes\[0\] of the map must be an object/);
   assert.throws(() => readMap(file("{")), ImportError);
   assert.throws(() => rows("No;On\n1;2025-03-05\n", { data: { a: "A" } }), /no column "A", which data.a of the map names; it has No, On/);
   assert.throws(() => rows("No;On\n"), /no lines/);

@@ -2,9 +2,9 @@
 // Brings the cases of a spreadsheet into oms. See README.md.
 import { parseArgs } from "node:util";
 
-import { ImportError, readMap, readSheet, toRows } from "./lib/map.js";
-import { Server } from "./lib/send.js";
-import { problemTable } from "./lib/table.js";
+import { ImportError, type Line, readMap, readSheet, toRows } from "./map.js";
+import { Server } from "./send.js";
+import { problemTable } from "./table.js";
 
 const usage = `usage: import-csv [options] MAP.json SHEET.csv
 
@@ -32,21 +32,25 @@ function options() {
       help: { type: "boolean", short: "h" },
     },
   });
-  if (values.help) {
+  if (values.help === true) {
     process.stdout.write(usage);
     process.exit(0);
   }
   const batch = Number(values.batch ?? "1000");
-  if (positionals.length !== 2 || (values["skip-bad"] && !values.import)) throw new ImportError(usage);
-  if (!Number.isInteger(batch) || batch < 1 || batch > 10000) throw new ImportError(`--batch must be a number from 1 to 10000, not "${values.batch}"`);
-  return { ...values, batch, map: positionals[0], sheet: positionals[1] };
+  const [map, sheet, ...more] = positionals;
+  if (map === undefined || sheet === undefined || more.length > 0 || (values["skip-bad"] === true && values.import !== true)) throw new ImportError(usage);
+  if (!Number.isInteger(batch) || batch < 1 || batch > 10000) throw new ImportError(`--batch must be a number from 1 to 10000, not "${values.batch ?? ""}"`);
+  return { ...values, batch, map, sheet };
 }
 
-const isGood = (line) => line.problems.length === 0 && line.again === undefined;
+const isGood = (line: Line) => line.problems.length === 0 && line.again === undefined;
 
-async function main() {
+/** Ends with the status of the program. */
+async function main(): Promise<number> {
   const how = options();
-  const say = (text) => how.quiet || process.stdout.write(`${text}\n`);
+  const say = (text: string) => {
+    if (how.quiet !== true) process.stdout.write(`${text}\n`);
+  };
   const map = readMap(how.map);
   const lines = toRows(map, readSheet(how.sheet, map.delimiter));
   const server = await Server.open(how.database);
@@ -57,8 +61,8 @@ async function main() {
     const good = lines.filter(isGood);
     if (bad.length + again.length > 0) process.stdout.write(`${problemTable(lines)}\n\n`);
     say(`${lines.length} lines: ${good.length} can be imported, ${again.length} stand there again, ${bad.length} have problems`);
-    if (!how.import || (bad.length > 0 && !how["skip-bad"])) return bad.length > 0 ? 1 : 0;
-    const all = await server.import(map.workflow, good, how.batch, (count) => say(`${count} lines imported`));
+    if (how.import !== true || (bad.length > 0 && how["skip-bad"] !== true)) return bad.length > 0 ? 1 : 0;
+    const all = await server.import(map.workflow, good, how.batch, (count) => { say(`${count} lines imported`); });
     if (!all) process.stdout.write(`${problemTable(good)}\n`);
     return all && bad.length === 0 ? 0 : 1;
   } finally {
@@ -67,9 +71,11 @@ async function main() {
 }
 
 main().then(
-  (code) => process.exit(code),
-  (error) => {
-    process.stderr.write(`import-csv: ${error instanceof ImportError || error.code ? error.message : error.stack}\n`);
+  (code) => { process.exit(code); },
+  (error: unknown) => {
+    // What has a code says by its message what is wrong: of the server, of the system, of the options.
+    const told = error instanceof ImportError || (error instanceof Error && "code" in error);
+    process.stderr.write(`import-csv: ${told ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(2);
   },
 );
