@@ -14,7 +14,7 @@ leave() {
 trap leave EXIT
 note "making the package hms-oms-sdk"
 log=$oms_run/demo_act_npm.log
-{ use_npm_packages clients/typescript clients/act/typescript && (cd clients/typescript && npm run -s build); } >"$log" 2>&1 ||
+{ make_client clients/typescript && make_client clients/act/typescript; } >"$log" 2>&1 ||
   { cat "$log" >&2; exit 1; }
 start_server demo_act "oms.worker = on"
 SECONDS=0
@@ -70,7 +70,7 @@ SQL
 
 act=clients/act/typescript
 # Takes the place of its shell, so that signals reach it.
-run_act() { exec env -C "$act" "PGUSER=$1" node --import tsx src/act.ts "${@:2}"; }
+run_act() { exec env -C "$act" "PGUSER=$1" node dist/act.js "${@:2}"; }
 # A short lease, since a stage that was on hold comes back when it runs out.
 run_act act -n act-1 -w 1500 -l 4 IRS_Bot RiskAI Treasury_Bot > >(sed -u "s/.*/$green&$plain/") 2>&1 </dev/null &
 bots=$!
@@ -131,6 +131,6 @@ wait "$bots"
 started=()
 
 title "What the timelines say"
-env -C "$act" node --import tsx src/timeline.ts "$kim" "$lee" "$ray" "$ash"
+env -C "$act" node dist/timeline.js "$kim" "$lee" "$ray" "$ash"
 [ -z "$(sql "SELECT * FROM oms.check()")" ] || die "oms.check() found something"
 printf '\nThat was the demo, %s seconds; the server is gone now.\n' "$SECONDS"

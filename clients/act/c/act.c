@@ -32,14 +32,15 @@ enum { DONE, FAILED, AGAIN };
 static PGconn *conn;			/* NULL: not connected */
 static char sqlstate[6];		/* of the last error */
 static char name[64], lease[16] = "60", **owners;
-static int	nowners, signals[2];
+static int	nowners, turn, signals[2];
 static long long grace = 10000, work_ms = 200, pause_ms = 100;
 static long long connect_at, look_at, stop_at = NEVER;	/* when to do what */
 
-static PGresult *work;			/* the row of claim(); NULL: nothing to do */
+static PGresult *work;			/* the row of claim() or exchange(); NULL: nothing to do */
 static const char *ticket, *stage, *token, *person, *amount;	/* what it says */
 static pid_t bot;				/* 0: it has ended */
 static int	bot_fd, verdict;
+static int	alone;				/* exchange() was refused: say how it ended by itself */
 static char said[1024];			/* its output, or what went wrong */
 static long long due;			/* when to send the next heartbeat, or the answer */
 
@@ -258,31 +259,68 @@ hear_bot(void)
 	due = 0;
 }
 
+/* Is it still ours? */
+static void
+send_heartbeat(void)
+{
+	const char *args[] = { ticket, stage, token, lease };
+	PGresult   *result = ask("SELECT oms.heartbeat($1, $2, $3, make_interval(secs => $4))", 4, args);
+
+	due = now() + (result != NULL ? atoi(lease) * 1000LL / 3 : 1000);
+	if (result == NULL && is_final())	/* cancelled, on hold, or somebody else has it now */
+	{
+		say("stopped", sqlstate);
+		forget();
+	}
+	PQclear(result);
+}
+
+#define JOB	"SELECT ticket, stage, token, data ->> 'name', data ->> 'amount' FROM "
+#define EXCHANGE(end)	JOB "oms.exchange($5, $6, jsonb_build_array(jsonb_build_object('ticket', $1::text," \
+	" 'stage', $2::text, 'token', $3::int8, " end ")), $7, make_interval(secs => $8))"
+
 /*
- * The next call for the stage: a heartbeat, or the answer.  If the connection breaks meanwhile nobody
- * knows whether the answer arrived; it may be repeated.
+ * Say how the stage ended, and claim the next one in the same commit, from the owner whose turn it is.
+ * All or nothing: if that is refused the reason may be the claim, so the end is then said by itself.  If
+ * the connection breaks meanwhile nobody knows whether it arrived.  It may be repeated; a stage that was
+ * claimed for nobody comes back with its lease.
  */
 static void
-tend(void)
+answer(void)
 {
-	const char *args[] = { ticket, stage, token, bot ? lease : said,
-	verdict == AGAIN ? "true" : "false" };
+	const char *args[] = { ticket, stage, token, said, owners[turn++ % nowners], name,
+	stop_at == NEVER ? "1" : "0", lease, verdict == AGAIN ? "true" : "false" };
 	PGresult   *result;
 
-	if (bot != 0)
-		result = ask("SELECT oms.heartbeat($1, $2, $3, make_interval(secs => $4))", 4, args);
-	else if (verdict == DONE)
-		result = ask("SELECT oms.stage_done($1, $2, $4, $3)", 4, args);
+	if (alone)
+		result = verdict == DONE ? ask("SELECT oms.stage_done($1, $2, $4, $3)", 4, args)
+			: ask("SELECT oms.stage_failed($1, $2, $4, $3, $5)", 5,
+				  (const char *[]) { ticket, stage, token, said, args[8] });
 	else
-		result = ask("SELECT oms.stage_failed($1, $2, $4, $3, $5)", 5, args);
-	due = now() + (bot && result ? atoi(lease) * 1000LL / 3 : 1000);
-	if (result != NULL && bot == 0)
+		result = verdict == DONE ? ask(EXCHANGE("'output', $4::jsonb"), 8, args)
+			: ask(EXCHANGE("'error', $4::text, 'retryable', $9::bool"), 9, args);
+	due = now() + 1000;
+	if (result == NULL && !is_final())
+		return;
+	if (result == NULL && !alone)
+	{
+		alone = 1;
+		due = 0;
+		return;
+	}
+	if (result != NULL)
 		say(verdict == DONE ? "done" : "failed", said);
-	if (result == NULL && is_final())	/* cancelled, on hold, or somebody else has it now */
+	else
 		say("stopped", sqlstate);
-	if (result != NULL ? bot == 0 : is_final())
-		forget();
-	PQclear(result);
+	forget();
+	if (result != NULL && !alone && PQntuples(result) == 1)
+	{
+		work = result;
+		start();
+	}
+	else
+		PQclear(result);
+	alone = 0;
 }
 
 /*
@@ -292,15 +330,12 @@ tend(void)
 static void
 take_work(void)
 {
-	static int	turn;
-
 	look_at = now() + REST;
 	for (int i = 0; i < nowners && work == NULL; i++)
 	{
 		const char *args[] = { owners[turn++ % nowners], name, lease };
 
-		work = ask("SELECT ticket, stage, token, data ->> 'name', data ->> 'amount'"
-				   " FROM oms.claim($1, $2, 1, make_interval(secs => $3))", 3, args);
+		work = ask(JOB "oms.claim($1, $2, 1, make_interval(secs => $3))", 3, args);
 		if (work == NULL)
 		{
 			say("cannot claim", sqlstate);
@@ -394,7 +429,7 @@ main(int argc, char **argv)
 		if (conn == NULL && now() >= connect_at)
 			go_online();
 		if (work != NULL && conn != NULL && now() >= due)
-			tend();
+			(bot != 0 ? send_heartbeat : answer) ();
 		if (work != NULL && now() >= stop_at)
 			give_back();
 		if (work == NULL && conn != NULL && stop_at == NEVER && now() >= look_at)

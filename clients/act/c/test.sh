@@ -49,6 +49,22 @@ kill -TERM "$pid"
 ok "it stops all the same" ends 0 "$pid"
 sql "DROP ROLE nobody_yet"
 
+ok "how a stage ends and the next claim are one commit" together listen ten c/act -n ten -w 0 IRS_Bot
+kill -TERM "$pid"
+ok "it stops between two stages" ends 0 "$pid"
+
+# Next to its own owner it is given one whose work it may not do.
+sql "SELECT oms.set_owner('SBA_Team', members => '{}')" >/dev/null
+listen other c/act -n other -w 0 IRS_Bot Nobody_Bot
+not_together() {
+  local ticket
+  ticket=$(open_loan "$KIM")
+  stage_is "$ticket" id_check "done" && sql "SELECT oms.cancel_ticket('$ticket', 'counted')" >/dev/null
+}
+ok "a claim that is refused keeps no stage from its end" not_together
+kill -TERM "$pid"
+ok "and it stops" ends 0 "$pid"
+
 # ---- work that takes long ----
 
 listen long c/act -n long -w 2500 -l 1 IRS_Bot

@@ -9,11 +9,18 @@ owner=${1:?usage: act.sh OWNER [WORKER]}
 worker=${2:-psql-$$}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 stop='' idle='' pause=1
+# Up to twenty stages in one session; in the file psql sees that it is to stop.
+session=()
+for _ in {2..20}; do session+=(-f "$here/act.sql"); done
+session+=(-c '\set last yes' -f "$here/act.sql")
+ACT_STOP=$(mktemp -d)/stop
+export ACT_STOP
+trap 'rm -rf "${ACT_STOP%/*}"' EXIT
 
-run_psql() { psql -XqAt -v ON_ERROR_STOP=1 -v "owner=$owner" -v "worker=$worker" -f "$1"; }
+run_psql() { psql -XqAt -v ON_ERROR_STOP=1 -v "owner=$owner" -v "worker=$worker" "$@"; }
 
 # Waiting is what a signal ends.
-trap 'stop=1; [ -z "$idle" ] || kill -INT -- "-$idle" 2>/dev/null' TERM INT
+trap 'stop=1; : >"$ACT_STOP"; [ -z "$idle" ] || kill -INT -- "-$idle" 2>/dev/null' TERM INT
 wait_idle() {
   idle=$!
   [ -z "$stop" ] || kill -INT -- "-$idle" 2>/dev/null
@@ -24,9 +31,9 @@ wait_idle() {
 }
 
 while [ -z "$stop" ]; do
-  run_psql - <<<"CALL oms.wait_for_work(:'owner', '30 seconds')" &
+  run_psql -f - <<<"CALL oms.wait_for_work(:'owner', '30 seconds')" &
   if wait_idle; then
-    run_psql "$here/act.sql" </dev/null &
+    run_psql "${session[@]}" </dev/null &
     # Interrupted by a signal it tells nothing: ask again.
     wait $! || wait $!
   fi && pause=1 && continue

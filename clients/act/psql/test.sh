@@ -43,3 +43,7 @@ for pid in "${bots[@]}"; do
   ok "it stops when it is told to" ends 0 "$pid"
 done
 ok "no stage is lost, none done twice" each_once
+
+ok "how a stage ends and the next claim are one commit" together listen ten psql/act.sh IRS_Bot ten
+kill -TERM "$pid"
+ok "it stops between two stages" ends 0 "$pid"

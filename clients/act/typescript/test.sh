@@ -2,15 +2,15 @@
 # Tests of the listener in TypeScript; to be sourced by ../test.sh.
 # shellcheck disable=SC2154 # the variables of that one
 
-make_sdk() { use_npm_packages clients/typescript clients/act/typescript && npm --prefix ../typescript run -s build; }
-ok "the package is made" make_sdk || return 0
+make_listener() { make_client clients/typescript && make_client clients/act/typescript; }
+ok "it is built" make_listener || return 0
 ok "types are strict, ESLint is content" npm --prefix typescript run -s check
 new_database act_typescript
 sql "CREATE ROLE ann LOGIN"
 sql "SELECT oms.grant_access('ann', 'staff'), oms.set_owner('SBA_Team', members => '{ann}')" >/dev/null
-act() { listen "$1" env -C typescript node --import tsx src/act.ts -n "$@" IRS_Bot RiskAI Treasury_Bot; }
+act() { listen "$1" env -C typescript node dist/act.js -n "$@" IRS_Bot RiskAI Treasury_Bot; }
 # inbox LINES: as the officer types them.
-inbox() { printf '%b' "$1" | PGUSER=ann env -C typescript timeout 60 node --import tsx src/act.ts -i ann; }
+inbox() { printf '%b' "$1" | PGUSER=ann env -C typescript timeout 60 node dist/act.js -i ann; }
 
 act loan -w 10
 ok "a loan runs to its end" loan
@@ -30,6 +30,10 @@ refused() { ! inbox '7 done\n' >"$oms_run/act_refused" 2>&1 && grep -q "refused:
 ok "an answer that is refused is told by the exit status" refused
 kill -TERM "$pid"
 ok "it stops when it is told to" ends 0 "$pid"
+
+ok "how a stage ends and the next claim are one commit" together act ten -w 0
+kill -TERM "$pid"
+ok "it stops between two stages" ends 0 "$pid"
 
 act busy -w 3600000 -l 3600 -g 0
 ts_stops_for() {
@@ -58,7 +62,7 @@ who_did_it() {
   ticket=$(open_loan "$KIM")
   sql "SELECT oms.stage_done('$ticket', 'id_check')" >/dev/null && sql "SELECT oms.claim_stage('$ticket', 'risk_ai', 'act-1')" >/dev/null &&
     psql -U ann -XqAt -c "SELECT oms.send_back('$ticket', 'risk_ai', 'id_check', 'income')" >/dev/null &&
-    PGUSER=ann env -C typescript node --import tsx src/timeline.ts "$ticket" >"$oms_run/act_typescript.timeline.log" 2>&1 &&
+    PGUSER=ann env -C typescript node dist/timeline.js "$ticket" >"$oms_run/act_typescript.timeline.log" 2>&1 &&
     says timeline 'risk_ai +in_progress +by act-1' && says timeline 'risk_ai +sent_back +by ann'
 }
 ok "timelines say who did it: the officer, not who had the stage before" who_did_it
