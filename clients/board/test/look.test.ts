@@ -32,14 +32,14 @@ after(() => w.end());
 
 const PAGES = () => ["/", "/inbox", `/tickets/${ticket}`, "/reports", "/reports/sla", "/reports/bottlenecks", "/reports/queue", "/reports/aging", "/reports/at-risk?within=week", "/finished?period=all", "/workflows"];
 
-/** Words that stand on two lines, and numbers with their units that do. */
+/** Words that stand on two lines, and numbers with their units that do, such as "7 days 13 h". */
 const broken = (page: Page) =>
   page.evaluate<string[]>(`(() => {
     const found = [];
     const walk = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
     for (let node = walk.nextNode(); node; node = walk.nextNode()) {
       if (node.parentElement.closest("svg, pre, code, option, .only-read")) continue;
-      for (const { 0: word, index } of node.nodeValue.matchAll(/\\d[\\d,.]* (%|min|h|days?)(?= |$)|\\S+/g)) {
+      for (const { 0: word, index } of node.nodeValue.matchAll(/\\d[\\d,.]* (%|min|h|days?)( \\d+ (min|h))?(?= |$)|\\S+/g)) {
         const range = document.createRange();
         range.setStart(node, index);
         range.setEnd(node, index + word.length);
@@ -59,7 +59,10 @@ test("on a wide screen no word is broken, no number is parted from its unit, and
   const wrong: string[] = [];
   for (const path of PAGES()) {
     await page.goto(path);
-    wrong.push(...(await broken(page)).map((word) => `${path}: "${word}" is broken`), ...(await cutOff(page)).map((what) => `${path}: "${what}" is cut off`));
+    for (const width of [1440, 1024]) {
+      await page.setViewportSize({ width, height: 900 });
+      wrong.push(...(await broken(page)).map((word) => `${path} at ${width}: "${word}" is broken`), ...(await cutOff(page)).map((what) => `${path} at ${width}: "${what}" is cut off`));
+    }
     // What a column is called stands above what is in it.
     wrong.push(...(await page.evaluate<string[]>(`[...document.querySelectorAll("main table:not(.heat-map)")].flatMap((t) => {
       const row = [...t.querySelectorAll("tbody tr")].find((r) => r.cells.length > 1 && [...r.cells].every((c) => c.colSpan === 1));

@@ -3,12 +3,6 @@ import pg from "pg";
 
 import type { Line } from "./map.js";
 
-interface Answer {
-  row: number;
-  ticket: string | null;
-  problem: string | null;
-}
-
 export class Server {
   readonly #client: pg.Client;
 
@@ -28,32 +22,24 @@ export class Server {
     return this.#client.end();
   }
 
-  /** Asks for some lines; `answered` is told of each what the server says. */
-  async #call(workflow: string, lines: readonly Line[], dryRun: boolean, answered: (line: Line, answer: Answer) => void): Promise<void> {
-    const { rows } = await this.#client.query<Answer>('SELECT i."row", i.ticket::text AS ticket, i.problem FROM oms.import_tickets($1, $2::jsonb, $3) AS i', [
+  /** Asks for some lines, and adds to each what the server finds wrong with it. */
+  async #call(workflow: string, lines: readonly Line[], dryRun: boolean): Promise<void> {
+    const { rows } = await this.#client.query<{ row: number; problem: string | null }>('SELECT i."row", i.problem FROM oms.import_tickets($1, $2::jsonb, $3) AS i', [
       workflow, JSON.stringify(lines.map((line) => line.row)), dryRun,
     ]);
-    for (const answer of rows) {
-      const line = lines[answer.row - 1];
-      if (line !== undefined) answered(line, answer);
-    }
+    for (const { row, problem } of rows) if (problem !== null) lines[row - 1]?.problems.push(problem);
   }
 
-  /** Adds to each line what the server finds wrong with it. */
+  /** Adds to each line what the server finds wrong with it, and imports nothing. */
   async look(workflow: string, lines: readonly Line[], batch: number): Promise<void> {
-    for (let i = 0; i < lines.length; i += batch)
-      await this.#call(workflow, lines.slice(i, i + batch), true, (line, { problem }) => {
-        if (problem !== null) line.problems.push(problem);
-      });
+    for (let i = 0; i < lines.length; i += batch) await this.#call(workflow, lines.slice(i, i + batch), true);
   }
 
   /** Imports the lines, batch by batch; false if one of them was refused after all. */
   async import(workflow: string, lines: readonly Line[], batch: number, told: (count: number) => void): Promise<boolean> {
     for (let i = 0; i < lines.length; i += batch) {
       const part = lines.slice(i, i + batch);
-      await this.#call(workflow, part, false, (line, { problem }) => {
-        if (problem !== null) line.problems.push(problem);
-      });
+      await this.#call(workflow, part, false);
       if (part.some((line) => line.problems.length > 0)) return false;
       told(i + part.length);
     }
