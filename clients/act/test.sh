@@ -131,7 +131,7 @@ together() {
   "$@"
   soon 10 "SELECT count(*) FROM oms.stage JOIN oms.ticket AS t USING (ticket_id)
            WHERE stage = 'id_check' AND stage.status = 'done' AND data ->> 'name' = 'Ten'" &&
-    is t "SELECT count(DISTINCT e.xmin::text) <= 13 FROM oms.timeline AS e JOIN oms.ticket AS t USING (ticket_id)
+    is t "SELECT count(DISTINCT e.watermark) <= 13 FROM oms.timeline AS e JOIN oms.ticket AS t USING (ticket_id)
           WHERE e.stage = 'id_check' AND e.status IN ('in_progress', 'done') AND t.data ->> 'name' = 'Ten'" &&
     sql "SELECT count(oms.cancel_ticket(ticket_id, 'counted')) FROM oms.ticket WHERE data ->> 'name' = 'Ten' AND status = 'open'" >/dev/null
 }

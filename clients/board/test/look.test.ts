@@ -59,16 +59,19 @@ test("on a wide screen no word is broken, no number is parted from its unit, and
   const wrong: string[] = [];
   for (const path of PAGES()) {
     await page.goto(path);
-    for (const width of [1440, 1024]) {
-      await page.setViewportSize({ width, height: 900 });
-      wrong.push(...(await broken(page)).map((word) => `${path} at ${width}: "${word}" is broken`), ...(await cutOff(page)).map((what) => `${path} at ${width}: "${what}" is cut off`));
-    }
+    wrong.push(...(await broken(page)).map((word) => `${path}: "${word}" is broken`), ...(await cutOff(page)).map((what) => `${path}: "${what}" is cut off`));
     // What a column is called stands above what is in it.
     wrong.push(...(await page.evaluate<string[]>(`[...document.querySelectorAll("main table:not(.heat-map)")].flatMap((t) => {
       const row = [...t.querySelectorAll("tbody tr")].find((r) => r.cells.length > 1 && [...r.cells].every((c) => c.colSpan === 1));
       const heads = [...(t.tHead?.rows[t.tHead.rows.length - 1].cells ?? [])];
       return row === undefined || heads.length !== row.cells.length ? [] : heads.filter((h, i) => (getComputedStyle(h).textAlign === "right") !== (getComputedStyle(row.cells[i]).textAlign === "right")).map((h) => h.textContent);
     })`)).map((head) => `${path}: "${head}" is at the other side of its column`));
+  }
+  // Where there is less room words may go to the next line; numbers do not.
+  await page.setViewportSize({ width: 1024, height: 900 });
+  for (const path of ["/reports/sla", "/reports/bottlenecks", "/reports/queue", "/reports/aging", "/finished?period=all"]) {
+    await page.goto(path);
+    wrong.push(...(await broken(page)).filter((word) => /^\d/.test(word)).map((word) => `${path} at 1024: "${word}" is broken`));
   }
   assert.deepEqual(wrong, []);
 });
