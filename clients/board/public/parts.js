@@ -4,6 +4,7 @@
  */
 import { showClocks } from "./clocks.js";
 import { ask, follow, isBehind, say } from "./stream.js";
+import { timeOf } from "./times.js";
 
 const root = document.querySelector("[data-parts]");
 const url = root.dataset.parts;
@@ -81,7 +82,7 @@ function show(html) {
   if (!focused.isConnected) (document.getElementById(focused.dataset.near ?? "") ?? document.querySelector("h1")).focus({ preventScroll: true });
   if (anchor?.isConnected) window.scrollBy({ top: anchor.getBoundingClientRect().top - top, behavior: "instant" });
   showClocks();
-  if (changed) say("on", `Live. Changed at ${new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" })}.`);
+  if (changed) say("on", `Live. Changed at ${timeOf(new Date(), true)}.`);
 }
 
 const PAUSE_MS = 300;

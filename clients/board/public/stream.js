@@ -1,3 +1,5 @@
+import { timeOf } from "./times.js";
+
 /** The server's stream of events, and the line on the page that says whether it runs. */
 const live = document.getElementById("live");
 const words = document.getElementById("live-words");
@@ -31,7 +33,7 @@ function signedOut() {
 function lost() {
   if (ended) return;
   since ??= new Date();
-  say("off", `No live updates since ${since.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}. Trying again.`);
+  say("off", `No live updates since ${timeOf(since)}. Trying again.`);
 }
 
 /** All is well again, if all is. */

@@ -2,6 +2,8 @@
  * The board on a wall. What follows the # of its address is the screen's token, which browsers send nowhere by
  * themselves; this trades it for a cookie, and again whenever the cookie is not known any more.
  */
+import { timeOf } from "./times.js";
+
 const live = document.getElementById("live");
 const words = document.getElementById("live-words");
 const wall = document.getElementById("wall");
@@ -25,7 +27,7 @@ function say(state, text) {
 function stale(why) {
   since ??= new Date();
   const shown = wall.childElementCount > 0;
-  say("off", `${why}${shown ? ` This is how it was at ${since.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}.` : ""}`);
+  say("off", `${why}${shown ? ` This is how it was at ${timeOf(since)}.` : ""}`);
 }
 
 /** Does the server let this screen in? */

@@ -72,6 +72,13 @@ export const Time: FC<{ at: Date | null; times: Times }> = ({ at, times }) =>
  * A form that changes something: always a POST, always with the token. keep: page.js keeps what is typed until it has
  * arrived, and fills it in again.
  */
+/** Whether the page follows what happens; its scripts write times there in the zone of the page. */
+export const LiveLine: FC<{ times: Times }> = ({ times }) => (
+  <p class="live" id="live" role="status" aria-live="polite" data-zone={times.zone}>
+    <span class="live-dot" aria-hidden="true"></span> <span id="live-words">Live updates start</span>
+  </p>
+);
+
 export const PostForm: FC<PropsWithChildren<{ session: Session; action: string; class?: string; label?: string; keep?: true }>> = (props) => (
   <form method="post" action={props.action} class={props.class} aria-label={props.label} data-keep={props.keep === undefined ? undefined : "yes"} data-role={props.keep === undefined ? undefined : props.session.role}>
     <input type="hidden" name="csrf" value={formToken(props.session)} />

@@ -428,6 +428,12 @@ test("times are those of where the browser is, what is typed too", async () => {
   const opened = await there("t.opened_at");
   await tokyo.locator(".facts").getByText(opened).waitFor();
   assert.equal(await tokyo.locator("table.timeline time").first().textContent(), opened);
+  // What the page says of itself is written as all other times are.
+  await tokyo.locator("#live[data-state=on]").waitFor();
+  await w.sql("SELECT oms.comment($1, 'what time is it?')", [ticket]);
+  const [, changed] = /Changed at (\d\d:\d\d):\d\d\.$/.exec(await tokyo.getByText(/Changed at/).innerText()) ?? [];
+  const said = await w.one("SELECT string_agg(to_char(clock_timestamp() AT TIME ZONE 'Asia/Tokyo' - i * interval '1 minute', 'HH24:MI'), ' ') FROM generate_series(0, 1) AS i");
+  assert.ok(changed !== undefined && said.split(" ").includes(changed), `${String(changed)} is not of ${said}`);
   await tokyo.goto(`/tickets/${ticket}/hold?stage=check`);
   await tokyo.getByText("Time zone: Asia/Tokyo.").waitFor();
   await tokyo.getByLabel("Another reason").fill("a visit");

@@ -6,7 +6,7 @@ import { MOST_ROWS, send } from "../export.js";
 import { count, makeTimes, words, type Times } from "../format.js";
 import { page } from "../layout.js";
 import { address } from "../reports/scope.js";
-import { Clock, Field, Filters, Name, Status, Table, TicketLink } from "../ui.js";
+import { Clock, Field, Filters, LiveLine, Name, Status, Table, TicketLink } from "../ui.js";
 import { can, needs, param, person, Refused, type Env, type Web } from "../web.js";
 
 export const boardRoutes = new Hono<Env>();
@@ -349,9 +349,7 @@ boardRoutes.get("/", async (c) => {
           ].join("")}
         </p>
       )}
-      <p class="live" id="live" role="status" aria-live="polite">
-        <span class="live-dot" aria-hidden="true"></span> <span id="live-words">Live updates start</span>
-      </p>
+      <LiveLine times={times} />
       <Table
         caption={filtered ? "Open stages that match, the most urgent first" : "Open stages, the most urgent first"}
         class="board cards" id="board"

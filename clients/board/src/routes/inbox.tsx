@@ -5,7 +5,7 @@ import { words, type Times } from "../format.js";
 import { page } from "../layout.js";
 import { newParts, partsOf } from "../parts.js";
 import type { Session } from "../session.js";
-import { Clock, Name, PostForm, Status, Table, TicketLink } from "../ui.js";
+import { Clock, LiveLine, Name, PostForm, Status, Table, TicketLink } from "../ui.js";
 import { can, needs, person, type Env, type Web } from "../web.js";
 import { clockOf } from "./board.js";
 
@@ -160,9 +160,7 @@ inboxRoutes.get("/inbox", async (c) => {
     { title: "Inbox", scripts: ["/assets/parts.js"], now: inbox.now, wide: true },
     <div data-parts="/inbox/parts" data-owners={JSON.stringify([...inbox.owners, person(c).role])}>
       <h1 tabindex={-1}>Your inbox</h1>
-      <p class="live" id="live" role="status" aria-live="polite">
-        <span class="live-dot" aria-hidden="true"></span> <span id="live-words">Live updates start</span>
-      </p>
+      <LiveLine times={inbox.times} />
       {await partsOf(parts(c, inbox))}
     </div>,
   );

@@ -11,7 +11,7 @@ import { newParts, partsOf } from "../parts.js";
 import { giveBackOnce, newOnce, takeOnce } from "../once.js";
 import type { Session } from "../session.js";
 import { choicesOf, clockOfStage, cut, factsOf, folded, MOST_NOTE, noteOf, ticketNumber, timelineOf, whyOf, type Choices, type Facts, type Segment, type Stage, type TimelineEvent, type Why } from "../ticket.js";
-import { Clock, Field, Name, PostForm, Said, Status, Table, Time } from "../ui.js";
+import { Clock, Field, LiveLine, Name, PostForm, Said, Status, Table, Time } from "../ui.js";
 import { asRefused, can, form, needs, param, person, Refused, type Env, type Form, type Web } from "../web.js";
 import { clockOf } from "./board.js";
 
@@ -501,9 +501,7 @@ ticketRoutes.get("/tickets/:id", async (c) => {
     { title: id, scripts: ["/assets/parts.js"], now: view.now, wide: true },
     <div data-parts={`/tickets/${id}/parts${url.search}`} data-ticket={id}>
       <h1 tabindex={-1}>Ticket {id}</h1>
-      <p class="live" id="live" role="status" aria-live="polite">
-        <span class="live-dot" aria-hidden="true"></span> <span id="live-words">Live updates start</span>
-      </p>
+      <LiveLine times={view.times} />
       {await partsOf(firstParts(c, view))}
       {comment === undefined || !offersForTicket(view.facts, (right) => can(c, right)).includes(comment) ? null : (
         <section aria-labelledby="comment-head" class="no-print">

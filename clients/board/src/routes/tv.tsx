@@ -104,7 +104,7 @@ function wallOf({ totals, owners, due, now, times }: Awaited<ReturnType<typeof l
           </tbody>
         </Table>
       </div>
-      <p class="hint">
+      <p class="hint" data-zone={times.zone}>
         As of {times.full(now)} ({times.zone})
       </p>
     </div>
