@@ -63,9 +63,10 @@ function dress(chart, facts, printing) {
   chart.update();
 }
 
-/** Labels have as much of the chart as leaves room for its bars. */
-function short(label, width) {
-  const most = Math.max(32, Math.floor(width / 22));
+/** Labels have as much of the chart as leaves room for its bars; on a phone a stage stands there without its workflow. */
+function short(text, width) {
+  const label = width < 500 ? text.slice(text.indexOf(": ") + 1).trim() : text;
+  const most = Math.max(16, Math.floor(width / 22));
   return label.length > most ? `${label.slice(0, most - 1)}…` : label;
 }
 
@@ -88,7 +89,7 @@ function draw(canvas) {
       responsive: true,
       maintainAspectRatio: false,
       scales: {
-        x: { ...scale(), title: { font, display: true, text: facts.unit }, ticks: { font, precision: facts.unit === "hours" ? undefined : 0 } },
+        x: { ...scale(), title: { font, display: true, text: facts.unit }, ticks: { font, maxTicksLimit: Math.max(3, Math.floor(canvas.parentElement.clientWidth / 110)), precision: facts.unit === "hours" ? undefined : 0 } },
         y: { ...scale(), ticks: { font, autoSkip: false } },
       },
       plugins: {

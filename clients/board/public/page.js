@@ -86,11 +86,13 @@ document.addEventListener("click", (event) => {
 
 // ---- tables ----
 
-/** On a phone a row is a card, in which each cell has the name of its column. */
+/** On a phone a row is a card, in which each cell has the name of its column, and of the group of columns if there is one. */
 for (const table of document.querySelectorAll("table.cards")) {
-  const heads = table.tHead.rows[table.tHead.rows.length - 1].cells;
+  const lines = [...table.tHead.rows];
+  const groups = lines.length === 1 ? [] : [...lines[0].cells].flatMap((group) => Array(group.colSpan).fill(group.textContent.trim()));
+  const heads = [...lines.at(-1).cells].map((head, i) => (groups[i] ? `${groups[i]}: ${head.textContent}` : head.textContent));
   for (const { rows } of table.tBodies)
-    for (const { cells } of rows) for (const cell of cells) if (cell.nodeName === "TD" && cell.colSpan === 1) cell.dataset.label ??= heads[cell.cellIndex]?.textContent ?? "";
+    for (const { cells } of rows) for (const cell of cells) if (cell.nodeName === "TD" && cell.colSpan === 1) cell.dataset.label ??= heads[cell.cellIndex] ?? "";
 }
 
 // ---- sending ----

@@ -25,7 +25,7 @@ before(async () => {
   await w.sql("SELECT oms.claim_stage($1, 'decision', 'ann')", [ticket]);
   await w.sql("SET oms.now = '2026-10-08 20:59+00'");
   await w.sql("SELECT oms.stage_done($1, 'pay', '{\"amount\": 123456789}')", [ticket]);
-  await w.sql("SELECT oms.comment($1, 'Waits for Inspection_Department')", [ticket]);
+  await w.sql("SELECT oms.comment($1, 'Waits for Inspection_Department'), oms.attach($1, 'plan.pdf', 'https://files.example/plan.pdf', repeat('0a', 32))", [ticket]);
   await w.sql("RESET oms.now");
 });
 after(() => w.end());
@@ -38,7 +38,7 @@ const broken = (page: Page) =>
     const found = [];
     const walk = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
     for (let node = walk.nextNode(); node; node = walk.nextNode()) {
-      if (node.parentElement.closest("svg, pre, code, option, .only-read")) continue;
+      if (node.parentElement.closest("svg, pre, code, option, .only-read, .digest")) continue;
       for (const { 0: word, index } of node.nodeValue.matchAll(/\\d[\\d,.]* (%|min|h|days?)( \\d+ (min|h))?(?= |$)|\\S+/g)) {
         const range = document.createRange();
         range.setStart(node, index);
@@ -111,6 +111,25 @@ test("on a phone tables are cards, nothing is broken or cut off, and filters are
   for (const path of ["/reports/sla", "/finished"]) {
     await page.goto(path);
     assert.equal(await page.getByLabel("Workflow", { exact: true }).isVisible(), false, path);
+  }
+});
+
+test("on a phone each line of a card has a name of its own, and the labels of charts have room", async () => {
+  const page = await w.open("ann", "/", { viewport: { width: 390, height: 800 }, hasTouch: true });
+  for (const path of ["/reports/sla", "/reports/bottlenecks"]) {
+    await page.goto(path);
+    const names = await page.evaluate<string[]>("[...document.querySelector('table.cards tbody tr').cells].flatMap((cell) => cell.dataset.label ?? [])");
+    assert.ok(names.length > 5);
+    assert.deepEqual(names.filter((name, i) => names.indexOf(name) !== i), [], path);
+    const cut = await page.evaluate<string[]>(`(() => {
+      const { x, y } = Chart.getChart(document.querySelector("canvas[data-chart]")).scales;
+      const draw = document.createElement("canvas").getContext("2d");
+      draw.font = "13px " + y.options.ticks.font.family;
+      const width = (tick) => draw.measureText(tick.label).width;
+      const crowded = x.ticks.reduce((all, tick) => all + width(tick), 0) > x.width;
+      return [...y.ticks.filter((tick) => width(tick) > y.width).map((tick) => tick.label), ...(crowded ? x.ticks.map((tick) => tick.label) : [])];
+    })()`);
+    assert.deepEqual(cut, [], path);
   }
 });
 

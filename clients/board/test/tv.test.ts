@@ -65,7 +65,7 @@ test("a screen shows what is open, and what changes, long after a person would b
   await accessible(page);
   await page.locator('#live[data-state="on"]').waitFor();
   const next = await openTicket();
-  await row(next).getByText("id check").waitFor();
+  await row(next).getByText("Identity check").waitFor();
   await page.locator("#wall tr").filter({ hasText: "IRS_Bot" }).first().waitFor();
   assert.equal(await page.evaluate("document.documentElement.scrollHeight <= window.innerHeight && document.documentElement.scrollWidth <= window.innerWidth"), true);
   assert.equal((await fetch(`${w.url}/inbox`, { headers: { cookie }, redirect: "manual" })).status, 303);

@@ -1,10 +1,10 @@
 /** What the pages of the reports ask, and where their figures lead. */
 import type { FC } from "hono/jsx";
 import type { Query } from "../db.js";
-import { count, words, type Times } from "../format.js";
+import { count, type Times } from "../format.js";
 import { clockOf } from "../routes/board.js";
 import { can, needs, param, person, Refused, type Web } from "../web.js";
-import { AHEAD, WAYS, type Ahead, type Way } from "./data.js";
+import { AHEAD, stageNames, WAYS, type Ahead, type StageName, type Way } from "./data.js";
 import { address, readScope, scopeParams, type Scope } from "./scope.js";
 
 /** More bars are no picture any more. */
@@ -12,9 +12,6 @@ export const MOST_BARS = 16;
 /** More rows are no page any more; the CSV has them. */
 export const MOST_LINES = 200;
 export const CHARTS = ["/assets/vendor/chart.js", "/assets/charts.js"];
-
-/** The name of a stage for people: its label in the current version of the workflow, or else its id in words. */
-export type StageName = (workflow: string | null, stage: string) => string;
 
 export interface Asked {
   query: Query;
@@ -28,8 +25,6 @@ export interface Asked {
   stageName: StageName;
 }
 
-const keyOf = (workflow: string | null, stage: string) => JSON.stringify([workflow, stage]);
-
 /** Runs a page's queries as the person, with what all reports need. */
 export async function ask<T>(c: Web, work: (asked: Asked) => Promise<T>): Promise<T & Omit<Asked, "query">> {
   needs(c, "sla_report");
@@ -40,10 +35,7 @@ export async function ask<T>(c: Web, work: (asked: Asked) => Promise<T>): Promis
     const names = drills
       ? (await query.rows<{ name: string }>("SELECT w.name FROM oms.workflow AS w WHERE w.current ORDER BY w.name")).map((w) => w.name)
       : undefined;
-    const labels = new Map(
-      (await query.rows<{ workflow: string; stage: string; label: string }>("SELECT l.workflow, l.stage, l.label FROM oms.stage_label AS l")).map((l) => [keyOf(l.workflow, l.stage), l.label]),
-    );
-    const stageName: StageName = (workflow, stage) => words(labels.get(keyOf(workflow, stage)) ?? stage);
+    const stageName = await stageNames(query);
     const asked = { now, times, scope, drills, names, stageName };
     return { ...(await work({ query, ...asked })), ...asked };
   });

@@ -3,6 +3,7 @@
  * those of CSV and JSON.
  */
 import type { Query } from "../db.js";
+import { words } from "../format.js";
 import type { Scope } from "./scope.js";
 
 // The last day is in it.
@@ -145,6 +146,17 @@ export interface RiskRow {
   remaining_seconds: number;
 }
 export const RISK_COLUMNS = ["ticket", "workflow", "stage", "owner", "status", "due_at", "remaining_seconds"] as const;
+
+/** The name of a stage for people: its label in the current version of the workflow, or else its id in words. */
+export type StageName = (workflow: string | null, stage: string) => string;
+
+const keyOf = (workflow: string | null, stage: string) => JSON.stringify([workflow, stage]);
+
+export async function stageNames(query: Query): Promise<StageName> {
+  const rows = await query.rows<{ workflow: string; stage: string; label: string }>("SELECT l.workflow, l.stage, l.label FROM oms.stage_label AS l");
+  const labels = new Map(rows.map((l) => [keyOf(l.workflow, l.stage), l.label]));
+  return (workflow, stage) => words(labels.get(keyOf(workflow, stage)) ?? stage);
+}
 
 /** The first of them, and how many there are. */
 export async function atRisk(query: Query, ahead: Ahead, most: number): Promise<{ rows: RiskRow[]; total: number }> {

@@ -2,8 +2,7 @@
 import type { Child, FC } from "hono/jsx";
 import { count, percent } from "../format.js";
 import { Name } from "../ui.js";
-import type { StageName } from "./ask.js";
-import type { HeatCell, Way } from "./data.js";
+import type { HeatCell, StageName, Way } from "./data.js";
 import { addDays, address, scopeParams, type Scope } from "./scope.js";
 import { sign } from "./ui.js";
 

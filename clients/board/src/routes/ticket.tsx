@@ -392,7 +392,7 @@ const EventRow: FC<{ id: string; event: TimelineEvent; times: Times; labels: Map
           ) : (
             `${event.attachment} (${event.url ?? ""})`
           )}
-          <small class="line number">SHA-256 {event.sha256}</small>
+          <small class="line digest">SHA-256 {event.sha256}</small>
         </span>
       )}
       {event.output === null ? null : (
@@ -666,7 +666,8 @@ async function actionPage(c: Web, { id, action, stage: stageId, back }: Asked, f
               {" · "}
               <Holder stage={stage} me={session.role} />
             </span>
-          )}{" "}
+          )}
+          {" · "}
           <Clock facts={stage} now={now} times={times} />
         </p>
       )}

@@ -5,10 +5,10 @@
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { Hono } from "hono";
 import type { Query } from "../db.js";
-import { count, words } from "../format.js";
+import { count } from "../format.js";
 import { page } from "../layout.js";
 import type { Limit } from "../limit.js";
-import { atRisk, queue } from "../reports/data.js";
+import { atRisk, queue, stageNames, type StageName } from "../reports/data.js";
 import { makeScreens } from "../screens.js";
 import type { Settings } from "../settings.js";
 import { Clock, Name, Status, Table } from "../ui.js";
@@ -29,6 +29,7 @@ interface Wall {
   totals: Record<"overdue" | "queued" | "in_progress" | "on_hold" | "failed", number>;
   owners: Awaited<ReturnType<typeof queue>>;
   due: Awaited<ReturnType<typeof atRisk>>;
+  stageName: StageName;
 }
 
 async function load(query: Query): Promise<Wall & Awaited<ReturnType<typeof clockOf>>> {
@@ -38,11 +39,12 @@ async function load(query: Query): Promise<Wall & Awaited<ReturnType<typeof cloc
     owners,
     totals: { overdue: sum((r) => r.overdue), queued: sum((r) => r.queued), in_progress: sum((r) => r.in_progress), on_hold: sum((r) => r.on_hold), failed: sum((r) => r.failed) },
     due: await atRisk(query, "day", MOST_DUE),
+    stageName: await stageNames(query),
     ...(await clockOf(query)),
   };
 }
 
-function wallOf({ totals, owners, due, now, times }: Awaited<ReturnType<typeof load>>) {
+function wallOf({ totals, owners, due, stageName, now, times }: Awaited<ReturnType<typeof load>>) {
   return (
     <div>
       <ul class="counts" aria-label="How much is open">
@@ -66,7 +68,7 @@ function wallOf({ totals, owners, due, now, times }: Awaited<ReturnType<typeof l
                     {r.ticket}
                   </th>
                   <td>
-                    <Name of={words(r.stage)} />
+                    <Name of={stageName(r.workflow, r.stage)} />
                   </td>
                   <td>
                     <Name of={r.owner} />
