@@ -116,13 +116,15 @@ test("on a phone tables are cards, nothing is broken or cut off, and filters are
 
 test("on a phone each line of a card has a name of its own, and the labels of charts have room", async () => {
   const page = await w.open("ann", "/", { viewport: { width: 390, height: 800 }, hasTouch: true });
-  for (const path of ["/reports/sla", "/reports/bottlenecks"]) {
+  for (const path of ["/reports/sla?period=all", "/reports/bottlenecks?period=all"]) {
     await page.goto(path);
     const names = await page.evaluate<string[]>("[...document.querySelector('table.cards tbody tr').cells].flatMap((cell) => cell.dataset.label ?? [])");
     assert.ok(names.length > 5);
     assert.deepEqual(names.filter((name, i) => names.indexOf(name) !== i), [], path);
-    const cut = await page.evaluate<string[]>(`(() => {
-      const { x, y } = Chart.getChart(document.querySelector("canvas[data-chart]")).scales;
+    const cut = await page.evaluate<string[]>(`(async () => {
+      const chart = () => Chart.getChart(document.querySelector("canvas[data-chart]"));
+      for (let i = 0; i < 1000 && chart() === undefined; i++) await new Promise(requestAnimationFrame);
+      const { x, y } = chart().scales;
       const draw = document.createElement("canvas").getContext("2d");
       draw.font = "13px " + y.options.ticks.font.family;
       const width = (tick) => draw.measureText(tick.label).width;
