@@ -76,6 +76,25 @@ check_databases(char **value, void **extra, GucSource source)
 	return valid;
 }
 
+/*
+ * Is a worker to serve the database, by oms.databases?
+ */
+bool
+oms_guc_lists(const char *database)
+{
+	char	   *raw = pstrdup(oms_databases);
+	List	   *names;
+	ListCell   *cell;
+	bool		listed = false;
+
+	if (SplitGUCList(raw, ',', &names))
+		foreach(cell, names)
+			listed = listed || strcmp(lfirst(cell), "*") == 0 || strcmp(lfirst(cell), database) == 0;
+	list_free(names);
+	pfree(raw);
+	return listed;
+}
+
 void
 oms_guc_init(bool preloading)
 {

@@ -38,5 +38,6 @@ extern bool oms_start_after_promotion;
 extern bool oms_worker_enabled;
 
 extern void oms_guc_init(bool preloading);
+extern bool oms_guc_lists(const char *database);
 
 #endif							/* OMS_GUC_H */

@@ -10,6 +10,7 @@
 #include "access/transam.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -125,6 +126,12 @@ look_at_state(OmsHealth *health)
 	}
 }
 
+static bool
+is_listed(void)
+{
+	return oms_guc_lists(get_database_name(MyDatabaseId));
+}
+
 /*
  * Is a worker to serve this database now?  As long as none has looked at it, the setting of this session
  * has to do.
@@ -135,7 +142,7 @@ is_expected(const OmsHealth *health)
 	if (oms_shared == NULL || health->standby)
 		return false;
 	if (health->slot == NULL || health->state == OMS_WORKER_UNKNOWN || health->state == OMS_WORKER_STARTING)
-		return oms_worker_enabled;
+		return oms_worker_enabled && is_listed();
 	return health->state != OMS_WORKER_OFF && health->state != OMS_WORKER_UNWANTED;
 }
 
@@ -202,7 +209,7 @@ look_at_worker(OmsHealth *health)
 		add_reason(health, OMS_HEALTH_DEGRADED,
 				   psprintf("worker: %s, and no job of pg_cron calls oms.tick()",
 							oms_shared == NULL ? "oms is not in shared_preload_libraries"
-							: health->state == OMS_WORKER_UNWANTED ? "not wanted (oms.databases)"
+							: health->state == OMS_WORKER_UNWANTED || !is_listed() ? "not wanted (oms.databases)"
 							: "off (oms.worker)"));
 	look_at_failures(health);
 	if (health->slot == NULL)

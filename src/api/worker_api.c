@@ -158,10 +158,20 @@ look_and_sleep(Wait *wait, OmsLook *look, TimestampTz end)
 	for (;;)
 	{
 		uint64		seen = wait->slot == NULL ? 0 : pg_atomic_read_u64(&wait->slot->work_count[wait->bucket]);
-		bool		found = look_for_work(look);
-		long		ms = TimestampDifferenceMilliseconds(oms_clock_wall(), end);
-		uint64		news = look->busy & ~wait->told_of;
+		bool		found;
+		long		ms;
+		uint64		news;
 
+		/* it was given to another database */
+		if (wait->slot != NULL && wait->slot->dboid != MyDatabaseId)
+		{
+			be_told_of(wait, 0);
+			wait->slot = oms_shared_mine(NULL);
+			continue;
+		}
+		found = look_for_work(look);
+		ms = TimestampDifferenceMilliseconds(oms_clock_wall(), end);
+		news = look->busy & ~wait->told_of;
 		if (found || ms <= 0)
 			return;
 		be_told_of(wait, look->busy);
@@ -185,8 +195,7 @@ oms_wait_for_work(PG_FUNCTION_ARGS)
 	CallContext *call = (CallContext *) fcinfo->context;
 	OmsLook		look = {.owner = oms_arg_name(fcinfo, 0, "owner"), .worker = oms_arg_name_or_null(fcinfo, 2, "worker")};
 	TimestampTz end = oms_clock_wall() + oms_arg_duration(fcinfo, 1, "timeout", 0);
-	Wait		wait = {.slot = oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, true),
-	.bucket = oms_ring_bucket(look.owner)};
+	Wait		wait = {.slot = oms_shared_mine(NULL), .bucket = oms_ring_bucket(look.owner)};
 
 	if (call == NULL || !IsA(call, CallContext) || call->atomic)
 		ereport(ERROR,

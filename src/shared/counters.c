@@ -47,7 +47,8 @@ at_xact(XactEvent event, void *arg)
 {
 	if (levels == NULL && unused == NULL)
 		return;
-	if (event == XACT_EVENT_COMMIT)
+	/* the slot may have been given up since, see oms_shared_forget() */
+	if (event == XACT_EVENT_COMMIT && slot != NULL && slot->dboid == MyDatabaseId)
 		for (const Level *level = levels; level != NULL; level = level->up)
 			raise_numbers(level);
 	/* the memory goes with the transaction */
@@ -112,12 +113,9 @@ my_numbers(void)
 	int			level = GetCurrentTransactionNestLevel();
 	Level	   *mine = levels;
 
-	if (oms_shared == NULL)
-		return NULL;
 	if (mine != NULL && mine->level == level)
 		return mine->numbers;
-	if (slot == NULL || slot->dboid != MyDatabaseId)
-		slot = oms_shared_database(MyDatabaseId, true);
+	slot = oms_shared_mine(slot);
 	if (slot == NULL)
 		return NULL;
 	register_callbacks();

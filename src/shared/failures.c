@@ -30,8 +30,10 @@ static OmsDatabase *slot = NULL;
 static OmsBadTicket *
 lock_list(bool make)
 {
-	if (oms_shared != NULL && (slot == NULL || slot->dboid != MyDatabaseId))
-		slot = oms_shared_database(MyDatabaseId, make);
+	if (make)
+		slot = oms_shared_mine(slot);
+	else if (oms_shared != NULL && (slot == NULL || slot->dboid != MyDatabaseId))
+		slot = oms_shared_database(MyDatabaseId, false);
 	if (slot == NULL)
 		return mine;
 	SpinLockAcquire(&slot->mutex);

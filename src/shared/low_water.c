@@ -68,10 +68,7 @@ oms_place_compare(const OmsPlace *a, const OmsPlace *b)
 static OmsMarkSet *
 set_of(const char *owner)
 {
-	if (oms_shared == NULL)
-		return NULL;
-	if (slot == NULL || slot->dboid != MyDatabaseId)
-		slot = oms_shared_database(MyDatabaseId, true);
+	slot = oms_shared_mine(slot);
 	if (slot == NULL)
 		return NULL;
 	return &slot->marks[DatumGetUInt32(hash_any((const unsigned char *) owner, strlen(owner))) % OMS_MARK_SETS];

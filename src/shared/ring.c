@@ -266,7 +266,7 @@ at_xact(XactEvent event, void *arg)
 		return;
 	if (lost_slot())
 	{
-		overflow_announced = false;
+		end_overflow();
 		forget_all();
 		return;
 	}
@@ -406,10 +406,7 @@ add_timer(const OmsTicket *ticket)
 static OmsDatabase *
 my_slot(void)
 {
-	if (oms_shared == NULL)
-		return NULL;
-	if (slot == NULL || slot->dboid != MyDatabaseId)
-		slot = oms_shared_database(MyDatabaseId, true);
+	slot = oms_shared_mine(slot);
 	return slot;
 }
 

@@ -103,7 +103,7 @@ start_shared(void)
 		oms_shared->lock = &(GetNamedLWLockTranche("oms"))[0].lock;
 		oms_shared->metrics_lock = &(GetNamedLWLockTranche("oms"))[1].lock;
 		oms_shared->ndatabases = oms_max_databases;
-		pg_atomic_init_u32(&oms_shared->rescan, 1);
+		pg_atomic_init_u32(&oms_shared->rescan, OMS_LOOK_AT_NEW);
 		SpinLockInit(&oms_shared->mutex);
 		oms_shared->was_standby = standby;
 		for (int i = 0; i < oms_max_databases; i++)
@@ -200,6 +200,29 @@ oms_shared_database(Oid dboid, bool make)
 	return database;
 }
 
+/*
+ * The slot of this session's database, which knows one from before; it takes one if there is none.  The launcher then
+ * finds out what it is to do for it: until it knows, it cannot give the slot to a database that needs it more.  NULL
+ * without shared memory, or if no slot is free.
+ */
+OmsDatabase *
+oms_shared_mine(OmsDatabase *known)
+{
+	OmsDatabase *mine;
+
+	if (oms_shared == NULL)
+		return NULL;
+	if (known != NULL && known->dboid == MyDatabaseId)
+		return known;
+	mine = oms_shared_database(MyDatabaseId, false);
+	if (mine != NULL)
+		return mine;
+	mine = oms_shared_database(MyDatabaseId, true);
+	if (mine != NULL)
+		oms_shared_wake_launcher(true);
+	return mine;
+}
+
 /* Is there a slot for another database? */
 bool
 oms_shared_has_room(void)
@@ -212,13 +235,14 @@ oms_shared_has_room(void)
 	return room;
 }
 
-/* The database is gone, or has no extension: its slot is free again */
+/* The database is gone, or needs none: its slot is free again, and who waits there is to wait elsewhere */
 void
 oms_shared_forget(OmsDatabase *database)
 {
 	LWLockAcquire(oms_shared->lock, LW_EXCLUSIVE);
 	database->dboid = InvalidOid;
 	LWLockRelease(oms_shared->lock);
+	oms_shared_wake_waiters(database);
 }
 
 void
@@ -320,7 +344,7 @@ oms_shared_wake_launcher(bool rescan)
 	Latch	   *latch;
 
 	if (rescan)
-		pg_atomic_write_u32(&oms_shared->rescan, 1);
+		pg_atomic_fetch_or_u32(&oms_shared->rescan, OMS_LOOK_AT_NEW);
 	SpinLockAcquire(&oms_shared->mutex);
 	latch = oms_shared->launcher_latch;
 	SpinLockRelease(&oms_shared->mutex);

@@ -173,12 +173,15 @@ typedef struct OmsDatabase
 	OmsOpenWork open_work;
 } OmsDatabase;
 
+/* The launcher is to look for databases that it does not know, and at those of which it knows that they need no slot */
+#define OMS_LOOK_AT_NEW		1
+#define OMS_LOOK_AT_ALL		2
+
 typedef struct OmsShared
 {
 	LWLock	   *lock;			/* which database has which slot */
 	LWLock	   *metrics_lock;	/* what was counted, of all databases; held while it is copied */
-	pg_atomic_uint32 rescan;	/* the launcher is to look at all databases; 2: also at those that had
-								 * no extension */
+	pg_atomic_uint32 rescan;	/* bits: what the launcher is to look at */
 	slock_t		mutex;			/* launcher_latch */
 	Latch	   *launcher_latch;
 	bool		was_standby;	/* this server started as a standby */
@@ -191,6 +194,7 @@ extern OmsShared *oms_shared;
 
 extern void oms_shared_init(void);
 extern OmsDatabase *oms_shared_database(Oid dboid, bool make);
+extern OmsDatabase *oms_shared_mine(OmsDatabase *known);
 extern bool oms_shared_has_room(void);
 extern void oms_shared_forget(OmsDatabase *database);
 extern void oms_shared_set_state(OmsDatabase *database, OmsWorkerState state);

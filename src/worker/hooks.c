@@ -121,7 +121,7 @@ at_xact(XactEvent event, void *arg)
 			if (OidIsValid(oms_shared->databases[i].dboid))
 				(void) renew_worker(oms_shared->databases[i].dboid);
 		if (all)
-			pg_atomic_write_u32(&oms_shared->rescan, 2);
+			pg_atomic_fetch_or_u32(&oms_shared->rescan, OMS_LOOK_AT_ALL);
 		oms_shared_wake_launcher(!all);
 	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)

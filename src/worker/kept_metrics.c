@@ -22,12 +22,6 @@
 #define SERVES_AT_LEAST		(5 * USECS_PER_SEC)
 #define SERVES_TIMES		50
 
-static OmsDatabase *
-my_slot(void)
-{
-	return oms_shared == NULL ? NULL : oms_shared_database(MyDatabaseId, true);
-}
-
 /* ---- open work ---- */
 
 /*
@@ -75,7 +69,7 @@ count_now(OmsOpenWork *work)
 bool
 oms_metrics_open_work(OmsOpenWork *work)
 {
-	OmsDatabase *slot = oms_clock_stands_still() ? NULL : my_slot();
+	OmsDatabase *slot = oms_clock_stands_still() ? NULL : oms_shared_mine(NULL);
 	LOCKTAG		tag;
 
 	work->counted_at = 0;
@@ -110,7 +104,7 @@ oms_metrics_open_work(OmsOpenWork *work)
 void
 oms_metrics_note_check(OmsCheck check, int64 problems)
 {
-	OmsDatabase *slot = my_slot();
+	OmsDatabase *slot = oms_shared_mine(NULL);
 
 	if (slot == NULL)
 		return;
@@ -126,7 +120,7 @@ oms_metrics_note_check(OmsCheck check, int64 problems)
 OmsCheckResult
 oms_metrics_check(OmsCheck check)
 {
-	OmsDatabase *slot = my_slot();
+	OmsDatabase *slot = oms_shared_mine(NULL);
 	OmsCheckResult result = {0, 0};
 
 	if (slot == NULL)

@@ -32,7 +32,6 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#include "utils/varlena.h"
 
 #include "clock.h"
 #include "compat.h"
@@ -82,21 +81,6 @@ complain(const char *problem, const char *hint)
 
 /* ---- which databases there are ---- */
 
-static bool
-is_listed(const char *name)
-{
-	char	   *raw = pstrdup(oms_databases);
-	List	   *names;
-	ListCell   *cell;
-
-	if (!SplitGUCList(raw, ',', &names))
-		return false;
-	foreach(cell, names)
-		if (strcmp(lfirst(cell), "*") == 0 || strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
-
 /*
  * All databases in the current memory context; wanted are those that a worker can serve.
  */
@@ -121,7 +105,7 @@ read_databases(MemoryContext context)
 		known->dboid = row->oid;
 		/* a connection limit of -2 marks a database whose DROP was interrupted */
 		known->wanted = row->datallowconn && !row->datistemplate && row->datconnlimit != -2 &&
-			is_listed(NameStr(row->datname));
+			oms_guc_lists(NameStr(row->datname));
 		result = lappend(result, known);
 		MemoryContextSwitchTo(old);
 	}
@@ -157,9 +141,19 @@ is_looking(void)
 	return false;
 }
 
+/* Databases that hold a slot and are to have no worker can do without */
+static bool
+gives_place(int number)
+{
+	OmsDatabase *database = &oms_shared->databases[number];
+	OmsWorkerState state = oms_shared_state(database);
+
+	return OidIsValid(database->dboid) && handles[number] == NULL &&
+		(state == OMS_WORKER_OFF || state == OMS_WORKER_UNWANTED);
+}
+
 /*
- * A slot for a database; if there is none left, that of one whose worker is switched off, which can do
- * without.  False if there is none.
+ * A slot for a database; if there is none left, that of one that can do without.  False if there is none.
  */
 static bool
 give_place(Oid dboid)
@@ -170,7 +164,7 @@ give_place(Oid dboid)
 	{
 		OmsDatabase *database = &oms_shared->databases[i];
 
-		if (handles[i] != NULL || oms_shared_state(database) != OMS_WORKER_OFF)
+		if (!gives_place(i))
 			continue;
 		evicted = list_append_unique_oid(evicted, database->dboid);
 		oms_shared_forget(database);
@@ -179,9 +173,29 @@ give_place(Oid dboid)
 	return false;
 }
 
+/* Note of the databases that have a slot which of them are to have a worker */
+static void
+note_wanted(const Known *known)
+{
+	OmsDatabase *database = oms_shared_database(known->dboid, false);
+	OmsWorkerState state = database == NULL ? OMS_WORKER_UNKNOWN : oms_shared_state(database);
+
+	if (database == NULL)
+		return;
+	if (!known->wanted && state == OMS_WORKER_RUNNING)
+	{
+		pg_atomic_write_u32(&database->leave, 1);
+		oms_shared_wake_worker(database);
+	}
+	if (!known->wanted)
+		oms_shared_set_state(database, OMS_WORKER_UNWANTED);
+	else if (state == OMS_WORKER_UNWANTED)
+		oms_shared_set_state(database, OMS_WORKER_UNKNOWN);
+}
+
 /*
- * Give every wanted database a slot, unless it is known to have no extension, and free the slots
- * of those that are gone.
+ * Free the slots of databases that are gone, and give every wanted database a slot, unless it is known to have no
+ * extension.
  */
 static void
 rescan(void)
@@ -192,39 +206,28 @@ rescan(void)
 	ListCell   *cell;
 
 	lacks_slot = false;
+	for (int i = 0; i < oms_shared->ndatabases; i++)
+	{
+		OmsDatabase *database = &oms_shared->databases[i];
+
+		if (OidIsValid(database->dboid) && !still_there(databases, database->dboid))
+			oms_shared_forget(database);
+	}
+	foreach(cell, databases)
+		note_wanted(lfirst(cell));
 	foreach(cell, databases)
 	{
 		Known	   *known = lfirst(cell);
-		OmsDatabase *database = oms_shared_database(known->dboid, false);
 
-		if (known->wanted && database == NULL && !list_member_oid(without, known->dboid) &&
-			!list_member_oid(evicted, known->dboid) && !give_place(known->dboid))
+		if (known->wanted && oms_shared_database(known->dboid, false) == NULL &&
+			!list_member_oid(without, known->dboid) && !list_member_oid(evicted, known->dboid) &&
+			!give_place(known->dboid))
 		{
 			lacks_slot = true;
 			if (!is_looking())
 				complain("no place in shared memory for a worker",
 						 "Raise oms.max_databases and restart the server.");
 		}
-		if (!known->wanted && database != NULL && oms_shared_state(database) == OMS_WORKER_RUNNING)
-		{
-			pg_atomic_write_u32(&database->leave, 1);
-			oms_shared_wake_worker(database);
-		}
-		if (!known->wanted && database != NULL)
-			oms_shared_set_state(database, OMS_WORKER_UNWANTED);
-		else if (known->wanted && database != NULL &&
-				 oms_shared_state(database) == OMS_WORKER_UNWANTED)
-			oms_shared_set_state(database, OMS_WORKER_UNKNOWN);
-	}
-	for (int i = 0; i < oms_shared->ndatabases; i++)
-	{
-		OmsDatabase *database = &oms_shared->databases[i];
-
-		if (!OidIsValid(database->dboid) || still_there(databases, database->dboid))
-			continue;
-		oms_shared_forget(database);
-		if (lacks_slot)
-			pg_atomic_write_u32(&oms_shared->rescan, 1);
 	}
 	MemoryContextDelete(context);
 }
@@ -280,14 +283,13 @@ worker_ended(int number)
 	{
 		without = list_append_unique_oid(without, database->dboid);
 		oms_shared_forget(database);
-		/* somebody may have waited for the slot */
-		if (lacks_slot)
-			pg_atomic_write_u32(&oms_shared->rescan, 1);
-		return;
 	}
 	/* switched off, by settings that it read before they changed */
 	if (state == OMS_WORKER_OFF && reloads_at_start[number] != reloads)
 		state = OMS_WORKER_AWAY;
+	/* somebody may wait for the slot */
+	if (lacks_slot && (state == OMS_WORKER_NONE || gives_place(number)))
+		pg_atomic_fetch_or_u32(&oms_shared->rescan, OMS_LOOK_AT_NEW);
 	if (state == OMS_WORKER_AWAY)
 		pause = 0;
 	else if (state == OMS_WORKER_STARTING)
@@ -389,7 +391,7 @@ oms_launcher_main(Datum arg)
 	for (int i = 0; i < oms_shared->ndatabases; i++)
 		if (oms_shared_state(&oms_shared->databases[i]) == OMS_WORKER_STARTING)
 			oms_shared_set_state(&oms_shared->databases[i], OMS_WORKER_UNKNOWN);
-	pg_atomic_write_u32(&oms_shared->rescan, 1);
+	pg_atomic_fetch_or_u32(&oms_shared->rescan, OMS_LOOK_AT_NEW);
 	SpinLockAcquire(&oms_shared->mutex);
 	oms_shared->launcher_latch = MyLatch;
 	SpinLockRelease(&oms_shared->mutex);
@@ -408,13 +410,13 @@ oms_launcher_main(Datum arg)
 			ProcessConfigFile(PGC_SIGHUP);
 			reloads++;
 			look_again_at_those_switched_off();
-			pg_atomic_write_u32(&oms_shared->rescan, 1);
+			pg_atomic_fetch_or_u32(&oms_shared->rescan, OMS_LOOK_AT_NEW);
 		}
 		if (may_start())
 		{
 			uint32		wish = pg_atomic_exchange_u32(&oms_shared->rescan, 0);
 
-			if (wish > 1)
+			if (wish & OMS_LOOK_AT_ALL)
 			{
 				list_free(without);
 				list_free(evicted);
@@ -429,7 +431,7 @@ oms_launcher_main(Datum arg)
 		event = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep,
 						  oms_wait_event("OmsLauncherMain"));
 		if (event & WL_TIMEOUT && sleep == RESCAN_MS)
-			pg_atomic_write_u32(&oms_shared->rescan, 1);
+			pg_atomic_fetch_or_u32(&oms_shared->rescan, OMS_LOOK_AT_NEW);
 	}
 }
 
