@@ -14,6 +14,8 @@
 #include "api/door.h"
 #include "engine/catch_up.h"
 #include "engine/graph.h"
+#include "engine/lifecycle.h"
+#include "engine/ticket.h"
 #include "errors.h"
 #include "store/access.h"
 
@@ -71,4 +73,28 @@ oms_enter_stage(FunctionCallInfo fcinfo, OmsTicket **ticket)
 	oms_arg_required(fcinfo, 1, "stage");
 	*ticket = oms_store_lock(id);
 	return oms_enter(*ticket, oms_arg_stage(fcinfo, 1, *ticket));
+}
+
+/*
+ * An error: what is asked for is not possible for the ticket as it is.
+ */
+void
+oms_wrong_state(const OmsTicket *ticket, const char *what, const char *why)
+{
+	char		number[OMS_TICKET_ID_TEXT_SIZE];
+
+	ereport(ERROR,
+			(errcode(OMS_ERR_WRONG_STATE),
+			 errmsg("%s is not possible for ticket %s: %s", what,
+					oms_ticket_id_to_text(ticket->id, number), why)));
+}
+
+/*
+ * Refuse what is not possible for a ticket that is over.
+ */
+void
+oms_require_open(const OmsTicket *ticket, const char *what)
+{
+	if (oms_is_closed(ticket))
+		oms_wrong_state(ticket, what, psprintf("the ticket is %s", oms_ticket_status_name(ticket->status)));
 }

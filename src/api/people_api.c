@@ -1,7 +1,7 @@
 /*
  * people_api.c
- *		What people do to stages and tickets: hold and resume, assign and delegate, send back and reopen,
- *		start by hand, skip, retry, reassign, escalate, extend, attach; and who is away.
+ *		What people do to stages and tickets: assign and delegate, send back and reopen, start by hand, skip,
+ *		retry, reassign, escalate, extend, attach; and who is away.
  */
 #include "postgres.h"
 
@@ -16,8 +16,6 @@
 #include "engine/catch_up.h"
 #include "engine/decide.h"
 #include "engine/hands.h"
-#include "engine/hold.h"
-#include "engine/hold_set.h"
 #include "engine/lifecycle.h"
 #include "engine/require.h"
 #include "engine/rework.h"
@@ -33,8 +31,6 @@ PG_FUNCTION_INFO_V1(oms_start_stage);
 PG_FUNCTION_INFO_V1(oms_assign);
 PG_FUNCTION_INFO_V1(oms_delegate);
 PG_FUNCTION_INFO_V1(oms_resolve_delegation);
-PG_FUNCTION_INFO_V1(oms_hold);
-PG_FUNCTION_INFO_V1(oms_resume);
 PG_FUNCTION_INFO_V1(oms_send_back);
 PG_FUNCTION_INFO_V1(oms_reopen);
 PG_FUNCTION_INFO_V1(oms_skip_stage);
@@ -43,7 +39,6 @@ PG_FUNCTION_INFO_V1(oms_reassign);
 PG_FUNCTION_INFO_V1(oms_escalate);
 PG_FUNCTION_INFO_V1(oms_extend);
 PG_FUNCTION_INFO_V1(oms_attach);
-PG_FUNCTION_INFO_V1(oms_set_hold_reason);
 PG_FUNCTION_INFO_V1(oms_set_absence);
 PG_FUNCTION_INFO_V1(oms_my_work);
 
@@ -51,24 +46,6 @@ PG_FUNCTION_INFO_V1(oms_my_work);
 #define MAX_URL		2000
 /* Most rows of an inbox */
 #define MAX_INBOX	10000
-
-static void
-wrong_state(const OmsTicket *ticket, const char *what, const char *why)
-{
-	char		number[OMS_TICKET_ID_TEXT_SIZE];
-
-	ereport(ERROR,
-			(errcode(OMS_ERR_WRONG_STATE),
-			 errmsg("%s is not possible for ticket %s: %s", what,
-					oms_ticket_id_to_text(ticket->id, number), why)));
-}
-
-static void
-require_open(const OmsTicket *ticket, const char *what)
-{
-	if (oms_is_closed(ticket))
-		wrong_state(ticket, what, psprintf("the ticket is %s", oms_ticket_status_name(ticket->status)));
-}
 
 /* ---- by hand ---- */
 
@@ -81,12 +58,12 @@ require_startable(const OmsTicket *ticket, const OmsStage *stage)
 	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
 
 	if (!def->manual)
-		wrong_state(ticket, "start_stage",
+		oms_wrong_state(ticket, "start_stage",
 					psprintf("stage \"%s\" is not manual, it starts when its dependencies are finished", def->id));
 	if (!oms_graph_met(def, ticket->finished))
-		wrong_state(ticket, "start_stage", psprintf("the dependencies of stage \"%s\" are not finished", def->id));
+		oms_wrong_state(ticket, "start_stage", psprintf("the dependencies of stage \"%s\" are not finished", def->id));
 	if (oms_waits_for_rework(ticket, stage->no))
-		wrong_state(ticket, "start_stage", psprintf("stage \"%s\" waits for rework", def->id));
+		oms_wrong_state(ticket, "start_stage", psprintf("stage \"%s\" waits for rework", def->id));
 }
 
 /*
@@ -105,7 +82,7 @@ oms_start_stage(PG_FUNCTION_ARGS)
 	if (stage->status != OMS_AWAITING)
 		require_startable(ticket, stage);
 	else if (stage->waits_for != NULL)
-		wrong_state(ticket, "start_stage", psprintf("stage \"%s\" waits for message \"%s\"",
+		oms_wrong_state(ticket, "start_stage", psprintf("stage \"%s\" waits for message \"%s\"",
 													oms_graph_stage(ticket->graph, stage->no)->id, stage->waits_for));
 	oms_decide_start(ticket, stage);
 	return oms_call_end_stage(&call, ticket, stage);
@@ -186,123 +163,11 @@ oms_resolve_delegation(PG_FUNCTION_ARGS)
 	stage = oms_enter_stage(fcinfo, &ticket);
 	oms_require(ticket, stage, OMS_RESOLVE, NULL);
 	if (stage->delegated_by == NULL)
-		wrong_state(ticket, "resolve",
+		oms_wrong_state(ticket, "resolve",
 					psprintf("stage \"%s\" is not delegated", oms_graph_stage(ticket->graph, stage->no)->id));
 	oms_require_other_hands(ticket, stage, stage->delegated_by, NULL);
 	oms_decide_resolve(ticket, stage, note);
 	return oms_call_end_stage(&call, ticket, stage);
-}
-
-/* ---- hold and resume ---- */
-
-/*
- * What a hold for this reason means: as the catalogue says, and else it stops the clock.
- */
-static void
-read_terms(FunctionCallInfo fcinfo, OmsHold *terms, OmsHoldReason *reason)
-{
-	memset(terms, 0, sizeof(OmsHold));
-	memset(reason, 0, sizeof(OmsHoldReason));
-	terms->reason = oms_arg_note(fcinfo, 2, "reason");
-	terms->until = PG_ARGISNULL(3) ? OMS_NEVER : PG_GETARG_TIMESTAMPTZ(3);
-	if (!PG_ARGISNULL(3) && TIMESTAMP_NOT_FINITE(terms->until))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("until must be finite"),
-				 errhint("Leave it out for a hold without end.")));
-	if (!oms_store_hold_reason(terms->reason, reason))
-		reason->stops_clock = true;
-	terms->stops_clock = reason->stops_clock;
-	terms->waiting_on = reason->waiting_on;
-	terms->label = reason->label;
-}
-
-static void
-check_terms(OmsTicket *ticket, const OmsHold *terms, const OmsHoldReason *reason)
-{
-	if (terms->until != OMS_NEVER && terms->until <= ticket->real_now)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("until must be in the future")));
-	if (reason->max_per_ticket > 0 && oms_count_holds(ticket, terms->reason) >= reason->max_per_ticket)
-		wrong_state(ticket, "hold", psprintf("reason \"%s\" can be given %d time(s) for a ticket", terms->reason,
-											 reason->max_per_ticket));
-}
-
-/*
- * hold(ticket, stage text, reason text, until timestamptz) → text, the new status; stage NULL: the whole ticket.
- */
-Datum
-oms_hold(PG_FUNCTION_ARGS)
-{
-	OmsCall		call;
-	OmsTicket  *ticket;
-	OmsStage   *stage = NULL;
-	OmsHold		terms;
-	OmsHoldReason reason;
-
-	oms_call_begin(&call, "oms.hold()");
-	if (PG_ARGISNULL(1))
-	{
-		ticket = oms_store_lock(oms_arg_ticket(fcinfo, 0));
-		read_terms(fcinfo, &terms, &reason);
-		oms_store_stages(ticket);
-		oms_catch_up_all(ticket);
-		require_open(ticket, "hold");
-		check_terms(ticket, &terms, &reason);
-		oms_decide_hold_ticket(ticket, &terms);
-	}
-	else
-	{
-		stage = oms_enter_stage(fcinfo, &ticket);
-		read_terms(fcinfo, &terms, &reason);
-		oms_require(ticket, stage, OMS_HOLD, NULL);
-		check_terms(ticket, &terms, &reason);
-		oms_decide_hold(ticket, stage, &terms);
-	}
-	return stage == NULL ? oms_call_end_ticket(&call, ticket) : oms_call_end_stage(&call, ticket, stage);
-}
-
-static void
-nothing_lifted(const OmsTicket *ticket, const char *what, const char *reason)
-{
-	ereport(ERROR,
-			(errcode(OMS_ERR_WRONG_STATE),
-			 reason == NULL ? errmsg("%s has no hold of its own", what)
-			 : errmsg("%s is not on hold for reason \"%s\"", what, reason),
-			 ticket->n_holds > 0 ? errhint("The whole ticket is on hold: resume it with NULL as the stage.") : 0));
-}
-
-/*
- * resume(ticket, stage text, reason text) → text, the new status; stage NULL: the whole ticket.
- */
-Datum
-oms_resume(PG_FUNCTION_ARGS)
-{
-	OmsCall		call;
-	OmsTicket  *ticket;
-	OmsStage   *stage = NULL;
-	char	   *reason = oms_arg_note_or_null(fcinfo, 2, "reason");
-
-	oms_call_begin(&call, "oms.resume()");
-	if (PG_ARGISNULL(1))
-	{
-		ticket = oms_store_lock(oms_arg_ticket(fcinfo, 0));
-		oms_store_stages(ticket);
-		oms_catch_up_all(ticket);
-		if (ticket->status != OMS_TICKET_HELD)
-			wrong_state(ticket, "resume", psprintf("the ticket is %s", oms_ticket_status_name(ticket->status)));
-		if (oms_decide_resume_ticket(ticket, reason) == 0)
-			nothing_lifted(ticket, "the ticket", reason);
-	}
-	else
-	{
-		stage = oms_enter_stage(fcinfo, &ticket);
-		oms_require(ticket, stage, OMS_RESUME, NULL);
-		if (oms_decide_resume(ticket, stage, reason) == 0)
-			nothing_lifted(ticket, psprintf("stage \"%s\"", oms_graph_stage(ticket->graph, stage->no)->id), reason);
-	}
-	return stage == NULL ? oms_call_end_ticket(&call, ticket) : oms_call_end_stage(&call, ticket, stage);
 }
 
 /* ---- going back ---- */
@@ -322,12 +187,12 @@ oms_send_back(PG_FUNCTION_ARGS)
 	oms_arg_required(fcinfo, 2, "to_stage");
 	oms_call_begin(&call, "oms.send_back()");
 	stage = oms_enter_stage(fcinfo, &ticket);
-	require_open(ticket, "send_back");
+	oms_require_open(ticket, "send_back");
 	to_stage = oms_store_stage(ticket, oms_arg_stage(fcinfo, 2, ticket));
 	oms_require(ticket, stage, OMS_SEND_BACK, NULL);
 	oms_require(ticket, to_stage, OMS_SEND_BACK_TO, NULL);
 	if (oms_comes_after(ticket->graph, to_stage->no, stage->no))
-		wrong_state(ticket, "send_back",
+		oms_wrong_state(ticket, "send_back",
 					psprintf("stage \"%s\" comes after stage \"%s\"", oms_graph_stage(ticket->graph, to_stage->no)->id,
 							 oms_graph_stage(ticket->graph, stage->no)->id));
 	oms_store_stages(ticket);
@@ -462,7 +327,7 @@ enter_clock(OmsTicket *ticket)
 {
 	if (ticket->has_clock)
 		oms_catch_up(ticket, oms_ticket_clock(ticket));
-	require_open(ticket, "extend");
+	oms_require_open(ticket, "extend");
 	return ticket->has_clock ? oms_ticket_clock(ticket) : NULL;
 }
 
@@ -603,35 +468,7 @@ oms_my_work(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* ---- catalogues ---- */
-
-/*
- * set_hold_reason(code text, stops_clock bool, waiting_on text, max_per_ticket int, public_label text)
- */
-Datum
-oms_set_hold_reason(PG_FUNCTION_ARGS)
-{
-	OmsCall		call;
-	OmsHoldReason reason = {0};
-	OmsChange	change;
-	char	   *code = oms_arg_name(fcinfo, 0, "code");
-
-	oms_arg_required(fcinfo, 1, "stops_clock");
-	reason.stops_clock = PG_GETARG_BOOL(1);
-	reason.waiting_on = oms_arg_name_or_null(fcinfo, 2, "waiting_on");
-	reason.max_per_ticket = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3);
-	if (!PG_ARGISNULL(3) && reason.max_per_ticket < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_per_ticket must be positive")));
-	reason.label = oms_arg_name_or_null(fcinfo, 4, "public_label");
-	oms_call_begin(&call, "oms.set_hold_reason()");
-	oms_journal_begin(&change, OMS_JOURNAL_HOLD_REASON, code);
-	oms_store_set_hold_reason(code, &reason);
-	oms_journal_end(&change, &call.actor);
-	oms_call_end(&call);
-	PG_RETURN_VOID();
-}
+/* ---- absences ---- */
 
 /*
  * set_absence(person text, starts timestamptz, ends timestamptz, delegate text)

@@ -13,73 +13,20 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
 #include "engine/definition.h"
 #include "engine/examples.h"
 #include "engine/graph.h"
-#include "engine/jsonpath_check.h"
 
 #define MAX_PROBLEMS		10000	/* problems that are listed */
 #define MAX_SLA_DAYS		36500
 #define MAX_RULES			100		/* of "sla" */
-#define MAX_REASON			300		/* bytes of what the server says about a condition */
-#define SUBJECT_SIZE		(OMS_MAX_NAME + 16)
 
 /* Hints name the nearest id, which means comparing with all: for so many, and with so much work */
 #define MAX_ID_HINTS		100
 #define ID_HINT_BUDGET		INT64CONST(20000000)
-
-/* What the checks of a workflow know beside the value they look at */
-typedef struct Workflow
-{
-	OmsGraph   *graph;
-	char		subject[SUBJECT_SIZE];	/* the stage, as messages name it */
-	int		   *first;			/* [no - 1]: the first stage with the same id */
-	int		   *seen;			/* [no - 1]: the last stage that was seen to depend on it */
-	int			nentries;		/* of this stage's dependsOn, good or not; -1: cannot be told */
-
-	int			hints_left;
-	int64		hint_budget;
-} Workflow;
-
-static Workflow *
-workflow_of(const OmsJsonCheck *check)
-{
-	return (Workflow *) check->context;
-}
-
-/* ---- references to other stages ---- */
-
-/*
- * A hint for an unknown id: the nearest of the other stages, however far.  NULL if there is none,
- * or if enough was spent on hints.
- */
-static const char *
-nearest_id_hint(OmsJsonCheck *check, const char *name, int len)
-{
-	Workflow   *workflow = workflow_of(check);
-	OmsGraph   *graph = workflow->graph;
-	OmsNearest	nearest = {NULL, 0};
-
-	if (len < 1 || len > OMS_MAX_NAME || workflow->hints_left-- <= 0)
-		return NULL;
-	for (int i = 0; i < graph->nstages; i++)
-	{
-		const char *id = graph->stages[i].id;
-
-		CHECK_FOR_INTERRUPTS();
-		if (i == check->part || id[0] == '\0')
-			continue;
-		workflow->hint_budget -= len * strlen(id);
-		if (workflow->hint_budget < 0)
-			return NULL;
-		oms_nearest_offer(&nearest, name, len, id);
-	}
-	return nearest.name ? psprintf("The nearest stage id is \"%s\".", nearest.name) : NULL;
-}
 
 static void
 check_prefix(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
@@ -109,7 +56,7 @@ static void
 check_id(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
 {
 	const char *fault;
-	int			first = workflow_of(check)->first[check->part];
+	int			first = oms_definition_of(check)->first[check->part];
 
 	if (!oms_json_type(check, value, jbvString, "text"))
 		return;
@@ -119,7 +66,7 @@ check_id(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *t
 	else if (first != check->part + 1)
 		oms_json_problem(check, psprintf("The first one is $.stages[%d]; ids are unique in a workflow.",
 										 first - 1),
-						 "duplicate stage id \"%s\"", oms_graph_stage(workflow_of(check)->graph, first)->id);
+						 "duplicate stage id \"%s\"", oms_graph_stage(oms_definition_of(check)->graph, first)->id);
 }
 
 /*
@@ -140,215 +87,10 @@ check_amount(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, voi
 		*oms_rule_field(Numeric, target, rule) = DatumGetNumericCopy(NumericGetDatum(number));
 }
 
-/*
- * The number of the stage that a value names, or 0.  A duplicate id means the first of its stages.
- */
-static int
-named_stage(OmsJsonCheck *check, JsonbValue *value)
-{
-	const char *name;
-	int			len;
-	int			no;
-
-	if (!oms_json_type(check, value, jbvString, "text"))
-		return 0;
-	name = value->val.string.val;
-	len = value->val.string.len;
-	no = len > 0 ? oms_graph_find(workflow_of(check)->graph, name, len) : 0;
-	if (no > 0)
-		return workflow_of(check)->first[no - 1];
-	oms_json_problem(check, nearest_id_hint(check, name, len), "%s names the unknown stage \"%s\"",
-					 oms_json_thing(check), oms_json_text(check, value));
-	return 0;
-}
-
-static bool
-is_this_stage(OmsJsonCheck *check, int no)
-{
-	return no == workflow_of(check)->first[check->part];
-}
-
-static void
-add_dependency(OmsJsonCheck *check, OmsStageDef *stage, JsonbValue *value)
-{
-	int			no = named_stage(check, value);
-
-	if (no == 0)
-		return;
-	if (is_this_stage(check, no))
-		oms_json_problem(check, NULL, "%s depends on itself", check->subject);
-	else if (workflow_of(check)->seen[no - 1] == check->part + 1)
-		oms_json_problem(check, NULL, "%s depends on \"%s\" twice",
-						 check->subject, oms_graph_stage(workflow_of(check)->graph, no)->id);
-	else
-	{
-		workflow_of(check)->seen[no - 1] = check->part + 1;
-		stage->deps[stage->ndeps++] = no;
-	}
-}
-
-static void
-check_depends_on(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
-{
-	OmsStageDef *stage = (OmsStageDef *) target;
-	JsonbContainer *array = oms_json_array(check, value, NULL);
-	JsonbIterator *it;
-	JsonbValue	element;
-
-	workflow_of(check)->nentries = -1;
-	if (array == NULL)
-		return;
-	if (JsonContainerSize(array) > OMS_MAX_STAGES)
-	{
-		oms_json_problem(check, NULL, "%s has %u entries, at most %d are allowed",
-						 oms_json_thing(check), JsonContainerSize(array), OMS_MAX_STAGES);
-		return;
-	}
-	workflow_of(check)->nentries = JsonContainerSize(array);
-	stage->deps = (int *) palloc(sizeof(int) * Max(workflow_of(check)->nentries, 1));
-	it = JsonbIteratorInit(array);
-	for (int i = 0; oms_json_next_element(&it, &element); i++)
-	{
-		int			mark = oms_json_enter_element(check, i);
-
-		add_dependency(check, stage, &element);
-		oms_json_leave(check, mark);
-	}
-}
-
-static bool
-is_text(const JsonbValue *value, const char *text)
-{
-	return value->type == jbvString && value->val.string.len == strlen(text) &&
-		memcmp(value->val.string.val, text, strlen(text)) == 0;
-}
-
-/*
- * How many dependencies must be finished.  Stands below dependsOn in the table, and counts its
- * entries whether they are good or not, so that one mistake is not reported twice.
- */
-static void
-check_join(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
-{
-	OmsStageDef *stage = (OmsStageDef *) target;
-
-	if (is_text(value, "all"))
-		stage->need = stage->ndeps;
-	else if (is_text(value, "any"))
-		stage->need = Min(stage->ndeps, 1);
-	else if (value->type != jbvNumeric)
-		oms_json_problem(check, NULL, "%s must be \"all\", \"any\" or a number, not %s", oms_json_thing(check),
-						 value->type != jbvString ? oms_json_type_name(value) :
-						 psprintf("\"%s\"", oms_json_text(check, value)));
-	else if (workflow_of(check)->nentries == 0)
-		oms_json_problem(check, NULL, "%s is a number, but the stage depends on nothing", oms_json_thing(check));
-	else
-		oms_json_whole_number(check, value, 1, workflow_of(check)->nentries < 0 ? PG_INT32_MAX : workflow_of(check)->nentries,
-							  &stage->need);
-}
-
-static void
-check_not_same_as(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
-{
-	int			no = named_stage(check, value);
-
-	if (no > 0 && is_this_stage(check, no))
-		oms_json_problem(check, "Name the stage that somebody else must have done.",
-						 "%s names the stage itself", oms_json_thing(check));
-	else
-		*oms_rule_field(int, target, rule) = no;
-}
-
-/* ---- jsonpaths ---- */
-
-static void
-report_unknown_variables(OmsJsonCheck *check, const OmsPathCheck *read, const char *noun)
-{
-	ListCell   *lc;
-
-	foreach(lc, read->unknown)
-	{
-		const char *name = (const char *) lfirst(lc);
-
-		oms_json_problem(check, psprintf("%s knows $, the data of the ticket, and $stages, the outputs "
-										 "of finished stages by id.", noun),
-						 "%s uses the unknown variable $%s",
-						 oms_json_thing(check), oms_json_excerpt(check, name, strlen(name)));
-	}
-}
-
-/*
- * The output of a stage that does not exist is never there.
- */
-static void
-report_unknown_stages(OmsJsonCheck *check, const OmsPathCheck *read)
-{
-	ListCell   *lc;
-
-	foreach(lc, read->path.names)
-	{
-		const char *name = (const char *) lfirst(lc);
-		int			len = strlen(name);
-
-		if (oms_graph_find(workflow_of(check)->graph, name, len) == 0)
-			oms_json_problem(check, nearest_id_hint(check, name, len), "%s uses the output of the unknown stage \"%s\"",
-							 oms_json_thing(check), oms_json_excerpt(check, name, len));
-	}
-}
-
-/*
- * A jsonpath; noun and example are for hints.
- */
-static void
-check_path(OmsJsonCheck *check, JsonbValue *value, bool strict, const char *noun, const char *example, OmsPath *path)
-{
-	OmsPathCheck read;
-
-	if (!oms_json_type(check, value, jbvString, "text"))
-		return;
-	if (value->val.string.len > OMS_MAX_PATH)
-	{
-		oms_json_problem(check, NULL, "%s is %d bytes long, at most %d are allowed",
-						 oms_json_thing(check), value->val.string.len, OMS_MAX_PATH);
-		return;
-	}
-	oms_path_read(pnstrdup(value->val.string.val, value->val.string.len), strict, &read);
-	if (read.error != NULL)
-		oms_json_problem(check, example, "%s is not a valid jsonpath: %s", oms_json_thing(check),
-						 oms_json_one_line(check, read.error, strlen(read.error), MAX_REASON));
-	if (read.explicit_lax)
-		oms_json_problem(check, "Leave out \"lax\": conditions are always strict, so that a stage is "
-						 "never skipped because data is missing.",
-						 "%s asks for lax mode", oms_json_thing(check));
-	if (read.too_complex)
-		oms_json_problem(check, NULL, "%s is nested too deeply or too long", oms_json_thing(check));
-	report_unknown_variables(check, &read, noun);
-	report_unknown_stages(check, &read);
-	*path = read.path;
-}
-
-/* A condition: the target has an OmsPath */
-static void
-check_condition(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
-{
-	check_path(check, value, true, "A condition",
-			   "A condition is a jsonpath predicate, such as $.amount >= 50000.",
-			   oms_rule_field(OmsPath, target, rule));
-}
-
-/* A path to a value: likewise */
-static void
-check_value_path(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
-{
-	check_path(check, value, false, "A path",
-			   "A path is a jsonpath to a value, such as $.hearing.date.",
-			   oms_rule_field(OmsPath, target, rule));
-}
-
 /* ---- limits by rules ---- */
 
 static const OmsKeyRule rule_keys[] = {
-	{"when", check_condition, offsetof(OmsLimitRule, when), 0, 0, false},
+	{"when", oms_definition_condition, offsetof(OmsLimitRule, when), 0, 0, false},
 	{"mins", oms_json_int, offsetof(OmsLimitRule, mins), 0, PG_INT32_MAX, false},
 	{"days", oms_json_int, offsetof(OmsLimitRule, days), 1, MAX_SLA_DAYS, false},
 };
@@ -406,7 +148,7 @@ check_rules(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void
 
 static const OmsKeyRule wait_for_keys[] = {
 	{"message", oms_json_name, offsetof(OmsStageDef, message), 1, OMS_MAX_NAME, true},
-	{"key", check_value_path, offsetof(OmsStageDef, message_key), 0, 0, false},
+	{"key", oms_definition_value_path, offsetof(OmsStageDef, message_key), 0, 0, false},
 };
 
 static void
@@ -428,18 +170,18 @@ static const OmsKeyRule stage_keys[] = {
 	{"slaMins", oms_json_int, offsetof(OmsStageDef, sla_mins), 0, PG_INT32_MAX, false},
 	{"slaDays", oms_json_int, offsetof(OmsStageDef, sla_days), 1, MAX_SLA_DAYS, false},
 	{"sla", check_rules, 0, 0, 0, false},
-	{"dueAt", check_value_path, offsetof(OmsStageDef, due_at), 0, 0, false},
-	{"dependsOn", check_depends_on, 0, 0, 0, false},
-	{"join", check_join, 0, 0, 0, false},
+	{"dueAt", oms_definition_value_path, offsetof(OmsStageDef, due_at), 0, 0, false},
+	{"dependsOn", oms_definition_depends_on, 0, 0, 0, false},
+	{"join", oms_definition_join, 0, 0, 0, false},
 	{"minAmount", check_amount, offsetof(OmsStageDef, min_amount), 0, 0, false},
-	{"when", check_condition, offsetof(OmsStageDef, when), 0, 0, false},
+	{"when", oms_definition_condition, offsetof(OmsStageDef, when), 0, 0, false},
 	{"retry", oms_definition_retry, 0, 0, 0, false},
 	{"warnAt", oms_definition_warn_at, 0, 0, 0, false},
 	{"escalation", oms_definition_escalation, 0, 0, 0, false},
-	{"notSameAs", check_not_same_as, offsetof(OmsStageDef, not_same_as), 0, 0, false},
+	{"notSameAs", oms_definition_not_same_as, offsetof(OmsStageDef, not_same_as), 0, 0, false},
 	{"manual", oms_json_boolean, offsetof(OmsStageDef, manual), 0, 0, false},
 	{"delayMins", oms_json_int, offsetof(OmsStageDef, delay_mins), 0, PG_INT32_MAX, false},
-	{"startAt", check_value_path, offsetof(OmsStageDef, start_at), 0, 0, false},
+	{"startAt", oms_definition_value_path, offsetof(OmsStageDef, start_at), 0, 0, false},
 	{"waitFor", check_wait_for, 0, 0, 0, false},
 };
 
@@ -533,14 +275,14 @@ check_stage_keys(OmsJsonCheck *check, JsonbContainer *object, OmsStageDef *stage
 static void
 enter_stage(OmsJsonCheck *check, int i)
 {
-	Workflow   *workflow = workflow_of(check);
+	OmsDefinitionCheck   *workflow = oms_definition_of(check);
 	const char *id = workflow->graph->stages[i].id;
 
 	workflow->nentries = 0;
 	if (id[0] != '\0')
-		snprintf(workflow->subject, SUBJECT_SIZE, "stage \"%s\"", id);
+		snprintf(workflow->subject, OMS_SUBJECT_SIZE, "stage \"%s\"", id);
 	else
-		snprintf(workflow->subject, SUBJECT_SIZE, "stages[%d]", i);
+		snprintf(workflow->subject, OMS_SUBJECT_SIZE, "stages[%d]", i);
 	check->part = i;
 	check->inside = check->path.len;
 	check->subject = workflow->subject;
@@ -557,7 +299,7 @@ enter_workflow(OmsJsonCheck *check)
 static void
 check_stage(OmsJsonCheck *check, JsonbValue *value, int i)
 {
-	OmsStageDef *stage = &workflow_of(check)->graph->stages[i];
+	OmsStageDef *stage = &oms_definition_of(check)->graph->stages[i];
 	int			mark = oms_json_enter_element(check, i);
 	JsonbContainer *object;
 
@@ -601,7 +343,7 @@ read_ids(OmsGraph *graph, JsonbContainer *array)
  * For each stage, the first one with the same id.  Equal ids are neighbours in by_id, in any order.
  */
 static void
-find_duplicates(Workflow *workflow)
+find_duplicates(OmsDefinitionCheck *workflow)
 {
 	OmsGraph   *graph = workflow->graph;
 	int			end;
@@ -627,7 +369,7 @@ find_duplicates(Workflow *workflow)
 static void
 check_every_stage(OmsJsonCheck *check, JsonbContainer *array)
 {
-	Workflow   *workflow = workflow_of(check);
+	OmsDefinitionCheck   *workflow = oms_definition_of(check);
 	OmsGraph   *graph = workflow->graph;
 	JsonbIterator *it;
 	JsonbValue	element;
@@ -682,7 +424,7 @@ OmsGraph *
 oms_definition_compile(Jsonb *definition, List **problems)
 {
 	OmsGraph   *graph = (OmsGraph *) palloc0(sizeof(OmsGraph));
-	Workflow	workflow = {.graph = graph, .hints_left = MAX_ID_HINTS, .hint_budget = ID_HINT_BUDGET};
+	OmsDefinitionCheck	workflow = {.graph = graph, .hints_left = MAX_ID_HINTS, .hint_budget = ID_HINT_BUDGET};
 	JsonbContainer *root;
 	OmsJsonCheck	check;
 

@@ -19,6 +19,27 @@ extern OmsGraph *oms_definition_compile(Jsonb *definition, List **problems);
 /* Problems of the workflow itself come before those of its first stage, which is part 0 */
 #define OMS_BEFORE_STAGES	(-1)
 
+#define OMS_SUBJECT_SIZE	(OMS_MAX_NAME + 16)
+
+/* What the checks of a workflow know beside the value they look at */
+typedef struct OmsDefinitionCheck
+{
+	OmsGraph   *graph;
+	char		subject[OMS_SUBJECT_SIZE];	/* the stage, as messages name it */
+	int		   *first;			/* [no - 1]: the first stage with the same id */
+	int		   *seen;			/* [no - 1]: the last stage that was seen to depend on it */
+	int			nentries;		/* of this stage's dependsOn, good or not; -1: cannot be told */
+
+	int			hints_left;
+	int64		hint_budget;
+} OmsDefinitionCheck;
+
+static inline OmsDefinitionCheck *
+oms_definition_of(const OmsJsonCheck *check)
+{
+	return (OmsDefinitionCheck *) check->context;
+}
+
 /* ---- cycles.c ---- */
 
 /*
@@ -31,5 +52,13 @@ extern void oms_report_cycles(OmsJsonCheck *check, const OmsGraph *graph);
 extern void oms_definition_retry(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
 extern void oms_definition_warn_at(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
 extern void oms_definition_escalation(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
+
+/* ---- definition_references.c: likewise; of the jsonpaths the target has an OmsPath ---- */
+
+extern void oms_definition_depends_on(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
+extern void oms_definition_join(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
+extern void oms_definition_not_same_as(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
+extern void oms_definition_condition(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
+extern void oms_definition_value_path(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target);
 
 #endif							/* OMS_DEFINITION_H */
