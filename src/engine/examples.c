@@ -2,10 +2,7 @@
  * examples.c
  *		The examples of a workflow: what it says of itself, and whether that is so.
  *
- * An example is a ticket that exists in memory only.  It runs through the same rules as any other, with a
- * lookup that knows no rows and no people; time stands still at opened_at (but until a moment that nothing else
- * is left to do before), and each stage is done as soon as it is queued.  A manual stage is not started, since no
- * person is there to do it.
+ * An example is a ticket that exists in memory only, see trial.c.
  *
  * The keys are checked twice: with the rest of the definition, where only their form can be judged, and when the
  * examples run, which needs the finished graph and calendars.
@@ -18,15 +15,12 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
-#include "engine/catch_up.h"
-#include "engine/decide.h"
 #include "engine/event.h"
 #include "engine/examples.h"
 #include "engine/graph.h"
-#include "engine/lookup.h"
 #include "engine/moment.h"
-#include "engine/outputs.h"
 #include "engine/ticket.h"
+#include "engine/trial.h"
 
 #define MAX_EXAMPLES	100
 #define MAX_PROBLEMS	1000
@@ -68,15 +62,6 @@ typedef struct Examples
 	const OmsCalendar *(*calendar_of) (const char *name);	/* NULL: only their form is checked */
 	int			hints;
 } Examples;
-
-/* A ticket in memory, and the payloads of its events by number */
-typedef struct Trial
-{
-	OmsTicket	ticket;			/* first, so that one is the other */
-	Jsonb	  **payloads;
-	int			room;
-	const OmsEvent *seen;
-} Trial;
 
 static Examples *
 examples_of(const OmsJsonCheck *check)
@@ -271,193 +256,6 @@ static const OmsKeyRule example_keys[] = {
 	{"due", check_due, 0, 0, 0, false},
 };
 
-/* ---- the run ---- */
-
-static OmsStage *
-no_stage(OmsTicket *ticket, int no)
-{
-	return NULL;
-}
-
-static void
-nothing_more(OmsTicket *ticket)
-{
-}
-
-static Jsonb *
-payload_in_memory(const OmsTicket *ticket, int seq)
-{
-	Trial	   *trial = (Trial *) unconstify(OmsTicket *, ticket);
-
-	for (const OmsEvent *event = trial->seen == NULL ? ticket->events : trial->seen->next; event != NULL;
-		 event = event->next)
-	{
-		if (event->seq >= trial->room)
-		{
-			int			room = event->seq * 2 + 64;
-
-			trial->payloads = trial->payloads == NULL ? palloc(sizeof(Jsonb *) * room)
-				: repalloc(trial->payloads, sizeof(Jsonb *) * room);
-			trial->room = room;
-		}
-		trial->payloads[event->seq] = event->payload;
-		trial->seen = event;
-	}
-	return trial->payloads[seq];
-}
-
-static void
-conditions_in_memory(OmsTicket *ticket)
-{
-	ticket->outputs = oms_outputs_for_conditions(ticket);
-}
-
-static const OmsCalendar *
-no_next_calendar(const OmsCalendar *calendar, TimestampTz *since)
-{
-	return NULL;
-}
-
-static void
-owner_in_memory(const char *name, OmsOwner *owner)
-{
-	memset(owner, 0, sizeof(OmsOwner));
-}
-
-static bool
-is_no_group(const char *name)
-{
-	return false;
-}
-
-/* A stage that awaits a message is done with the output that the example gives it */
-static OmsMailbox
-no_message(const OmsTicket *ticket, const OmsStage *stage, OmsMessage *message)
-{
-	return OMS_MAIL_NONE;
-}
-
-static bool
-is_there(const char *person, TimestampTz now, const char **delegate)
-{
-	return false;
-}
-
-/*
- * A ticket that is opened now.
- */
-static OmsTicket *
-open_trial(const OmsGraph *graph, const Example *example, const OmsLookup *lookup)
-{
-	Trial	   *trial = palloc0(sizeof(Trial));
-	OmsTicket  *ticket = &trial->ticket;
-
-	ticket->graph = graph;
-	ticket->lookup = lookup;
-	ticket->status = OMS_TICKET_OPEN;
-	ticket->opened_at = ticket->now = ticket->real_now = ticket->last_at = example->opened_at;
-	ticket->closed_at = OMS_NEVER;
-	ticket->finished = palloc(sizeof(OmsStageSet));
-	ticket->started = palloc(sizeof(OmsStageSet));
-	oms_set_init(ticket->finished, graph);
-	oms_set_init(ticket->started, graph);
-	ticket->data = example->data != NULL ? example->data
-		: DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
-	oms_decide_open(ticket);
-	return ticket;
-}
-
-static Jsonb *
-output_for(const Example *example, const char *id)
-{
-	JsonbValue	output;
-
-	if (example->outputs == NULL ||
-		getKeyJsonValueFromContainer(example->outputs, id, strlen(id), &output) == NULL)
-		return NULL;
-	return JsonbValueToJsonb(&output);
-}
-
-/*
- * The stages that began since, in definition order: those behind "last", NULL: all.  What awaits a moment stands
- * aside.
- */
-static List *
-begun_since(const OmsTicket *ticket, const OmsStage *last, List **awaiting)
-{
-	List	   *begun = NIL;
-
-	for (OmsStage *stage = last == NULL ? ticket->stages : last->next; stage != NULL; stage = stage->next)
-		if (stage->status == OMS_AWAITING && stage->wake_at != OMS_NEVER)
-			*awaiting = lappend(*awaiting, stage);
-		else if (oms_is_active(stage))
-			begun = lappend_int(begun, stage->no);
-	list_sort(begun, list_int_cmp);
-	return begun;
-}
-
-/*
- * Nothing else is left to do: let time pass until the first moment that is awaited.  Returns the stages that are
- * queued then.
- */
-static List *
-wait_for_moment(OmsTicket *ticket, List **awaiting)
-{
-	List	   *queued = NIL;
-	OmsStage   *first = NULL;
-	ListCell   *cell;
-
-	foreach(cell, *awaiting)
-		if (first == NULL || ((OmsStage *) lfirst(cell))->wake_at < first->wake_at)
-			first = lfirst(cell);
-	if (first == NULL)
-		return NIL;
-	*awaiting = list_delete_ptr(*awaiting, first);
-	ticket->now = ticket->real_now = Max(ticket->now, first->wake_at);
-	oms_catch_up(ticket, first);
-	if (oms_is_active(first))
-		queued = lappend_int(queued, first->no);
-	return queued;
-}
-
-/*
- * Finish each stage as it comes up.  Returns their numbers in that order.
- */
-static List *
-run_to_the_end(OmsTicket *ticket, const Example *example)
-{
-	const OmsDoer doer = {.role = "example"};
-	List	   *awaiting = NIL;
-	List	   *path = begun_since(ticket, NULL, &awaiting);
-
-	for (int i = 0;; i++)
-	{
-		OmsStage   *last = ticket->last_stage;
-		OmsStage   *stage;
-
-		CHECK_FOR_INTERRUPTS();
-		if (i == list_length(path))
-			path = list_concat(path, wait_for_moment(ticket, &awaiting));
-		if (i == list_length(path))
-			return path;
-		stage = oms_started_stage(ticket, list_nth_int(path, i));
-		oms_decide_finish(ticket, stage, output_for(example, oms_graph_stage(ticket->graph, stage->no)->id), &doer);
-		path = list_concat(path, begun_since(ticket, last, &awaiting));
-	}
-}
-
-static List *
-skipped_stages(const OmsTicket *ticket)
-{
-	List	   *skipped = NIL;
-
-	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
-		if (stage->status == OMS_SKIPPED)
-			skipped = lappend_int(skipped, stage->no);
-	list_sort(skipped, list_int_cmp);
-	return skipped;
-}
-
 /* ---- what differs ---- */
 
 /*
@@ -523,14 +321,14 @@ compare_due(OmsJsonCheck *check, const OmsTicket *ticket, const DueTime *due)
 static void
 compare(OmsJsonCheck *check, OmsTicket *ticket, const Example *example)
 {
-	List	   *path = run_to_the_end(ticket, example);
+	List	   *path = oms_trial_run(ticket, example->outputs);
 	int			mark;
 
 	if (example->has_path)
 		compare_lists(check, "path", "goes", path, example->path);
 	list_sort(example->skipped, list_int_cmp);
 	if (example->has_skipped)
-		compare_lists(check, "skipped", "skips", skipped_stages(ticket), example->skipped);
+		compare_lists(check, "skipped", "skips", oms_trial_skipped(ticket), example->skipped);
 	mark = oms_json_enter_key(check, "due", 3);
 	for (int i = 0; i < example->ndue; i++)
 		compare_due(check, ticket, &example->due[i]);
@@ -543,21 +341,8 @@ static void
 run_example(OmsJsonCheck *check, const Example *example)
 {
 	const Examples *examples = examples_of(check);
-	const OmsLookup lookup = {
-		.stage = no_stage,
-		.all_stages = nothing_more,
-		.payload = payload_in_memory,
-		.conditions = conditions_in_memory,
-		.holds = nothing_more,
-		.calendar = examples->calendar_of,
-		.next_calendar = no_next_calendar,
-		.owner = owner_in_memory,
-		.is_group = is_no_group,
-		.take_message = no_message,
-		.is_away = is_there
-	};
 
-	compare(check, open_trial(examples->graph, example, &lookup), example);
+	compare(check, oms_trial_open(examples->graph, example->data, example->opened_at, examples->calendar_of), example);
 }
 
 /*
