@@ -104,6 +104,7 @@ start_shared(void)
 		oms_shared->metrics_lock = &(GetNamedLWLockTranche("oms"))[1].lock;
 		oms_shared->ndatabases = oms_max_databases;
 		pg_atomic_init_u32(&oms_shared->rescan, OMS_LOOK_AT_NEW);
+		pg_atomic_init_u32(&oms_shared->asking, InvalidOid);
 		SpinLockInit(&oms_shared->mutex);
 		oms_shared->was_standby = standby;
 		for (int i = 0; i < oms_max_databases; i++)
@@ -233,6 +234,19 @@ oms_shared_has_room(void)
 	room = find_database(InvalidOid) != NULL;
 	LWLockRelease(oms_shared->lock);
 	return room;
+}
+
+/*
+ * A database has no slot and may want one now.  If another one asks at the same time, the launcher looks at all of them;
+ * it has to be woken.
+ */
+void
+oms_shared_ask(Oid dboid)
+{
+	uint32		other = InvalidOid;
+	bool		alone = pg_atomic_compare_exchange_u32(&oms_shared->asking, &other, dboid) || other == dboid;
+
+	pg_atomic_fetch_or_u32(&oms_shared->rescan, alone ? OMS_LOOK_AT_NEW : OMS_LOOK_AT_ALL);
 }
 
 /* The database is gone, or needs none: its slot is free again, and who waits there is to wait elsewhere */

@@ -173,15 +173,20 @@ typedef struct OmsDatabase
 	OmsOpenWork open_work;
 } OmsDatabase;
 
-/* The launcher is to look for databases that it does not know, and at those of which it knows that they need no slot */
+/*
+ * The launcher is to look for databases that it does not know; at those, too, that gave up their slots; and at those of
+ * which it knows that they have no extension
+ */
 #define OMS_LOOK_AT_NEW		1
-#define OMS_LOOK_AT_ALL		2
+#define OMS_LOOK_AT_EVICTED	2
+#define OMS_LOOK_AT_ALL		4
 
 typedef struct OmsShared
 {
 	LWLock	   *lock;			/* which database has which slot */
 	LWLock	   *metrics_lock;	/* what was counted, of all databases; held while it is copied */
 	pg_atomic_uint32 rescan;	/* bits: what the launcher is to look at */
+	pg_atomic_uint32 asking;	/* a database without a slot at which it is to look again, or 0 */
 	slock_t		mutex;			/* launcher_latch */
 	Latch	   *launcher_latch;
 	bool		was_standby;	/* this server started as a standby */
@@ -196,6 +201,7 @@ extern void oms_shared_init(void);
 extern OmsDatabase *oms_shared_database(Oid dboid, bool make);
 extern OmsDatabase *oms_shared_mine(OmsDatabase *known);
 extern bool oms_shared_has_room(void);
+extern void oms_shared_ask(Oid dboid);
 extern void oms_shared_forget(OmsDatabase *database);
 extern void oms_shared_set_state(OmsDatabase *database, OmsWorkerState state);
 extern OmsWorkerState oms_shared_state(OmsDatabase *database);

@@ -52,7 +52,7 @@ static Oid	left_alone = InvalidOid;	/* the worker of this database was sent away
 
 /*
  * The worker of a database has to look again at what it serves: it leaves, and the launcher starts
- * one that finds out.  False if the database has no slot: the launcher has to look at all of them again.
+ * one that finds out.  False if the database has no slot: the launcher has to be asked for one.
  */
 static bool
 renew_worker(Oid dboid)
@@ -110,19 +110,17 @@ at_xact(XactEvent event, void *arg)
 		call_back(left_alone);
 	if (event == XACT_EVENT_COMMIT)
 	{
-		/* one that had no extension, or gave up its slot while it was switched off, may want one now */
-		bool		all = settings_of_many;
-
 		if (extension_changed && !renew_worker(MyDatabaseId))
-			all = true;
+			oms_shared_ask(MyDatabaseId);
 		if (OidIsValid(settings_changed) && !renew_worker(settings_changed))
-			all = true;
+			oms_shared_ask(settings_changed);
 		for (int i = 0; settings_of_many && i < oms_shared->ndatabases; i++)
 			if (OidIsValid(oms_shared->databases[i].dboid))
 				(void) renew_worker(oms_shared->databases[i].dboid);
-		if (all)
-			pg_atomic_fetch_or_u32(&oms_shared->rescan, OMS_LOOK_AT_ALL);
-		oms_shared_wake_launcher(!all);
+		/* those that gave up their slots while they were switched off may want one now */
+		if (settings_of_many)
+			pg_atomic_fetch_or_u32(&oms_shared->rescan, OMS_LOOK_AT_EVICTED);
+		oms_shared_wake_launcher(true);
 	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 	{

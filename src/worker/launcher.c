@@ -335,6 +335,28 @@ look_after_workers(void)
 	return sleep;
 }
 
+/*
+ * What was found out about databases without a slot, as far as it may not be true any more.
+ */
+static void
+forget_answers(uint32 wish)
+{
+	Oid			asking = pg_atomic_exchange_u32(&oms_shared->asking, InvalidOid);
+
+	without = list_delete_oid(without, asking);
+	evicted = list_delete_oid(evicted, asking);
+	if (wish & (OMS_LOOK_AT_EVICTED | OMS_LOOK_AT_ALL))
+	{
+		list_free(evicted);
+		evicted = NIL;
+	}
+	if (wish & OMS_LOOK_AT_ALL)
+	{
+		list_free(without);
+		without = NIL;
+	}
+}
+
 /* The setting that switched them off may have changed */
 static void
 look_again_at_those_switched_off(void)
@@ -416,12 +438,7 @@ oms_launcher_main(Datum arg)
 		{
 			uint32		wish = pg_atomic_exchange_u32(&oms_shared->rescan, 0);
 
-			if (wish & OMS_LOOK_AT_ALL)
-			{
-				list_free(without);
-				list_free(evicted);
-				without = evicted = NIL;
-			}
+			forget_answers(wish);
 			if (wish != 0)
 				rescan();
 			sleep = look_after_workers();

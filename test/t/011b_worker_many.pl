@@ -34,6 +34,25 @@ isnt($node->worker_up('another'), '', 'ours brings a worker');
 ok($node->fired($node->lease('100 milliseconds', undef, 'another'), undef, 'another'), '… that works');
 is(looked_at(), $before, '… and nobody looks at the others');
 
+# All places are taken: a setting that may concern all does not make it look again, nor does it look for a place for
+# those that need none; and one that wants a place and gets it later is found among them.
+$log = $node->log_position;
+$names = join ', ', map { "'empty_$_'" } 1 .. 6;
+$before = looked_at();
+my $other = $node->worker_up('another');
+$node->sql('ALTER ROLE postgres SET work_mem = 5000');
+isnt($node->worker_up('another', $other), '', 'a setting of the superuser: workers begin anew');
+$worker = $node->worker_up('postgres', $worker);
+$node->sql('CREATE EXTENSION oms', 'empty_7');
+ok($node->log_shows($log, qr/no place/), 'an extension without a place: the log says so');
+is(scalar($node->log_lines($log, qr/no place/)), 1, '… once, and of nothing before');
+is(looked_at(), $before, '… nobody looks at the others');
+$node->sql('DROP EXTENSION oms CASCADE', 'another');
+isnt($node->worker_up('empty_7'), '', '… and it gets the place that is given back');
+is(looked_at(), $before, '… which none of the others was tried for');
+$node->sql('DROP EXTENSION oms CASCADE', 'empty_7');
+ok($node->becomes('SELECT count(*) FROM oms.worker_status', '1'), '… and gives it back');
+
 # ---- a list that cannot be read ----
 
 foreach ('w r3', 'a,,b', '"a', 'a b, c')
