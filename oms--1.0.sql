@@ -807,8 +807,10 @@ CREATE FUNCTION oms.rotate_tracking_number(ticket oms.ticket_id) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_rotate_tracking_number' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.rotate_tracking_number(oms.ticket_id) IS 'makes a new tracking number; the old one is void. OM002';
 
--- What get_ticket() returns of an archived ticket.  Apart, so that it is planned only if it is asked for; STABLE,
--- so that both look at the same moment.
+-- What get_ticket() returns, of a ticket or of an archived one.
+
+-- An archived ticket.  Apart, so that it is planned only if it is asked for; STABLE, so that both look at the same
+-- moment.
 CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL RESTRICTED
 	BEGIN ATOMIC
@@ -825,7 +827,9 @@ CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
 			'closed_at', t.closed_at,
 			'archived_at', t.archived_at,
 			'due_at', t.due_at,
-			'stage', '[]'::jsonb,
+			'stage', (SELECT COALESCE(jsonb_agg(s.stage ORDER BY s.stage_no), '[]')
+				FROM oms.archived_stage AS s WHERE s.ticket_id = t.ticket_id
+				AND s.status IN ('awaiting', 'queued', 'in_progress', 'on_hold', 'failed')),
 			'stages', (SELECT jsonb_agg(jsonb_build_object(
 					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
 					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
@@ -841,7 +845,8 @@ CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'public', e.public) ORDER BY e.seq)
 				FROM oms.timeline_archive AS e WHERE e.ticket_id = t.ticket_id))
 		FROM oms.archived_ticket AS t
-		WHERE t.ticket_id = get_archived_ticket.ticket;
+		WHERE t.ticket_id = $1
+		;
 	END;
 COMMENT ON FUNCTION oms.get_archived_ticket(oms.ticket_id) IS 'for oms.get_ticket(): an archived ticket; NULL if it is not archived';
 
@@ -849,7 +854,8 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
 	BEGIN ATOMIC
 		SELECT oms_internal.known_ticket(get_ticket.ticket);
-		SELECT COALESCE((SELECT jsonb_build_object(
+		SELECT COALESCE((
+		SELECT jsonb_build_object(
 			'id', t.ticket_id::text,
 			'workflow', t.workflow,
 			'version', t.version,
@@ -880,8 +886,8 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'public', e.public) ORDER BY e.seq)
 				FROM oms.timeline AS e WHERE e.ticket_id = t.ticket_id))
 		FROM oms.ticket AS t
-		WHERE t.ticket_id = get_ticket.ticket),
-			oms.get_archived_ticket(get_ticket.ticket));
+		WHERE t.ticket_id = $1
+			), oms.get_archived_ticket(get_ticket.ticket));
 	END;
 COMMENT ON FUNCTION oms.get_ticket(oms.ticket_id) IS 'a ticket, archived or not, with its stages and history as JSON; stored facts only. OM002 if there is no such ticket';
 

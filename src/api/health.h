@@ -31,7 +31,9 @@ typedef struct OmsHealth
 	TimestampTz last_alive;		/* of the worker; 0: no sign of life so far */
 	int64		late;			/* of the oldest timer that is due, microseconds; 0: none is */
 	int64		backlog;		/* events in the ring */
-	int			failing[OMS_STEPS]; /* tickets in oms.worker_errors */
+	OmsBadTicket bad[OMS_BAD_TICKETS];	/* tickets in oms.worker_errors */
+	int			nbad;
+	int			failing[OMS_STEPS]; /* how many of them */
 	int			guard_problems;
 	double		notify_queue;	/* share that is used */
 	OmsOldSnapshot oldest;		/* snapshot of this database */

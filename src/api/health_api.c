@@ -168,11 +168,9 @@ read_slot(OmsHealth *health)
 static void
 look_at_failures(OmsHealth *health)
 {
-	OmsBadTicket bad[OMS_BAD_TICKETS];
-	int			count = oms_failures_list(bad);
-
-	for (int i = 0; i < count; i++)
-		health->failing[bad[i].step]++;
+	health->nbad = oms_failures_list(health->bad);
+	for (int i = 0; i < health->nbad; i++)
+		health->failing[health->bad[i].step]++;
 	for (int i = 0; i < OMS_STEPS; i++)
 		if (health->failing[i] > 0)
 			add_reason(health, OMS_HEALTH_DEGRADED,
@@ -222,32 +220,24 @@ look_at_worker(OmsHealth *health)
 
 /* ---- the tables ---- */
 
-typedef struct FailedTimers
-{
-	int			count;
-	OmsBadTicket bad[OMS_BAD_TICKETS];
-} FailedTimers;
-
 /* What has failed is told by itself, and left alone for a while */
 static bool
 has_failed(void *context, OmsTicketId ticket, int stage)
 {
-	const FailedTimers *failed = context;
+	const OmsHealth *health = context;
 
-	return oms_failures_find(failed->bad, failed->count, OMS_STEP_TIMERS, ticket, stage) != NULL;
+	return oms_failures_find(health->bad, health->nbad, OMS_STEP_TIMERS, ticket, stage) != NULL;
 }
 
 static void
 look_at_timers(OmsHealth *health)
 {
-	FailedTimers failed;
 	TimestampTz first;
 	int			limit = health->worker_expected ? LATE_SECS : LATE_CRON_SECS;
 	int			most = health->worker_expected ? VERY_LATE_SECS : VERY_LATE_CRON_SECS;
 	int64		late;
 
-	failed.count = oms_failures_list(failed.bad);
-	first = oms_store_first_timer(has_failed, &failed);
+	first = oms_store_first_timer(has_failed, health);
 	if (first == DT_NOEND)
 		return;
 	health->late = Max(oms_clock_now() - first, 0);

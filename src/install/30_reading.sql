@@ -93,11 +93,8 @@ CREATE FUNCTION oms.rotate_tracking_number(ticket oms.ticket_id) RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_rotate_tracking_number' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.rotate_tracking_number(oms.ticket_id) IS 'makes a new tracking number; the old one is void. OM002';
 
--- What get_ticket() returns of an archived ticket.  Apart, so that it is planned only if it is asked for; STABLE,
--- so that both look at the same moment.
-CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
-	LANGUAGE sql STABLE PARALLEL RESTRICTED
-	BEGIN ATOMIC
+-- What get_ticket() returns, of a ticket or of an archived one.
+-- @text ticket_as_json
 		SELECT jsonb_build_object(
 			'id', t.ticket_id::text,
 			'workflow', t.workflow,
@@ -110,43 +107,6 @@ CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
 			'opened_by', t.opened_by,
 			'closed_at', t.closed_at,
 			'archived_at', t.archived_at,
-			'due_at', t.due_at,
-			'stage', '[]'::jsonb,
-			'stages', (SELECT jsonb_agg(jsonb_build_object(
-					'id', s.stage, 'label', s.label, 'status', s.status, 'owner', s.owner,
-					'worker', s.worker, 'delegated_by', s.delegated_by, 'attempt', s.attempt,
-					'cycle', s.cycle, 'level', s.level,
-					'awaiting_at', s.awaiting_at, 'starts_at', s.starts_at, 'waits_for', s.waits_for, 'waits_key', s.waits_key, 'queued_at', s.queued_at, 'started_at', s.started_at,
-					'finished_at', s.finished_at, 'due_at', s.due_at, 'lease_until', s.lease_until,
-					'held_at', s.held_at, 'breached_at', s.breached_at,
-					'output', s.output) ORDER BY s.stage_no)
-				FROM oms.archived_stage AS s WHERE s.ticket_id = t.ticket_id),
-			'history', (SELECT jsonb_agg(jsonb_build_object(
-					'seq', e.seq, 'ts', e.at, 'stage', e.stage, 'status', e.status,
-					'owner', e.owner, 'actor', e.actor, 'worker', e.worker, 'note', e.note,
-					'public', e.public) ORDER BY e.seq)
-				FROM oms.timeline_archive AS e WHERE e.ticket_id = t.ticket_id))
-		FROM oms.archived_ticket AS t
-		WHERE t.ticket_id = get_archived_ticket.ticket;
-	END;
-COMMENT ON FUNCTION oms.get_archived_ticket(oms.ticket_id) IS 'for oms.get_ticket(): an archived ticket; NULL if it is not archived';
-
-CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
-	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
-	BEGIN ATOMIC
-		SELECT oms_internal.known_ticket(get_ticket.ticket);
-		SELECT COALESCE((SELECT jsonb_build_object(
-			'id', t.ticket_id::text,
-			'workflow', t.workflow,
-			'version', t.version,
-			'status', t.status,
-			'priority', t.priority,
-			'applicant', t.applicant,
-			'data', t.data,
-			'opened_at', t.opened_at,
-			'opened_by', t.opened_by,
-			'closed_at', t.closed_at,
-			'archived_at', NULL,
 			'due_at', t.due_at,
 			'stage', (SELECT COALESCE(jsonb_agg(s.stage ORDER BY s.stage_no), '[]')
 				FROM oms.stage AS s WHERE s.ticket_id = t.ticket_id
@@ -166,8 +126,26 @@ CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
 					'public', e.public) ORDER BY e.seq)
 				FROM oms.timeline AS e WHERE e.ticket_id = t.ticket_id))
 		FROM oms.ticket AS t
-		WHERE t.ticket_id = get_ticket.ticket),
-			oms.get_archived_ticket(get_ticket.ticket));
+		WHERE t.ticket_id = $1
+-- @end
+
+-- An archived ticket.  Apart, so that it is planned only if it is asked for; STABLE, so that both look at the same
+-- moment.
+CREATE FUNCTION oms.get_archived_ticket(ticket oms.ticket_id) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	BEGIN ATOMIC
+-- @insert ticket_as_json archived
+		;
+	END;
+COMMENT ON FUNCTION oms.get_archived_ticket(oms.ticket_id) IS 'for oms.get_ticket(): an archived ticket; NULL if it is not archived';
+
+CREATE FUNCTION oms.get_ticket(ticket oms.ticket_id) RETURNS jsonb
+	LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+	BEGIN ATOMIC
+		SELECT oms_internal.known_ticket(get_ticket.ticket);
+		SELECT COALESCE((
+-- @insert ticket_as_json
+			), oms.get_archived_ticket(get_ticket.ticket));
 	END;
 COMMENT ON FUNCTION oms.get_ticket(oms.ticket_id) IS 'a ticket, archived or not, with its stages and history as JSON; stored facts only. OM002 if there is no such ticket';
 

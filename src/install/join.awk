@@ -71,6 +71,24 @@ function print_archived(view, more,	text) {
 	print text
 }
 
+# A text that stands between "-- @text NAME" and "-- @end" is put where it is to be inserted: as it is for live tickets,
+# which have no archived_at, or for the views of the archive.
+function print_text(name, archived,	text) {
+	text = texts[name]
+	if (archived) {
+		gsub(/oms\.ticket AS/, "oms.archived_ticket AS", text)
+		gsub(/oms\.stage AS/, "oms.archived_stage AS", text)
+		gsub(/oms\.timeline AS/, "oms.timeline_archive AS", text)
+	} else
+		gsub(/t\.archived_at/, "NULL", text)
+	print text
+}
+
+!registering && $1 == "--" && $2 == "@text" { kept = $3; texts[kept] = ""; next }
+!registering && $0 == "-- @end" { kept = ""; next }
+!registering && kept != "" { texts[kept] = texts[kept] (texts[kept] == "" ? "" : "\n") $0; next }
+!registering && $1 == "--" && $2 == "@insert" { print_text($3, $4 == "archived"); next }
+
 # Views are kept for "-- @archived".
 !registering && match($0, /^CREATE VIEW oms\.[a-z_]+/) { view = substr($0, 17, RLENGTH - 16); views[view] = "" }
 !registering && view != "" {
