@@ -58,7 +58,7 @@ until_it_is 8 workers
 printf 'start: %.1f s until all were looked at and served, %d transactions elsewhere, told to raise %d times\n' \
   "$(awk -v a="$begun" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')" "$(transactions)" "$(told_to_raise)"
 
-costs 'nothing for two rounds of the launcher' sleep 130
+costs 'nothing for a round of the launcher' sleep 65
 costs 'another extension' sql -d empty_1 -c 'DROP EXTENSION plpgsql' -c 'CREATE EXTENSION plpgsql'
 costs 'a reload' sql -c 'SELECT pg_reload_conf()'
 costs 'a setting of a database' sql -c 'ALTER DATABASE oms_1 SET work_mem = 5000'
@@ -69,6 +69,6 @@ until_it_is 10 workers
 costs 'all places taken: a setting of the superuser' sql -c 'ALTER ROLE postgres SET work_mem = 6000'
 costs 'all places taken: a new database without oms' sql -c 'CREATE DATABASE empty_new'
 costs 'CREATE EXTENSION oms, the eleventh' sql -d empty_4 -c 'CREATE EXTENSION oms'
-costs 'nothing for two rounds of the launcher' sleep 130
+costs 'nothing for a round of the launcher' sleep 65
 costs 'DROP EXTENSION oms in the tenth' sql -d empty_3 -c 'DROP EXTENSION oms CASCADE'
 until_it_is 10 workers
