@@ -350,8 +350,8 @@ test("evidence and upkeep", async () => {
   assert.equal(typeof (await oms.seal({ everything: true })), "bigint");
   assert.deepEqual(await oms.verifySeals(), []);
   assert.deepEqual(await oms.verifyJournal(), []);
-  const proof = (await oms.proof(ticket, { content: false, journal: true })) as { journal: null; seal: { number: number; hash: string } };
-  assert.equal(proof.journal, null);
+  const proof = (await oms.proof(ticket, { content: false, journal: true })) as { journal: { entries: unknown[] }; seal: { number: number; hash: string } };
+  assert.ok(proof.journal.entries.length > 0);
   const token = Buffer.from(`0420${proof.seal.hash}`, "hex");
   assert.equal(await oms.addStamp(BigInt(proof.seal.number), token), true);
   assert.equal(await oms.addStamp(BigInt(proof.seal.number), token), false);
