@@ -1024,7 +1024,8 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	-- opening time, if only a date is given.
 	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, startAt says %s', m.stage, m.moment, m.start)
 	FROM (
-		SELECT a.ticket_id, a.stage, oms_internal.check_when(a.at, i.at, a.note, a.note_digest) AS at, g.delay_us, CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar,
+		SELECT a.ticket_id, a.stage, oms_internal.check_since(a.ticket_id, a.seq,
+				oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) AS at, g.delay_us, CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar,
 			substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment, v.start,
 			CASE WHEN v.start ~ '^[-0-9]{10}$' THEN v.start::timestamp AT TIME ZONE COALESCE(c.timezone, 'UTC')
 				WHEN v.start ~ '(Z|[-+][0-9]{2}(:?[0-9]{2})?)$' THEN v.start::timestamptz
@@ -1442,14 +1443,17 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 					WHERE NOT y.step ? 'finishWith') AS f)
 			THEN format('its escalation steps have fired %s times, which is not what it shows',
 				COALESCE(c.steps::text, 'no')) END),
-		-- by law: the first of the steps that say so, once, a moment after its time, and nobody else did it
+		-- by law: the first of the steps that say so, once, a moment after its time, and nobody else did it; that moment
+		-- is not open after a closing time
 		(CASE WHEN c.law IS NOT NULL AND (SELECT COALESCE(sum(c.steps[y.no]), 0) <> c.by_law::int FROM unnest(c.law) AS y (no))
 			THEN format('the steps that finish it have fired %s times, and it was %sdone by law', c.steps::text,
 				CASE WHEN c.by_law THEN '' ELSE 'not ' END) END),
 		(CASE WHEN c.law IS NOT NULL AND c.ended AND c.def_us IS NOT NULL AND c.limit_us IS NOT NULL
 				AND (c.by_law OR NOT EXISTS (SELECT FROM oms.hold AS h
 					WHERE h.ticket_id = c.ticket_id AND h.stage_no IN (0, c.stage_no) AND (h.stage_no = 0 OR NOT h.stops_clock)))
-				AND (SELECT bool_or(oms_internal.check_fired(c.escalation -> (y.no::int - 1), c.limit_us, c.consumed_us - 1, true) > 0)
+				AND (SELECT bool_or(oms_internal.check_fired(c.escalation -> (y.no::int - 1), c.limit_us, c.consumed_us
+						- CASE WHEN c.by_law THEN oms_internal.check_open(c.by_calendar, c.ended_at - '1 microsecond'::interval, c.ended_at)
+							ELSE 1 END, true) > 0)
 					FROM unnest(c.law) AS y (no)) <> c.by_law
 			THEN format('it ended when it showed %s µs, %s', c.consumed_us,
 				CASE WHEN c.by_law THEN 'by law and before its time' ELSE 'when it was to be done by law' END) END),

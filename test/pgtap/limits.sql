@@ -373,6 +373,17 @@ SELECT is(t.law(change, at), found, 'check() after ' || change) FROM (VALUES
 	('worker = ''ann''', '2026-03-02 11:30+00', 'stage a, cycle 1: it ended when it showed 3600000001 µs, when it was to be done by law; stage a, cycle 1: the steps that finish it have fired {1} times, and it was not done by law'),
 	('consumed_us = 3600000000', '2026-03-02 11:30+00', 'stage a, cycle 1: it ended when it showed 3600000000 µs, by law and before its time'),
 	('steps = ''{1}''', '2026-03-02 10:30+00', 'stage a, cycle 1: the steps that finish it have fired {1} times, and it was not done by law')) v(change, at, found);
+-- The moment after a closing time is not open; and what follows a stage that was done by law counts from then: t.findings() knows
+SELECT oms.create_workflow('{"name":"Closing","calendar":"NL","stages":[
+	{"id":"a","owner":"Desk","dueAt":"$.by","escalation":[{"at":"100%","finishWith":{}}]},
+	{"id":"b","owner":"Desk","dependsOn":["a"],"startAt":"$.start","delayMins":30}]}') \g /dev/null
+SELECT is(t.play('Closing', '2026-03-02 ' || opened || ' > open' || E'\n' || at || ' > ' || does, 't.states(TK), t.notes(TK, ''awaiting'')', '{"by":"2026-03-02"}'),
+	found, does || ' at ' || at) FROM (VALUES
+	('10:00+01', '2026-03-02 17:00+01', 'oms.tick()', '("a queued, b waiting","")'),
+	('10:00+01', '2026-03-02 17:00+01', 'oms.stage_done(TK, ''a'')', '("a done, b awaiting","until 2026-03-03T08:30:00Z")'),
+	('10:00+01', '2026-03-02 17:00:00.000001+01', 'oms.tick()', '("a done, b awaiting","until 2026-03-03T08:30:00Z")'),
+	('10:00+01', '2026-03-03 10:00+01', 'oms.tick()', '("a done, b awaiting","until 2026-03-03T08:30:00Z")'),
+	('20:00+01', '2026-03-02 20:00+01', 'oms.stage_done(TK, ''a'')', '("a done, b awaiting","until 2026-03-03T08:30:00Z")')) v(opened, at, does, found);
 SELECT oms.create_workflow('{"name":"Last","slaMins":70,"stages":[{"id":"a","owner":"Desk","slaMins":60,"escalation":[{"at":"+10m","finishWith":{}}]}]}') \g /dev/null
 SELECT is(t.play('Last', E'2026-03-02 10:00+00 > open\n' || at || ' > oms.tick()', $q$t.log(TK) || ' ' || t.ticket(TK) || ' ' || t.ticket_events(TK) || ' ' || (SELECT t.utc(k.closed_at) FROM oms.ticket k WHERE k.ticket_id = TK)$q$), log, 'at ' || at) FROM (VALUES
 	('2026-03-02 11:10+00', 'queued, breached open opened none'),
