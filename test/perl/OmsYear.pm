@@ -3,7 +3,8 @@
 # year_of() invents tickets and what people and bots do to them at which microsecond, and says what must come out: per
 # ticket, stage and cycle the open time used up, the due time, breach, warnings and steps, and how many events of each
 # kind there are. It knows calendars only as lists of opening intervals that somebody gives to it. Times and lengths are
-# in microseconds, times since 1970.
+# in microseconds, times since 1970. Beside the tickets that go all ways there are permits, which wait for moments and
+# messages, get more time, and are granted if nobody says anything.
 
 use strict;
 use warnings FATAL => 'all';
@@ -86,6 +87,19 @@ package OmsYear::Calendar
 		my ($self, $at) = @_;
 		return $self->{days}[ last_below($self->{midnight}, $at) ];
 	}
+
+	# The first opening on the date that begins then, or on the next open one; and the last closing
+	sub first_opening
+	{
+		my ($self, $midnight) = @_;
+		return $self->{opens}[ last_below($self->{opens}, $midnight - 1) + 1 ];
+	}
+
+	sub last_closing
+	{
+		my ($self, $midnight) = @_;
+		return $self->{closing}[ $self->dates_until($midnight - 1) ];
+	}
 }
 
 # ---- clocks ----
@@ -94,7 +108,7 @@ package OmsYear::Clock
 {
 	use integer;
 
-	# A stopwatch with a limit in open time, or in open dates (days). Alarms: [name, offset, from the limit or not]
+	# A stopwatch with a limit in open time, or in open dates (days). Alarms: [name, percent of the limit, so much later]
 	sub new
 	{
 		my ($class, $calendar, $how, $at) = @_;
@@ -115,6 +129,15 @@ package OmsYear::Clock
 		return;
 	}
 
+	# So many minutes or days more. What is left while it stands is reckoned as if it went on then.
+	sub extend
+	{
+		my ($self, $at, $unit, $more) = @_;
+		$self->{runs}[-1][1] //= $at;
+		push @{ $self->{runs} }, [ $at, $self->{stops} ? $at : undef, $unit, $more ];
+		return;
+	}
+
 	sub finish
 	{
 		my ($self, $at) = @_;
@@ -127,47 +150,51 @@ package OmsYear::Clock
 	{
 		my ($self, $now) = @_;
 		my $calendar = $self->{calendar};
-		my ($consumed, $days, $limit) = (0, 0, $self->{limit});
+		my ($consumed, $used, $days, $limit) = (0, 0, $self->{days}, $self->{limit});
+		my $start = $self->{runs}[0][0];
 		my ($stored, $breach, $due, @alarms) = (0);
-		my @todo = map { [ $_->[0], $_->[1] + ($_->[2] ? $limit // 0 : 0), $_->[2] ] } @{ $self->{alarms} // [] };
+		my @todo = @{ $self->{alarms} // [] };
 
 		foreach my $run (@{ $self->{runs} })
 		{
-			my ($from, $to) = ($run->[0], $run->[1] // $now);
+			my ($from, $to, $unit, $more) = ($run->[0], $run->[1] // $now, @$run[ 2, 3 ]);
 			my $passed = $calendar->passed($from);
+			my $closed = defined $days ? $calendar->closings_until($from, $start) : 0;
+			my $shows = sub {
+				return $_[0] > $consumed ? $calendar->moment_of($passed + $_[0] - $consumed) : $from;
+			};
 
-			if (!defined $limit)
+			if (!defined $breach && defined $days)
 			{
 				# The N-th closing after the date of the start, and one more for each that came while it stood
-				my $start = $self->{runs}[0][0];
-				my $before = $calendar->closings_until($from, $start);
-				$due = $calendar->{closing}[ $before + $self->{days} - $days - 1 ];
-				$days += $calendar->closings_until($to, $start) - $before;
-				if ($due < $to)
-				{
-					$breach = $due;
-					$limit = $consumed + $calendar->passed($due) - $passed;
-					$_->[1] += $limit foreach @todo;
-				}
+				$due = $calendar->{closing}[ $closed + $days - $used - 1 ];
+				$limit = $consumed + $calendar->passed($due) - $passed;
 			}
-			elsif (!defined $breach)
+			elsif (!defined $breach) { $due = $shows->($limit) }
+			if ($unit)
 			{
-				$due = $calendar->moment_of($passed + $limit - $consumed);
-				$breach = $due if $due < $to;
+				my $was = $due;
+				$due = $unit eq 'mins' ? $calendar->moment_of($calendar->passed($was) + $more * 60_000_000)
+				  : $calendar->{closing}[ $calendar->dates_until($was - 1) + $more - 1 ];
+				$limit += $calendar->passed($due) - $calendar->passed($was);
+				$days = $unit eq 'days' && defined $days ? $days + $more : undef;
 			}
-			while (@todo && defined $limit)
+			$used += $calendar->closings_until($to, $start) - $closed if defined $days;
+			$breach //= $due if $due < $to;
+			while (@todo)
 			{
-				my $at = $todo[0][2] && $todo[0][1] == $limit ? $breach
-				  : $calendar->moment_of($passed + $todo[0][1] - $consumed);
+				my ($name, $percent, $later) = @{ $todo[0] };
+				my $at = $percent == 100 && !$later ? $breach : $shows->($limit * $percent / 100 + $later);
 				last if !defined $at || $at >= $to;
-				push @alarms, [ (shift @todo)->[0], $at ];
+				push @alarms, [ $name, $at ];
+				shift @todo;
 			}
 			$consumed += $calendar->passed($to) - $passed;
 			$stored = $consumed if defined $run->[1];
 		}
 		# While it stands there is no due time, unless that is over.
-		$due = undef if $self->{stops};
-		return { consumed => $consumed, stored => $stored, due => $breach // $due, breach => $breach, alarms => \@alarms };
+		$due = undef if $self->{stops} && !defined $breach;
+		return { consumed => $consumed, stored => $stored, limit => $limit, due => $due, breach => $breach, alarms => \@alarms };
 	}
 }
 
@@ -176,6 +203,7 @@ package OmsYear::Clock
 package OmsYear;
 
 use Exporter 'import';
+use JSON::PP ();
 use POSIX ();
 
 our @EXPORT_OK = qw(moment year_of);
@@ -218,8 +246,30 @@ sub next_of
 	return ($list->[$i], $i);
 }
 
+# A cycle is over: what its clock must show (none: it has not begun), and when it began
+sub expected
+{
+	my ($n, $id, $cycle, $clock, $at, $status, $began, $by_law) = @_;
+	my $f = $clock ? $clock->figures($at) : { stored => 0, consumed => 0, alarms => [] };
+	my @warnings = grep { $_->[0] =~ /^warning/ } @{ $f->{alarms} };
+	my @steps = grep { $_->[0] !~ /^warning/ } @{ $f->{alarms} };
+
+	return { n => $n, stage => $id, cycle => $cycle, status => $status, stored => $f->{stored}, consumed => $f->{consumed},
+		lasts => $f->{limit}, due => $f->{due}, breach => $f->{breach}, warnings => [ map { $_->[1] } @warnings ],
+		steps => [ map { $_->[1] } @steps ], began => $began, finished => $status eq 'done' ? $at : undef,
+		by_law => $by_law ? 't' : 'f' };
+}
+
+# What is said of a clock
+sub alarms_of
+{
+	my ($e) = @_;
+	return ([ warning => scalar @{ $e->{warnings} } ], [ breached => defined $e->{breach} ? 1 : 0 ], [ escalated => scalar @{ $e->{steps} } ]);
+}
+
 # year: {from, to, end, tickets, calendars => {name => OmsYear::Calendar}, workflows => {name => {calendar, limit}},
-# stages => {id => …}, absences => {person => [[from, to, delegate], …]}}. Returns {plan, expect, events, rare}.
+# stages => {id => …}, absences => {person => [[from, to, delegate], …]}, permits, permit => {…}}. Returns {plan, expect,
+# events, rare}.
 sub year_of
 {
 	my ($year) = @_;
@@ -278,14 +328,8 @@ sub year_of
 		# A cycle is over: what its clock must show
 		my $record = sub {
 			my ($id, $s, $clock, $at, $status) = @_;
-			my $f = $clock->figures($at);
-			my @warnings = grep { $_->[0] =~ /^warning/ } @{ $f->{alarms} };
-			my @steps = grep { $_->[0] !~ /^warning/ } @{ $f->{alarms} };
-			$say->('warning', scalar @warnings);
-			$say->('breached') if defined $f->{breach};
-			$say->('escalated', scalar @steps);
-			push @expect, [ $n, $id, $s->{cycle} // 1, $status, $f->{stored}, $f->{consumed}, $f->{due}, $f->{breach},
-				[ map { $_->[1] } @warnings ], [ map { $_->[1] } @steps ] ];
+			push @expect, expected($n, $id, $s->{cycle} // 1, $clock, $at, $status);
+			$say->(@$_) foreach alarms_of($expect[-1]);
 			return;
 		};
 
@@ -578,7 +622,7 @@ sub year_of
 			return;
 		};
 
-		$do->($opened, 'open', $n, undef, $workflow, undef, $amount, $pays);
+		$do->($opened, 'open', $n, undef, $workflow, undef, undef, { amount => $amount, pay => $pays ? JSON::PP::true : JSON::PP::false });
 		$say->('opened');
 		$queue->('intake', $opened);
 
@@ -687,8 +731,231 @@ sub year_of
 		push @plan, [ $visits{$id}[$_], 'visit', undef, $id, $year->{stages}{$id}{owner}, undef, $taken{$id}[$_] ]
 		  foreach 0 .. $#{ $visits{$id} };
 	}
+	permits($year, \@ticks, \@plan, \@expect, \%events, \%rare);
 	my @sorted = sort { $plan[$a][0] <=> $plan[$b][0] || $a <=> $b } 0 .. $#plan;
 	return { plan => [ @plan[@sorted] ], expect => \@expect, events => \%events, rare => \%rare };
+}
+
+# ---- permits ----
+
+# A date or time about then as JSON can say it, and which moment it means for a start, or for an end
+sub dated
+{
+	my ($calendar, $at, $is_end) = @_;
+	my $i = OmsYear::Calendar::last_below($calendar->{midnight}, $at);
+	my $midnight = $calendar->{midnight}[$i];
+	my $date = POSIX::strftime('%Y-%m-%d', gmtime(1_703_462_400 + 86_400 * $i));
+	my $how = between(0, 3);
+
+	return (moment($at) =~ s/ /T/r =~ s/\+00/Z/r, $at) if $how == 0;
+	return ("${date}T00:30", $midnight + 30 * MIN) if $how == 1;
+	return ($date, $is_end ? $calendar->last_closing($midnight) : $calendar->first_opening($midnight));
+}
+
+# One stage after the other; each begins when that before it ends, be it by law.
+sub permits
+{
+	my ($year, $ticks, $plan, $expect, $events, $rare) = @_;
+	my ($end, $calendar) = ($year->{end}, $year->{calendars}{office});
+	my $last_call = $end - HOUR;
+	my $away = sub { my ($at, $what) = @_;
+		my ($seen) = next_of($ticks, $at - 1);
+		$rare->{"$what while the worker was away"}++ if $seen - $at > 6 * HOUR;
+		return;
+	};
+
+	foreach my $n ($year->{tickets} + 1 .. $year->{tickets} + $year->{permits})
+	{
+		my $opened = between($year->{from} + HOUR, $year->{to});
+		my %data = (amount => chance(0.1) ? 50_000 : between(1, 100_000), fee => "F$n", chance(0.2) ? (urgent => JSON::PP::true) : ());
+		my %date;
+		($data{hearing}, $date{hearing}) = dated($calendar, $opened + between(0, 45 * DAY), 0) if chance(0.8);
+		($data{by}, $date{by}) = dated($calendar, $opened + between(0, 80 * DAY), 1) if chance(0.6);
+		my $ticket = OmsYear::Clock->new($calendar, $year->{permit}{ticket}, $opened);
+		my ($at, $known, $status) = ($opened, $opened, 'open');
+
+		my $say = sub { $events->{ $_[0] } += $_[1] // 1; return };
+		my $do = sub { my ($when, $what, @how) = @_; push @$plan, [ $when, $what, $n, @how ]; return };
+		my $record = sub {
+			push @$expect, expected($n, @_);
+			$say->(@$_) foreach alarms_of($expect->[-1]);
+			return;
+		};
+		my $extend = sub {
+			my ($id, $clock, $when) = @_;
+			my ($unit, $more) = chance(0.5) ? (mins => between(5, 1500)) : (days => between(1, 6));
+			$rare->{'more time after the breach'}++ if defined $clock->figures($when)->{breach};
+			$rare->{'more time on hold'}++ if $clock->{stops};
+			$clock->extend($when, $unit, $more);
+			$do->($when, 'extend', $id, $unit, $clock->{stops} ? undef : $clock->figures($when)->{due}, $more);
+			$say->('extended');
+			return;
+		};
+		my $hold = sub {
+			my ($id, $from, $to, $until) = @_;
+			$do->($from, 'hold', $id, 'papers', $until ? $to : undef);
+			$do->($to, 'resume', $id, 'papers') unless $until;
+			$say->('on_hold');
+			$say->('resumed');
+			return;
+		};
+
+		$do->($opened, 'open', undef, 'Permit', undef, undef, \%data);
+		$say->('opened');
+		foreach my $id (@{ $year->{permit}{order} })
+		{
+			my $how = $year->{permit}{$id};
+			my $began = $at;
+
+			if ($how->{delay})
+			{
+				# It waits for its moment, which a hold does not move. Somebody may bring it forward.
+				$say->('awaiting');
+				$began = $calendar->moment_of($calendar->passed($at) + $how->{delay});
+				$began = $date{ $how->{from} } if $how->{from} && ($date{ $how->{from} } // 0) > $began;
+				my $called = between($known, $began);
+				my $resumed = $called + about(30 * HOUR, 9 * DAY);
+				my $can_call = $known <= $began && $called <= $last_call;
+				if ($can_call && $resumed < $last_call && chance(0.15))
+				{
+					$hold->($id, $called, $resumed, chance(0.5));
+					$rare->{'on hold at its moment'}++ if $resumed > $began;
+					$began = $resumed if $resumed > $began;
+				}
+				elsif ($can_call && chance(0.1))
+				{
+					$do->($called, 'start', $id);
+					$rare->{'brought forward'}++;
+					$began = $called;
+				}
+				if ($began > $end)
+				{
+					$record->($id, 1, undef, $end, 'awaiting', $began);
+					last;
+				}
+				$away->($began, 'queued');
+			}
+			$say->($how->{message} ? 'awaiting' : 'queued');
+
+			# The limit, or the first of them; a date in the past: nothing is left.
+			my $limit = $how->{limit}->(\%data);
+			my $due = $how->{until} && $date{ $how->{until} };
+			if (defined $due)
+			{
+				my $left = $calendar->passed($due) - $calendar->passed($began);
+				$left = 0 if $left < 0;
+				my $other = OmsYear::Clock->new($calendar, $limit, $began)->figures($began)->{limit};
+				$limit = { limit => $left } if $left < $other;
+				$rare->{ $left < $other ? $left ? 'due by a date' : 'due by a date in the past' : 'due before a date' }++;
+			}
+			my $clock = OmsYear::Clock->new($calendar, { %$limit, alarms => $how->{alarms} }, $began);
+			# By law it is done just after its time.
+			my $law = sub {
+				my ($alarm) = grep { $_->[0] eq 'law' } @{ $clock->figures($end)->{alarms} };
+				return $alarm ? $alarm->[1] + 1 : undef;
+			};
+
+			# What people mean to do, and what they come to do before the law
+			my ($state, $kept, $over) = ($how->{message} ? 'awaiting' : 'queued');
+			my $from = $began > $known ? $began : $known;
+			my @agenda = map { [ $from + about($how->{takes}, 20 * DAY), 'extend' ] } grep { chance(0.2) } 1 .. 2;
+			my ($held, $length) = ($from + about($how->{takes} / 2, 9 * DAY), about(30 * HOUR, 9 * DAY));
+			my $done = $from + about($how->{takes}, 30 * DAY);
+			push @agenda, [ $held, 'hold', $held + $length ] if chance($how->{holds}) && $held + $length < $last_call;
+			push @agenda, [ $from + about($how->{takes} / 3, 9 * DAY), 'failed' ] if chance($how->{fails} // 0);
+			if (!$how->{message})
+			{
+				push @agenda, [ $from + about($how->{takes} / 3, 9 * DAY), 'claim' ] if chance(0.4);
+				push @agenda, [ $done, 'done' ] unless chance($how->{silence} // 0);
+			}
+			elsif (chance(0.3))
+			{
+				$do->(between($opened, $at), 'message', $id, "F$n", undef, 0);
+				$rare->{'messages before anybody waited'}++;
+				$over = $at;
+			}
+			elsif (chance(0.9)) { push @agenda, [ $done, 'message' ] }
+
+			while (@agenda && !$over)
+			{
+				@agenda = sort { $a->[0] <=> $b->[0] } @agenda;
+				my ($when, $what, $until) = @{ shift @agenda };
+				my $by_law = $law->();
+				if (defined $by_law && $when >= $by_law)
+				{
+					$do->($when, 'message', $id, "F$n", undef, 0) if $what eq 'message' && $when < $last_call;
+					next;
+				}
+				next if $when > $last_call;
+				if ($what eq 'extend') { $extend->($id, $clock, $when) }
+				elsif ($what eq 'message')
+				{
+					$kept = $state eq 'on_hold';
+					$over = $when unless $kept;
+					$do->($when, 'message', $id, "F$n", undef, $kept ? 0 : 1);
+				}
+				elsif ($what eq 'resume')
+				{
+					$clock->go_on($when);
+					$state = $until;
+					$rare->{'messages while on hold'}++ if $kept;
+					$over = $when if $kept;
+				}
+				elsif ($state eq 'on_hold') { push @agenda, [ $when + 7 * HOUR, $what ] }
+				elsif ($state eq 'failed') { next }
+				elsif ($what eq 'hold')
+				{
+					$hold->($id, $when, $until, !$how->{message} && chance(0.5));
+					$clock->stop($when);
+					push @agenda, [ $until, 'resume', $state ];
+					$state = 'on_hold';
+				}
+				elsif ($what eq 'claim')
+				{
+					$do->($when, 'claim', $id, 'pat');
+					$say->('in_progress');
+					$state = 'in_progress';
+				}
+				elsif ($what eq 'failed')
+				{
+					$do->($when, 'failed', $id);
+					$say->('failed');
+					$say->('ticket_failed');
+					$state = 'failed';
+				}
+				else
+				{
+					$do->($when, 'done', $id);
+					$over = $when;
+				}
+			}
+			my $by_law = $over ? undef : $law->();
+			if ($by_law)
+			{
+				$over = $by_law;
+				$away->($by_law, 'done by law');
+				$rare->{"done by law when $state"}++;
+			}
+			if (!$over)
+			{
+				$record->($id, 1, $clock, $end, $state, $began);
+				$status = 'failed' if $state eq 'failed';
+				last;
+			}
+			$clock->finish($over);
+			$say->('done');
+			$record->($id, 1, $clock, $over, 'done', $began, $by_law);
+			# Who looks at what comes next does not know before the clock was looked at.
+			($at, $known) = ($over, $over);
+			($known) = next_of($ticks, $over - 1) if $by_law;
+			$extend->(undef, $ticket, $at + MIN) if $how->{delay} && $at + MIN < $last_call && chance(0.15);
+			$status = 'done' if $id eq $year->{permit}{order}[-1];
+		}
+		$ticket->finish($at) if $status eq 'done';
+		$say->('ticket_done') if $status eq 'done';
+		$record->('', 1, $ticket, $status eq 'done' ? $at : $end, $status);
+	}
+	return;
 }
 
 1;

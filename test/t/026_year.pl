@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-use constant { MIN => 60_000_000, HOUR => 3_600_000_000 };
+use constant { MIN => 60_000_000, HOUR => 3_600_000_000, DAY => 86_400_000_000 };
 
 my $seed = $ENV{OMS_YEAR_SEED} // 2024;
 my $tickets = $ENV{OMS_YEAR_TICKETS} // 10_000;
@@ -73,24 +73,19 @@ my $calendar_of = sub {
 
 my %at = map { my ($name, $when) = @$_; $name => $node->safe_psql($db, "SELECT @{[ $us->(qq{'$when'::timestamptz}) ]}") }
   [ from => '2024-01-01 00:00-05' ], [ to => '2024-12-31 00:00-05' ], [ end => '2025-01-14 19:30:00.5-05' ];
-my $steps = sub { my ($limit, @at) = @_;
-	return map { /%/ ? [ "step $_", int($_ =~ s/%//r * $limit / 100), 0 ] : [ "step $_", $_ * MIN, 1 ] } @at };
-my $warn = sub { my ($limit, @at) = @_; return map { [ "warning $_", $_ * $limit / 100, 0 ] } @at };
-my $review = 960 * MIN;
-my $decide = 480 * MIN;
+my $steps = sub { return map { /%/ ? [ "step $_", $_ =~ s/%//r, 0 ] : [ "step $_", 100, $_ * MIN ] } @_ };
+my $warn = sub { return map { [ "warning $_", $_, 0 ] } @_ };
 my %stages = (
 	intake => { owner => 'Intake_Bot', takes => 4 * MIN, lease => 20 * MIN, pause => 10 * MIN, fails => 0.05, dies => 0.02,
-		clock => { limit => 60 * MIN, alarms => [ $warn->(60 * MIN, 50) ] } },
+		clock => { limit => 60 * MIN, alarms => [ $warn->(50) ] } },
 	review => { takes => 22 * HOUR, holds => 0.2, workers => [ 'backup1', 'backup2' ], calendar => 'office', reroutes => 'step 480',
-		clock => { limit => $review, alarms => [ $warn->($review, 50, 80), [ 'step 100', 0, 1 ],
-			$steps->($review, 120, 480, 600, 840, 1080) ] } },
+		clock => { limit => 960 * MIN, alarms => [ $warn->(50, 80), $steps->('100%', 120, 480, 600, 840, 1080) ] } },
 	scan => { owner => 'Scan_Bot', takes => HOUR, lease => 12 * HOUR, pause => 30 * MIN, fails => 0.06, calendar => 'night',
-		clock => { limit => 300 * MIN, alarms => [ $warn->(300 * MIN, 1, 99) ] } },
+		clock => { limit => 300 * MIN, alarms => [ $warn->(1, 99) ] } },
 	audit => { takes => 60 * HOUR, waits => 16 * HOUR, holds => 0.25, workers => [ 'ann', 'bob' ], calendar => 'office',
-		clock => { days => 5, alarms => [ [ 'step 100', 0, 1 ], $steps->(0, 60) ] } },
+		clock => { days => 5, alarms => [ $steps->('100%', 60) ] } },
 	decide => { takes => 7 * HOUR, waits => 5 * HOUR, holds => 0.1, workers => [ 'dora', 'dirk', 'dean' ], calendar => 'coast', reroutes => 'step 300',
-		clock => { limit => $decide, alarms => [ sort { $a->[1] + $a->[2] * $decide <=> $b->[1] + $b->[2] * $decide }
-			$warn->($decide, 25, 50, 90), $steps->($decide, '75%', 30, 300) ] } },
+		clock => { limit => 480 * MIN, alarms => [ $warn->(25, 50), $steps->('75%'), $warn->(90), $steps->(30, 300) ] } },
 	pay => { owner => 'Pay_Bot', takes => 20 * MIN, lease => 2 * HOUR, pause => 10 * MIN, fails => 0.04, dies => 0.02,
 		clock => { limit => 120 * MIN } });
 my %total = (Benefit => 5040, Hotline => 14 * 1440);
@@ -108,6 +103,31 @@ my @stages = (
 			{ at => '+300m', reassignTo => 'Deputies' } ] },
 	{ id => 'pay', owner => 'Pay_Bot', slaMins => 120, dependsOn => ['decide'], when => '$.pay == true',
 		retry => { maxAttempts => 3, backoffSecs => 600, factor => 1 } });
+# Permits wait: for their fee, for a hearing and for as long as a notice hangs; nobody's answer is a yes.
+my %permit = (
+	order => [qw(file fee hearing notice consent issue)],
+	ticket => { limit => 12_600 * MIN },
+	file => { takes => 20 * HOUR, holds => 0.2, alarms => [ $steps->('100%', 60) ],
+		limit => sub { my ($data) = @_; return $data->{urgent} ? { limit => 120 * MIN } : $data->{amount} >= 50_000 ? { days => 3 } : { limit => 960 * MIN } } },
+	fee => { takes => 4 * DAY, holds => 0.2, message => 1, alarms => [ $steps->('100%'), [ 'law', 100, 480 * MIN ] ], limit => sub { return { days => 5 } } },
+	hearing => { takes => 20 * HOUR, holds => 0.2, delay => 480 * MIN, from => 'hearing', alarms => [ $warn->(25, 80), $steps->('100%', 120) ],
+		limit => sub { return { limit => 480 * MIN } } },
+	notice => { takes => 6 * DAY, holds => 0, delay => 960 * MIN, until => 'by', alarms => [ $warn->(50, 90), $steps->(30) ], limit => sub { return { days => 10 } } },
+	consent => { takes => 5 * DAY, holds => 0.2, silence => 0.5, fails => 0.15, alarms => [ $warn->(90), [ 'law', 100, 0 ] ],
+		limit => sub { return { limit => 2_100 * MIN } } },
+	issue => { takes => 8 * HOUR, holds => 0.1, alarms => [ $warn->(50) ], limit => sub { return { limit => 240 * MIN } } });
+my @permit_stages = (
+	{ id => 'file', owner => 'Permit_Desk', sla => [ { when => '$.urgent == true', mins => 120 }, { when => '$.amount >= 50000', days => 3 }, { mins => 960 } ],
+		escalation => [ { at => '100%', notify => 'Chief' }, { at => '+60m', notify => 'Chief' } ] },
+	{ id => 'fee', dependsOn => ['file'], waitFor => { message => 'fee', key => '$.fee' }, slaDays => 5,
+		escalation => [ { at => '100%', notify => 'Chief' }, { at => '+480m', finishWith => { paid => 0 } } ] },
+	{ id => 'hearing', owner => 'Permit_Board', dependsOn => ['fee'], startAt => '$.hearing', delayMins => 480, slaMins => 480, warnAt => [ 25, 80 ],
+		escalation => [ { at => '100%', notify => 'Chief' }, { at => '+120m', notify => 'Chief' } ] },
+	{ id => 'notice', owner => 'Permit_Desk', dependsOn => ['hearing'], delayMins => 960, slaDays => 10, dueAt => '$.by', warnAt => [ 50, 90 ],
+		escalation => [ { at => '+30m', notify => 'Chief' } ] },
+	{ id => 'consent', owner => 'Permit_Board', dependsOn => ['notice'], slaMins => 2100, warnAt => [90],
+		escalation => [ { at => '100%', finishWith => { granted => JSON::PP::true } } ] },
+	{ id => 'issue', owner => 'Permit_Desk', dependsOn => ['consent'], slaMins => 240, warnAt => [50] });
 # Who is away, from and to, and who stands in: clerk5 all of September for nobody; one weekend nobody is there at all.
 my @absences = (
 	[ clerk1 => '2024-02-01 12:00-05', '2024-02-20 09:00-05', 'clerk2' ],
@@ -125,7 +145,9 @@ $node->safe_psql($db, join ";\n", q{SET oms.now = '2023-12-29 12:00-05'},
 	q{SELECT oms.set_hold_reason('talk', stops_clock => false)}, q{SELECT oms.set_hold_reason('papers', waiting_on => 'applicant')},
 	(map { 'SELECT oms.set_absence(' . join(', ', map { $quote->($_) } @$_) . ')' } @absences),
 	(map { my $w = $_; 'SELECT oms.create_workflow(' . $quote->(JSON::PP->new->encode({ name => $w, owner => 'Minister', slaMins => $total{$w},
-		stages => \@stages, $w eq 'Benefit' ? (calendar => 'office') : () })) . ')' } sort keys %total));
+		stages => \@stages, $w eq 'Benefit' ? (calendar => 'office') : () })) . ')' } sort keys %total),
+	'SELECT oms.create_workflow(' . $quote->(JSON::PP->new->encode({ name => 'Permit', owner => 'Minister', slaMins => 12_600, calendar => 'office',
+		stages => \@permit_stages })) . ')');
 
 my %away;
 foreach (@absences)
@@ -133,7 +155,7 @@ foreach (@absences)
 	my ($who, @times) = @$_[ 0 .. 2 ];
 	push @{ $away{$who} }, [ (map { $node->safe_psql($db, "SELECT @{[ $us->(qq{'$_'::timestamptz}) ]}") } @times), $_->[3] ];
 }
-my $year = year_of({ %at, tickets => $tickets, stages => \%stages, absences => \%away, clerks => \@clerks,
+my $year = year_of({ %at, tickets => $tickets, permits => $tickets / 20, permit => \%permit, stages => \%stages, absences => \%away, clerks => \@clerks,
 	calendars => { none => OmsYear::Calendar->new, office => $calendar_of->('office', 'America/New_York'),
 		night => $calendar_of->('night', 'America/New_York'), coast => $calendar_of->('coast', 'America/Los_Angeles') },
 	workflows => { map { $_ => { calendar => $_ eq 'Benefit' ? 'office' : 'none', limit => $total{$_} * MIN } } keys %total } });
@@ -153,15 +175,17 @@ sub copy_rows
 }
 my $array = sub { return '{' . join(',', map { '"' . moment($_) . '"' } @{ $_[0] }) . '}' };
 $node->safe_psql($db, <<'SQL');
-CREATE TABLE year.plan (no int PRIMARY KEY, at timestamptz, what text, n int, stage text, who text, until timestamptz, x int, y bool);
-CREATE TABLE year.expect (n int, stage text, cycle int, status text, stored bigint, consumed bigint, due timestamptz, breach timestamptz,
-	warnings timestamptz[], steps timestamptz[]);
+CREATE TABLE year.plan (no int PRIMARY KEY, at timestamptz, what text, n int, stage text, who text, until timestamptz, x int, data jsonb);
+CREATE TABLE year.expect (n int, stage text, cycle int, status text, stored bigint, consumed bigint, lasts bigint, due timestamptz,
+	breach timestamptz, warnings timestamptz[], steps timestamptz[], began timestamptz, finished timestamptz, by_law bool);
 CREATE TABLE year.events (status text, n bigint);
+CREATE TABLE year.answers (no int, expected text, found text);
 SQL
 my $no = 0;
-copy_rows('year.plan', map { my ($at, $what, $n, $stage, $who, $until, $x, $y) = @$_;
-	[ ++$no, moment($at), $what, $n, $stage, $who, moment($until), $x, $what eq 'open' ? ($y ? 't' : 'f') : undef ] } @{ $year->{plan} });
-copy_rows('year.expect', map { my @f = @$_; [ @f[ 0 .. 5 ], moment($f[6]), moment($f[7]), $array->($f[8]), $array->($f[9]) ] } @{ $year->{expect} });
+copy_rows('year.plan', map { my ($at, $what, $n, $stage, $who, $until, $x, $data) = @$_;
+	[ ++$no, moment($at), $what, $n, $stage, $who, moment($until), $x, $data && JSON::PP->new->encode($data) ] } @{ $year->{plan} });
+copy_rows('year.expect', map { my $e = $_; [ @$e{qw(n stage cycle status stored consumed lasts)}, (map { moment($_) } @$e{qw(due breach)}),
+	(map { $array->($_) } @$e{qw(warnings steps)}), (map { moment($_) } @$e{qw(began finished)}), $e->{by_law} ] } @{ $year->{expect} });
 copy_rows('year.events', map { [ $_, $year->{events}{$_} ] } sort keys %{ $year->{events} });
 $node->safe_psql($db, 'ANALYZE year.plan');
 lap('loaded');
@@ -187,7 +211,7 @@ BEGIN
 				WHEN 'scan' THEN '12 hours' ELSE '2 hours' END);
 			IF k <> r.x THEN RAISE '% got % stages at %, not %', r.who, k, r.at, r.x; END IF;
 		WHEN 'open' THEN
-			ids[r.n] := oms.open_ticket(r.who, jsonb_build_object('amount', r.x, 'pay', r.y), applicant => r.n::text);
+			ids[r.n] := oms.open_ticket(r.who, r.data, applicant => r.n::text);
 		WHEN 'done' THEN PERFORM oms.stage_done(t, r.stage);
 		WHEN 'claim' THEN PERFORM oms.claim_stage(t, r.stage, r.who);
 		WHEN 'hold' THEN PERFORM oms.hold(t, r.stage, r.who, r.until);
@@ -201,6 +225,12 @@ BEGIN
 		WHEN 'resolve' THEN PERFORM oms.resolve(t, r.stage);
 		WHEN 'send_back' THEN PERFORM oms.send_back(t, r.stage, r.who, 'not enough');
 		WHEN 'cancel' THEN PERFORM oms.cancel_ticket(t, 'moved away');
+		WHEN 'start' THEN PERFORM oms.start_stage(t, r.stage);
+		WHEN 'message' THEN
+			INSERT INTO year.answers VALUES (r.no, r.x, oms.send_message('fee', r.who));
+		WHEN 'extend' THEN
+			INSERT INTO year.answers VALUES (r.no, r.until, CASE r.who WHEN 'mins' THEN oms.extend(t, r.stage, 'more', mins => r.x)
+				ELSE oms.extend(t, r.stage, 'more', days => r.x) END);
 		WHEN 'done_held' THEN
 			PERFORM oms.stage_done(t, r.stage, '{}', s.token) FROM oms.stage_state AS s JOIN oms.stage AS v USING (ticket_id, stage_no)
 				WHERE v.ticket_id = t AND v.stage = r.stage;
@@ -227,7 +257,8 @@ $node->safe_psql($db, <<'SQL');
 CREATE TABLE year.result AS
 	SELECT t.applicant::int AS n, COALESCE(w.stage, '') AS stage, s.cycle,
 		CASE s.stage_no WHEN 0 THEN oms.ticket_status(t.status) ELSE oms.stage_status(s.status) END AS status,
-		s.consumed_us, s.due_at, s.breached_at, e.*
+		s.consumed_us, s.limit_us, s.due_at, s.breached_at, COALESCE(s.queued_at, s.wake_at, s.awaiting_at) AS began,
+		CASE s.stage_no WHEN 0 THEN t.closed_at ELSE s.finished_at END AS finished, e.*
 	FROM (SELECT * FROM oms.stage_state UNION ALL SELECT * FROM oms.stage_past) AS s
 	JOIN oms.ticket_state AS t USING (ticket_id)
 	LEFT JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage_no = s.stage_no
@@ -235,17 +266,22 @@ CREATE TABLE year.result AS
 		SELECT ticket_id AS told_of, stage AS told_stage, GREATEST(cycle, 1) AS told_cycle,
 			array_agg(substring(note FROM '\d{4}-\d\d-\d\dT[^, ]+')::timestamptz ORDER BY seq) FILTER (WHERE status = 'warning') AS warnings,
 			array_agg(substring(note FROM '\d{4}-\d\d-\d\dT[^, ]+')::timestamptz ORDER BY seq) FILTER (WHERE status = 'escalated') AS steps,
-			array_agg(substring(note FROM '^was due (\S+)$')::timestamptz) FILTER (WHERE status = 'breached') AS breaches
-		FROM oms.timeline WHERE status IN ('warning', 'escalated', 'breached') GROUP BY 1, 2, 3
+			array_agg(substring(note FROM '^was due (\S+)$')::timestamptz) FILTER (WHERE status = 'breached') AS breaches,
+			bool_or(status = 'done') AS by_law
+		FROM oms.timeline WHERE status IN ('warning', 'escalated', 'breached') OR status = 'done' AND note ~ '^by law' GROUP BY 1, 2, 3
 	) AS e ON told_of = s.ticket_id AND told_stage IS NOT DISTINCT FROM w.stage AND told_cycle = s.cycle
-	WHERE s.limit_us IS NOT NULL;
+	WHERE s.limit_us IS NOT NULL OR s.awaiting_at IS NOT NULL;
 CREATE TABLE year.wrong AS
 	SELECT n, stage, cycle, p.figure, p.expected, p.found
 	FROM year.expect AS e FULL JOIN year.result AS r USING (n, stage, cycle)
 	CROSS JOIN LATERAL (VALUES
 		('there is such a cycle', (e.status IS NOT NULL)::text, (r.status IS NOT NULL)::text),
 		('state', CASE e.status WHEN 'sent back' THEN 'in_progress' ELSE e.status END, r.status),
+		('began', e.began::text, CASE WHEN e.began IS NOT NULL THEN r.began::text END),
+		('finished', e.finished::text, CASE WHEN e.finished IS NOT NULL THEN r.finished::text END),
+		('done by law', e.by_law::text, COALESCE(r.by_law, false)::text),
 		('open time used up', e.stored::text, r.consumed_us::text),
+		('limit', e.lasts::text, r.limit_us::text),
 		('due', e.due::text, r.due_at::text),
 		('breached, was due', ARRAY[e.breach]::text, COALESCE(r.breaches, '{NULL}')::text),
 		('breach recorded', (e.breach IS NOT NULL)::text, COALESCE(r.breached_at > e.breach, r.breached_at IS NOT NULL)::text),
@@ -253,19 +289,21 @@ CREATE TABLE year.wrong AS
 		('steps of the ladder', e.steps::text, COALESCE(r.steps, '{}')::text)) AS p (figure, expected, found)
 	WHERE p.expected IS DISTINCT FROM p.found;
 SQL
-my $lacking = join ' ', grep { ($year->{events}{$_} // 0) < $tickets / 1000 } qw(breached cancelled delegated escalated failed
+my $lacking = join ' ', grep { ($year->{events}{$_} // 0) < $tickets / 1000 } qw(awaiting breached cancelled delegated escalated extended failed
 	hold_lifted lease_expired on_hold reassigned released resolved resumed retry sent_back skipped ticket_cancelled
 	ticket_failed ticket_held ticket_resumed unassigned warning);
 is($lacking, '', 'the year had a bit of everything');
 note(join ', ', map { "$year->{rare}{$_} $_" } sort keys %{ $year->{rare} });
-is(scalar(keys %{ $year->{rare} }), 4, '… of rare things too');
+is(scalar(keys %{ $year->{rare} }), 19, '… of rare things too');
 my $sums = $node->safe_psql($db, q{SELECT count(*), count(DISTINCT n), sum(cardinality(warnings)), count(breach), sum(cardinality(steps)),
 	round(sum(stored) / 3600000000) FROM year.expect});
 note('clocks, tickets, warnings, breaches, steps, hours of open time: ' . $sums =~ s/\|/, /gr);
-foreach ('there is such a cycle', 'state', 'open time used up', 'due', 'breached, was due', 'breach recorded', 'warnings', 'steps of the ladder')
+foreach ('there is such a cycle', 'state', 'began', 'finished', 'done by law', 'open time used up', 'limit', 'due', 'breached, was due', 'breach recorded', 'warnings', 'steps of the ladder')
 {
 	is($node->safe_psql($db, "SELECT * FROM year.wrong WHERE figure = '$_' ORDER BY n, stage, cycle LIMIT 10"), '', "every clock: $_");
 }
+is($node->safe_psql($db, 'SELECT p.*, a.expected, a.found FROM year.answers AS a JOIN year.plan AS p USING (no)
+	WHERE a.expected IS DISTINCT FROM a.found ORDER BY no LIMIT 10'), '', 'what a message finished, and when it is due with more time');
 is($node->safe_psql($db, 'SELECT count(*), count(DISTINCT n), sum(cardinality(warnings)), count(breaches), sum(cardinality(steps)),
 	round(sum(consumed_us) / 3600000000) FROM year.result'), $sums, 'the sums of the year');
 
@@ -310,7 +348,7 @@ CREATE TABLE year.explained AS
 	LEFT JOIN oms.stage AS s ON s.ticket_id = t.ticket_id AND s.stage = e.stage
 	LEFT JOIN LATERAL oms.explain_clock(t.ticket_id, NULLIF(e.stage, '')) WITH ORDINALITY AS c (starts, ends, open_time, consumed, reason, i) ON true
 	WHERE (e.n % 40 = 0 OR e.status NOT IN ('done', 'cancelled'))
-		AND (e.stage = '' OR s.cycle = e.cycle AND s.status <> 'waiting')
+		AND (e.stage = '' OR s.cycle = e.cycle AND s.status <> 'waiting') AND e.lasts IS NOT NULL
 SQL
 is($node->safe_psql($db, <<'SQL'), '', 'the pieces of explain_clock() follow each other and add up');
 SELECT n, stage, bool_and(follows), array_agg(open_time), array_agg(consumed), expected
