@@ -20,6 +20,7 @@
 #include "store/line.h"
 #include "store/message.h"
 #include "store/metrics.h"
+#include "store/numbers.h"
 #include "store/row.h"
 #include "store/spi.h"
 #include "store/store.h"
@@ -183,6 +184,7 @@ oms_store_count_open(OmsOpenWork *work)
 	SPI_connect();
 	count_owners(work);
 	work->messages = oms_store_kept_messages();
+	work->numbers_left = oms_store_ticket_numbers_left();
 	work->database_bytes = size_of(InvalidOid);
 	for (int i = 0; i < OMS_COUNTED_TABLES_COUNT; i++)
 		work->table_bytes[i] = size_of(oms_relation_oid(oms_counted_tables[i]));

@@ -214,6 +214,25 @@ oms_store_number_behind(void)
 	return behind;
 }
 
+static OmsStatement select_left = {
+	.sql = "SELECT s.seqmax - CASE WHEN n.is_called THEN n.last_value ELSE n.last_value - 1 END"
+	" FROM oms.ticket_number AS n, pg_sequence AS s WHERE s.seqrelid = 'oms.ticket_number'::regclass"
+};
+
+/*
+ * How many tickets this database can still open.  For a caller that is connected to SPI.
+ */
+int64
+oms_store_ticket_numbers_left(void)
+{
+	Datum		left = Int64GetDatum(0);
+	bool		isnull;
+
+	if (oms_sql(&select_left, NULL, NULL) > 0)
+		oms_sql_first_row(&left, &isnull);
+	return DatumGetInt64(left);
+}
+
 /*
  * Draw the number of a new ticket.  What stands in the indexes is looked at before: all of that was drawn
  * earlier, so of a sequence that is not behind comes a higher number.
@@ -224,8 +243,15 @@ oms_store_next_ticket_number(int year)
 	Oid			sequence = oms_relation_oid(counters[OMS_NUMBER_TICKET].sequence);
 	int64		last = Max(last_ticket_number("ticket_state", year, RowExclusiveLock),
 						   last_ticket_number("ticket_state_archive", year, RowExclusiveLock));
-	int64		number = nextval_internal(sequence, false);
+	int64		number;
 
+	if (last >= PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the ticket numbers of this database are used up"),
+				 errdetail("The last one is %d, and none is used twice.", PG_INT32_MAX),
+				 errhint("Open further tickets in another database.")));
+	number = nextval_internal(sequence, false);
 	if (number > last)
 		return number;
 	oms_store_move_ahead(OMS_NUMBER_TICKET);

@@ -19,5 +19,6 @@ typedef enum OmsNumber
 extern int64 oms_store_next_ticket_number(int year);
 extern void oms_store_move_ahead(OmsNumber which);
 extern const char *oms_store_number_behind(void);
+extern int64 oms_store_ticket_numbers_left(void);
 
 #endif							/* OMS_NUMBERS_H */

@@ -207,5 +207,13 @@ SET LOCAL oms.now = '2027-01-01 00:00+00';
 SET LOCAL TimeZone = 'America/New_York';
 SELECT is(split_part(oms.open_ticket('Another')::text, '-', 2), '2027', 'and the first of the next');
 
+-- The end of the numbers
+SELECT setval('oms.ticket_number', 2147483645, true) \g /dev/null
+SELECT is(split_part(oms.open_ticket('Another')::text, '-', 3), '2147483646', 'the last number but one');
+SELECT is((SELECT value FROM oms.metrics WHERE name = 'oms_ticket_numbers_left'), 1::float8, 'the metric tells that one is left');
+SELECT is(split_part(oms.open_ticket('Another')::text, '-', 3), '2147483647', 'the last number');
+SELECT throws_ok($$SELECT oms.open_ticket('Another')$$, '54000', 'the ticket numbers of this database are used up', 'after it there is none');
+SELECT throws_ok($$SELECT oms.open_tickets('Another', ARRAY['{}']::jsonb[])$$, '54000', NULL, 'neither many at once');
+
 SELECT finish();
 ROLLBACK;
