@@ -29,7 +29,7 @@ CREATE FUNCTION pg_temp.direct(starts timestamptz, ends timestamptz) RETURNS TAB
     count(*) FILTER (WHERE (status = 'd' AND breached_at IS NOT NULL OR is_open AND late) AND limit_us >= 0
       AND due_at >= starts AND due_at < ends),
     count(*) FILTER (WHERE is_open AND limit_us >= 0), count(*) FILTER (WHERE is_open AND late AND limit_us >= 0),
-    percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY (consumed_us::float8 / limit_us))
+    percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY CASE WHEN limit_us IS NOT NULL THEN least(consumed_us::float8 / greatest(limit_us, 1), 9990) END)
       FILTER (WHERE status = 'd' AND inside),
     coalesce(sum(finished_at - queued_at) FILTER (WHERE status = 'd' AND inside), '0'),
     coalesce(sum(finished_at - queued_at) FILTER (WHERE status = 'd' AND inside AND cycle > 1), '0'),
@@ -84,7 +84,7 @@ CREATE FUNCTION pg_temp.lists_differ() RETURNS TABLE (list text, odd text) LANGU
       SELECT workflow, stage, count(*) AS finished, count(*) FILTER (WHERE met) AS met, count(*) FILTER (WHERE breached) AS breached,
         coalesce(sum(wait) FILTER (WHERE cycle = 1), '0') AS wait, coalesce(sum(work) FILTER (WHERE cycle = 1), '0') AS work,
         coalesce(sum(hold) FILTER (WHERE cycle = 1), '0') AS hold, coalesce(sum(wait + work + hold) FILTER (WHERE cycle > 1), '0') AS rework,
-        percentile_cont(0.5) WITHIN GROUP (ORDER BY ratio) AS p50
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY CASE WHEN ratio IS NOT NULL THEN least(ratio, 9990) END) AS p50
       FROM oms.finished_stage WHERE finished_at >= p.b AND finished_at < p.e GROUP BY workflow, stage
     ) AS f ON f.workflow = r.workflow AND f.stage = r.stage
     WHERE (r.finished, r.met, r.breached, r.wait, r.work, r.hold, r.rework) IS DISTINCT FROM (f.finished, f.met, f.breached, f.wait, f.work, f.hold, f.rework)
@@ -95,7 +95,7 @@ $$;
 -- A roll-up once nobody else is at it: an ANALYZE of the server, say, would hold back what comes after it.
 CREATE FUNCTION pg_temp.roll_up() RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
-  WHILE pg_snapshot_xmin(pg_current_snapshot()) < pg_snapshot_xmax(pg_current_snapshot()) LOOP
+  WHILE EXISTS (SELECT FROM pg_snapshot_xip(pg_current_snapshot())) LOOP
     PERFORM pg_sleep(0.01);
   END LOOP;
   RETURN oms.roll_up();

@@ -1450,7 +1450,9 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 				CASE WHEN c.by_law THEN '' ELSE 'not ' END) END),
 		(CASE WHEN c.law IS NOT NULL AND c.ended AND c.def_us IS NOT NULL AND c.limit_us IS NOT NULL
 				AND (c.by_law OR NOT EXISTS (SELECT FROM oms.hold AS h
-					WHERE h.ticket_id = c.ticket_id AND h.stage_no IN (0, c.stage_no) AND (h.stage_no = 0 OR NOT h.stops_clock)))
+						WHERE h.ticket_id = c.ticket_id AND h.stage_no IN (0, c.stage_no) AND (h.stage_no = 0 OR NOT h.stops_clock))
+					-- what an import tells happened as it says
+					AND NOT EXISTS (SELECT FROM oms_internal.check_import AS i WHERE i.ticket_id = c.ticket_id AND c.ended_at <= i.at))
 				AND (SELECT bool_or(oms_internal.check_fired(c.escalation -> (y.no::int - 1), c.limit_us, c.consumed_us
 						- CASE WHEN c.by_law THEN oms_internal.check_open(c.by_calendar, c.ended_at - '1 microsecond'::interval, c.ended_at)
 							ELSE 1 END, true) > 0)

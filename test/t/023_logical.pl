@@ -45,7 +45,7 @@ my %columns = map { split /\|/, $_, 2 } split /\n/, $node->safe_psql('work', q{
 	SELECT attrelid::regclass, string_agg(format('%I %s', attname,
 		CASE WHEN atttypid = 'oms.ticket_id'::regtype THEN 'text' ELSE format_type(atttypid, atttypmod) END), ', ' ORDER BY attnum)
 	FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped AND attrelid IN (SELECT oid FROM pg_class
-		WHERE relnamespace = 'oms'::regnamespace AND relkind = 'r' OR oid = 'app.loan'::regclass) GROUP BY 1});
+		WHERE relnamespace IN ('oms'::regnamespace, 'app'::regnamespace) AND relkind = 'r') GROUP BY 1});
 my %key = map { split /\|/ } split /\n/, $node->safe_psql('work', q{
 	SELECT c.conrelid::regclass, string_agg(quote_ident(a.attname), ', ' ORDER BY n)
 	FROM pg_constraint AS c, unnest(c.conkey) WITH ORDINALITY AS k (attnum, n), pg_attribute AS a
