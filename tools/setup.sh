@@ -106,6 +106,7 @@ missing_ops() {
 }
 missing_ha() {
   have ip || echo iproute2
+  have curl || echo curl
   have patroni || echo patroni
   { have etcd && have etcdctl; } || printf '%s\n' etcd-server etcd-client
   have haproxy || [ -x /usr/sbin/haproxy ] || echo haproxy
