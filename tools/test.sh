@@ -54,6 +54,15 @@ leave() {
   exit "$status"
 }
 
+# run_outside SUITE SCRIPT [ARGUMENT...]: what takes root; its log is judged inside.
+run_outside() {
+  local suite=$1 script=$2
+  shift 2
+  "$oms_top/$script" "$@" >"$oms_run/$suite.log" 2>&1 &
+  inside=$!
+  wait "$inside" || true
+}
+
 # make test as an ordinary user of this machine runs it, in a checkout of his own. His account is only in the
 # list of accounts that he and his processes see, so nothing is left of it, however this ends.
 run_as_stranger() {
@@ -86,18 +95,8 @@ if [ -z "${OMS_RUN:-}" ]; then
   "$oms_top/tools/setup.sh" "${groups[@]}"
   prepare_run
   # In the background, so that a signal to us is not kept waiting. Machines take root, so they are not for inside.
-  case " $suites " in *" fresh "*)
-    FRESH_STEPS=demo "$oms_top/test/fresh/run.sh" bookworm/bare >"$oms_run/fresh.log" 2>&1 &
-    inside=$!
-    wait "$inside" || true
-    ;;
-  esac
-  case " $suites " in *" ha "*)
-    "$oms_top/ops/patroni/test.sh" kill switchover >"$oms_run/ha.log" 2>&1 &
-    inside=$!
-    wait "$inside" || true
-    ;;
-  esac
+  case " $suites " in *" fresh "*) FRESH_STEPS=demo run_outside fresh test/fresh/run.sh bookworm/bare ;; esac
+  case " $suites " in *" ha "*) run_outside ha ops/patroni/test.sh kill switchover ;; esac
   case " $suites " in *" user "*) [ "$(id -u)" -ne 0 ] || run_as_stranger ;; esac
   run_inside tools/test.sh "$@" &
   inside=$!
@@ -427,31 +426,25 @@ suite_clients() {
   finish
 }
 
-# It ran outside, before everything.
-suite_fresh() {
-  local log=$oms_run/fresh.log
+# judge_outside NAME SCRIPT: of a suite that ran outside, before everything; false if it tested nothing.
+judge_outside() {
+  local log=$oms_run/$1.log
   if ! grep -q ' passed, ' "$log"; then
     tail -n 20 "$log"
-    return
+    return 1
   fi
-  begin fresh
-  cp "$log" "$results/fresh/"
-  judge_script test/fresh/run.sh "$log" 0
-  grep -A 1 '^machine' "$log"
+  begin "$1"
+  cp "$log" "$results/$1/"
+  judge_script "$2" "$log" 0
+}
+suite_fresh() {
+  judge_outside fresh test/fresh/run.sh || return 0
+  grep -A 1 '^machine' "$oms_run/fresh.log"
   finish
 }
-
-# So did this.
 suite_ha() {
-  local log=$oms_run/ha.log
-  if ! grep -q ' passed, ' "$log"; then
-    tail -n 20 "$log"
-    return
-  fi
-  begin ha
-  cp "$log" "$results/ha/"
-  judge_script ops/patroni/test.sh "$log" 0
-  grep '^# the longest' "$log" || true
+  judge_outside ha ops/patroni/test.sh || return 0
+  grep '^# the longest' "$oms_run/ha.log" || true
   finish
 }
 
