@@ -48,9 +48,9 @@ is() {
   [ "$got" = "$1" ] || { printf '  %s\n  gives %s, not %s\n' "$2" "$got" "$1"; return 1; }
 }
 
-# wait_until COMMAND...: until it is true; half a minute is for machines that are very busy.
+# wait_until COMMAND...: until it is true; two minutes are for machines that are very busy.
 wait_until() {
-  local end=$((SECONDS + ${limit:-30}))
+  local end=$((SECONDS + 120))
   until "$@" >/dev/null 2>&1; do
     if [ "$SECONDS" -ge "$end" ]; then
       echo "  waited in vain for: $*"

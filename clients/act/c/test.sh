@@ -124,7 +124,7 @@ trouble() {
   local step=0 what
   for what in 1 2 fast 1 2 immediate 2 1 1 2; do
     step=$((step + 1))
-    limit=120 wait_until at_least $((tickets * 3 * step / 12)) "SELECT count(*) FROM oms.stage WHERE status = 'done'" || return
+    wait_until at_least $((tickets * 3 * step / 12)) "SELECT count(*) FROM oms.stage WHERE status = 'done'" || return
     case $what in
       1 | 2)
         kill -KILL "${crowd[$what]}"

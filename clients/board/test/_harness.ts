@@ -8,12 +8,14 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import pg from "pg";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 
 const require = createRequire(import.meta.url);
 const here = join(dirname(fileURLToPath(import.meta.url)), "..");
-const WAIT_MS = 15_000;
+/** What comes by itself comes long before; so much less than the minute after which pages look by themselves that they do not. */
+const WAIT_MS = 40_000;
 
 /** What nobody should ever see run, in places where people write. */
 export const HOSTILE = `<script>window.hacked=1</script>"'>&lt;img src=x onerror=window.hacked=2>\u202Egnol`;
@@ -145,8 +147,9 @@ export async function world(name: string, env: Record<string, string> = {}): Pro
     },
     async open(role, path = "/", options = {}) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, baseURL: url, ...options });
+      // For the other tabs of it, too.
+      context.setDefaultTimeout(WAIT_MS);
       const page = await context.newPage();
-      page.setDefaultTimeout(WAIT_MS);
       // A script that was refused, or one that failed, is never right.
       page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error.message}`));
       page.on("console", (message) => {
@@ -207,6 +210,22 @@ export async function until(what: string, holds: () => Promise<boolean> | boolea
     if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** Reads until it is what is expected: what a page shows after an action comes when it comes. */
+export async function eventually<T>(read: () => Promise<T> | T, expected: T): Promise<void> {
+  const end = Date.now() + WAIT_MS;
+  let found = await read();
+  while (!isDeepStrictEqual(found, expected) && Date.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    found = await read();
+  }
+  assert.deepEqual(found, expected);
+}
+
+/** Does what leads to another page, and waits until that is there with its scripts: the one before may look the same. */
+export async function leads(page: Page, act: () => Promise<unknown>): Promise<void> {
+  await Promise.all([page.waitForEvent("load"), act()]);
 }
 
 interface AxeResult {

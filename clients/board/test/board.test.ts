@@ -226,7 +226,6 @@ test("many tabs of the board share one stream, and leave room for more", async (
   const pages = [first];
   for (let i = 0; i < 8; i++) {
     const page = await first.context().newPage();
-    page.setDefaultTimeout(20_000);
     await page.goto("/");
     await page.locator('#live[data-state="on"]').waitFor();
     pages.push(page);
@@ -241,7 +240,6 @@ test("tabs come and go, the first one too, and those that are there hear everyth
   const tabs = [first];
   const another = async () => {
     const page = await first.context().newPage();
-    page.setDefaultTimeout(20_000);
     await page.goto("/");
     tabs.push(page);
     return page;

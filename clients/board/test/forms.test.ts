@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
 import { csv } from "../src/export.js";
-import { accessible, LOAN, until, world, type World } from "./_harness.js";
+import { accessible, eventually, leads, LOAN, until, world, type World } from "./_harness.js";
 
 let w: World;
 const TURNED = "ann\u202Egnol";
 const open = () => w.one("SELECT oms.open_ticket('DisasterLoan', '{\"amount\": 80000}')::text");
 const owner = (ticket: string) => w.one("SELECT owner FROM oms.stage WHERE ticket_id = $1 AND stage = 'id_check'", [ticket]);
-const send = (page: Page, title: string) => page.locator("main form .buttons").getByRole("button", { name: title, exact: true }).click();
+const send = (page: Page, title: string) => leads(page, () => page.locator("main form .buttons").getByRole("button", { name: title, exact: true }).click());
 
 /** Sends a form while the database is away, and goes back to it when it is there again. */
 async function sendWhileAway(page: Page, title: string): Promise<void> {
@@ -21,7 +21,7 @@ async function sendWhileAway(page: Page, title: string): Promise<void> {
     await w.startServer();
   }
   await until("the board answers again", async () => (await page.request.get("/")).ok());
-  await page.getByRole("link", { name: "Back to the form" }).click();
+  await leads(page, () => page.getByRole("link", { name: "Back to the form" }).click());
 }
 
 before(async () => {
@@ -40,7 +40,7 @@ test("an owner or a person that nobody knows is asked about", async () => {
   await send(page, "Reassign");
   await page.getByRole("alert").getByText('"SBA_Taem" is not a known owner: create its queue all the same?').waitFor();
   assert.equal(await owner(ticket), "IRS_Bot");
-  assert.equal(await page.getByLabel("Reason").inputValue(), "they have time");
+  await eventually(() => page.getByLabel("Reason").inputValue(), "they have time");
   await accessible(page);
   // Another slip is another question.
   await page.getByLabel('Create the queue of "SBA_Taem"').check();
@@ -152,7 +152,7 @@ test("what was typed comes back after the database, or the session, was away", a
   await page.getByLabel("The applicant may read it").check();
   await sendWhileAway(page, "Comment");
   await page.getByText("This is what you typed before").waitFor();
-  assert.equal(await page.getByLabel("Comment", { exact: true }).inputValue(), "A long story, typed once");
+  await eventually(() => page.getByLabel("Comment", { exact: true }).inputValue(), "A long story, typed once");
   await page.context().clearCookies();
   await send(page, "Comment");
   await page.getByRole("link", { name: "Sign in, and go on where you were" }).click();
@@ -160,14 +160,14 @@ test("what was typed comes back after the database, or the session, was away", a
   await page.getByLabel("Password").fill("ann-demo");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByText("This is what you typed before").waitFor();
-  assert.equal(await page.getByLabel("Comment", { exact: true }).inputValue(), "A long story, typed once");
-  assert.equal(await page.getByLabel("The applicant may read it").isChecked(), true);
+  await eventually(() => page.getByLabel("Comment", { exact: true }).inputValue(), "A long story, typed once");
+  await eventually(() => page.getByLabel("The applicant may read it").isChecked(), true);
   await send(page, "Comment");
   await page.getByText("has a new comment").waitFor();
   assert.equal(await w.one("SELECT count(*) FROM oms.timeline WHERE ticket_id = $1 AND status = 'comment' AND note = 'A long story, typed once'", [ticket]), "1");
   // It has arrived: there is nothing to bring back.
   await page.goto(`/tickets/${ticket}/comment`);
-  assert.equal(await page.getByLabel("Comment", { exact: true }).inputValue(), "");
+  await eventually(() => page.getByLabel("Comment", { exact: true }).inputValue(), "");
 });
 
 test("what was typed is kept when the form is refused, until it has arrived", async () => {
@@ -178,18 +178,18 @@ test("what was typed is kept when the form is refused, until it has arrived", as
   await output.fill(typed);
   await send(page, "Done");
   await page.getByRole("alert").waitFor();
-  assert.equal(await output.inputValue(), typed);
+  await eventually(() => output.inputValue(), typed);
   // Somebody goes away to look something up, and comes back.
   await page.getByRole("link", { name: "Cancel", exact: true }).click();
   await page.goto(`/tickets/${ticket}/done?stage=id_check`);
   await page.getByText("This is what you typed before").waitFor();
-  assert.equal(await output.inputValue(), typed);
+  await eventually(() => output.inputValue(), typed);
   // Refused, corrected, and then the database is away.
   await send(page, "Done");
   await page.getByRole("alert").waitFor();
   await output.fill(`${typed}}`);
   await sendWhileAway(page, "Done");
-  assert.equal(await output.inputValue(), `${typed}}`);
+  await eventually(() => output.inputValue(), `${typed}}`);
   await send(page, "Done");
   await page.getByText("is done").first().waitFor();
   assert.deepEqual(await w.one("SELECT payload FROM oms.timeline WHERE ticket_id = $1 AND status = 'done'", [ticket]), { found: "much to be typed again" });
@@ -198,11 +198,11 @@ test("what was typed is kept when the form is refused, until it has arrived", as
 test("after an action the focus is at the next row", async () => {
   const page = await w.open("ann", "/inbox");
   const keys = () => page.locator("[data-part=free] tr[data-ticket]").evaluateAll((all) => all.map((r) => r.getAttribute("data-key")));
-  const focused = () => page.evaluate<string | undefined>("document.activeElement.closest('tr')?.dataset.key");
+  const focused = () => page.evaluate<string | undefined>("document.activeElement?.closest('tr')?.dataset.key");
   const [first, second] = await keys();
   await page.locator(`tr[data-key='${first ?? ""}'] button`).click();
   await page.getByText("is yours now").waitFor();
-  assert.equal(await focused(), second);
+  await eventually(focused, second);
 });
 
 test("a name cannot turn the text beside it, and no cell of a CSV is a formula", async () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { csv } from "../src/export.js";
 import { weeksBetween } from "../src/reports/heatmap.js";
-import { accessible, HOSTILE, harmless, LOAN, picture, until, world, type World } from "./_harness.js";
+import { accessible, eventually, HOSTILE, harmless, LOAN, picture, until, world, type World } from "./_harness.js";
 import { asJson, FORMULA, get, HISTORY, json, OWNER, PAGES, PERIOD, PERMIT } from "./_reports.js";
 
 /** By RFC 4180: records end with CR LF, fields may be quoted. */
@@ -134,9 +134,9 @@ describe("the pages", () => {
       const label = (await page.locator("canvas[role=img]").getAttribute("aria-label")) ?? "";
       assert.match(label, /^Stacked bars: .*The table on this page/, path);
       const shown = async () => (await page.evaluate<string[]>(inks)).sort().join(" ");
+      await until(`${path} is drawn`, async () => (await shown()).split(" ").length > 4);
       const light = await shown();
-      assert.ok(light.split(" ").length > 4, path);
-      assert.deepEqual(await page.locator(".chart").first().boundingBox(), place, "nothing moved");
+      await eventually(() => page.locator(".chart").first().boundingBox(), place);
       await page.emulateMedia({ colorScheme: "dark" });
       await until("the chart is dark", async () => (await shown()) !== light);
       await page.emulateMedia({ media: "print", colorScheme: "light" });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
 import { byApplicant } from "../src/search.js";
-import { accessible, HOSTILE, harmless, LOAN, world, type World } from "./_harness.js";
+import { accessible, HOSTILE, harmless, leads, LOAN, world, type World } from "./_harness.js";
 
 let w: World;
 let page: Page;
@@ -14,7 +14,7 @@ let archived: string;
 const openTicket = (applicant: string) => w.one("SELECT oms.open_ticket('Permit', applicant => $1)::text", [applicant]);
 async function search(text: string) {
   await page.getByLabel("Find a ticket").fill(text);
-  await page.getByRole("button", { name: "Find" }).click();
+  await leads(page, () => page.getByRole("button", { name: "Find" }).click());
 }
 const at = (path: string) => page.waitForURL((url) => url.pathname === path);
 const found = () => page.locator("main tbody tr th").allInnerTexts();

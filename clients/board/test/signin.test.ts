@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { openDatabase } from "../src/db.js";
 import { isRoleLost, rightsOf, type Session } from "../src/session.js";
 import { readSettings } from "../src/settings.js";
-import { accessible, LOAN, until, world, type World } from "./_harness.js";
+import { accessible, eventually, LOAN, until, world, type World } from "./_harness.js";
 
 let w: World;
 before(async () => {
@@ -152,7 +152,7 @@ test("a form that was refused is still there, with what was typed, after Back an
   await problem.waitFor();
   const still = async () => {
     await problem.waitFor();
-    assert.equal(await page.getByLabel("Another reason").inputValue(), "They moved");
+    await eventually(() => page.getByLabel("Another reason").inputValue(), "They moved");
   };
   await page.reload();
   await still();
@@ -162,7 +162,7 @@ test("a form that was refused is still there, with what was typed, after Back an
   // What was kept is nobody else's.
   const other = await w.open("bob", page.url().slice(w.url.length));
   assert.equal(await other.getByText("They moved").count(), 0);
-  assert.equal(await other.getByLabel("Another reason").inputValue(), "");
+  await eventually(() => other.getByLabel("Another reason").inputValue(), "");
   await page.getByLabel("Reason", { exact: true }).selectOption("");
   await page.getByRole("button", { name: "Put on hold" }).click();
   await page.getByText("is on hold.").waitFor();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
-import { accessible, HOSTILE, harmless, LOAN, picture, until, world, type World } from "./_harness.js";
+import { accessible, eventually, HOSTILE, harmless, LOAN, picture, until, world, type World } from "./_harness.js";
 
 let w: World;
 let page: Page;
@@ -72,11 +72,11 @@ test("facts, picture, stages, clocks, data and timeline stand there", async () =
   const tracking = await w.one("SELECT oms.tracking_number($1)", [ticket]);
   assert.equal(await page.getByText(tracking).isVisible(), false);
   await page.locator("#tracking summary").click();
-  assert.equal(await page.getByText(tracking).isVisible(), true);
+  await page.getByText(tracking).waitFor();
   // The picture has the states as classes, the words beside them.
-  assert.equal(await page.locator("svg[role=img] .done").count(), 1);
-  assert.equal(await page.locator("svg[role=img] #stage-2.queued text", { hasText: "queued" }).count(), 1);
-  assert.equal(await page.locator("svg[role=img] .waiting").count(), 2);
+  const drawn = (what: string) => page.locator(`svg[role=img] ${what}`).count();
+  await eventually(async () => [await drawn(".done"), await drawn("#stage-2.queued"), await drawn(".waiting")], [1, 1, 2]);
+  await page.locator("svg[role=img] #stage-2.queued text", { hasText: "queued" }).waitFor();
   assert.match(await row(page, "Identity check").innerText(), /done[\s\S]*IRS_Bot[\s\S]*by irs-1[\s\S]*in time/);
   await row(page, "Identity check").getByText("Output").click();
   await page.getByText('"match": true').first().waitFor();
@@ -138,7 +138,7 @@ test("claim, done with an output, and the next stage", async () => {
   await send("Done");
   // What was typed stands there still.
   await page.getByRole("alert").getByText("not JSON").waitFor();
-  assert.equal(await page.getByLabel("Output").inputValue(), '{"approved": tru}');
+  await eventually(() => page.getByLabel("Output").inputValue(), '{"approved": tru}');
   assert.equal((await stage(ticket, "check"))?.status, "in_progress");
   await accessible(page);
   await page.getByLabel("Output").fill('{"approved": true, "sum": 12345678901234567890.5}');
@@ -160,7 +160,7 @@ test("nobody finishes what somebody else has meanwhile begun", async () => {
   await send("Done");
   await page.getByRole("alert").getByText("has changed since").waitFor();
   await page.getByText("bob has it now.").waitFor();
-  assert.equal(await page.getByLabel("Output").inputValue(), '{"mine": 1}');
+  await eventually(() => page.getByLabel("Output").inputValue(), '{"mine": 1}');
   assert.equal((await stage(ticket, "check"))?.status, "in_progress");
 });
 
@@ -394,9 +394,9 @@ test("the page follows what happens at once, and keeps focus, open places and wh
   await row(page, "score").locator(".status-queued").waitFor();
   await page.locator("svg #stage-2.queued").waitFor();
   await page.locator("table.timeline tr", { hasText: "done" }).first().waitFor();
-  assert.match(await page.locator("#live-words").innerText(), /Changed at/);
-  assert.equal(await page.evaluate("document.activeElement.name"), "body");
-  assert.equal(await page.locator("textarea[name=body]").inputValue(), "half a thou");
+  await page.locator("#live-words").getByText(/Changed at/).waitFor();
+  assert.equal(await page.evaluate("document.activeElement?.name"), "body");
+  await eventually(() => page.locator("textarea[name=body]").inputValue(), "half a thou");
   assert.equal(await row(page, "score").locator("details.more").getAttribute("open"), "");
   const moved = Math.abs(Number(await page.evaluate("document.querySelector('textarea[name=body]').getBoundingClientRect().top")) - Number(top));
   assert.ok(moved < 2, `moved by ${moved}`);
@@ -404,7 +404,7 @@ test("the page follows what happens at once, and keeps focus, open places and wh
   await row(page, "score").getByRole("button", { name: "Claim" }).focus();
   await w.sql("SELECT oms.hold($1, 'score', 'documents')", [ticket]);
   await row(page, "score").locator(".status-on_hold").waitFor();
-  assert.equal(await page.evaluate("document.activeElement.id"), "stage-row-2");
+  await eventually(() => page.evaluate("document.activeElement?.id"), "stage-row-2");
   await accessible(page);
 });
 
@@ -427,7 +427,7 @@ test("times are those of where the browser is, what is typed too", async () => {
   const there = (at: string) => w.one(`SELECT to_char(${at} AT TIME ZONE 'Asia/Tokyo', 'YYYY-MM-DD HH24:MI') FROM oms.ticket AS t LEFT JOIN oms.hold AS h USING (ticket_id) WHERE ticket_id = $1`, [ticket]);
   const opened = await there("t.opened_at");
   await tokyo.locator(".facts").getByText(opened).waitFor();
-  assert.equal(await tokyo.locator("table.timeline time").first().textContent(), opened);
+  await eventually(() => tokyo.locator("table.timeline time").first().textContent(), opened);
   // What the page says of itself is written as all other times are.
   await tokyo.locator("#live[data-state=on]").waitFor();
   await w.sql("SELECT oms.comment($1, 'what time is it?')", [ticket]);
@@ -482,7 +482,7 @@ test("hostile text stays text, in the picture too", async () => {
   await w.sql("SELECT oms.resume($1, $2)", [ticket, NAME]);
   await page.goto(`/tickets/${ticket}`);
   await page.locator("svg[role=img]").waitFor();
-  assert.equal(await page.locator("svg[role=img] #stage-1 text").first().textContent(), `${NAME}! (${NAME})`);
+  await eventually(() => page.locator("svg[role=img] #stage-1 text").first().textContent(), `${NAME}! (${NAME})`);
   assert.equal(await page.locator("a[href^='javascript']").count(), 0);
   assert.ok((await page.locator("[data-part=data] pre").innerText()).includes("<script>window.hacked=1</script>"));
   await harmless(page);
@@ -502,13 +502,13 @@ test("a long timeline comes in pages", async () => {
   await w.sql("SELECT oms.comment($1, 'note ' || n) FROM generate_series(1, 450) AS n", [ticket]);
   await page.goto(`/tickets/${ticket}`);
   const lines = page.locator("table.timeline tbody tr");
-  assert.equal(await lines.count(), 200);
+  await eventually(() => lines.count(), 200);
   await page.getByRole("link", { name: "Older" }).click();
   await page.getByText("note 250", { exact: true }).waitFor();
-  assert.equal(await lines.count(), 200);
+  await eventually(() => lines.count(), 200);
   await page.getByRole("link", { name: "Show all" }).click();
   await page.waitForURL("**events=all**");
-  assert.equal(await lines.count(), 452);
+  await eventually(() => lines.count(), 452);
   await page.getByRole("link", { name: "Inbox" }).click();
 });
 
@@ -520,10 +520,10 @@ test("a large workflow shows what has begun, the picture does not hold up the pa
   const ticket = await w.one("SELECT oms.open_ticket('Large')::text");
   await page.goto(`/tickets/${ticket}`);
   await page.getByText("takes too long to draw").waitFor();
-  assert.equal(await page.locator("table.stages tbody tr").count(), 200);
+  await eventually(() => page.locator("table.stages tbody tr").count(), 200);
   await page.getByRole("link", { name: "Show all" }).first().click();
   await page.waitForURL("**stages=all**");
-  assert.equal(await page.locator("table.stages tbody tr").count(), 500);
+  await eventually(() => page.locator("table.stages tbody tr").count(), 500);
 });
 
 test("monitor and lower levels see neither page nor data", async () => {
@@ -577,7 +577,7 @@ test("what the page offers is not more than the database allows", async () => {
   await send("Skip");
   const alert = page.getByRole("alert");
   await alert.getByText(`"Skip" is not possible now: First check of ${ticket} is cancelled.`).waitFor();
-  assert.equal(await page.getByLabel("Reason").inputValue(), "too late");
+  await eventually(() => page.getByLabel("Reason").inputValue(), "too late");
 });
 
 test("on a phone nothing is wider than the page", async () => {
@@ -585,7 +585,7 @@ test("on a phone nothing is wider than the page", async () => {
   const phone = await w.open("ann", `/tickets/${ticket}`, { viewport: { width: 390, height: 800 } });
   await phone.locator("svg[role=img]").waitFor();
   assert.equal(await phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true);
-  await until("the phone is live", async () => (await phone.locator("#live").getAttribute("data-state")) === "on");
+  await phone.locator("#live[data-state=on]").waitFor();
   await phone.context().close();
 });
 

@@ -5,7 +5,7 @@ import pg from "pg";
 import { makeApp } from "../src/app.js";
 import { makeWatch } from "../src/watch.js";
 import type { Board } from "../src/web.js";
-import { accessible, HOSTILE, harmless, LOAN, picture, world, type World } from "./_harness.js";
+import { accessible, eventually, HOSTILE, harmless, LOAN, picture, until, world, type World } from "./_harness.js";
 
 let w: World;
 let ticket: string;
@@ -38,8 +38,8 @@ test("an applicant sees where the request stands, in plain words, without signin
   await page.getByRole("heading", { level: 1, name: ticket }).waitFor();
   await page.getByText("Your request is being worked on. You do not have to do anything now.").waitFor();
   await page.getByText(/^We expect to finish it by \w+ \d+, \d{4} at/).waitFor();
-  const steps = await page.getByRole("list", { name: "Steps" }).getByRole("listitem").allInnerTexts();
-  assert.deepEqual(steps.map((s) => s.split(/\s*\n\s*/)), [["✓", "Identity check", "done"], ["◐", "risk ai", "being worked on"], ["○", "Payment", "not started yet"]]);
+  const steps = page.getByRole("list", { name: "Steps" }).getByRole("listitem");
+  await eventually(() => steps.allInnerTexts().then((all) => all.map((s) => s.split(/\s*\n\s*/))), [["✓", "Identity check", "done"], ["◐", "risk ai", "being worked on"], ["○", "Payment", "not started yet"]]);
   const happened = await page.getByRole("list", { name: "What happened so far" }).innerText();
   assert.match(happened, /We received your request[\s\S]*Identity check: work began[\s\S]*Identity check: done[\s\S]*A message for you\s+Your papers arrived\./);
   const all = await page.content();
@@ -75,7 +75,7 @@ test("a result has an address that can be kept, which no server sees", async () 
   const result = page.getByRole("heading", { level: 1, name: ticket });
   await result.waitFor();
   assert.equal(page.url(), `${w.url}/track#${number}`);
-  assert.equal(await page.evaluate("document.activeElement.tagName"), "H1");
+  await eventually(() => page.evaluate("document.activeElement?.tagName"), "H1");
   // Another one, and back; and loaded again.
   await page.getByLabel("Tracking number").fill(wrong());
   await page.keyboard.press("Enter");
@@ -170,18 +170,22 @@ test("a wrong number takes as long as an unknown one", async () => {
   // Fresh numbers: those that were guessed often are answered slowly on purpose.
   const times: Record<"wrong" | "unknown", number[]> = { wrong: [], unknown: [] };
   await look(wrong());
-  for (let i = 0; i < 15; i++) {
-    const fresh = await w.one("SELECT oms.open_ticket('DisasterLoan')::text");
-    const none = fresh.replace(/\d{5}$/, String(50000 + i));
-    for (const [kind, tried] of [["wrong", fresh], ["unknown", none]] as const) {
-      const start = performance.now();
-      await (await look(`${tried}-7QK3M9ZT4`)).text();
-      times[kind].push(performance.now() - start);
-    }
-  }
   const median = (all: number[]) => all.sort((a, b) => a - b)[Math.floor(all.length / 2)] ?? NaN;
-  const [a, b] = [median(times.wrong), median(times.unknown)];
-  assert.ok(Math.abs(a - b) < 0.5 * Math.max(a, b) + 5, `wrong ${a} ms, unknown ${b} ms`);
+  let asked = 0;
+  // What a machine does beside this is once on one side and once on the other; a difference of ours is always there.
+  await until("one takes as long as the other", async () => {
+    for (let i = 0; i < 15; i++) {
+      const fresh = await w.one("SELECT oms.open_ticket('DisasterLoan')::text");
+      const none = fresh.replace(/\d{5}$/, String(50000 + asked++));
+      for (const [kind, tried] of [["wrong", fresh], ["unknown", none]] as const) {
+        const start = performance.now();
+        await (await look(`${tried}-7QK3M9ZT4`)).text();
+        times[kind].push(performance.now() - start);
+      }
+    }
+    const [a, b] = [median(times.wrong), median(times.unknown)];
+    return Math.abs(a - b) < 0.5 * Math.max(a, b) + 5;
+  });
 });
 
 test("it may not be indexed or kept, and is not told elsewhere", async () => {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeApp } from "../src/app.js";
 import { readSettings } from "../src/settings.js";
-import { accessible, LOAN, until, world, type World } from "./_harness.js";
+import { accessible, eventually, LOAN, until, world, type World } from "./_harness.js";
 
 const folder = mkdtempSync(join(tmpdir(), "oms-tv-"));
 const file = join(folder, "screens");
@@ -67,7 +67,7 @@ test("a screen shows what is open, and what changes, long after a person would b
   const next = await openTicket();
   await row(next).getByText("Identity check").waitFor();
   await page.locator("#wall tr").filter({ hasText: "IRS_Bot" }).first().waitFor();
-  assert.equal(await page.evaluate("document.documentElement.scrollHeight <= window.innerHeight && document.documentElement.scrollWidth <= window.innerWidth"), true);
+  await until("all of it is on the screen", () => page.evaluate<boolean>("document.documentElement.scrollHeight <= window.innerHeight && document.documentElement.scrollWidth <= window.innerWidth"));
   assert.equal((await fetch(`${w.url}/inbox`, { headers: { cookie }, redirect: "manual" })).status, 303);
   // Who stands in front of it reads no names, and there is nowhere to go.
   assert.doesNotMatch(await page.content(), /Kim Applicant|Worker Wanda|4711/);
@@ -79,17 +79,17 @@ test("a screen shows what is open, and what changes, long after a person would b
 test("what stands there when updates stop is marked, and lives again by itself", async () => {
   const page = await w.open(undefined, screen("hall").address);
   await page.locator('#live[data-state="on"]').waitFor();
-  const lines = () => page.evaluate("getComputedStyle(document.getElementById('wall')).outlineStyle");
-  assert.equal(await lines(), "none");
+  const lines = () => page.evaluate<string>("getComputedStyle(document.getElementById('wall')).outlineStyle");
+  await eventually(lines, "none");
   const ticket = await w.one("SELECT ticket_id::text FROM oms.ticket ORDER BY oms.ticket.ticket_id LIMIT 1");
   await w.stopBoard();
   await page.getByText(/No updates.*This is how it was at \d/).waitFor();
-  assert.equal(await lines(), "dashed");
+  await eventually(lines, "dashed");
   assert.ok((await page.locator("#wall").innerText()).includes(ticket));
   await w.startBoard();
   // Cookies ended with the process; the token did not.
   await page.getByText("Live", { exact: true }).waitFor({ timeout: 60_000 });
-  assert.equal(await lines(), "none");
+  await eventually(lines, "none");
 });
 
 test("a board of people marks what may be old as well", async () => {
@@ -113,7 +113,8 @@ test("a line that is gone shuts its screen out, ends its stream, and no other's"
     const { done, value } = (await stream?.read()) ?? { done: true, value: undefined };
     return done ? "the end" : new TextDecoder().decode(value);
   };
-  assert.match(await heard(), /event: changed\ndata: \{\}/);
+  let first = "";
+  await until("the stream begins", async () => (first += await heard()).includes("event: changed\ndata: {}"));
   writeFileSync(file, readFileSync(file, "utf8").replace(/^cellar .*\n/m, ""));
   assert.equal((await fetch(`${w.url}/tv/wall`, { headers: { cookie } })).status, 401);
   assert.equal((await fetch(`${w.url}/tv/wall`, { headers: { cookie: other } })).status, 200);
@@ -123,8 +124,8 @@ test("a line that is gone shuts its screen out, ends its stream, and no other's"
     assert.ok(!text.includes(ticket));
     return text === "the end";
   });
-  await page.getByText("no valid token").waitFor({ timeout: 30_000 });
-  assert.equal(await page.locator("#wall").innerText(), "");
+  await page.getByText("no valid token").waitFor();
+  await eventually(() => page.locator("#wall").innerText(), "");
 });
 
 test("without a token, with a wrong one, or without its file there is nothing to see", async () => {

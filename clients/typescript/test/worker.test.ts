@@ -204,7 +204,7 @@ test("pauses grow up to a limit, differ by chance, and are short again after a s
 });
 
 test("a handler that blocks the event loop beyond its lease is told so", async () => {
-  await single("Block", { retry: { maxAttempts: 3, backoffSecs: 0 } });
+  await single("Block", { retry: { maxAttempts: 50, backoffSecs: 0 } });
   const ticket = await oms.openTicket("Block");
   const errors: unknown[] = [];
   let runs = 0;
@@ -216,19 +216,21 @@ test("a handler that blocks the event loop beyond its lease is told so", async (
   await w.stop();
   const block = errors.find((error) => error instanceof oms.LeaseLost);
   assert.ok(block instanceof oms.LeaseLost);
-  assert.match(block.message, /event loop was blocked for 1\.\d s, longer than the lease of 0\.5 s/);
+  assert.match(block.message, /event loop was blocked for \d+\.\d s, longer than the lease of 0\.5 s/);
 });
 
 test("keeps its lease while the handler runs", async () => {
+  // So long that a busy machine does not let it run out.
+  const leaseSecs = 4;
   await single("Lease");
   const ticket = await oms.openTicket("Lease");
   const over = gate();
-  const w = oms.worker("Lease", () => over.opened, { leaseSecs: 1, onError: unexpected });
+  const w = oms.worker("Lease", () => over.opened, { leaseSecs, onError: unexpected });
   const until_ = async () => (await sql<{ until: Date | null }>("SELECT lease_until AS until FROM oms.stage WHERE ticket_id = $1", [ticket]))[0]?.until;
   await until("it is claimed", async () => (await until_()) instanceof Date);
   const first = await until_();
   // Twice the lease: without heartbeats somebody else would have it.
-  await until("the lease was prolonged", async () => ((await until_())?.getTime() ?? 0) > (first?.getTime() ?? 0) + 2000);
+  await until("the lease was prolonged", async () => ((await until_())?.getTime() ?? 0) > (first?.getTime() ?? 0) + 2000 * leaseSecs);
   over.open();
   await until("it is done", async () => (await stage(ticket)).status === "done");
   assert.equal((await stage(ticket)).attempt, 1);
@@ -308,9 +310,9 @@ test("stop waits for what runs, and gives back what takes too long", async () =>
     return new Promise(() => undefined);
   }, { onError: unexpected });
   await until("both have begun", () => begun === 2);
-  const stopped = w.stop({ graceSecs: 1 });
-  await oms.openTicket("Stop", { n: 3 });
+  const stopped = w.stop({ graceSecs: 2 });
   finish.open();
+  await oms.openTicket("Stop", { n: 3 });
   await stopped;
   await w.finished;
   assert.equal((await stage(one)).status, "done");
