@@ -175,7 +175,7 @@ CREATE TABLE oms.workflow_stage (
 COMMENT ON TABLE oms.workflow_stage IS 'one row per stage of each version of a workflow, in definition order';
 
 -- One row per ticket: the hot row that every change of the ticket locks and updates in place.
-CREATE SEQUENCE oms.ticket_number MAXVALUE 2147483647;
+CREATE SEQUENCE oms.ticket_number;
 CREATE TABLE oms.ticket_state (
 	ticket_id	oms.ticket_id PRIMARY KEY,
 	opened_at	timestamptz NOT NULL,
@@ -531,6 +531,15 @@ COMMENT ON TABLE oms.hold_reason IS 'reasons for holds and what they mean; oms.s
 COMMENT ON COLUMN oms.hold_reason.waiting_on IS 'applicant, or anybody else';
 COMMENT ON COLUMN oms.hold_reason.max_per_ticket IS 'NULL: any number';
 
+-- One row per range of ticket numbers that this database gives out; without any it gives out all.  A table, since
+-- what is altered of a sequence is not dumped.
+CREATE TABLE oms.number_range (
+	first_number int PRIMARY KEY,
+	last_number	int NOT NULL
+);
+COMMENT ON TABLE oms.number_range IS 'ranges of ticket numbers that this database gives out, without any: all; oms.set_number_ranges() writes it';
+COMMENT ON COLUMN oms.number_range.last_number IS 'belongs to it';
+
 -- One row from the first create_workflow on: where the data is at work.  A copy elsewhere does not match.
 CREATE TABLE oms.home (
 	one			bool PRIMARY KEY DEFAULT true CHECK (one),
@@ -599,8 +608,8 @@ COMMENT ON COLUMN oms.journal.seq IS '1, 2, 3 ...';
 COMMENT ON COLUMN oms.journal.at IS 'when it was recorded';
 COMMENT ON COLUMN oms.journal.actor IS 'role in force at the call';
 COMMENT ON COLUMN oms.journal.session_actor IS 'session''s user, if another';
-COMMENT ON COLUMN oms.journal.what IS 'owner, level, calendar, hold reason, absence, retention, workflow: of these before and after are the state; activate, archive, erase, erase_applicant, repair_guards';
-COMMENT ON COLUMN oms.journal.name IS 'of the owner, role, calendar, code, person, workflow (empty: all without a rule), ticket';
+COMMENT ON COLUMN oms.journal.what IS 'owner, level, calendar, hold reason, absence, retention, workflow, number ranges: of these before and after are the state; activate, archive, erase, erase_applicant, repair_guards';
+COMMENT ON COLUMN oms.journal.name IS 'of the owner, role, calendar, code, person, workflow (empty: all without a rule; number ranges: always empty), ticket';
 COMMENT ON COLUMN oms.journal.before IS 'NULL: there was none';
 COMMENT ON COLUMN oms.journal.after IS 'NULL: there is none';
 COMMENT ON COLUMN oms.journal.hash IS 'over the content and the hash before';
@@ -992,6 +1001,10 @@ COMMENT ON FUNCTION oms.set_owner(text, text, text, text, name[], text) IS 'regi
 CREATE FUNCTION oms.activate() RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_activate' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.activate() IS 'timers fire and events are sent in this database from now on; for a restored or copied database';
+
+CREATE FUNCTION oms.set_number_ranges(ranges int8multirange) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_set_number_ranges' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.set_number_ranges(int8multirange) IS 'the ticket numbers that this database gives out, in ascending order, so that several databases have different ones: ''{[1,1000000],[5000001,6000000]}''; ''{}'': all. The tickets that are there must be in them. Waits for all who are changing tickets, and they for it. 22023 a bound is not from 1 to 2147483647, or a ticket would be outside';
 
 CREATE FUNCTION oms.repair_guards() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_repair_guards' LANGUAGE C VOLATILE;
@@ -1592,6 +1605,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'the server: enable_cron',
 		'the server: disable_cron',
 		'the server: activate',
+		'the server: set_number_ranges',
 		'the server: repair_guards',
 		'the server: drop_message',
 		'the server: dispatch_channel',
@@ -2814,6 +2828,7 @@ CREATE VIEW oms_internal.check_guard (relation, trigger, fires, enabled, functio
 	('owner_member', NULL, NULL, NULL, NULL, NULL),
 	('absence', NULL, NULL, NULL, NULL, NULL),
 	('hold_reason', NULL, NULL, NULL, NULL, NULL),
+	('number_range', NULL, NULL, NULL, NULL, NULL),
 	('home', NULL, NULL, NULL, NULL, NULL),
 	('secret', NULL, NULL, NULL, NULL, NULL),
 	('tracking', NULL, NULL, NULL, NULL, NULL),
@@ -4222,8 +4237,15 @@ CREATE VIEW oms_internal.check_numbers (kind, ticket, detail) AS
 		FROM oms.calendar_number AS s) AS n
 	JOIN pg_class AS s ON s.oid = n.sequence
 	JOIN pg_sequence AS q ON q.seqrelid = n.sequence
-	WHERE n.highest >= CASE WHEN n.is_called THEN n.last_value + q.seqincrement ELSE n.last_value END;
-COMMENT ON VIEW oms_internal.check_numbers IS 'for oms.check(): sequences that are behind the numbers that were given out';
+	WHERE n.highest >= CASE WHEN n.is_called THEN n.last_value + q.seqincrement ELSE n.last_value END
+	UNION ALL
+	SELECT 'numbers', t.ticket_id, 'its number is in no range of this database (oms.number_range)'
+	FROM (SELECT h.ticket_id FROM oms.ticket_state AS h
+		UNION ALL SELECT a.ticket_id FROM oms.ticket_state_archive AS a) AS t
+	WHERE EXISTS (SELECT FROM oms.number_range)
+		AND NOT EXISTS (SELECT FROM oms.number_range AS r
+			WHERE substring(t.ticket_id::text, '[0-9]+$')::int8 BETWEEN r.first_number AND r.last_number);
+COMMENT ON VIEW oms_internal.check_numbers IS 'for oms.check(): sequences that are behind the numbers that were given out, and ticket numbers of other databases';
 
 -- ---- journal ----
 
@@ -4289,8 +4311,12 @@ CREATE VIEW oms_internal.journal_state (what, name, state) AS
 	UNION ALL
 	SELECT 'workflow', w.name, jsonb_build_object('version', w.version, 'retired', w.retired_at IS NOT NULL,
 		'digest', encode(sha256(convert_to(w.definition::text, 'UTF8')), 'hex'))
-	FROM oms.workflow AS w WHERE w.current;
-COMMENT ON VIEW oms_internal.journal_state IS 'for the journal: owners, rights, calendars, reasons of holds, absences, retention and workflows as they are now';
+	FROM oms.workflow AS w WHERE w.current
+	UNION ALL
+	SELECT 'number ranges', '', jsonb_agg(jsonb_build_array(n.first_number, n.last_number) ORDER BY n.first_number)
+	FROM oms.number_range AS n
+	HAVING count(*) > 0;
+COMMENT ON VIEW oms_internal.journal_state IS 'for the journal: owners, rights, calendars, reasons of holds, absences, retention, workflows and ranges of numbers as they are now';
 
 CREATE FUNCTION oms.verify_journal() RETURNS TABLE (seq bigint, problem text)
 	LANGUAGE sql STABLE ROWS 10
@@ -4341,7 +4367,7 @@ CREATE VIEW oms_internal.check_journal (kind, ticket, detail) AS
 	FROM (
 		SELECT DISTINCT ON (x.what, x.name) x.what, x.name, x.after - 'level' AS state
 		FROM oms.journal AS x
-		WHERE x.what IN ('owner', 'level', 'calendar', 'hold reason', 'absence', 'retention', 'workflow')
+		WHERE x.what IN ('owner', 'level', 'calendar', 'hold reason', 'absence', 'retention', 'workflow', 'number ranges')
 		ORDER BY x.what, x.name, x.seq DESC
 	) AS j
 	FULL JOIN oms_internal.journal_state AS s ON s.what = j.what AND s.name = j.name
@@ -4400,6 +4426,7 @@ SELECT pg_extension_config_dump('oms.owner', '');
 SELECT pg_extension_config_dump('oms.owner_member', '');
 SELECT pg_extension_config_dump('oms.absence', '');
 SELECT pg_extension_config_dump('oms.hold_reason', '');
+SELECT pg_extension_config_dump('oms.number_range', '');
 SELECT pg_extension_config_dump('oms.home', '');
 SELECT pg_extension_config_dump('oms.secret', '');
 SELECT pg_extension_config_dump('oms.tracking', '');
@@ -4592,6 +4619,7 @@ REVOKE ALL ON TYPE oms.owner FROM PUBLIC;
 REVOKE ALL ON TYPE oms.owner_member FROM PUBLIC;
 REVOKE ALL ON TYPE oms.absence FROM PUBLIC;
 REVOKE ALL ON TYPE oms.hold_reason FROM PUBLIC;
+REVOKE ALL ON TYPE oms.number_range FROM PUBLIC;
 REVOKE ALL ON TYPE oms.home FROM PUBLIC;
 REVOKE ALL ON TYPE oms.secret FROM PUBLIC;
 REVOKE ALL ON TYPE oms.tracking FROM PUBLIC;

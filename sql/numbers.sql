@@ -66,13 +66,6 @@ SELECT setval('oms.ticket_number', 1, false);
 SELECT count(DISTINCT pg_temp.n(t)), min(pg_temp.n(t)) > max(h) AS beyond
 FROM (SELECT pg_temp.highest() AS h) AS h, oms.open_tickets('Numbers', array_fill('{}'::jsonb, ARRAY[20])) AS t;
 
--- Numbers that several databases share stay apart.
-ALTER SEQUENCE oms.ticket_number INCREMENT BY 4;
-SELECT setval('oms.ticket_number', 3, false);
-SELECT pg_temp.n(oms.open_ticket('Numbers')) % 4 AS rest;
-SELECT pg_temp.n(oms.open_ticket('Numbers')) % 4 AS rest;
-ALTER SEQUENCE oms.ticket_number INCREMENT BY 1;
-
 -- activate() moves all of them.
 SELECT setval('oms.ticket_number', 1, false) + setval('oms.workflow_number', 1, false) + setval('oms.calendar_number', 1, false) AS three;
 SELECT count(*) AS found FROM oms.check() WHERE kind = 'numbers';

@@ -88,6 +88,7 @@
 	{"oms", "send_message", P | A | S | D}, \
 	{"oms", "set_absence", S | D}, \
 	{"oms", "set_hold_reason", D}, \
+	{"oms", "set_number_ranges", D}, \
 	{"oms", "set_owner", D}, \
 	{"oms", "set_retention", D}, \
 	{"oms", "skip_stage", S | D}, \
@@ -142,6 +143,7 @@
 	{"oms", "owner_member", S | D}, \
 	{"oms", "absence", S | D}, \
 	{"oms", "hold_reason", S | D}, \
+	{"oms", "number_range", S | D}, \
 	{"oms", "tracking_miss", S | D}, \
 	{"oms", "seals", M | S | D}, \
 	{"oms", "seal_stamp", M | S | D}, \

@@ -1,6 +1,6 @@
 /*
  * access_api.c
- *		Rights and owners: grant_access, revoke_access, set_owner, activate, repair_guards.
+ *		Rights and owners: grant_access, revoke_access, set_owner, activate, set_number_ranges, repair_guards.
  */
 #include "postgres.h"
 
@@ -18,6 +18,7 @@
 #include "store/guards.h"
 #include "store/identity.h"
 #include "store/journal.h"
+#include "store/numbers.h"
 #include "store/owner.h"
 #include "worker/hooks.h"
 
@@ -25,6 +26,7 @@ PG_FUNCTION_INFO_V1(oms_grant_access);
 PG_FUNCTION_INFO_V1(oms_revoke_access);
 PG_FUNCTION_INFO_V1(oms_set_owner);
 PG_FUNCTION_INFO_V1(oms_activate);
+PG_FUNCTION_INFO_V1(oms_set_number_ranges);
 PG_FUNCTION_INFO_V1(oms_repair_guards);
 
 /*
@@ -159,6 +161,25 @@ oms_activate(PG_FUNCTION_ARGS)
 	oms_store_activate(oms_clock_now());
 	oms_journal_note("activate", NULL, "database", get_database_name(MyDatabaseId), &call.actor);
 	oms_hooks_renew_worker();
+	oms_call_end(&call);
+	PG_RETURN_VOID();
+}
+
+/*
+ * set_number_ranges(ranges int8multirange): the ticket numbers that this database gives out.
+ */
+Datum
+oms_set_number_ranges(PG_FUNCTION_ARGS)
+{
+	OmsCall		call;
+	OmsChange	change;
+
+	oms_arg_required(fcinfo, 0, "ranges");
+	oms_call_begin(&call, "oms.set_number_ranges()");
+	oms_store_lock_numbers();
+	oms_journal_begin(&change, OMS_JOURNAL_NUMBERS, "");
+	oms_store_set_number_ranges(PG_GETARG_DATUM(0));
+	oms_journal_end(&change, &call.actor);
 	oms_call_end(&call);
 	PG_RETURN_VOID();
 }

@@ -340,6 +340,8 @@ put_open_work(Sink *sink)
 	put_owners(sink, work, "oms_overdue", "Open stages past their time limit.", overdue);
 	put_stages(sink, work);
 	put_gauge(sink, "oms_messages_kept", "Messages that no stage has got yet.", work->messages);
+	put_gauge(sink, "oms_ticket_numbers", "Ticket numbers that this database may give out: all, or those of its ranges.",
+			  work->numbers);
 	put_gauge(sink, "oms_ticket_numbers_left", "Tickets that can still be opened in this database.", work->numbers_left);
 	put_gauge(sink, "oms_database_size_bytes", "Size of the database.", work->database_bytes);
 	for (int i = 0; i < OMS_COUNTED_TABLES_COUNT; i++)

@@ -36,7 +36,7 @@ CREATE TABLE oms.workflow_stage (
 COMMENT ON TABLE oms.workflow_stage IS 'one row per stage of each version of a workflow, in definition order';
 
 -- One row per ticket: the hot row that every change of the ticket locks and updates in place.
-CREATE SEQUENCE oms.ticket_number MAXVALUE 2147483647;
+CREATE SEQUENCE oms.ticket_number;
 CREATE TABLE oms.ticket_state (
 	ticket_id	oms.ticket_id PRIMARY KEY,
 	opened_at	timestamptz NOT NULL,
@@ -392,6 +392,15 @@ COMMENT ON TABLE oms.hold_reason IS 'reasons for holds and what they mean; oms.s
 COMMENT ON COLUMN oms.hold_reason.waiting_on IS 'applicant, or anybody else';
 COMMENT ON COLUMN oms.hold_reason.max_per_ticket IS 'NULL: any number';
 
+-- One row per range of ticket numbers that this database gives out; without any it gives out all.  A table, since
+-- what is altered of a sequence is not dumped.
+CREATE TABLE oms.number_range (
+	first_number int PRIMARY KEY,
+	last_number	int NOT NULL
+);
+COMMENT ON TABLE oms.number_range IS 'ranges of ticket numbers that this database gives out, without any: all; oms.set_number_ranges() writes it';
+COMMENT ON COLUMN oms.number_range.last_number IS 'belongs to it';
+
 -- One row from the first create_workflow on: where the data is at work.  A copy elsewhere does not match.
 CREATE TABLE oms.home (
 	one			bool PRIMARY KEY DEFAULT true CHECK (one),
@@ -460,8 +469,8 @@ COMMENT ON COLUMN oms.journal.seq IS '1, 2, 3 ...';
 COMMENT ON COLUMN oms.journal.at IS 'when it was recorded';
 COMMENT ON COLUMN oms.journal.actor IS 'role in force at the call';
 COMMENT ON COLUMN oms.journal.session_actor IS 'session''s user, if another';
-COMMENT ON COLUMN oms.journal.what IS 'owner, level, calendar, hold reason, absence, retention, workflow: of these before and after are the state; activate, archive, erase, erase_applicant, repair_guards';
-COMMENT ON COLUMN oms.journal.name IS 'of the owner, role, calendar, code, person, workflow (empty: all without a rule), ticket';
+COMMENT ON COLUMN oms.journal.what IS 'owner, level, calendar, hold reason, absence, retention, workflow, number ranges: of these before and after are the state; activate, archive, erase, erase_applicant, repair_guards';
+COMMENT ON COLUMN oms.journal.name IS 'of the owner, role, calendar, code, person, workflow (empty: all without a rule; number ranges: always empty), ticket';
 COMMENT ON COLUMN oms.journal.before IS 'NULL: there was none';
 COMMENT ON COLUMN oms.journal.after IS 'NULL: there is none';
 COMMENT ON COLUMN oms.journal.hash IS 'over the content and the hash before';

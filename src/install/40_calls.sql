@@ -74,6 +74,10 @@ CREATE FUNCTION oms.activate() RETURNS void
 	AS 'MODULE_PATHNAME', 'oms_activate' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.activate() IS 'timers fire and events are sent in this database from now on; for a restored or copied database';
 
+CREATE FUNCTION oms.set_number_ranges(ranges int8multirange) RETURNS void
+	AS 'MODULE_PATHNAME', 'oms_set_number_ranges' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION oms.set_number_ranges(int8multirange) IS 'the ticket numbers that this database gives out, in ascending order, so that several databases have different ones: ''{[1,1000000],[5000001,6000000]}''; ''{}'': all. The tickets that are there must be in them. Waits for all who are changing tickets, and they for it. 22023 a bound is not from 1 to 2147483647, or a ticket would be outside';
+
 CREATE FUNCTION oms.repair_guards() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_repair_guards' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION oms.repair_guards() IS 'makes the triggers of the tables, the guards among them, fire again when they should, after tools that reset the state of triggers; returns how many did not';

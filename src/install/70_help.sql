@@ -89,6 +89,7 @@ CREATE VIEW oms.help_task (position, task, function) AS
 		'the server: enable_cron',
 		'the server: disable_cron',
 		'the server: activate',
+		'the server: set_number_ranges',
 		'the server: repair_guards',
 		'the server: drop_message',
 		'the server: dispatch_channel',

@@ -1782,8 +1782,15 @@ CREATE VIEW oms_internal.check_numbers (kind, ticket, detail) AS
 		FROM oms.calendar_number AS s) AS n
 	JOIN pg_class AS s ON s.oid = n.sequence
 	JOIN pg_sequence AS q ON q.seqrelid = n.sequence
-	WHERE n.highest >= CASE WHEN n.is_called THEN n.last_value + q.seqincrement ELSE n.last_value END;
-COMMENT ON VIEW oms_internal.check_numbers IS 'for oms.check(): sequences that are behind the numbers that were given out';
+	WHERE n.highest >= CASE WHEN n.is_called THEN n.last_value + q.seqincrement ELSE n.last_value END
+	UNION ALL
+	SELECT 'numbers', t.ticket_id, 'its number is in no range of this database (oms.number_range)'
+	FROM (SELECT h.ticket_id FROM oms.ticket_state AS h
+		UNION ALL SELECT a.ticket_id FROM oms.ticket_state_archive AS a) AS t
+	WHERE EXISTS (SELECT FROM oms.number_range)
+		AND NOT EXISTS (SELECT FROM oms.number_range AS r
+			WHERE substring(t.ticket_id::text, '[0-9]+$')::int8 BETWEEN r.first_number AND r.last_number);
+COMMENT ON VIEW oms_internal.check_numbers IS 'for oms.check(): sequences that are behind the numbers that were given out, and ticket numbers of other databases';
 
 -- ---- journal ----
 
@@ -1849,8 +1856,12 @@ CREATE VIEW oms_internal.journal_state (what, name, state) AS
 	UNION ALL
 	SELECT 'workflow', w.name, jsonb_build_object('version', w.version, 'retired', w.retired_at IS NOT NULL,
 		'digest', encode(sha256(convert_to(w.definition::text, 'UTF8')), 'hex'))
-	FROM oms.workflow AS w WHERE w.current;
-COMMENT ON VIEW oms_internal.journal_state IS 'for the journal: owners, rights, calendars, reasons of holds, absences, retention and workflows as they are now';
+	FROM oms.workflow AS w WHERE w.current
+	UNION ALL
+	SELECT 'number ranges', '', jsonb_agg(jsonb_build_array(n.first_number, n.last_number) ORDER BY n.first_number)
+	FROM oms.number_range AS n
+	HAVING count(*) > 0;
+COMMENT ON VIEW oms_internal.journal_state IS 'for the journal: owners, rights, calendars, reasons of holds, absences, retention, workflows and ranges of numbers as they are now';
 
 CREATE FUNCTION oms.verify_journal() RETURNS TABLE (seq bigint, problem text)
 	LANGUAGE sql STABLE ROWS 10
@@ -1901,7 +1912,7 @@ CREATE VIEW oms_internal.check_journal (kind, ticket, detail) AS
 	FROM (
 		SELECT DISTINCT ON (x.what, x.name) x.what, x.name, x.after - 'level' AS state
 		FROM oms.journal AS x
-		WHERE x.what IN ('owner', 'level', 'calendar', 'hold reason', 'absence', 'retention', 'workflow')
+		WHERE x.what IN ('owner', 'level', 'calendar', 'hold reason', 'absence', 'retention', 'workflow', 'number ranges')
 		ORDER BY x.what, x.name, x.seq DESC
 	) AS j
 	FULL JOIN oms_internal.journal_state AS s ON s.what = j.what AND s.name = j.name

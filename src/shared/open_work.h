@@ -32,7 +32,8 @@ typedef struct OmsOpenWork
 	TimestampTz counted_at;		/* steady clock; 0: never */
 	int64		took;			/* microseconds */
 	int64		messages;		/* kept for stages that do not wait for them yet */
-	int64		numbers_left;	/* of tickets */
+	int64		numbers;		/* of tickets, that this database may give out */
+	int64		numbers_left;
 	int64		database_bytes;
 	int64		table_bytes[OMS_COUNTED_TABLES_COUNT];
 	int			nowners;

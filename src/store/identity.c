@@ -233,7 +233,7 @@ separate_secret(bool came_from_elsewhere)
 	if (oms_sql(&renew_secret, &key, NULL) == 0 && came_from_elsewhere)
 		ereport(NOTICE,
 				(errmsg("the tracking numbers keep the secret of the original, so that those handed out stay good"),
-				 errhint("If the original goes on as well, let the ticket numbers go on apart: oms.ticket_number.")));
+				 errhint("If the original goes on as well, give each its own ticket numbers by oms.set_number_ranges().")));
 }
 
 /*

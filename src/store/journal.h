@@ -17,6 +17,7 @@
 #define OMS_JOURNAL_ABSENCE		"absence"
 #define OMS_JOURNAL_RETENTION	"retention"
 #define OMS_JOURNAL_WORKFLOW	"workflow"
+#define OMS_JOURNAL_NUMBERS		"number ranges"
 
 /* A change under way */
 typedef struct OmsChange

@@ -184,7 +184,7 @@ oms_store_count_open(OmsOpenWork *work)
 	SPI_connect();
 	count_owners(work);
 	work->messages = oms_store_kept_messages();
-	work->numbers_left = oms_store_ticket_numbers_left();
+	oms_store_count_ticket_numbers(&work->numbers, &work->numbers_left);
 	work->database_bytes = size_of(InvalidOid);
 	for (int i = 0; i < OMS_COUNTED_TABLES_COUNT; i++)
 		work->table_bytes[i] = size_of(oms_relation_oid(oms_counted_tables[i]));
@@ -202,6 +202,7 @@ oms_store_try_tables(void)
 {
 	static const char *const relations[] = {"home", "home_pkey", "stage_state", "stage_state_timer",
 		"ticket_state", "ticket_state_pkey", "ticket_state_archive", "ticket_state_archive_pkey", "ticket_number",
+		"number_range", "number_range_pkey",
 		"workflow", "workflow_pkey", "workflow_number", "calendar", "calendar_current", "calendar_pkey",
 	"calendar_number", "owner_member", "owner_member_pkey", "cron_state", "cron_state_pkey"};
 

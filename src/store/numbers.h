@@ -19,6 +19,8 @@ typedef enum OmsNumber
 extern int64 oms_store_next_ticket_number(int year);
 extern void oms_store_move_ahead(OmsNumber which);
 extern const char *oms_store_number_behind(void);
-extern int64 oms_store_ticket_numbers_left(void);
+extern void oms_store_count_ticket_numbers(int64 *all, int64 *left);
+extern void oms_store_lock_numbers(void);
+extern void oms_store_set_number_ranges(Datum ranges);
 
 #endif							/* OMS_NUMBERS_H */

@@ -215,6 +215,13 @@ typedef enum OmsOwnerMemberColumn
 	OWNER_MEMBER_COLUMNS
 } OmsOwnerMemberColumn;
 
+typedef enum OmsNumberRangeColumn
+{
+	NUMBER_RANGE_FIRST,
+	NUMBER_RANGE_LAST,
+	NUMBER_RANGE_COLUMNS
+} OmsNumberRangeColumn;
+
 typedef enum OmsHomeColumn
 {
 	HOME_ONE,

@@ -58,6 +58,20 @@ sql('one', "SELECT oms.cancel_ticket('$next', 'not needed')");
 is(sql('one', q{SELECT oms.archive('infinity')}), '1', '… and archive() goes on');
 is(sql('one', 'SELECT * FROM oms.check()'), '', 'all is well');
 
+# ---- two that go on apart, each with its own numbers ----
+
+sql('one', q{SELECT oms.set_number_ranges('{[1,999],[2001,2999]}')});
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/ranges", 'one' ], 'dump of one with ranges');
+$node->safe_psql('postgres', 'CREATE DATABASE apart');
+$node->command_ok([ 'pg_restore', '-d', 'apart', "$dir/ranges" ], '… restored');
+sql('apart', 'SELECT oms.activate()');
+is(sql('apart', 'SELECT string_agg(first_number || $$-$$ || last_number, $$ $$) FROM oms.number_range'), '1-999 2001-2999', 'it has the ranges');
+sql('apart', q{SELECT oms.set_number_ranges('{[1,999],[3001,3999]}'); SELECT setval('oms.ticket_number', 1000, false)});
+sql('one', q{SELECT setval('oms.ticket_number', 1000, false)});
+is(substr(sql('one', q{SELECT oms.open_ticket('Grant')}), -5), '02001', 'the one goes on in a range of its own');
+is(substr(sql('apart', q{SELECT oms.open_ticket('Grant')}), -5), '03001', '… and so does the other');
+is(sql($_, 'SELECT * FROM oms.check()'), '', "$_: all is well") foreach qw(one apart);
+
 # ---- pg_dump ----
 
 {

@@ -477,6 +477,20 @@ export async function version(options: CallOptions = {}): Promise<string> {
   return (await callValue("version", [], options)) as string;
 }
 
+/**
+ * The ticket numbers that this database gives out, so that several databases have different ones.
+ *
+ * @param ranges - first and last number of each; none: all numbers
+ * @param options - client
+ */
+export async function setNumberRanges(
+  ranges: readonly (readonly [first: number, last: number])[],
+  options: CallOptions = {},
+): Promise<void> {
+  const multirange = `{${ranges.map(([first, last]) => `[${String(first)},${String(last)}]`).join(",")}}`;
+  await callVoid("set_number_ranges", [arg("ranges", "int8multirange", multirange)], options);
+}
+
 /** What {@link setRetention} may be told. */
 export interface RetentionOptions extends CallOptions {
   /** Of this workflow; left out: of all that have no rule of their own. */

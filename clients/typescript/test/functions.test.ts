@@ -405,6 +405,17 @@ test("reports, health, metrics and changes", async () => {
   assert.ok(events.every(({ id }) => seen.has(id)));
 });
 
+test("ranges of ticket numbers", async () => {
+  await oms.createWorkflow({ name: "Ranged", stages: [{ id: "a", owner: "Brief" }] });
+  await oms.setNumberRanges([
+    [1, 1_000_000],
+    [2_000_001, 2_147_483_647],
+  ]);
+  assert.match(await oms.openTicket("Ranged"), /^R-/);
+  await assert.rejects(oms.setNumberRanges([[2_000_001, 2_000_002]]), { code: "22023" });
+  await oms.setNumberRanges([]);
+});
+
 test("retention, archive, cron, help, drawing", async () => {
   await oms.createWorkflow({ name: "Short", stages: [{ id: "a", owner: "Brief" }] });
   const ticket = await oms.openTicket("Short");
