@@ -134,6 +134,7 @@ typedef struct OmsGraph
 	bool		has_messages;	/* some stage waits for a message */
 	int			nrefs;			/* stages whose outputs paths name, by number */
 	int		   *refs;
+	struct List *by_law;		/* numbers of the stages that a step of their escalation finishes */
 	struct List *calendars;		/* names that it or its stages give (char *), each once */
 } OmsGraph;
 

@@ -7,7 +7,10 @@
  * they were due and with the clock as it stood then; so it does not matter how late the worker
  * is, and each fires once in a cycle.
  *
- * Of the alerts for what was missed in between only those of the last moment are sent.  A repeated step that was
+ * What is done by law bears on others of its ticket: it speaks before anything happens to them, so that they find open
+ * what the law has opened.
+ *
+ * Of the alerts for what was missed in between only those of the last moment of a stage are sent.  A repeated step that was
  * missed more than a hundred times is one event, at the last of these times: else a step for every minute, of which
  * nobody took notice for years, would be millions of events in one transaction.
  *
@@ -22,6 +25,7 @@
 #include "engine/calendar.h"
 #include "engine/catch_up.h"
 #include "engine/event.h"
+#include "engine/graph.h"
 #include "engine/hold_set.h"
 #include "engine/lifecycle.h"
 #include "engine/lookup.h"
@@ -438,22 +442,24 @@ fire(OmsTicket *ticket, OmsStage *stage, const OmsTimer *timer)
 /* ---- alerts ---- */
 
 /*
- * Of the alerts that clocks set off since then, keep those of the last moment.
+ * Of the alerts that the clock of a stage set off since then, keep those of the last moment.
  */
 static void
 mute_older(OmsTicket *ticket, OmsNotification *since)
 {
 	OmsNotification **link = since == NULL ? &ticket->notifications : &since->next;
-	TimestampTz last = 0;
+	TimestampTz *last = palloc0(sizeof(TimestampTz) * (ticket->graph->nstages + 1));
 	OmsNotification *kept = since;
 
 	for (OmsNotification *notification = *link; notification != NULL; notification = notification->next)
-		last = notification->due == 0 ? last : last == 0 ? notification->due : Max(last, notification->due);
+		if (notification->due != 0 && (last[notification->stage] == 0 || last[notification->stage] < notification->due))
+			last[notification->stage] = notification->due;
 	while (*link != NULL)
 	{
 		OmsNotification *notification = *link;
 
-		if (notification->channel == OMS_ALERT && notification->due != 0 && notification->due < last)
+		if (notification->channel == OMS_ALERT && notification->due != 0 &&
+			notification->due < last[notification->stage])
 			*link = notification->next;
 		else
 		{
@@ -466,32 +472,86 @@ mute_older(OmsTicket *ticket, OmsNotification *since)
 
 /* ---- in order ---- */
 
+/* Who speaks, before something is done to a stage */
+typedef enum Speakers
+{
+	SPEAK_ALONE,				/* the stage */
+	SPEAK_BEFORE,				/* what bears on it, too */
+	SPEAK_ALL					/* the whole ticket */
+} Speakers;
+
 /*
- * Fire what was due by then, in the order in which it was due.  Returns how many fired.  with_ticket:
- * holds of the whole ticket that have run out meanwhile take part, since they change the stage.
+ * Load what bears on a stage besides itself: what is done by law opens what stands behind it, and sets the order in which
+ * joins are met.  A stage that waits may do so for anything that has not been noticed yet.
+ */
+static void
+load_speakers(OmsTicket *ticket, const OmsStage *stage)
+{
+	ListCell   *cell;
+
+	if (stage->status == OMS_WAITING)
+		ticket->lookup->all_stages(ticket);
+	else
+		foreach(cell, ticket->graph->by_law)
+		{
+			int			no = lfirst_int(cell);
+
+			if (oms_set_has(ticket->started, no) && !oms_set_has(ticket->finished, no))
+				(void) oms_started_stage(ticket, no);
+		}
+}
+
+static bool
+speaks(const OmsTicket *ticket, const OmsStage *stage, Speakers speakers, const OmsStage *other)
+{
+	return speakers == SPEAK_ALL || other == stage ||
+		(speakers == SPEAK_BEFORE &&
+		 (stage->status == OMS_WAITING || list_member_int(ticket->graph->by_law, other->no)));
+}
+
+/*
+ * Whose timer was due first by then; NULL: nobody's.  Holds of the whole ticket that have run out meanwhile take part,
+ * since they change its stages.  "timers": those of the stage that are left to them, too.
+ */
+static OmsStage *
+first_due(OmsTicket *ticket, OmsStage *stage, Speakers speakers, bool timers, TimestampTz by, OmsTimer *first)
+{
+	OmsStage   *whose = NULL;
+
+	first->kind = OMS_TIMER_NONE;
+	if (speakers == SPEAK_BEFORE)
+		load_speakers(ticket, stage);
+	for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
+		if (speaks(ticket, stage, speakers, other) &&
+			oms_first_timer(ticket, other, timers && other == stage, by, first))
+			whose = other;
+	if (ticket->has_clock &&
+		(speakers == SPEAK_ALL || stage == ticket->clock || (speakers == SPEAK_BEFORE && ticket->n_holds > 0)) &&
+		oms_first_timer(ticket, oms_ticket_clock(ticket), timers, by, first))
+		whose = oms_ticket_clock(ticket);
+	return whose;
+}
+
+/*
+ * Fire what was due by then, in the order in which it was due.  Returns how many fired.
  */
 static int
-fire_due(OmsTicket *ticket, OmsStage *stage, bool timers, TimestampTz by, bool with_ticket)
+fire_due(OmsTicket *ticket, OmsStage *stage, Speakers speakers, bool timers, TimestampTz by)
 {
 	OmsNotification *before = ticket->last_notification;
+	OmsTimer	first;
+	OmsStage   *whose;
+	int			fired = 0;
 
-	for (int fired = 0;; fired++)
+	while ((whose = first_due(ticket, stage, speakers, timers, by, &first)) != NULL)
 	{
-		OmsTimer		first = {OMS_TIMER_NONE};
-		OmsStage   *whose = stage;
-
 		CHECK_FOR_INTERRUPTS();
-		oms_first_timer(ticket, stage, timers, by, &first);
-		if (with_ticket && ticket->n_holds > 0 && ticket->has_clock &&
-			oms_first_timer(ticket, oms_ticket_clock(ticket), timers, by, &first))
-			whose = oms_ticket_clock(ticket);
-		if (first.kind == OMS_TIMER_NONE)
-		{
-			mute_older(ticket, before);
-			return fired;
-		}
 		fire(ticket, whose, &first);
+		fired++;
 	}
+	if (fired > 0)
+		mute_older(ticket, before);
+	return fired;
 }
 
 /*
@@ -500,7 +560,7 @@ fire_due(OmsTicket *ticket, OmsStage *stage, bool timers, TimestampTz by, bool w
 void
 oms_catch_up_alone(OmsTicket *ticket, OmsStage *stage, TimestampTz by)
 {
-	fire_due(ticket, stage, false, by, false);
+	fire_due(ticket, stage, SPEAK_ALONE, false, by);
 }
 
 /*
@@ -510,33 +570,16 @@ oms_catch_up_alone(OmsTicket *ticket, OmsStage *stage, TimestampTz by)
 void
 oms_catch_up_all(OmsTicket *ticket)
 {
-	OmsNotification *before = ticket->last_notification;
-	OmsTimer		first;
-
-	do
-	{
-		OmsStage   *whose = NULL;
-
-		CHECK_FOR_INTERRUPTS();
-		first.kind = OMS_TIMER_NONE;
-		for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
-			if (oms_first_timer(ticket, stage, false, ticket->now, &first))
-				whose = stage;
-		if (ticket->has_clock &&
-			oms_first_timer(ticket, oms_ticket_clock(ticket), false, ticket->now, &first))
-			whose = oms_ticket_clock(ticket);
-		fire(ticket, whose, &first);
-	} while (first.kind != OMS_TIMER_NONE);
-	mute_older(ticket, before);
+	fire_due(ticket, NULL, SPEAK_ALL, false, ticket->now);
 }
 
 /*
- * Let the clock of a stage (or the ticket) speak before something else is done.
+ * Let the clock of a stage (or the ticket) speak before something else is done, and whatever bears on it.
  */
 void
 oms_catch_up(OmsTicket *ticket, OmsStage *stage)
 {
-	fire_due(ticket, stage, false, ticket->now, true);
+	fire_due(ticket, stage, SPEAK_BEFORE, false, ticket->now);
 }
 
 /*
@@ -546,12 +589,12 @@ oms_catch_up(OmsTicket *ticket, OmsStage *stage)
 int
 oms_decide_timers(OmsTicket *ticket, OmsStage *stage)
 {
-	int			fired = fire_due(ticket, stage, true, ticket->now, true);
+	int			fired = fire_due(ticket, stage, SPEAK_BEFORE, true, ticket->now);
 
 	/* stages that go on with their ticket may have missed more than their armed timers tell */
 	if (stage->no == OMS_NO_STAGE && fired > 0)
 		for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
-			fired += fire_due(ticket, other, false, ticket->now, false);
+			fired += fire_due(ticket, other, SPEAK_ALONE, false, ticket->now);
 
 	oms_touch(ticket, stage);
 	return fired;

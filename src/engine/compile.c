@@ -181,6 +181,24 @@ collect_refs(OmsGraph *graph)
 }
 
 /*
+ * The stages that a step of their escalation finishes.
+ */
+static void
+list_by_law(OmsGraph *graph)
+{
+	for (int no = 1; no <= graph->nstages; no++)
+	{
+		const OmsStageDef *stage = oms_graph_stage(graph, no);
+		bool		by_law = false;
+
+		for (int i = 0; i < stage->nsteps; i++)
+			by_law |= stage->steps[i].finish_with != NULL;
+		if (by_law)
+			graph->by_law = lappend_int(graph->by_law, no);
+	}
+}
+
+/*
  * Complete a graph whose stages, ids and dependencies are set and good.
  */
 void
@@ -194,6 +212,7 @@ oms_graph_complete(OmsGraph *graph)
 	link_dependants(graph);
 	link_others(graph);
 	list_calendars(graph);
+	list_by_law(graph);
 	oms_graph_masks(graph);
 	collect_refs(graph);
 }

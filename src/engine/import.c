@@ -205,7 +205,7 @@ start(Life *life, int no, TimestampTz at)
 
 	go_back_to(life, at);
 	if (oms_graph_stage(ticket->graph, no)->manual)
-		oms_begin(ticket, oms_unstarted_stage(ticket, no), "started by hand");
+		oms_begin(ticket, oms_ticket_stage(ticket, no), "started by hand");
 	else
 		left_out = oms_start_or_skip(ticket, no, &queued);
 	return_from(life, at);

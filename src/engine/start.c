@@ -39,7 +39,7 @@ bool
 oms_start_or_skip(OmsTicket *ticket, int no, List **queued)
 {
 	bool		left_out = oms_is_left_out(ticket, oms_graph_stage(ticket->graph, no));
-	OmsStage   *stage = oms_unstarted_stage(ticket, no);
+	OmsStage   *stage = oms_ticket_stage(ticket, no);
 
 	if (left_out)
 	{

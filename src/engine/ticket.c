@@ -147,12 +147,3 @@ oms_started_stage(OmsTicket *ticket, int no)
 
 	return stage != NULL ? stage : ticket->lookup->stage(ticket, no);
 }
-
-/*
- * A stage that has not started; without rows of waiting stages there is nothing to look for.
- */
-OmsStage *
-oms_unstarted_stage(OmsTicket *ticket, int no)
-{
-	return ticket->waiting_rows ? oms_ticket_stage(ticket, no) : new_stage(ticket, no);
-}

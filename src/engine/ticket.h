@@ -15,6 +15,5 @@ extern void oms_clear_stage(const OmsTicket *ticket, OmsStage *stage);
 extern OmsStage *oms_ticket_clock(OmsTicket *ticket);
 extern OmsStage *oms_ticket_stage(OmsTicket *ticket, int no);
 extern OmsStage *oms_started_stage(OmsTicket *ticket, int no);
-extern OmsStage *oms_unstarted_stage(OmsTicket *ticket, int no);
 
 #endif							/* OMS_TICKET_H */

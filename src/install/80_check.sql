@@ -262,11 +262,13 @@ CREATE FUNCTION oms_internal.check_time(ticket oms.ticket_id, found timestamptz,
 	RETURN CASE WHEN found < recorded AND oms_internal.check_law(ticket, found, recorded) THEN found ELSE recorded END;
 COMMENT ON FUNCTION oms_internal.check_time(oms.ticket_id, timestamptz, timestamptz) IS 'for oms.check(): the time of what was recorded with a stage that was done by law';
 
--- Since when that counts which followed from a stage that was done by law in the same moment.
+-- Since when that counts which followed from a stage that was done by law in the same moment, and not from what was done after it.
 CREATE FUNCTION oms_internal.check_since(ticket oms.ticket_id, seq int, recorded timestamptz) RETURNS timestamptz
 	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN COALESCE((SELECT substring(e.note, '^by law at ([-0-9]+T[:.0-9]+Z): ')::timestamptz FROM oms.timeline AS e
-		WHERE e.ticket_id = ticket AND e.seq < check_since.seq AND e.at = recorded AND e.status = 'done' AND e.worker IS NULL
+	RETURN COALESCE((SELECT CASE WHEN e.worker IS NULL THEN substring(e.note, '^by law at ([-0-9]+T[:.0-9]+Z): ')::timestamptz END
+		FROM oms.timeline AS e
+		WHERE e.ticket_id = ticket AND e.seq < check_since.seq AND e.at = recorded
+			AND (e.status IN ('done', 'sent_back', 'reopened') OR e.status = 'skipped' AND e.note !~ '^condition is false$')
 		ORDER BY e.seq DESC LIMIT 1), recorded);
 COMMENT ON FUNCTION oms_internal.check_since(oms.ticket_id, int, timestamptz) IS 'for oms.check(): since when something counts that followed from a stage that was done by law';
 
@@ -857,6 +859,25 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 		HAVING count(f.stage) < x.need
 	) AS q
 	WHERE NOT EXISTS (SELECT FROM oms.timeline AS b
+		WHERE b.ticket_id = q.ticket_id AND b.seq = q.begun_seq - 1 AND b.status IN ('sent_back', 'reopened'))
+	UNION ALL
+	-- Nor at an instant before it, where what is done by law has its own.
+	SELECT 'dispatch', q.ticket_id, format('stage %s: begun at %s, with %s of %s dependencies finished by then', q.stage, q.begun_at,
+		q.in_time, q.need)
+	FROM (
+		SELECT r.ticket_id, r.stage, c.begun_seq, COALESCE(r.awaiting_at, r.queued_at) AS begun_at, x.need,
+			count(*) FILTER (WHERE f.finished_at <= COALESCE(r.awaiting_at, r.queued_at)) AS in_time
+		FROM (SELECT DISTINCT g.workflow_id FROM oms_internal.check_graph AS g
+			WHERE jsonb_path_exists(g.escalation, 'strict $[*] ? (exists (@.finishWith))', silent => true)) AS l
+		JOIN oms_internal.check_row AS r ON r.workflow_id = l.workflow_id
+		JOIN oms_internal.check_cycle AS c ON c.ticket_id = r.ticket_id AND c.stage = r.stage AND c.cycle = r.cycle
+		JOIN oms_internal.check_edge AS x ON x.workflow_id = r.workflow_id AND x.stage = r.stage
+		JOIN oms_internal.check_row AS f ON f.ticket_id = r.ticket_id AND f.stage = x.dependency AND f.status IN ('d', 's')
+		WHERE c.begun_seq IS NOT NULL AND NOT EXISTS (SELECT FROM oms_internal.check_import AS i WHERE i.ticket_id = r.ticket_id)
+		GROUP BY r.ticket_id, r.stage, c.begun_seq, r.awaiting_at, r.queued_at, x.need
+		HAVING count(*) >= x.need
+	) AS q
+	WHERE q.in_time < q.need AND NOT EXISTS (SELECT FROM oms.timeline AS b
 		WHERE b.ticket_id = q.ticket_id AND b.seq = q.begun_seq - 1 AND b.status IN ('sent_back', 'reopened'))
 	UNION ALL
 	SELECT 'dispatch', c.ticket_id, format('stage %s: queued %s times in cycle %s', c.stage, c.n_queued, c.cycle)

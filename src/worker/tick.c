@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "clock.h"
@@ -120,11 +121,12 @@ oms_tick_run(OmsTick *tick, OmsIsolation *isolation, TimestampTz now)
 	tick->locked = oms_store_visit_due(now, isolation, pass_over, fire, tick);
 }
 
-/* One call of tick() */
+/* One walk of tick() */
 typedef struct Round
 {
 	OmsIsolation isolation;
 	OmsTick		tick;
+	TimestampTz now;
 } Round;
 
 static void
@@ -132,13 +134,37 @@ fire_all(void *context)
 {
 	Round	   *round = context;
 
-	oms_tick_run(&round->tick, &round->isolation, oms_clock_now());
+	oms_tick_run(&round->tick, &round->isolation, round->now);
 }
 
 static void
 forget_fired(void *context)
 {
 	((Round *) context)->tick.fired = 0;
+}
+
+/*
+ * Fire what is due now and deliver messages, and then what became due by that: a stage that was done by law long ago
+ * opens others whose moments have passed too.  Each walk fires what the one before has brought about, so they end.
+ */
+static int
+tick_until_quiet(const OmsActor *actor)
+{
+	TimestampTz now = oms_clock_now();
+	int			all = 0;
+	int			fired;
+	int			busy;
+
+	do
+	{
+		Round		round = {.tick.actor = *actor,.now = now};
+
+		CHECK_FOR_INTERRUPTS();
+		oms_isolate(&round.isolation, OMS_STEP_TIMERS, fire_all, forget_fired, &round);
+		fired = round.tick.fired + oms_deliver_pending(actor, &busy);
+		all += fired;
+	} while (fired > 0);
+	return all;
 }
 
 /*
@@ -149,16 +175,13 @@ Datum
 oms_tick(PG_FUNCTION_ARGS)
 {
 	OmsCall		call;
-	Round		round = {0};
-	int			busy;
+	int			fired = 0;
 
 	oms_call_begin(&call, "oms.tick()");
-	round.tick.actor = call.actor;
 	if (oms_store_at_home())
 	{
 		oms_tick_calendars(&call.actor);
-		oms_isolate(&round.isolation, OMS_STEP_TIMERS, fire_all, forget_fired, &round);
-		round.tick.fired += oms_deliver_pending(&call.actor, &busy);
+		fired = tick_until_quiet(&call.actor);
 		oms_store_forget_messages(oms_clock_now());
 	}
 	else
@@ -168,5 +191,5 @@ oms_tick(PG_FUNCTION_ARGS)
 				 errdetail("Its data was copied or restored from another database or server."),
 				 errhint("SELECT oms.activate() if this is where work goes on.")));
 	oms_call_end(&call);
-	PG_RETURN_INT32(round.tick.fired);
+	PG_RETURN_INT32(fired);
 }

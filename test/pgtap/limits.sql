@@ -303,8 +303,48 @@ SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
 	2026-03-02 11:20+00 > oms.tick()$$, $q$(SELECT string_agg(concat_ws(' ', s.stage, s.status, t.utc(s.queued_at), t.utc(s.finished_at), t.utc(s.due_at)), ', ' ORDER BY s.stage_no) FROM oms.stage s WHERE s.ticket_id = TK)$q$),
 	'a done 2026-03-02 10:00 2026-03-02 11:00:00.000001 2026-03-02 11:00, b queued 2026-03-02 11:00:00.000001 none 2026-03-02 11:30:00.000001', 'at its own instant, however late it is noticed; what follows begins then');
 SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
-	2026-03-02 15:00+00 > oms.tick()
-	> oms.tick()$$, $q$t.log(TK, 'b') || ' ' || t.n(TK, 'done')$q$), 'queued, breached 1', '... and has its breach');
+	2026-03-02 15:00+00 > oms.tick()$$, $q$t.log(TK, 'b') || ' ' || t.n(TK, 'done')$q$), 'queued, breached 1', '... and has its breach');
+-- What is done by law is noticed by whoever comes first: here by calls on what stands behind it
+CREATE FUNCTION t.times(tk oms.ticket_id) RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT string_agg(concat_ws(' ', s.stage, s.status, to_char(s.queued_at AT TIME ZONE 'UTC', 'HH24:MI:SS.US'),
+		to_char(s.finished_at AT TIME ZONE 'UTC', 'HH24:MI:SS.US')), ', ' ORDER BY s.stage_no) FROM oms.stage s WHERE s.ticket_id = tk
+$$;
+SELECT is(t.play('Permit', E'2026-03-02 10:00+00 > open\n2026-03-02 11:20+00 > ' || does, 't.times(TK)'), 'a done 10:00:00.000000 11:00:00.000001, b ' || found, does || ' behind a law that nobody noticed') FROM (VALUES
+	('oms.claim_stage(TK, ''b'', ''ann'')', 'in_progress 11:00:00.000001'),
+	('oms.stage_done(TK, ''b'')', 'done 11:00:00.000001 11:20:00.000000'),
+	('oms.stages_done(jsonb_build_array(jsonb_build_object(''ticket'', TK::text, ''stage'', ''b'')))', 'done 11:00:00.000001 11:20:00.000000'),
+	('oms.assign(TK, ''b'', ''ann'')', 'in_progress 11:00:00.000001'),
+	('oms.hold(TK, ''b'', ''r'')', 'on_hold 11:00:00.000001'),
+	('oms.skip_stage(TK, ''b'', ''r'')', 'skipped 11:00:00.000001 11:20:00.000000')) v(does, found);
+SELECT is(t.play('Permit', E'2026-03-02 10:00+00 > open\n' || at || '+00 > OM005 oms.claim_stage(TK, ''b'', ''ann'')', 't.times(TK)'), 'a queued 10:00:00.000000, b waiting', 'not at ' || at)
+	FROM (VALUES ('2026-03-02 10:59'), ('2026-03-02 11:00')) v(at);
+SELECT oms.create_workflow('{"name":"Chain","owner":"Head","stages":[
+	{"id":"a","owner":"Desk","slaMins":60,"escalation":[{"at":"100%","finishWith":{}}]},
+	{"id":"b","owner":"Desk","dependsOn":["a"],"delayMins":10,"slaMins":20,"escalation":[{"at":"100%","finishWith":{}}]},
+	{"id":"p","owner":"Desk","slaMins":100,"escalation":[{"at":"100%","finishWith":{}}]},
+	{"id":"c","owner":"Desk","dependsOn":["b","p"],"slaMins":30,"warnAt":[50]},
+	{"id":"d","owner":"Desk","dependsOn":["c"]}]}') \g /dev/null
+SELECT is(t.play('Chain', E'2026-03-02 10:00+00 > open\n' || does, 't.times(TK)'),
+	'a done 10:00:00.000000 11:00:00.000001, b done 11:10:00.000001 11:30:00.000002, p done 10:00:00.000000 11:40:00.000001, c ' || found || ', d waiting', does) FROM (VALUES
+	('2026-03-02 15:00+00 > oms.tick()', 'queued 11:40:00.000001'),
+	('2026-03-02 15:00+00 > oms.claim_stage(TK, ''c'', ''ann'')', 'in_progress 11:40:00.000001'),
+	(E'2026-03-02 11:35+00 > oms.claim_stage(TK, ''p'', ''ann'')\n2026-03-02 15:00+00 > oms.tick()', 'queued 11:40:00.000001')) v(does, found);
+SELECT is(t.play('Chain', E'2026-03-02 10:00+00 > open\n2026-03-02 15:00+00 > oms.tick()', 't.log(TK, ''c'')'), 'queued, warning, breached', 'one tick fires all that is due, also what became due by it');
+SELECT is(t.play('Chain', E'2026-03-02 10:00+00 > open\n2026-03-02 11:35+00 > oms.stage_done(TK, ''p'')\n> oms.tick()\n> oms.tick()', 't.times(TK)'),
+	'a done 10:00:00.000000 11:00:00.000001, b done 11:10:00.000001 11:30:00.000002, p done 10:00:00.000000 11:35:00.000000, c queued 11:35:00.000000, d waiting',
+	'what is done behind a law that nobody noticed comes after it');
+SELECT is(t.play('Chain', '2026-03-02 10:00+00 > open', $q$(SELECT string_agg(s, ',') FROM (SELECT set_config('oms.now', '2026-03-02 11:35+00', true)) c, LATERAL (SELECT unnest(oms.stage_done(TK, 'p')) AS s) d)$q$), 'c', '... and the call says what it queued');
+SELECT is(t.play('Chain', $$2026-03-02 10:00+00 > open
+	2026-03-02 11:35+00 > oms.stage_done(TK, 'p')
+	2026-03-02 11:50+00 > oms.stage_done(TK, 'c')
+	2026-03-02 12:00+00 > oms.send_back(TK, 'd', 'a', 'r')
+	2026-03-02 13:55+00 > oms.claim_stage(TK, 'c', 'ann')$$, 't.times(TK)'),
+	'a done 12:00:00.000000 13:00:00.000001, b done 13:10:00.000001 13:30:00.000002, p done 10:00:00.000000 11:35:00.000000, c in_progress 13:30:00.000002, d waiting', 'in the next cycle too');
+SELECT oms.create_workflow('{"name":"Mail","owner":"Head","stages":[{"id":"a","owner":"Desk","waitFor":{"message":"late mail"}},{"id":"b","owner":"Desk","dependsOn":["a"]}]}') \g /dev/null
+SELECT is(t.play('Mail', $$2026-03-02 10:00+00 > open
+	> oms.hold(TK, 'a', 'papers', '2026-03-02 11:00+00')
+	2026-03-02 10:30+00 > oms.send_message('late mail', TK::oms.ticket_id::text)
+	2026-03-02 11:20+00 > oms.claim_stage(TK, 'b', 'ann')$$, 't.states(TK)'), 'a done, b in_progress', 'a hold that ran out unnoticed, and a message that came meanwhile');
 SELECT is(t.play('Permit', $$2026-03-02 10:00+00 > open
 	2026-03-02 11:00+00 > oms.stage_done(TK, 'a', '{"decision":"refused"}')
 	2026-03-02 12:00+00 > oms.tick()$$, 't.log(TK) || '' '' || t.states(TK)'), 'queued, done a done, b skipped', 'done on its due time to the microsecond: in time');
@@ -382,7 +422,7 @@ SELECT is(t.play('Closing', '2026-03-02 ' || opened || ' > open' || E'\n' || at 
 	('10:00+01', '2026-03-02 17:00+01', 'oms.tick()', '("a queued, b waiting","")'),
 	('10:00+01', '2026-03-02 17:00+01', 'oms.stage_done(TK, ''a'')', '("a done, b awaiting","until 2026-03-03T08:30:00Z")'),
 	('10:00+01', '2026-03-02 17:00:00.000001+01', 'oms.tick()', '("a done, b awaiting","until 2026-03-03T08:30:00Z")'),
-	('10:00+01', '2026-03-03 10:00+01', 'oms.tick()', '("a done, b awaiting","until 2026-03-03T08:30:00Z")'),
+	('10:00+01', '2026-03-03 10:00+01', 'oms.tick()', '("a done, b queued","until 2026-03-03T08:30:00Z")'),
 	('20:00+01', '2026-03-02 20:00+01', 'oms.stage_done(TK, ''a'')', '("a done, b awaiting","until 2026-03-03T08:30:00Z")')) v(opened, at, does, found);
 SELECT oms.create_workflow('{"name":"Last","slaMins":70,"stages":[{"id":"a","owner":"Desk","slaMins":60,"escalation":[{"at":"+10m","finishWith":{}}]}]}') \g /dev/null
 SELECT is(t.play('Last', E'2026-03-02 10:00+00 > open\n' || at || ' > oms.tick()', $q$t.log(TK) || ' ' || t.ticket(TK) || ' ' || t.ticket_events(TK) || ' ' || (SELECT t.utc(k.closed_at) FROM oms.ticket k WHERE k.ticket_id = TK)$q$), log, 'at ' || at) FROM (VALUES
