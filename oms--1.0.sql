@@ -1280,7 +1280,7 @@ COMMENT ON FUNCTION oms.set_absence(text, timestamptz, timestamptz, text) IS 'a 
 
 CREATE FUNCTION oms.tick() RETURNS int
 	AS 'MODULE_PATHNAME', 'oms_tick' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, a moment, end of a hold, of a lease, of a back-off), delivers messages that were kept since a ticket was busy, and returns how many of both; leaves tickets that another session is just changing for the next call';
+COMMENT ON FUNCTION oms.tick() IS 'fires every timer that is due (warning, breach, escalation step, a moment, end of a hold, of a lease, of a back-off), delivers messages that were kept since a ticket was busy, and what becomes due by that, and returns how many of both; leaves tickets that another session is just changing for the next call';
 
 COMMENT ON FUNCTION oms.verify_timeline(oms.ticket_id) IS 'recomputes the hash chain of a ticket (NULL: of every ticket) and returns what does not fit; no rows if all is well. OM002 unknown ticket';
 

@@ -273,7 +273,6 @@ oms_erase(PG_FUNCTION_ARGS)
 	oms_arg_required(fcinfo, 1, "paths");
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &paths, &nulls, &count);
 	oms_call_begin(&call, "oms.erase()");
-	oms_journal_lock();
 	erasure.ticket = oms_store_lock(id);
 	oms_decide_erased(erasure.ticket, reason);
 	for (int i = 0; i < count; i++)
@@ -342,7 +341,6 @@ oms_erase_applicant(PG_FUNCTION_ARGS)
 	oms_arg_required(fcinfo, 0, "applicant");
 	applicant = oms_arg_key_or_null(fcinfo, 0, "applicant");
 	oms_call_begin(&call, "oms.erase_applicant()");
-	oms_journal_lock();
 	tickets = oms_store_tickets_of(applicant);
 	foreach(cell, tickets)
 	{

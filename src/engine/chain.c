@@ -34,11 +34,12 @@
 #define MOVED_CLOCK	2
 
 /*
- * Lay the content of an event out into the buffer, which may be NULL; how many bytes it takes.
+ * Lay the content of an event (OmsChainEvent) out.
  */
 size_t
-oms_chain_layout(const OmsChainEvent *event, unsigned char *buffer)
+oms_chain_layout(const void *content, unsigned char *buffer)
 {
+	const OmsChainEvent *event = content;
 	OmsBytes	bytes = {buffer, 0};
 
 	oms_put_byte(&bytes, event->moved ? MOVED_CLOCK : REAL_CLOCK);
@@ -61,11 +62,12 @@ oms_chain_layout(const OmsChainEvent *event, unsigned char *buffer)
 }
 
 /*
- * The same for an entry of the journal.
+ * The same for an entry of the journal (OmsJournalEntry).
  */
 size_t
-oms_journal_layout(const OmsJournalEntry *entry, unsigned char *buffer)
+oms_journal_layout(const void *content, unsigned char *buffer)
 {
+	const OmsJournalEntry *entry = content;
 	OmsBytes	bytes = {buffer, 0};
 
 	oms_put_byte(&bytes, entry->moved ? MOVED_CLOCK : REAL_CLOCK);

@@ -46,7 +46,10 @@ typedef struct OmsJournalEntry
 	bool		moved;			/* recorded under a moved clock */
 } OmsJournalEntry;
 
-extern size_t oms_journal_layout(const OmsJournalEntry *entry, unsigned char *buffer);
-extern size_t oms_chain_layout(const OmsChainEvent *event, unsigned char *buffer);
+/* Lays a content out into the buffer, which may be NULL; how many bytes it takes */
+typedef size_t (*OmsLayout) (const void *content, unsigned char *buffer);
+
+extern size_t oms_journal_layout(const void *content, unsigned char *buffer);
+extern size_t oms_chain_layout(const void *content, unsigned char *buffer);
 
 #endif							/* OMS_CHAIN_H */

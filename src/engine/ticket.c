@@ -4,12 +4,30 @@
  */
 #include "postgres.h"
 
+#include "engine/graph.h"
 #include "engine/lookup.h"
 #include "engine/stopwatch.h"
 #include "engine/ticket.h"
 
 /* From so many stages on a ticket in memory has an array of them */
 #define MANY_STAGES	16
+
+/*
+ * Fill a zeroed ticket that is opened then.
+ */
+void
+oms_ticket_fill_new(OmsTicket *ticket, const OmsGraph *graph, const OmsLookup *lookup, TimestampTz at)
+{
+	ticket->graph = graph;
+	ticket->lookup = lookup;
+	ticket->status = OMS_TICKET_OPEN;
+	ticket->opened_at = ticket->now = ticket->real_now = ticket->last_at = at;
+	ticket->closed_at = OMS_NEVER;
+	ticket->finished = palloc(sizeof(OmsStageSet));
+	ticket->started = palloc(sizeof(OmsStageSet));
+	oms_set_init(ticket->finished, graph);
+	oms_set_init(ticket->started, graph);
+}
 
 /*
  * A stage that was loaded or made before, or NULL.

@@ -7,6 +7,7 @@
 
 #include "oms.h"
 
+extern void oms_ticket_fill_new(OmsTicket *ticket, const OmsGraph *graph, const struct OmsLookup *lookup, TimestampTz at);
 extern OmsStage *oms_ticket_find(const OmsTicket *ticket, int no);
 extern void oms_ticket_add(OmsTicket *ticket, OmsStage *stage);
 extern bool oms_is_closed(const OmsTicket *ticket);

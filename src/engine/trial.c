@@ -126,15 +126,7 @@ oms_trial_open(const OmsGraph *graph, Jsonb *data, TimestampTz at, const OmsCale
 
 	trial->lookup = nobody;
 	trial->lookup.calendar = calendar_of;
-	ticket->graph = graph;
-	ticket->lookup = &trial->lookup;
-	ticket->status = OMS_TICKET_OPEN;
-	ticket->opened_at = ticket->now = ticket->real_now = ticket->last_at = at;
-	ticket->closed_at = OMS_NEVER;
-	ticket->finished = palloc(sizeof(OmsStageSet));
-	ticket->started = palloc(sizeof(OmsStageSet));
-	oms_set_init(ticket->finished, graph);
-	oms_set_init(ticket->started, graph);
+	oms_ticket_fill_new(ticket, graph, &trial->lookup, at);
 	ticket->data = data != NULL ? data
 		: DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
 	oms_decide_open(ticket);

@@ -4,6 +4,7 @@
  *
  * One chain per database.  What is written there is rare, so a lock on the table is its head: who writes has it until
  * the end of the transaction, and reads the last entry by the newest snapshot, whatever the transaction's own is.
+ * Tickets are locked before it; only the archive has it first, since it never waits for a ticket.
  *
  * What stood there before and after a change is read by the same view (oms_internal.journal_state) with which
  * oms.check() compares the last entry: so a change that passes by the functions shows.

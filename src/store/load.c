@@ -290,16 +290,8 @@ oms_store_new(const OmsGraph *graph, OmsTicketId id, TimestampTz now)
 {
 	OmsTicket  *ticket = palloc0(sizeof(OmsTicket));
 
+	oms_ticket_fill_new(ticket, graph, &lookup, now);
 	ticket->id = id;
-	ticket->graph = graph;
-	ticket->lookup = &lookup;
-	ticket->status = OMS_TICKET_OPEN;
-	ticket->opened_at = ticket->now = ticket->real_now = ticket->last_at = now;
-	ticket->closed_at = OMS_NEVER;
-	ticket->finished = palloc(sizeof(OmsStageSet));
-	ticket->started = palloc(sizeof(OmsStageSet));
-	oms_set_init(ticket->finished, graph);
-	oms_set_init(ticket->started, graph);
 	return ticket;
 }
 

@@ -71,6 +71,11 @@ static OmsStatement select_queue = {
 	.types = {TEXTOID, INT4OID, TIMESTAMPTZOID, OMS_TICKET_TYPE, INT2OID, INT8OID, INT8OID}
 };
 
+/* Is an event of the past of a ticket that was imported, and was recorded with that?  Nobody is told of those. */
+#define IMPORTED(table, event) \
+	"EXISTS (SELECT FROM " table " AS i WHERE i.ticket_id = " event ".ticket_id" \
+	" AND i.seq = 1 AND i.status = 'imported' AND i.at = " event ".at)"
+
 /*
  * A page of the events of which listeners have to hear even late, and how the stage of each stands now.  A
  * ticket may have gone into the archive since.  What changed about a ticket may be its priority, by
@@ -83,6 +88,8 @@ static OmsStatement select_queue = {
 	" WHERE status = ANY" \
 	" ('{breached,escalated,failed,warning,unrouted,unassigned,assigned,changed}'::text[])" \
 	" AND ROW(watermark, ticket_id, seq) > ROW($1, $2, $3)" \
+	" AND (status IN ('assigned', 'unassigned', 'changed')" \
+	" OR NOT " IMPORTED(table, "y") ")" \
 	" AND NOT COALESCE(x.writer < (SELECT told[1] FROM oms.worker_state)" \
 	" AND x.writer <> ALL ((SELECT told FROM oms.worker_state)::int8[]), false)" \
 	" ORDER BY watermark, ticket_id," \
@@ -113,10 +120,11 @@ static OmsStatement select_told = {
 
 /* A page of the latest events, from a block on, in the order of the tickets */
 static OmsStatement select_latest = {
-	.sql = "WITH page AS MATERIALIZED (SELECT ticket_id, seq, stage, status, public FROM oms.timeline"
+	.sql = "WITH page AS MATERIALIZED (SELECT ticket_id, seq, stage, status, public FROM oms.timeline AS y"
 	" WHERE ctid >= $1 AND watermark >= $2 AND at >= $3"
 	" AND (public OR status = 'cancelled' OR status = 'on_hold')"
 	" AND ROW(ticket_id, seq) > ROW($4, $5)"
+	" AND NOT " IMPORTED("oms.timeline", "y")
 	" ORDER BY ticket_id, seq LIMIT $6)"
 	" SELECT e.ticket_id, e.seq, e.status, e.public, t.workflow_id, COALESCE(w.stage_no, 0::int2)"
 	" FROM page AS e"

@@ -93,6 +93,8 @@ sub hears_nothing_but
 # ---- crash after crash, while a transaction is open ----
 
 # The server crashes, and somebody listens before the new worker is there; what is heard by then of these tickets.
+our @channels = ('oms_alert');
+
 sub heard_after_crash
 {
 	my @tickets = @_;
@@ -107,7 +109,7 @@ sub heard_after_crash
 	$node->gone($pid);
 	$victim->quit;
 	$node->until(sub { $node->psql('postgres', 'SELECT 1', on_error_stop => 1) == 0 });
-	my $listener = $node->listener('postgres', qw(oms_alert));
+	my $listener = $node->listener('postgres', @channels);
 	$node->sql($_) foreach q{ALTER SYSTEM RESET oms.databases}, 'SELECT pg_reload_conf()';
 	$worker = $node->worker_up('postgres', $old);
 	ok($node->becomes("SELECT told[1] > $told FROM oms.worker_state"), '… after a crash another tells all there is');
@@ -143,6 +145,23 @@ sub heard_after_crash
 	ok($listener->hears($later, 'oms_alert'), 'what was open is heard of when it is committed');
 	$listener->quit;
 	is(heard_after_crash($said), '0', 'the horizon moves on');
+}
+
+# ---- tickets that were imported just before ----
+
+{
+	$node->sql(q{SELECT oms.create_workflow('{"name": "old", "prefix": "OLD", "stages": [{"id": "a", "owner": "Desk"},
+		{"id": "b", "owner": "Desk", "dependsOn": ["a"], "slaMins": 60, "warnAt": [50], "escalation": [{"at": "+1m", "notify": "Chief"}]}]}')});
+	$node->sql(q{BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION 'held'});
+	my $old = $node->sql(q{SELECT ticket FROM oms.import_tickets('old', '[{"opened_at": "2024-01-02T10:00Z",
+		"stages": {"a": {"status": "done", "finished_at": "2024-01-02T11:00Z"}}}]', false)});
+	is($node->sql("SELECT string_agg(status, ' ' ORDER BY seq) FROM oms.timeline WHERE ticket_id = '$old' AND status ~ 'warn|breach|escal'"),
+		'warning breached escalated', 'an imported ticket has its past');
+	local @channels = qw(oms_alert oms_status);
+	is(heard_after_crash($old), '0', '… of which nobody is told, also not after a crash');
+	local @channels = ('oms_dispatch');
+	is(heard_after_crash($old), '1', '… but of what can be claimed now');
+	$node->sql(q{ROLLBACK PREPARED 'held'});
 }
 
 # ---- a transaction of another database ----

@@ -303,6 +303,26 @@ content_digest(const Json *event, const char *where, const char *key, const char
 	return digest;
 }
 
+/*
+ * Is that the hash of a content after the one before it?  If not, that is a problem.
+ */
+static void
+check_hash(const char *where, OmsLayout lay_out, const void *content, const unsigned char *previous,
+		   const unsigned char *stored)
+{
+	size_t		len = lay_out(content, NULL);
+	unsigned char *buffer = malloc(len);
+	unsigned char hash[HASH_LEN];
+
+	if (buffer == NULL)
+		give_up(where, "out of memory");
+	lay_out(content, buffer);
+	oms_sha256(previous, HASH_LEN, buffer, len, hash);
+	free(buffer);
+	if (memcmp(hash, stored, HASH_LEN) != 0)
+		say_problem("%s: content does not match the hash", where);
+}
+
 #define EVENT_KEYS	18
 
 /*
@@ -316,11 +336,8 @@ check_event(const Json *event, Proof *proof, int seq, const unsigned char *previ
 	unsigned char salt_bytes[SALT_LEN];
 	unsigned char note_digest[HASH_LEN];
 	unsigned char payload_digest[HASH_LEN];
-	unsigned char hash[HASH_LEN];
-	unsigned char *buffer;
 	const unsigned char *salt;
 	OmsChainEvent content = {.ticket = proof->ticket, .seq = seq};
-	size_t		len;
 
 	snprintf(where, sizeof(where), "event %d", seq);
 	content.moved = json_get(event, "moved") != NULL;
@@ -350,15 +367,7 @@ check_event(const Json *event, Proof *proof, int seq, const unsigned char *previ
 		refuse("%s: \"salt\" of nothing", where);
 	hash_member(event, where, "hash", stored);
 
-	len = oms_chain_layout(&content, NULL);
-	buffer = malloc(len);
-	if (buffer == NULL)
-		give_up(where, "out of memory");
-	oms_chain_layout(&content, buffer);
-	oms_sha256(previous, HASH_LEN, buffer, len, hash);
-	free(buffer);
-	if (memcmp(hash, stored, HASH_LEN) != 0)
-		say_problem("%s: content does not match the hash", where);
+	check_hash(where, oms_chain_layout, &content, previous, stored);
 	return content.at;
 }
 
@@ -562,11 +571,8 @@ static void
 check_entry(const Json *object, int64_t seq, unsigned char *previous)
 {
 	char		where[64];
-	unsigned char hash[HASH_LEN];
 	unsigned char stored[HASH_LEN];
-	unsigned char *buffer;
 	OmsJournalEntry entry = {.seq = seq};
-	size_t		len;
 
 	snprintf(where, sizeof(where), "journal entry %lld", (long long) seq);
 	entry.moved = json_get(object, "moved") != NULL;
@@ -584,15 +590,7 @@ check_entry(const Json *object, int64_t seq, unsigned char *previous)
 	entry.after = text_or_null(object, where, "after");
 	hash_member(object, where, "hash", stored);
 
-	len = oms_journal_layout(&entry, NULL);
-	buffer = malloc(len);
-	if (buffer == NULL)
-		give_up(where, "out of memory");
-	oms_journal_layout(&entry, buffer);
-	oms_sha256(previous, HASH_LEN, buffer, len, hash);
-	free(buffer);
-	if (memcmp(hash, stored, HASH_LEN) != 0)
-		say_problem("%s: content does not match the hash", where);
+	check_hash(where, oms_journal_layout, &entry, previous, stored);
 	memcpy(previous, stored, HASH_LEN);
 }
 
