@@ -364,6 +364,7 @@ test_client() {
   client_step "is built" make_client "$dir" || end_client_tests
   [ $# -gt 0 ] || client_step "types are strict, ESLint is content" npm run -s check || true
   start_server "$client" "max_connections = 30"
+  export OMS_SERVER=$oms_run/$client
   client_tests "$client" "$@"
   end_client_tests
 }

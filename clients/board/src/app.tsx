@@ -27,7 +27,10 @@ import { searchRoutes } from "./routes/search.js";
 import { ticketRoutes } from "./routes/ticket.js";
 import { makeTv } from "./routes/tv.js";
 import { COOKIE, endSession, findSession, isRoleLost, rightsOf, sameToken } from "./session.js";
-import { addressOf, asRefused, bodyOf, limited, Refused, type Board, type Env, type Web } from "./web.js";
+import { addressOf, asRefused, bodyOf, limited, READS, Refused, type Board, type Env, type Web } from "./web.js";
+
+/** The largest that HTTP has. */
+const MOST_AGE = 2 ** 31;
 
 /** Where our own pages come from, as their browser sees it: a proxy may speak TLS for us. */
 function originOf(c: Web): string {
@@ -62,6 +65,7 @@ export function makeApp(board: Board) {
     c.set("board", board);
     c.set("session", undefined);
     c.set("rights", new Set());
+    c.set("behind", undefined);
     const accept = c.req.header("accept") ?? "";
     c.set("wantsJson", accept.startsWith("application/json") || c.req.path.endsWith(".json") || (isApi(c.req.path) && !accept.includes("text/html")));
     await next();
@@ -95,6 +99,8 @@ export function makeApp(board: Board) {
   app.get("/favicon.ico", (c) => c.redirect("/assets/icon.svg", 301));
   app.use(async (c, next) => {
     await next();
+    const behind = c.get("behind");
+    if (behind !== undefined) c.header("age", String(Math.min(Math.ceil(behind), MOST_AGE)));
     // What one person saw must not come back for the next one at the same desk.
     if (c.res.headers.get("cache-control") === null) c.header("cache-control", "no-store");
   });
@@ -111,7 +117,9 @@ export function makeApp(board: Board) {
     c.set("session", session);
     if (session !== undefined) {
       try {
-        c.set("rights", await rightsOf(board.db, session));
+        const rights = await rightsOf(board.db, session);
+        c.set("rights", board.settings.readOnly ? new Set([...rights].filter((name) => READS.has(name))) : rights);
+        if (board.settings.readOnly) c.set("behind", await board.db.age());
       } catch (error) {
         if (!isRoleLost(error)) throw error;
         // Nobody is signed in any more, and can sign in as somebody else.

@@ -10,6 +10,7 @@ import { randomBytes } from "node:crypto";
 import type { Queryable } from "hms-oms-sdk";
 import pg from "pg";
 import type { Settings } from "./settings.js";
+import { asRefused, ONLY_SHOWS, Refused } from "./web.js";
 
 export type Row = Record<string, unknown>;
 
@@ -20,6 +21,8 @@ export type Row = Record<string, unknown>;
 export interface Query {
   /** For the functions of the SDK. */
   client: Queryable;
+  /** What is read here is at most so many seconds old; undefined: it is what stands now. */
+  behind?: number;
   rows<T extends object = Row>(sql: string, values?: readonly unknown[]): Promise<T[]>;
   row<T extends object = Row>(sql: string, values?: readonly unknown[]): Promise<T>;
 }
@@ -27,11 +30,23 @@ export interface Query {
 export interface Database {
   /** Runs something as a role, in a transaction of its own: READ ONLY unless it is said to write. */
   as<T>(role: string, work: (query: Query) => Promise<T>, options?: { write?: boolean }): Promise<T>;
-  /** Runs something as the citizens' login. What is known to be slow has a few connections of its own. */
-  citizen<T>(work: (query: Query) => Promise<T>, options?: { slow?: boolean }): Promise<T>;
+  /**
+   * The same for what may be some seconds old, and has no effect: at the standby for readers, if there is one that is not
+   * far behind, else at the primary.
+   */
+  report<T>(role: string, work: (query: Query) => Promise<T>): Promise<T>;
+  /**
+   * Runs something as the citizens' login. What is known to be slow has a few connections of its own. What is found by
+   * a reader may be found at the standby; null: what is not there is asked of the primary, where it is counted.
+   */
+  citizen<T>(work: (query: Query) => Promise<T>, options?: { slow?: boolean; reader?: boolean }): Promise<T>;
+  /** Is there a standby for readers? */
+  hasReaders: boolean;
   hasCitizen: boolean;
   /** Is it the password of that role, and one that the board may act for? */
   signIn(role: string, password: string): Promise<boolean>;
+  /** For a board that only reads: how many seconds old what it shows may be at most, as report() says it. */
+  age(): Promise<number | undefined>;
   /** Does the database answer? Asked once a second at most, however many want to know. */
   answers(): Promise<boolean>;
   /** A connection of its own, for LISTEN, whose statements fail when they are not answered in time. */
@@ -46,6 +61,11 @@ export class NoPasswords extends Error {
   }
 }
 
+class TooFarBehind extends Error {}
+
+/** Would the primary say the same? It has to be asked where the standby is away, or lacks a role, or ends what is in the way of its work. */
+const isAnswer = (error: unknown) => error instanceof Refused || (error as { code?: unknown }).code === "57014";
+
 /** The time zone of who looks, while their request is answered; undefined: it is not known. */
 export const viewersZone = new AsyncLocalStorage<string | undefined>();
 
@@ -59,12 +79,16 @@ const STATEMENT_TIMEOUT = "15s";
 /** A server that hangs does not even end a statement: then the connection is given up. */
 const ANSWER_MS = 17_000;
 
+/** A standby that could not be used is not asked again for so long. */
+const REST_MS = 5000;
+
 /** What pg says when ANSWER_MS are over. */
 const isNoAnswer = ({ message }: Error) => message === "Query read timeout";
 
-function query(client: pg.PoolClient): Query {
+function query(client: pg.PoolClient, behind: number | undefined): Query {
   return {
     client,
+    ...(behind === undefined ? {} : { behind }),
     async rows<T extends object>(sql: string, values: readonly unknown[] = []) {
       return (await client.query<T>(sql, [...values])).rows;
     },
@@ -82,18 +106,21 @@ export function openDatabase(settings: Settings): Database {
   const options = settings.timezone === undefined ? path : `${path} -c TimeZone=${settings.timezone}`;
   const common: pg.PoolConfig = { application_name: NAME, connectionTimeoutMillis: 5000, query_timeout: ANSWER_MS, options };
   const pool = new pg.Pool({ ...common, max: 10 });
-  const citizenPool = (max: number) =>
-    settings.citizenUser === undefined
-      ? undefined
-      : // A queue of its own holds back what would wait for one of the slow connections.
-        new pg.Pool({ ...common, user: settings.citizenUser, password: settings.citizenPassword, max, ...(max <= SLOW ? { connectionTimeoutMillis: 0 } : {}) });
+  const citizenPool = (max: number, more: pg.PoolConfig = {}) =>
+    settings.citizenUser === undefined ? undefined : new pg.Pool({ ...common, user: settings.citizenUser, password: settings.citizenPassword, max, ...more });
   const citizens = citizenPool(10);
-  const slowCitizens = citizenPool(SLOW);
-  for (const some of [pool, citizens, slowCitizens]) {
+  // A queue of its own holds back what would wait for one of the slow connections.
+  const slowCitizens = citizenPool(SLOW, { connectionTimeoutMillis: 0 });
+  const standby: pg.PoolConfig | undefined =
+    settings.readHost === undefined ? undefined : { host: settings.readHost, ...(settings.readPort === undefined ? {} : { port: settings.readPort }), connectionTimeoutMillis: 2000 };
+  const readers = standby === undefined ? undefined : new pg.Pool({ ...common, ...standby, max: 10 });
+  const readingCitizens = standby === undefined ? undefined : citizenPool(10, standby);
+  const pools = [pool, citizens, slowCitizens, readers, readingCitizens].filter((some) => some !== undefined);
+  for (const some of pools) {
     // A connection that breaks while it is idle: the pool makes another one.
-    some?.on("error", () => undefined);
+    some.on("error", () => undefined);
     // One that breaks between two queries of a transaction says so here only; the next query fails.
-    some?.on("connect", (client) => {
+    some.on("connect", (client) => {
       client.on("error", () => undefined);
     });
   }
@@ -111,10 +138,54 @@ export function openDatabase(settings: Settings): Database {
     return known ? zone : null;
   }
 
-  async function transaction<T>(from: pg.Pool, role: string | undefined, write: boolean, work: (q: Query) => Promise<T>) {
+  /** Where the primary is in its log; null: nobody knows. */
+  async function position(): Promise<string | null> {
+    try {
+      return (await pool.query<{ at: string | null }>("SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_lsn()::pg_catalog.text END AS at")).rows[0]?.at ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * How many seconds old what is read there may be at most; undefined: it is no standby. One that has everything that the
+   * primary had a moment ago is not behind, however long ago the last change was.
+   */
+  async function lag(client: pg.PoolClient, primary: string | null): Promise<number | undefined> {
+    const { rows } = await client.query<{ behind: number | null }>(
+      `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN NULL
+           WHEN pg_catalog.pg_last_wal_replay_lsn() OPERATOR(pg_catalog.>=) $1::pg_catalog.pg_lsn THEN 0
+           ELSE COALESCE(GREATEST(EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.pg_last_xact_replay_timestamp()), 0)::pg_catalog.float8, 'infinity')
+         END AS behind`,
+      [primary],
+    );
+    return rows[0]?.behind ?? undefined;
+  }
+
+  let restUntil = 0;
+  /** At the standby for readers, if it may be used; "elsewhere": it may not. A primary that is away has nothing newer. */
+  async function reading<T>(from: pg.Pool | undefined, role: string | undefined, work: (q: Query) => Promise<T>): Promise<T | "elsewhere"> {
+    if (from === undefined || Date.now() < restUntil) return "elsewhere";
+    const primary = await position();
+    try {
+      return await transaction(from, role, false, work, async (client) => {
+        const behind = await lag(client, primary);
+        if (primary !== null && behind !== undefined && behind > settings.readMaxLag) throw new TooFarBehind();
+        return behind;
+      });
+    } catch (error) {
+      if (isAnswer(error) || primary === null) throw error;
+      if (error instanceof TooFarBehind || asRefused(error)?.status === 503) restUntil = Date.now() + REST_MS;
+      return "elsewhere";
+    }
+  }
+
+  async function transaction<T>(from: pg.Pool, role: string | undefined, write: boolean, work: (q: Query) => Promise<T>, age?: (client: pg.PoolClient) => Promise<number | undefined>) {
     const client = await from.connect();
     let broken: Error | undefined;
     try {
+      // Before the snapshot, so that what is read is not older than it is said to be.
+      const behind = await age?.(client);
       // What a page shows is of one moment.
       await client.query(write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
       // The same as SET LOCAL, but with parameters.
@@ -123,7 +194,7 @@ export function openDatabase(settings: Settings): Database {
            pg_catalog.set_config('role', $2, true)`,
         [STATEMENT_TIMEOUT, role ?? "none", await zoneFor(client)],
       );
-      const result = await work(query(client));
+      const result = await work(query(client, behind));
       await client.query("COMMIT");
       return result;
     } catch (error) {
@@ -156,11 +227,23 @@ export function openDatabase(settings: Settings): Database {
   let asked: { at: number; answer: Promise<boolean> } | undefined;
 
   return {
-    as: (role, work, options) => transaction(pool, role, options?.write ?? false, work),
+    async as(role, work, options) {
+      if (settings.readOnly && options?.write === true) throw new Refused(403, ONLY_SHOWS);
+      return transaction(pool, role, options?.write ?? false, work);
+    },
+    async report(role, work) {
+      const found = await reading(readers, role, work);
+      return found === "elsewhere" ? transaction(pool, role, false, work) : found;
+    },
+    hasReaders: readers !== undefined,
     hasCitizen: citizens !== undefined,
-    citizen(work, options) {
+    async citizen(work, options) {
       const from = options?.slow === true ? slowCitizens : citizens;
       if (from === undefined) throw new Error("BOARD_CITIZEN_USER is not set");
+      if (options?.reader === true) {
+        const found = await reading(readingCitizens, undefined, work);
+        if (found !== "elsewhere" && found !== null) return found;
+      }
       // A wrong tracking number is counted, which writes.
       return transaction(from, undefined, true, work);
     },
@@ -180,6 +263,7 @@ export function openDatabase(settings: Settings): Database {
       if ((await accepts(user, wrong)) && known) throw new NoPasswords();
       return (await accepts(user, password === "" ? wrong : password)) && known;
     },
+    age: () => transaction(pool, undefined, false, ({ behind }) => Promise.resolve(behind), (client) => lag(client, null)),
     answers() {
       if (asked === undefined || Date.now() - asked.at > 1000) {
         const answer = transaction(pool, undefined, false, (q) => q.rows("SELECT")).then(
@@ -192,7 +276,7 @@ export function openDatabase(settings: Settings): Database {
     },
     listener: (answerMs) => new pg.Client({ ...common, query_timeout: answerMs }),
     async end() {
-      await Promise.all([pool.end(), citizens?.end(), slowCitizens?.end()]);
+      await Promise.all(pools.map((some) => some.end()));
     },
   };
 }

@@ -1,6 +1,7 @@
 /** The frame of all pages. */
 import { html } from "hono/html";
 import type { Child } from "hono/jsx";
+import { lengthOf } from "./format.js";
 import { formToken } from "./session.js";
 import type { Web } from "./web.js";
 
@@ -11,6 +12,12 @@ const PAGES = [
   { href: "/reports", name: "Reports", right: "sla_report" },
   { href: "/workflows", name: "Workflows", right: "get_workflow" },
 ] as const;
+
+function agedWords(behind: number): string {
+  if (behind < 1) return "Read from a copy of the database that is up to date.";
+  if (!Number.isFinite(behind)) return "Read from a copy of the database; nobody knows how old it is.";
+  return `Read from a copy of the database: what happened in the last ${behind < 60 ? `${Math.ceil(behind)} s` : lengthOf(behind)} may be missing.`;
+}
 
 export interface PageOptions {
   title: string;
@@ -29,6 +36,7 @@ export function page(c: Web, options: PageOptions, content: Child, status: 200 |
   const session = c.get("session");
   const { settings } = c.get("board");
   const rights = c.get("rights");
+  const behind = c.get("behind");
   const message = session?.message;
   if (session !== undefined) session.message = undefined;
   const path = c.req.path;
@@ -89,6 +97,12 @@ export function page(c: Web, options: PageOptions, content: Child, status: 200 |
               <p>{message.text}</p>
               {message.hint === undefined ? null : <p class="hint">{message.hint}</p>}
             </div>
+          )}
+          {settings.readOnly && session !== undefined ? <p class="hint">This board only shows: nothing can be changed here.</p> : null}
+          {behind === undefined ? null : (
+            <p class="hint" id="behind">
+              {agedWords(behind)}
+            </p>
           )}
           {content}
         </main>

@@ -29,7 +29,8 @@ const AGAIN_MS = [100, 250, 500, 1000, 2000, 5000];
 /** How often the connection is asked whether it is alive, and how long it may take to say so. */
 const ALIVE_MS = 5000;
 
-export function openLive(db: Database): Live {
+/** hears: is there anything to LISTEN to? There is not on a standby. */
+export function openLive(db: Database, hears = true): Live {
   const listeners = new Set<Listener>();
   let client: ReturnType<Database["listener"]> | undefined;
   let ended = false;
@@ -76,7 +77,7 @@ export function openLive(db: Database): Live {
     });
     try {
       await mine.connect();
-      await mine.query("LISTEN oms_status; LISTEN oms_alert; LISTEN oms_dispatch");
+      if (hears) await mine.query("LISTEN oms_status; LISTEN oms_alert; LISTEN oms_dispatch");
       up = true;
       tries = 0;
       say({ kind: "resync" });

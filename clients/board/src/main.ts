@@ -12,7 +12,7 @@ const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCh
 
 const settings = readSettings(process.env);
 const db = openDatabase(settings);
-const live = openLive(db);
+const live = openLive(db, !settings.readOnly);
 const app = makeApp({ settings, db, live, watch: makeWatch(db) });
 
 const server = serve({ fetch: app.fetch, hostname: settings.host, port: settings.port, serverOptions: TIMEOUTS }, ({ address, port }: AddressInfo) => {

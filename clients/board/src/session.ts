@@ -3,7 +3,8 @@
  * a restart of the board. The cookie is a random number and nothing else.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { Database } from "./db.js";
+import type { Database, Query } from "./db.js";
+import { asRefused } from "./web.js";
 
 export const COOKIE = "oms_board";
 const LONGEST_MS = 12 * 60 * 60_000;
@@ -102,7 +103,7 @@ class NoLogin extends Error {}
  */
 export async function rightsOf(db: Database, session: Session): Promise<ReadonlySet<string>> {
   if (Date.now() - session.rightsAt > RIGHTS_MS) {
-    const rows = await db.as(session.role, async (q) => {
+    const read = async (q: Query) => {
       // Whoever could not sign in any more is not signed in any more.
       const still = await q.rows(
         `SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) CURRENT_USER AND r.rolcanlogin
@@ -114,6 +115,11 @@ export async function rightsOf(db: Database, session: Session): Promise<Readonly
            WHERE p.pronamespace OPERATOR(pg_catalog.=) (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) 'oms')
              AND pg_catalog.has_schema_privilege('oms', 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')`,
       );
+    };
+    const rows = await db.as(session.role, read).catch((error: unknown) => {
+      // While the primary is away, reports go on.
+      if (!db.hasReaders || asRefused(error)?.status !== 503) throw error;
+      return db.report(session.role, read);
     });
     session.rights = new Set(rows.map((r) => r.name));
     session.rightsAt = Date.now();

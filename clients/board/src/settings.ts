@@ -3,6 +3,13 @@
 export interface Settings {
   host: string;
   port: number;
+  /** A standby that reports, their lists and the tracker are read from. */
+  readHost: string | undefined;
+  readPort: number | undefined;
+  /** Seconds that it may be behind. */
+  readMaxLag: number;
+  /** The database is a standby, or nothing is to be changed: no actions are offered. */
+  readOnly: boolean;
   /** Name of the agency, at the top of each page. */
   title: string;
   /** The login that has the level citizen and nothing else; without it there is no /track. */
@@ -39,6 +46,10 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   return {
     host: env["BOARD_HOST"] ?? "127.0.0.1",
     port: positive("BOARD_PORT", env["BOARD_PORT"], 8080),
+    readHost: given(env["BOARD_READ_HOST"]),
+    readPort: given(env["BOARD_READ_PORT"]) === undefined ? undefined : positive("BOARD_READ_PORT", env["BOARD_READ_PORT"], 0),
+    readMaxLag: positive("BOARD_READ_MAX_LAG", env["BOARD_READ_MAX_LAG"], 30),
+    readOnly: env["BOARD_READ_ONLY"] === "1",
     title: env["BOARD_TITLE"] ?? "OMS",
     citizenUser: given(env["BOARD_CITIZEN_USER"]),
     citizenPassword: given(env["BOARD_CITIZEN_PASSWORD"]),

@@ -13,26 +13,33 @@ export function clean(number: string): string {
 
 const lanes = makeLanes();
 
+/** Is told how old at most, in seconds, what was found is, if it was read from a standby. */
+type Tell = (behind: number | undefined) => void;
+
 /** Asks the database in the lane of the number; null or no rows: the number is not right. */
-function asked<T>(db: Database, number: string, work: (query: Query, number: string) => Promise<T | null>): Promise<T | null> {
+function asked<T>(db: Database, number: string, tell: Tell, work: (query: Query, number: string) => Promise<T | null>): Promise<T | null> {
   const cleaned = clean(number);
+  const run = (query: Query) => {
+    tell(query.behind);
+    return work(query, cleaned);
+  };
   return lanes.run(
     cleaned,
-    () => db.citizen((q) => work(q, cleaned)),
-    () => db.citizen((q) => work(q, cleaned), { slow: true }),
+    () => db.citizen(run, { reader: true }),
+    () => db.citizen(run, { slow: true }),
   );
 }
 
-export async function track(db: Database, number: string): Promise<{ view: oms.TrackedTicket; zone: string } | null> {
-  return asked(db, number, async (query, cleaned) => {
+export async function track(db: Database, number: string, tell: Tell = () => undefined): Promise<{ view: oms.TrackedTicket; zone: string } | null> {
+  return asked(db, number, tell, async (query, cleaned) => {
     const view = await oms.track(cleaned, { client: query.client });
     return view === null ? null : { view, ...(await query.row<{ zone: string }>("SELECT pg_catalog.current_setting('TimeZone') AS zone")) };
   });
 }
 
 /** No events: the number is not right. */
-export async function timeline(db: Database, number: string): Promise<oms.TimelineEvent[]> {
-  const found = await asked(db, number, async ({ client }, cleaned) => {
+export async function timeline(db: Database, number: string, tell: Tell = () => undefined): Promise<oms.TimelineEvent[]> {
+  const found = await asked(db, number, tell, async ({ client }, cleaned) => {
     const events = await oms.getTimeline(cleaned, { events: true, client });
     return events.length === 0 ? null : events;
   });

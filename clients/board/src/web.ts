@@ -1,7 +1,7 @@
 /** What all routes share: the types of Hono's context, and the one place that turns errors into answers. */
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
-import type { Database } from "./db.js";
+import type { Database, Query } from "./db.js";
 import { errorWords, type Called } from "./format.js";
 import { networkOf, type Limit } from "./limit.js";
 import type { Live } from "./live.js";
@@ -23,6 +23,8 @@ export interface Env {
     session: Session | undefined;
     /** The functions of oms that the person may call. */
     rights: ReadonlySet<string>;
+    /** Seconds that what is shown may be old, if it was read from a standby. */
+    behind: number | undefined;
     /** When something is done by a script, the answer is JSON. */
     wantsJson: boolean;
   };
@@ -39,10 +41,17 @@ export function person(c: Web): Session {
 
 export const can = (c: Web, name: string): boolean => c.get("rights").has(name);
 
+/** The rights to what a board that only reads offers. */
+export const READS: ReadonlySet<string> = new Set(["get_ticket", "get_workflow", "my_work", "sla_report", "tracking_number"]);
+export const ONLY_SHOWS = "Nothing can be changed here: this board only shows.";
+
+/** Why the person may not do something: nobody may, or the role has not the right. */
+export const lacking = (c: Web, name: string, otherwise: string): Refused => new Refused(403, c.get("board").settings.readOnly && !READS.has(name) ? ONLY_SHOWS : otherwise);
+
 /** A page that the person's level does not have. */
 export function needs(c: Web, name: string): void {
   person(c);
-  if (!can(c, name)) throw new Refused(403, "Your role does not have the right to see this page.");
+  if (!can(c, name)) throw lacking(c, name, "Your role does not have the right to see this page.");
 }
 
 /** An answer that is not what was asked for, in words for a person. */
@@ -80,6 +89,7 @@ export function asRefused(error: unknown, called?: Called): Refused | undefined 
   const { code, message, hint } = error as { code?: unknown; message?: string; hint?: string };
   const text = errorWords(message ?? "", called);
   if (typeof code !== "string") return NO_CONNECTION.test(text) ? new Refused(503, AWAY, "Try again in a moment.") : undefined;
+  if (code === "25006") return new Refused(503, "Nothing can be changed just now: this database can only be read.", "Try again later.");
   // The database has no word for it that says more.
   if (code === "22021" || code === "22P05") return new Refused(422, "There is a character in it that no text can have.", "Remove it, and try again.");
   if (code === "OM001" || code === "OM002" || code === "OM003") return new Refused(404, text, hint);
@@ -90,6 +100,14 @@ export function asRefused(error: unknown, called?: Called): Refused | undefined 
   if (code === "57014") return new Refused(503, "That took too long.", "Narrow the search down.");
   if (/^(08|53|57P)/.test(code) || /^E[A-Z]+$/.test(code)) return new Refused(503, AWAY, "Try again in a moment.");
   return undefined;
+}
+
+/** Reads as the person what may be some seconds old; the page says how old. */
+export async function report<T>(c: Web, work: (query: Query) => Promise<T>): Promise<T> {
+  return c.get("board").db.report(person(c).role, (query) => {
+    c.set("behind", query.behind);
+    return work(query);
+  });
 }
 
 /** A parameter of the address, without the spaces around it; empty is none. */

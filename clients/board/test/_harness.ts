@@ -245,8 +245,23 @@ export async function accessible(page: Page): Promise<void> {
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });
 }
 
-/** Nothing that somebody wrote has become part of the page. */
+/** Texts with the sign that turns what follows, where something follows in the same line that is not theirs. */
+const TURNED = `(() => {
+  const found = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+    if (!node.nodeValue.includes("\u202E") || node.parentElement.closest("textarea, option, script, pre, svg")) continue;
+    let box = node.parentElement;
+    const style = () => getComputedStyle(box);
+    while (style().display === "inline" && !style().unicodeBidi.startsWith("isolate")) box = box.parentElement;
+    if (style().display !== "inline" && box.textContent.trim() !== node.nodeValue.trim()) found.push(box.outerHTML.slice(0, 200));
+  }
+  return found;
+})()`;
+
+/** Nothing that somebody wrote has become part of the page, or turns the text beside it. */
 export async function harmless(page: Page): Promise<void> {
+  assert.deepEqual(await page.evaluate<string[]>(TURNED), []);
   assert.equal(await page.evaluate("window.hacked"), undefined);
   assert.equal(await page.locator("img[src=x], [onerror], main script").count(), 0);
 }

@@ -70,7 +70,9 @@ async function main(): Promise<number> {
     for (;;) {
       const count = await exporter.run((total) => { say(`${total} events`); });
       if (how.follow === undefined) {
-        say(`${count} new events, ${lake.manifest.rows?.["timeline"] ?? 0} in all, step ${lake.manifest.step}`);
+        const age = await source.age();
+        const from = age === undefined ? "" : `; from a standby, whose last change is ${age.toFixed(0)} s old`;
+        say(`${count} new events, ${lake.manifest.rows?.["timeline"] ?? 0} in all, step ${lake.manifest.step}${from}`);
         break;
       }
       await setTimeout(how.follow * 1000);

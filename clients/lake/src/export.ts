@@ -51,6 +51,9 @@ interface Sizes {
   files?: number | undefined;
 }
 
+/** How often a step is tried that a standby ends. */
+const ATTEMPTS = 10;
+
 export class Exporter {
   readonly #lake: Lake;
   readonly #source: Source;
@@ -73,8 +76,17 @@ export class Exporter {
   async run(report: (total: number) => void = () => undefined): Promise<number> {
     let total = 0;
     this.#lake.clean();
+    let attempts = 0;
     for (;;) {
-      const events = await this.#step();
+      let events: number;
+      try {
+        events = await this.#step();
+        attempts = 0;
+      } catch (error) {
+        // A standby ends what stands in the way of its work. Nothing of the step counts, so it is done again.
+        if ((error as { code?: unknown }).code !== "40001" || ++attempts >= ATTEMPTS) throw error;
+        continue;
+      }
       if (events === 0) break;
       total += events;
       report(total);

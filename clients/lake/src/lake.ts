@@ -144,6 +144,8 @@ export class Lake {
 
   /** The one moment at which a step happens: new files count, replaced ones do not, and the cursor has moved. */
   commit({ cursor, added, removed }: { cursor: string | null; added: readonly LakeFile[]; removed: readonly LakeFile[] }): void {
+    // The lock is one of the server that is read, and there may be several. Who began later took our files for left over.
+    if (this.#read().step !== this.manifest.step || !added.every((file) => fs.existsSync(this.fullName(file)))) throw new LakeError("another export has written into this lake meanwhile");
     const gone = new Set(removed.map((file) => file.path));
     const files = [...this.manifest.files.filter((file) => !gone.has(file.path)), ...added];
     const rows = Object.fromEntries(tables.map((table) => [table, files.filter((file) => file.table === table).reduce((sum, file) => sum + file.rows, 0)]));

@@ -58,6 +58,13 @@ export class Source {
     throw new LakeError("another export into this lake is running");
   }
 
+  /** On a standby: how many seconds ago the last commit was that has come there. */
+  async age(): Promise<number | undefined> {
+    const [row] = await this.#rows<{ age: number | null }>(`SELECT CASE WHEN pg_is_in_recovery()
+      THEN greatest(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0)::float8 END AS age`);
+    return row?.age ?? undefined;
+  }
+
   /** Events after a cursor. */
   async changes(cursor: string | null, max: number): Promise<(Event & { cursor: string })[]> {
     try {

@@ -43,6 +43,14 @@ export interface ConnectionOptions {
   connectTimeoutMs?: number;
   /** Settings of the session: `-c work_mem=64MB`. */
   options?: string;
+  /** A standby, for {@link reader}. What is left out is as above; beside a `connectionString` it needs one, too. */
+  read?: ReadConnectionOptions;
+}
+
+/** A standby, as {@link ConnectionOptions} names it. */
+export interface ReadConnectionOptions extends Omit<ConnectionOptions, "read"> {
+  /** How many seconds it may be behind; no limit by default. */
+  maxLagSecs?: number;
 }
 
 /** A connection in a transaction, as {@link withTransaction} hands it out. */
@@ -53,7 +61,8 @@ let current: pg.Pool | undefined;
 /** A pool that the caller made is the caller's to close. */
 let own = true;
 
-function poolConfig(from: ConnectionOptions): pg.PoolConfig {
+/** @internal */
+export function poolConfig(from: ConnectionOptions): pg.PoolConfig {
   const { applicationName, connectTimeoutMs, ...rest } = from;
   return {
     ...rest,
@@ -88,13 +97,34 @@ export function configure(to: ConnectionOptions | { pool: object }): void {
     own = true;
   }
   before?.end().catch(() => undefined);
+  closeReaders().catch(() => undefined);
 }
 
 /** Closes the connections. A later call opens new ones. */
 export async function close(): Promise<void> {
   const before = own ? current : undefined;
   if (own) current = undefined;
-  await before?.end();
+  await Promise.all([before?.end(), closeReaders()]);
+}
+
+let closeReaders: () => Promise<void> = () => Promise.resolve();
+
+/**
+ * What is to be closed with the pool, since it was made of the same options.
+ *
+ * @internal
+ */
+export function onConfigured(close: () => Promise<void>): void {
+  closeReaders = close;
+}
+
+/**
+ * The standby of {@link configure}.
+ *
+ * @internal
+ */
+export function readOptions(): ReadConnectionOptions | undefined {
+  return !own || options.read === undefined ? undefined : { ...options, ...options.read };
 }
 
 /** @internal */

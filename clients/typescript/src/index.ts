@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 export { configure, close, withTransaction } from "./connection.js";
-export type { CallOptions, ConnectionOptions, QueryRows, Queryable, Transaction, TransactionOptions } from "./connection.js";
+export { reader, readerLag } from "./reader.js";
+export type { CallOptions, ConnectionOptions, QueryRows, Queryable, ReadConnectionOptions, Transaction, TransactionOptions } from "./connection.js";
 export {
   AlreadyClaimed, AppendOnly, BadArgument, IdempotencyConflict, InvalidDefinition, OmsError, PermissionDenied, StaleToken,
   UnknownStage, UnknownTicket, UnknownWorkflow, WrongState, asOmsError,

@@ -3,7 +3,7 @@ import type { FC } from "hono/jsx";
 import type { Query } from "../db.js";
 import { count, type Times } from "../format.js";
 import { clockOf } from "../routes/board.js";
-import { can, needs, param, person, Refused, type Web } from "../web.js";
+import { can, needs, param, Refused, report, type Web } from "../web.js";
 import { AHEAD, stageNames, WAYS, type Ahead, type StageName, type Way } from "./data.js";
 import { address, readScope, scopeParams, type Scope } from "./scope.js";
 
@@ -29,7 +29,7 @@ export interface Asked {
 export async function ask<T>(c: Web, work: (asked: Asked) => Promise<T>): Promise<T & Omit<Asked, "query">> {
   needs(c, "sla_report");
   const drills = can(c, "get_ticket");
-  return c.get("board").db.as(person(c).role, async (query) => {
+  return report(c, async (query) => {
     const { now, times } = await clockOf(query);
     const scope = readScope(c, now, times);
     const names = drills

@@ -73,7 +73,10 @@ export function makeApi(signIns: Limit) {
   api.get("/timeline/:number", async (c) => {
     c.header("x-robots-tag", "noindex, nofollow");
     const { db } = c.get("board");
-    const events = db.hasCitizen ? await timeline(db, c.req.param("number")) : [];
+    const tell = (behind: number | undefined) => {
+      c.set("behind", behind);
+    };
+    const events = db.hasCitizen ? await timeline(db, c.req.param("number"), tell) : [];
     // One answer for a number that is unknown, wrong, bare or none at all.
     return events.length === 0 ? c.json({ error: "No request has this tracking number." }, 404) : c.json(events.map((event) => ({ ...event, time: event.time.toISOString().replace(".000Z", "Z") })));
   });

@@ -7,7 +7,7 @@ import { count, makeTimes, words, type Times } from "../format.js";
 import { page } from "../layout.js";
 import { address } from "../reports/scope.js";
 import { Clock, Field, Filters, LiveLine, Name, Status, Table, TicketLink } from "../ui.js";
-import { can, needs, param, person, Refused, type Env, type Web } from "../web.js";
+import { can, needs, param, person, Refused, report, type Env, type Web } from "../web.js";
 
 export const boardRoutes = new Hono<Env>();
 
@@ -426,6 +426,6 @@ for (const format of ["csv", "json"] as const)
   boardRoutes.get(`/tickets.${format}`, async (c) => {
     needs(c, "get_ticket");
     const filter = readFilter(c);
-    const rows = await c.get("board").db.as(person(c).role, (query) => allStages(query, filter));
+    const rows = await report(c, (query) => allStages(query, filter));
     return send(c, { name: "open-stages", columns: LIST_COLUMNS, rows, asked: c.req.query() });
   });

@@ -12,7 +12,7 @@ import { page } from "../layout.js";
 import { address, periodWords, readScope, scopeParams, type Scope } from "../reports/scope.js";
 import { Downloads, duration, PeriodFields } from "../reports/ui.js";
 import { Filters, Name, Table, TicketLink, Time } from "../ui.js";
-import { needs, param, person, Refused, type Env, type Web } from "../web.js";
+import { needs, param, Refused, report, type Env, type Web } from "../web.js";
 import { clockOf } from "./board.js";
 
 export const finishedRoutes = new Hono<Env>();
@@ -226,7 +226,7 @@ for (const path of ["/finished", "/due"] as const) {
   finishedRoutes.get(path, async (c) => {
     needs(c, "get_ticket");
     const after = param(c, "after");
-    const read = await c.get("board").db.as(person(c).role, async (query) => {
+    const read = await report(c, async (query) => {
       const { now, times } = await clockOf(query);
       const filter = readFilter(c, readScope(c, now, times, "all"));
       return { now, times, filter, total: await countThem(query, list, filter), ...(await readThem(query, list, filter, after, PAGE)) };
@@ -295,7 +295,7 @@ for (const path of ["/finished", "/due"] as const) {
   for (const format of ["csv", "json"] as const)
     finishedRoutes.get(`${path}.${format}`, async (c) => {
       needs(c, "get_ticket");
-      const { rows, filter } = await c.get("board").db.as(person(c).role, async (query) => {
+      const { rows, filter } = await report(c, async (query) => {
         const { now, times } = await clockOf(query);
         const filter = readFilter(c, readScope(c, now, times, "all"));
         return { filter, ...(await readThem(query, list, filter, undefined, MOST_ROWS)) };

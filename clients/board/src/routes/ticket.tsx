@@ -12,7 +12,7 @@ import { giveBackOnce, newOnce, takeOnce } from "../once.js";
 import type { Session } from "../session.js";
 import { choicesOf, clockOfStage, cut, factsOf, folded, MOST_NOTE, noteOf, ticketNumber, timelineOf, whyOf, type Choices, type Facts, type Segment, type Stage, type TimelineEvent, type Why } from "../ticket.js";
 import { Clock, Field, LiveLine, Name, PostForm, Said, Status, Table, Time } from "../ui.js";
-import { asRefused, can, form, needs, param, person, Refused, type Env, type Form, type Web } from "../web.js";
+import { asRefused, can, lacking, form, needs, param, person, Refused, type Env, type Form, type Web } from "../web.js";
 import { clockOf } from "./board.js";
 
 export const ticketRoutes = new Hono<Env>();
@@ -387,10 +387,12 @@ const EventRow: FC<{ id: string; event: TimelineEvent; times: Times; labels: Map
         <span class="line">
           {event.url !== null && safeUrl(event.url) ? (
             <a href={event.url} rel="noopener noreferrer">
-              {event.attachment}
+              <bdi>{event.attachment}</bdi>
             </a>
           ) : (
-            `${event.attachment} (${event.url ?? ""})`
+            <>
+              <bdi>{event.attachment}</bdi> (<bdi>{event.url}</bdi>)
+            </>
           )}
           <small class="line digest">SHA-256 {event.sha256}</small>
         </span>
@@ -628,7 +630,7 @@ function actionOf(c: Web): Action {
   needs(c, "get_ticket");
   const action = findAction(c.req.param("action") ?? "");
   if (action === undefined) throw new Refused(404, "There is no such page.");
-  if (!can(c, action.right)) throw new Refused(403, "Your role does not have the right to do this.");
+  if (!can(c, action.right)) throw lacking(c, action.right, "Your role does not have the right to do this.");
   return action;
 }
 

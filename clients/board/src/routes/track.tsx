@@ -128,7 +128,9 @@ trackRoutes.get("/track", (c) => {
 
 trackRoutes.post("/track", async (c) => {
   needsCitizens(c);
-  const found = await track(c.get("board").db, (await form(c)).text("number"));
+  const found = await track(c.get("board").db, (await form(c)).text("number"), (behind) => {
+    c.set("behind", behind);
+  });
   if (found === null)
     return trackPage(
       c,
