@@ -13,6 +13,8 @@
 #   bench/run.sh latency           from the commit of a completion to the listener
 #   bench/run.sh timers            a million timers
 #   bench/run.sh metrics           scrapes with a million open tickets, see metrics.md
+#   bench/run.sh waiting           send_message beside 100,000 awaiting stages and as many kept messages; dates that come
+#   bench/run.sh publish           a thousand workflows, each with its entry in the journal
 #
 #   SECS=10 RUNS=5 bench/run.sh    longer runs (default 5 s), more of them (default 3)
 #   CLIENTS="1 4" SYNC=off bench/run.sh ticket
@@ -41,6 +43,10 @@ begin_run "server" bench/run.sh "$@"
 . bench/timers.sh
 # shellcheck source=bench/metrics.sh
 . bench/metrics.sh
+# shellcheck source=bench/waiting.sh
+. bench/waiting.sh
+# shellcheck source=bench/publish.sh
+. bench/publish.sh
 
 # Commits reach the disk here; no checkpoint falls into a run.
 start_server bench 'fsync = on' 'full_page_writes = on' 'shared_buffers = 512MB' 'max_wal_size = 16GB' \
@@ -58,7 +64,7 @@ psql -XqAt -c "SELECT 'PostgreSQL ' || current_setting('server_version')"
 [ $# -gt 0 ] || set -- ticket calls graph
 for what in "$@"; do
   case $what in
-    ticket | calls | graph | exchange | held | events | latency | timers | metrics) "bench_$what" ;;
-    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, events, latency, timers or metrics" ;;
+    ticket | calls | graph | exchange | held | events | latency | timers | metrics | waiting | publish) "bench_$what" ;;
+    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, events, latency, timers, metrics, waiting or publish" ;;
   esac
 done
