@@ -3,6 +3,7 @@
 #   make demo        a short tour on a throw-away server (installs what is missing); TOUR=all or a name shows more
 #   make demo-act    a listener at work on the same, with bots and an officer, live
 #   make demo-import a spreadsheet of permits becomes tickets
+#   make demo-cells two databases behind one: a loan, and one of them stopped
 #   make board       the traffic board in a browser, with a simulated agency
 #   make test        all tests of the extension, each suite on its own throw-away server
 #   make test SUITE=regress TESTS="about seal"
@@ -37,6 +38,10 @@ OMS_REGISTER = src/register.h
 OMS_PARTS = $(call oms_files,src/install/*)
 # Words for pgTAP, to test workflows with: an extension of its own, in SQL.
 DATA = test/tap/oms_tap.control test/tap/oms_tap--1.0.sql
+# A front of several databases: an extension of its own, with the same library.
+OMS_FRONT = src/front/oms_front--1.0.sql
+OMS_FRONT_PARTS = $(call oms_files,src/front/[0-9]*.sql)
+DATA += src/front/oms_front.control $(OMS_FRONT)
 DATA_built = $(addprefix stamped/,$(call oms_files,oms--*.sql))
 
 # The server's headers are not free of these two under -Wextra.
@@ -68,6 +73,10 @@ $(OMS_SCRIPT): $(OMS_PARTS)
 	mv $@.new $@
 $(OMS_REGISTER): $(OMS_PARTS)
 	awk -f src/install/register.awk -f src/install/header.awk src/install/register >$@.new
+	mv $@.new $@
+all: $(OMS_FRONT)
+$(OMS_FRONT): src/install/10_types.sql $(OMS_FRONT_PARTS) src/front/join.sed
+	cat src/install/10_types.sql $(OMS_FRONT_PARTS) | sed -f src/front/join.sed >$@.new
 	mv $@.new $@
 endif
 
@@ -112,7 +121,7 @@ $(VERIFY_PROOF): $(VERIFY_PROOF_SOURCES) $(wildcard tools/verify-proof/*.h) $(wi
 	$(CC) -std=c99 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Isrc -o $@ $(VERIFY_PROOF_SOURCES) \
 	  $$(printf '\043include <openssl/ts.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo -DWITH_LIBCRYPTO -lcrypto)
 
-.PHONY: setup test test-all test-ha test-fresh demo demo-act demo-import board sdk psql accept format lint bench bench-quick
+.PHONY: setup test test-all test-ha test-fresh demo demo-act demo-import demo-cells board sdk psql accept format lint bench bench-quick
 setup:
 	@"$(OMS_SOURCES)"/tools/setup.sh server tests
 test:
@@ -129,6 +138,8 @@ demo-act:
 	@"$(OMS_SOURCES)"/tools/demo-act.sh
 demo-import:
 	@"$(OMS_SOURCES)"/tools/demo-import.sh
+demo-cells:
+	@"$(OMS_SOURCES)"/tools/demo-cells.sh
 board:
 	@"$(OMS_SOURCES)"/tools/board.sh
 sdk:

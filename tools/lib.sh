@@ -131,7 +131,7 @@ copy_server() {
 
 build_and_install() {
   local tree=$oms_build/tree log=$oms_build/make.log server
-  server="$("$PG_CONFIG" --version) $("$PG_CONFIG" --pkglibdir) $(stat -c %Y "$("$PG_CONFIG" --bindir)/postgres")"
+  server="$("$PG_CONFIG" --version) $("$PG_CONFIG" --pkglibdir) $(stat -c %Y "$("$PG_CONFIG" --bindir)/postgres" "$("$PG_CONFIG" --pkglibdir)" | paste -sd " ")"
   if [ ! -d "$oms_build/pg" ] || [ "$(cat "$tree/.server" 2>/dev/null)" != "$server" ]; then
     note "copying the server ($("$PG_CONFIG" --version)) to ${oms_build#"$oms_top"/}/pg"
     find "$tree" \( -name '*.o' -o -name '*.so' \) -delete
@@ -298,6 +298,42 @@ stop_servers() {
     rm -rf "${oms_servers[i]}" "${oms_servers[i + 1]}"
   done
   oms_servers=()
+}
+
+# node_tests SUITE FOLDER [NAME...]: the *.pl of a folder, which have servers of their own, or those that are named; the
+# last line is "N passed, N failed".
+node_tests() {
+  local suite=$1 folder=$2 passed failed file name log status good bad
+  shift 2
+  export PERL5LIB=$oms_pgxs/src/test/perl:$PWD/test/perl
+  export PG_REGRESS=$oms_pgxs/src/test/regress/pg_regress
+  export OMS_CONF=$PWD/test/oms.conf
+
+  passed=0
+  failed=0
+  for file in "$folder"/*.pl; do
+    name=$(basename "$file" .pl)
+    case " ${*:-${TESTS:-$name}} " in *" $name "*) ;; *) continue ;; esac
+    mkdir -p "$oms_run/$suite/$name" "$oms_run/results/$suite/$name"
+    log=$oms_run/results/$suite/$name.log
+    status=0
+    TESTDIR=$oms_run/$suite/$name TESTDATADIR=$oms_run/$suite/$name/tmp_check TESTLOGDIR=$oms_run/results/$suite/$name \
+      timeout -k 20 600 prove --norc -v "$file" >"$log" 2>&1 </dev/null || status=$?
+    good=$(grep -cE '^ok [0-9]' "$log") || true
+    bad=$(grep -cE '^not ok [0-9]' "$log") || true
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    printf '# %-16s %3d ok %3d not ok\n' "$name" "$good" "$bad"
+    if [ "$bad" -gt 0 ]; then
+      grep -vE '^ok [0-9]' "$log" | tail -n 80 | sed 's/^/  /'
+      if [ -e "$oms_run/results/$suite/$name/regress_log_$name" ]; then
+        tail -n 20 "$oms_run/results/$suite/$name/regress_log_$name" | cut -c1-300 | sed 's/^/  | /'
+      fi
+    fi
+  done
+  printf '\n%d passed, %d failed\n' "$passed" "$failed"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
 
 # ---- inside: tests of clients ------------------------------------------------

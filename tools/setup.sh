@@ -8,6 +8,7 @@
 #   tools/setup.sh clients         all that the clients' tests need
 #   tools/setup.sh ops             what the tests of ops/ need
 #   tools/setup.sh ha              what the failover in ops/patroni needs
+#   tools/setup.sh cells           what several databases behind one need
 #   tools/setup.sh fresh           what test/fresh needs
 #   tools/setup.sh all             all of these
 #
@@ -111,6 +112,12 @@ missing_ha() {
   { have etcd && have etcdctl; } || printf '%s\n' etcd-server etcd-client
   have haproxy || [ -x /usr/sbin/haproxy ] || echo haproxy
 }
+missing_cells() {
+  have ip || echo iproute2
+  if [ ! -e "$("$PG_CONFIG" --pkglibdir 2>/dev/null)/plproxy.so" ]; then
+    if packaged; then echo "postgresql-$v-plproxy"; else echo "?plproxy"; fi
+  fi
+}
 missing() {
   local group
   for group in "${groups[@]}"; do
@@ -119,6 +126,7 @@ missing() {
       tests) missing_tests ;;
       ops) missing_ops ;;
       ha) missing_ha ;;
+      cells) missing_cells ;;
       browser | pooler | libpq) missing_program "$group" ;;
       clients) missing_node ;;
       clients/*) missing_node | sed 's/^/!/' ;;
@@ -211,12 +219,12 @@ install_packages() {
 }
 
 [ $# -gt 0 ] || set -- server
-[ "$1" != all ] || set -- server tests clients ops ha fresh
+[ "$1" != all ] || set -- server tests clients ops ha cells fresh
 groups=()
 folders=()
 for group in "$@"; do
   case $group in
-    server | tests | browser | pooler | libpq | ops | ha | fresh) groups+=("$group") ;;
+    server | tests | browser | pooler | libpq | ops | ha | cells | fresh) groups+=("$group") ;;
     clients)
       groups+=(clients browser pooler libpq)
       mapfile -t folders < <(cd "$oms_top" && find clients -name node_modules -prune -o -name package-lock.json -printf '%h\n' | sort)

@@ -15,6 +15,7 @@
 #   clients    clients/*/test.sh       with --all
 #   ops        ops/test.sh, ops/t/*.pl with --all
 #   fresh      test/fresh/run.sh       with --all: the demo on a machine that has nothing
+#   cells      test/cells/*.pl         with --all: several databases behind one front
 #   ha         ops/patroni/test.sh     with --all, as root: a primary is killed, and one steps down, under load
 #   user       with --all, as root: regress and a test of tap as an ordinary user of an odd name would run them
 #
@@ -26,7 +27,7 @@ set -eu
 
 suites=${SUITE:-}
 [ -n "$suites" ] || suites="check unit regress isolation tap pgtap"
-[ "${1:-}" != --all ] || suites="$suites clients ops fresh ha user"
+[ "${1:-}" != --all ] || suites="$suites clients ops cells fresh ha user"
 only=${TESTS:-}
 limit=${OMS_SUITE_SECONDS:-3000}
 jobs=${OMS_JOBS:-$(nproc)}
@@ -92,6 +93,7 @@ if [ -z "${OMS_RUN:-}" ]; then
     for f in "$oms_top"/clients/*/test.sh; do [ ! -x "$f" ] || groups+=(clients); done ;;
   esac
   case " $suites " in *" ops "*) [ ! -x "$oms_top/ops/test.sh" ] || groups+=(ops) ;; esac
+  case " $suites " in *" cells "*) groups+=(cells) ;; esac
   "$oms_top/tools/setup.sh" "${groups[@]}"
   prepare_run
   # In the background, so that a signal to us is not kept waiting. Machines take root, so they are not for inside.
@@ -456,6 +458,18 @@ suite_ops() {
   finish
 }
 
+suite_cells() {
+  mapfile -t files < <(select_files test/cells/*.pl)
+  [ ${#files[@]} -gt 0 ] || return 0
+  if [ ! -e "$(pg_config --pkglibdir)/plproxy.so" ]; then
+    note "cells: there is no PL/Proxy for this server"
+    return
+  fi
+  begin cells
+  run_script test/cells/test.sh
+  finish
+}
+
 # It has run before us; see run_as_stranger.
 suite_user() {
   local status=0
@@ -483,7 +497,7 @@ for suite in $suites; do
   case $suite in
     tap) waits+=("$suite") ;;
     unit | regress | isolation | pgtap | check) computes+=("$suite") ;;
-    clients | ops | fresh | ha | user) needs_all+=("$suite") ;;
+    clients | ops | cells | fresh | ha | user) needs_all+=("$suite") ;;
     *) echo "not ok - there is no suite $suite"; unknown=$((unknown + 1)) ;;
   esac
 done

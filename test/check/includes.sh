@@ -14,6 +14,7 @@ c_files | xargs -r perl -ne '
     $below{store} = "$below{shared} shared engine";
     $below{worker} = "$below{store} store";
     $below{api} = "$below{worker} worker";
+    $below{front} = "$below{store} store";
     $below{library} = "$below{api} api";
     sub room { my $path = shift; $path =~ m{^(\w+)/} ? $1 : $path =~ /^(oms|errors|compat)\.h$/ ? "vocabulary" : $path eq "oms.c" ? "library" : "settings" }
   }
