@@ -108,7 +108,6 @@ typedef struct OmsWorkerStats
 	uint64		timers_fired;
 	uint64		events_sent;
 	uint64		batches_sent;
-	uint64		table_announcements;
 	uint64		errors;
 	char		last_error[256];
 	int64		late_max;		/* microseconds */

@@ -252,7 +252,6 @@ oms_worker_announce_some(TimestampTz now)
 			pg_atomic_write_u32(&database->resync, 1);
 			return false;
 		}
-		database->stats.table_announcements += oms_worker.next_announcement.part != OMS_ANNOUNCE_NOTHING;
 	}
 	else
 	{

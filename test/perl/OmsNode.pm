@@ -27,7 +27,7 @@ use Time::HiRes qw(time usleep);
 our @ISA = ('PostgreSQL::Test::Cluster');
 
 # Longest wait for a condition if nothing else is said, in seconds: what takes that long has failed
-our $patience = 20;
+our $patience = 60;
 
 # Workflows for tests
 our %workflow = (
@@ -421,6 +421,17 @@ sub wait_events
 		$self->query('SELECT');
 	}
 	my @events = splice @{ $self->{events} };
+	return @events;
+}
+
+# Gather events until the condition holds of all of them, which it is given (or time is up); all of them.
+sub gather
+{
+	my ($self, $condition, $seconds) = @_;
+	my $deadline = time + ($seconds // $OmsNode::patience);
+	my @events = $self->events;
+
+	push @events, $self->wait_events(1, 0.1) while !$condition->(@events) && time < $deadline;
 	return @events;
 }
 

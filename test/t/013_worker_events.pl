@@ -23,10 +23,17 @@ sub all_sent
 
 # ---- the whole way of tickets ----
 
+# Has anything been announced from the tables? That is what happens when a commit takes longer than the worker's
+# patience, and then events may come twice.
+sub tellings { return $node->sql('SELECT COALESCE(told[1], 0) FROM oms.worker_state') }
+
+# 200 tickets go their way, and a listener hears of it.
+sub whole_way
 {
 	my $listener = $node->listener;
 	my $reader = $node->session;
-	my (%seen, $invisible, $disorder);
+	my $batches = $node->sql($node->status_of('postgres', 'batches_sent'));
+	my (%seen, $invisible, $disorder, $sender);
 
 	my $writers = join '', map {
 		qq(SELECT oms.open_ticket('chain') AS t \\gset
@@ -34,7 +41,7 @@ sub all_sent
 		SELECT oms.stage_done(:'t', 'c'); SELECT oms.stage_done(:'t', 'd');\n)
 	} 1 .. 50;
 	my @writers = map { $node->session->start($writers) } 1 .. 4;
-	my $deadline = time + 20;
+	my $deadline = time + $OmsNode::patience;
 	my $dispatched = 0;
 	while ($dispatched < 800 && time < $deadline)
 	{
@@ -47,18 +54,33 @@ sub all_sent
 			$seen{$ticket}++;
 			$invisible .= "$ticket $stage " if $dispatched % 10 == 0
 			  && $reader->query("SELECT count(*) FROM oms.timeline WHERE ticket_id = '$ticket' AND stage = '$stage' AND status = 'queued'") ne '1';
-			is($event->{from}, $worker, 'the worker sends them') if $dispatched == 1;
+			$sender //= $event->{from};
 		}
 	}
-	is($dispatched, 800, '200 tickets through 4 stages by 4 sessions: each dispatch arrives once');
+	$_->finish, $_->quit foreach @writers;
+	# nothing is left to be announced from the tables either
+	$node->becomes('SELECT horizon > (SELECT max(watermark) FROM oms.timeline) FROM oms.worker_state');
+	$dispatched += dispatches($listener->events);
+	$_->quit foreach $reader, $listener;
+	return ($sender, $dispatched, $disorder, $invisible, $node->sql($node->status_of('postgres', 'batches_sent')) - $batches);
+}
+
+{
+	my ($told, @heard);
+
+	foreach (1 .. 5)
+	{
+		$told = tellings();
+		@heard = whole_way();
+		last if tellings() == $told;
+	}
+	my ($sender, $dispatched, $disorder, $invisible, $batches) = @heard;
+	is(tellings(), $told, 'no commit takes longer than a second, once in five times');
+	is($sender, $worker, 'the worker sends them');
+	is($dispatched, 800, '200 tickets through 4 stages by 4 sessions: each dispatch arrives once, and no more');
 	is($disorder, undef, '… those of a ticket in their order');
 	is($invisible, undef, '… not before what they tell can be seen');
-	$_->finish, $_->quit foreach @writers;
-	all_sent();
-	is(scalar(dispatches($listener->events)), 0, '… and no more');
-	cmp_ok($node->sql($node->status_of('postgres', 'batches_sent')), '<', 2400, 'events are gathered while they are many');
-	$reader->quit;
-	$listener->quit;
+	cmp_ok($batches, '<', 2400, 'events are gathered while they are many');
 }
 
 # ---- rolled back ----
@@ -122,7 +144,7 @@ sub all_sent
 	$node->sql(q{COMMIT PREPARED 'two'});
 	my $start = time;
 	my @tickets;
-	while (!grep({ $_ eq $two } @tickets) && time - $start < 12)
+	while (!grep({ $_ eq $two } @tickets) && time - $start < $OmsNode::patience)
 	{
 		push @tickets, map { $_->{payload}{ticket} } $listener->wait_events(1, 1);
 	}
@@ -144,7 +166,7 @@ sub all_sent
 		WHERE f.ticket_id = '$ticket' AND c.ticket_id = f.ticket_id AND f.status = 'lease_expired' AND c.status = 'in_progress'");
 	$node->in_time($late, 0.8, '… in time');
 	my %announced;
-	my $deadline = time + 20;
+	my $deadline = time + $OmsNode::patience;
 	while (keys %announced < 20001 && time < $deadline)
 	{
 		$announced{ $_->{payload}{ticket} }++ foreach $listener->wait_events(1000, 1);
@@ -203,12 +225,11 @@ SKIP:
 	# what is sent before anybody listens is heard by nobody
 	skip 'the worker was there before the listener', 3
 	  if $node->sql(qq{SELECT started_at < '$ready' FROM oms.worker_status WHERE database = 'postgres'}) eq 't';
-	my @events = $listener->wait_events(1000, 5);
-	is(scalar(grep { $_->{channel} eq 'oms_dispatch' && $_->{payload}{ticket} eq $unsent } @events) >= 1, 1,
-		'after a crash what was not sent is') or diag(explain \@events);
-	is(scalar(grep { $_->{channel} eq 'oms_alert' && $_->{payload}{ticket} eq $failed } @events) >= 1, 1, '… alerts as well');
-	is(scalar(grep { $_->{channel} eq 'oms_dispatch' && $_->{payload}{ticket} eq $claimed } @events), 0,
-		'… but not what somebody has taken meanwhile');
+	my $of = sub { my ($channel, $ticket, @events) = @_; grep { $_->{channel} eq $channel && $_->{payload}{ticket} eq $ticket } @events };
+	my @events = $listener->gather(sub { $of->('oms_dispatch', $unsent, @_) && $of->('oms_alert', $failed, @_) });
+	ok(scalar($of->('oms_dispatch', $unsent, @events)), 'after a crash what was not sent is');
+	ok(scalar($of->('oms_alert', $failed, @events)), '… alerts as well');
+	is(scalar($of->('oms_dispatch', $claimed, @events)), 0, '… but not what somebody has taken meanwhile');
 	$listener->quit;
 }
 
@@ -224,7 +245,7 @@ sub way
 
 	$session->query($settings) if $settings;
 	my $ticket = $session->query(q{SELECT oms.open_ticket('plain')});
-	my @events = grep { $_->{payload}{ticket} eq $ticket } $listener->wait_events(1, $expected eq 'nobody' ? 0.5 : 5);
+	my @events = grep { $_->{payload}{ticket} eq $ticket } $listener->wait_events(1, $expected eq 'nobody' ? 0.5 : undef);
 	is(join(' ', map { $_->{from} == $pid ? 'session' : 'worker' } @events) || 'nobody', $expected, $what);
 	$session->quit;
 	$listener->quit;
@@ -290,7 +311,7 @@ foreach my $mode (qw(transaction off))
 		# the worker has read the setting: events come
 		my @events;
 		$node->sql("SELECT oms.open_ticket('of_$_')") foreach sort keys %name;
-		@events = $listener->wait_events(1, 3);
+		@events = $listener->wait_events(1);
 		is(scalar(@events), 1, "$who hears of its own work, and of no other's");
 		is(encode('UTF-8', $events[0]{payload}{owner} // ''), $name{$who}, '… in full');
 		$listener->quit;

@@ -203,7 +203,7 @@ sub switches
 	$session->start("CALL oms.wait_for_work('nobody', '1 hour')");
 	ok(waiting(1), 'it waits');
 	$session->{run}->kill_kill;
-	ok($node->until(sub { $node->sql("SELECT count(*) FROM pg_stat_activity WHERE pid = $mine") eq '0' }, 10), '… no longer than its client is there');
+	ok($node->until(sub { $node->sql("SELECT count(*) FROM pg_stat_activity WHERE pid = $mine") eq '0' }), '… no longer than its client is there');
 }
 
 # Many at once
