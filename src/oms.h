@@ -441,4 +441,7 @@ typedef struct OmsTicket
 	OmsNotification *last_notification;
 } OmsTicket;
 
+/* Takes a row of a result */
+typedef void (*OmsRowReport) (void *context, Datum *values, bool *nulls);
+
 #endif							/* OMS_H */

@@ -52,6 +52,7 @@
 	{"oms", "extend", S | D}, \
 	{"oms", "exchange", A | S | D}, \
 	{"oms", "explain", S | D}, \
+	{"oms_internal", "explain", S | D}, \
 	{"oms", "explain_clock", S | D}, \
 	{"oms", "get_archived_ticket", S | D}, \
 	{"oms", "get_ticket", S | D}, \

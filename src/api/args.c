@@ -1,12 +1,13 @@
 /*
  * args.c
- *		The arguments of the SQL-callable functions.
+ *		The arguments of the SQL-callable functions, and the rows of their results.
  *
  * No function is STRICT: a NULL where none makes sense is an error, not a silent NULL.
  */
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
+#include "nodes/execnodes.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -242,4 +243,15 @@ oms_normal_output(Jsonb *output)
 		scalar.type == jbvNull)
 		return NULL;
 	return output;
+}
+
+/*
+ * Add a row to a result, a ReturnSetInfo.
+ */
+void
+oms_put_row(void *result, Datum *values, bool *nulls)
+{
+	ReturnSetInfo *rows = result;
+
+	tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
 }

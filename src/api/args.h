@@ -1,6 +1,6 @@
 /*
  * args.h
- *		The arguments of the SQL-callable functions.
+ *		The arguments of the SQL-callable functions, and the rows of their results.
  */
 #ifndef OMS_ARGS_H
 #define OMS_ARGS_H
@@ -28,6 +28,7 @@ extern char *oms_arg_note(FunctionCallInfo fcinfo, int n, const char *what);
 extern char *oms_arg_note_or_null(FunctionCallInfo fcinfo, int n, const char *what);
 extern char *oms_arg_key_or_null(FunctionCallInfo fcinfo, int n, const char *what);
 extern Jsonb *oms_normal_output(Jsonb *output);
+extern void oms_put_row(void *result, Datum *values, bool *nulls);
 extern int64 oms_arg_duration(FunctionCallInfo fcinfo, int n, const char *what, int64 min);
 
 #endif							/* OMS_ARGS_H */

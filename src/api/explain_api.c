@@ -23,6 +23,7 @@
 #include "store/timeline.h"
 
 PG_FUNCTION_INFO_V1(oms_would_run);
+PG_FUNCTION_INFO_V1(oms_explain);
 PG_FUNCTION_INFO_V1(oms_explain_clock);
 PG_FUNCTION_INFO_V1(oms_clock);
 
@@ -33,6 +34,22 @@ Datum
 oms_clock(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TIMESTAMPTZ(oms_clock_now());
+}
+
+/*
+ * explain(ticket) → TABLE(stage, status, owner, since, until, why).
+ */
+Datum
+oms_explain(PG_FUNCTION_ARGS)
+{
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+
+	InitMaterializedSRF(fcinfo, 0);
+	oms_look_begin();
+	oms_store_read(id);
+	oms_look_end();
+	oms_store_explain(id, oms_put_row, fcinfo->resultinfo);
+	return (Datum) 0;
 }
 
 /*

@@ -434,14 +434,6 @@ oms_verify_timeline(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-static void
-report_finding(void *context, Datum *values, bool *nulls)
-{
-	ReturnSetInfo *result = context;
-
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-}
-
 /*
  * check(ticket) → TABLE(kind, ticket, detail); NULL: everything.
  */
@@ -453,7 +445,7 @@ oms_check(PG_FUNCTION_ARGS)
 	uint64		count;
 
 	InitMaterializedSRF(fcinfo, 0);
-	count = oms_store_check(all ? NULL : &id, report_finding, fcinfo->resultinfo);
+	count = oms_store_check(all ? NULL : &id, oms_put_row, fcinfo->resultinfo);
 	if (all)
 		oms_metrics_note_check(OMS_CHECK_MODEL, count);
 	return (Datum) 0;

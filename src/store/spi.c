@@ -194,6 +194,23 @@ oms_sql_open(OmsStatement *statement, Datum *values, const char *nulls)
 }
 
 /*
+ * Pass on each of the rows that a statement has returned, between SPI_connect and SPI_finish.
+ */
+void
+oms_sql_report(uint64 count, OmsRowReport report, void *context)
+{
+	Datum		values[OMS_REPORT_COLUMNS];
+	bool		nulls[OMS_REPORT_COLUMNS];
+
+	Assert(SPI_tuptable->tupdesc->natts <= OMS_REPORT_COLUMNS);
+	for (uint64 i = 0; i < count; i++)
+	{
+		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values, nulls);
+		report(context, values, nulls);
+	}
+}
+
+/*
  * The first row of a statement that was just run, between SPI_connect and SPI_finish.
  */
 void

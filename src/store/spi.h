@@ -7,10 +7,15 @@
 
 #include "executor/spi.h"
 
+#include "oms.h"
+
 #define OMS_STATEMENT_ARGS	8
 
 /* Stands for the OID of oms.ticket_id, which is not known beforehand */
 #define OMS_TICKET_TYPE		InvalidOid
+
+/* Columns that oms_sql_report() passes on at most */
+#define OMS_REPORT_COLUMNS	8
 
 /* A statement and its plan, which is kept for the life of the backend */
 typedef struct OmsStatement
@@ -33,6 +38,7 @@ extern void oms_sql_end_procedure(void);
 extern uint64 oms_sql(OmsStatement *statement, Datum *values, const char *nulls);
 extern uint64 oms_sql_by_index(OmsStatement *statement, Datum *values);
 extern uint64 oms_sql_by_hash(OmsStatement *statement, Datum *values);
+extern void oms_sql_report(uint64 count, OmsRowReport report, void *context);
 extern void oms_sql_first_row(Datum *values, bool *nulls);
 extern Portal oms_sql_open(OmsStatement *statement, Datum *values, const char *nulls);
 

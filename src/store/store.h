@@ -79,9 +79,10 @@ extern bool oms_store_visit_waiting(const OmsMessage *message, OmsIsolation *iso
 
 /* ---- verify.c ---- */
 extern uint64 oms_store_verify(const OmsTicketId *ticket, OmsProblemReport report, void *context);
-/* One finding: kind, ticket, detail */
-typedef void (*OmsFindingReport) (void *context, Datum *values, bool *nulls);
-extern uint64 oms_store_check(const OmsTicketId *ticket, OmsFindingReport report, void *context);
+extern uint64 oms_store_check(const OmsTicketId *ticket, OmsRowReport report, void *context);
+
+/* ---- explain.c ---- */
+extern void oms_store_explain(OmsTicketId ticket, OmsRowReport report, void *context);
 
 extern int64 oms_store_open_tickets(const char *role);
 

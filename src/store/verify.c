@@ -119,23 +119,14 @@ static OmsStatement select_findings_of_ticket = {
  * Report every invariant of a ticket (NULL: of everything) that does not hold; how many there are.
  */
 uint64
-oms_store_check(const OmsTicketId *ticket, OmsFindingReport report, void *context)
+oms_store_check(const OmsTicketId *ticket, OmsRowReport report, void *context)
 {
 	Datum		value = ticket == NULL ? (Datum) 0 : TicketIdGetDatum(*ticket);
 	uint64		count;
 
 	SPI_connect();
 	count = oms_sql_by_hash(ticket == NULL ? &select_findings : &select_findings_of_ticket, &value);
-	for (uint64 i = 0; i < count; i++)
-	{
-		Datum		values[3];
-		bool		nulls[3];
-
-		for (int column = 0; column < 3; column++)
-			values[column] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, column + 1,
-										   &nulls[column]);
-		report(context, values, nulls);
-	}
+	oms_sql_report(count, report, context);
 	SPI_finish();
 	return count;
 }
