@@ -121,7 +121,7 @@ $(VERIFY_PROOF): $(VERIFY_PROOF_SOURCES) $(wildcard tools/verify-proof/*.h) $(wi
 	$(CC) -std=c99 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Isrc -o $@ $(VERIFY_PROOF_SOURCES) \
 	  $$(printf '\043include <openssl/ts.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo -DWITH_LIBCRYPTO -lcrypto)
 
-.PHONY: setup test test-all test-ha test-fresh demo demo-act demo-import demo-cells board sdk psql accept format lint bench bench-quick
+.PHONY: setup test test-all test-ha test-fresh demo demo-act demo-import demo-cells board sdk psql accept format lint bench bench-quick bench-peers
 setup:
 	@"$(OMS_SOURCES)"/tools/setup.sh server tests
 test:
@@ -156,3 +156,5 @@ bench:
 	@"$(OMS_SOURCES)"/bench/run.sh
 bench-quick:
 	@SECS=2 RUNS=1 CLIENTS=16 SYNC=on "$(OMS_SOURCES)"/bench/run.sh ticket exchange
+bench-peers:
+	@"$(OMS_SOURCES)"/bench/peers/run.sh

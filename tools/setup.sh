@@ -3,7 +3,7 @@
 #
 #   tools/setup.sh server          build the extension and start throw-away servers with it
 #   tools/setup.sh server tests    what its tests need beside
-#   tools/setup.sh clients/board   Node.js, and the packages of npm of this client (any folder with a package-lock.json)
+#   tools/setup.sh clients/board   Node.js, and the packages of npm of this folder (any with a package-lock.json)
 #   tools/setup.sh libpq           single programs that clients' tests use: libpq, browser, pooler
 #   tools/setup.sh clients         all that the clients' tests need
 #   tools/setup.sh ops             what the tests of ops/ need
@@ -129,7 +129,7 @@ missing() {
       cells) missing_cells ;;
       browser | pooler | libpq) missing_program "$group" ;;
       clients) missing_node ;;
-      clients/*) missing_node | sed 's/^/!/' ;;
+      clients/* | bench/*) missing_node | sed 's/^/!/' ;;
       fresh) have debootstrap || echo debootstrap ;;
     esac
   done
@@ -229,7 +229,7 @@ for group in "$@"; do
       groups+=(clients browser pooler libpq)
       mapfile -t folders < <(cd "$oms_top" && find clients -name node_modules -prune -o -name package-lock.json -printf '%h\n' | sort)
       ;;
-    clients/*)
+    clients/* | bench/*)
       [ -e "$oms_top/$group/package-lock.json" ] || die "$group has no package-lock.json"
       groups+=("$group")
       folders+=("$group")
