@@ -13,7 +13,7 @@
 #   make sdk         the package of the TypeScript SDK, to install it elsewhere
 #   make psql        psql on a throw-away server that has oms
 #   make accept      take the last results of regress and isolation as expected
-#   make format, make lint, make bench, make bench-quick, make setup, make clean
+#   make format, make lint, make bench, make bench-quick, make bench-peers, make setup, make clean
 #
 # and with PostgreSQL's own build system, for the server that PG_CONFIG points to:
 #   make && make install && make installcheck
