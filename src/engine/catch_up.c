@@ -504,9 +504,16 @@ load_speakers(OmsTicket *ticket, const OmsStage *stage)
 static bool
 speaks(const OmsTicket *ticket, const OmsStage *stage, Speakers speakers, const OmsStage *other)
 {
-	return speakers == SPEAK_ALL || other == stage ||
-		(speakers == SPEAK_BEFORE &&
-		 (stage->status == OMS_WAITING || list_member_int(ticket->graph->by_law, other->no)));
+	return speakers == SPEAK_ALL || other == stage || stage->status == OMS_WAITING ||
+		list_member_int(ticket->graph->by_law, other->no);
+}
+
+/* Does anybody speak besides the stage, and the clock of the ticket? */
+static bool
+others_speak(const OmsTicket *ticket, const OmsStage *stage, Speakers speakers)
+{
+	return speakers == SPEAK_ALL ||
+		(speakers == SPEAK_BEFORE && (stage->status == OMS_WAITING || ticket->graph->by_law != NIL));
 }
 
 /*
@@ -519,12 +526,17 @@ first_due(OmsTicket *ticket, OmsStage *stage, Speakers speakers, bool timers, Ti
 	OmsStage   *whose = NULL;
 
 	first->kind = OMS_TIMER_NONE;
-	if (speakers == SPEAK_BEFORE)
-		load_speakers(ticket, stage);
-	for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
-		if (speaks(ticket, stage, speakers, other) &&
-			oms_first_timer(ticket, other, timers && other == stage, by, first))
-			whose = other;
+	if (others_speak(ticket, stage, speakers))
+	{
+		if (speakers == SPEAK_BEFORE)
+			load_speakers(ticket, stage);
+		for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
+			if (speaks(ticket, stage, speakers, other) &&
+				oms_first_timer(ticket, other, timers && other == stage, by, first))
+				whose = other;
+	}
+	else if (stage != ticket->clock && oms_first_timer(ticket, stage, timers, by, first))
+		whose = stage;
 	if (ticket->has_clock &&
 		(speakers == SPEAK_ALL || stage == ticket->clock || (speakers == SPEAK_BEFORE && ticket->n_holds > 0)) &&
 		oms_first_timer(ticket, oms_ticket_clock(ticket), timers, by, first))
