@@ -129,6 +129,7 @@ my %writes = (
 	'create_workflow(jsonb)' => undef,
 	'delegate(oms.ticket_id, text, text, text)' => qq{oms.delegate('$ticket', '$stage', 'w')},
 	'set_absence(text, timestamp with time zone, timestamp with time zone, text)' => q{oms.set_absence('w', '2026-03-02', '2026-03-03')},
+	'set_number_ranges(int8multirange)' => q{oms.set_number_ranges('{[1,1000000)}')},
 	'set_hold_reason(text, boolean, text, integer, text)' => q{oms.set_hold_reason('r')},
 	'create_workflow again' => q{oms.create_workflow(oms.get_workflow('DisasterLoan'))},
 	'open_ticket(text, jsonb, text, integer, text)' => undef,
