@@ -170,7 +170,7 @@ my $age = q{SELECT value FROM oms.metrics WHERE name = 'oms_open_age_seconds'};
 my $depth = q{SELECT sum(value) FROM oms.metrics WHERE name = 'oms_queue_depth'};
 my $truth = q{SELECT sum(queued) FROM oms.queue};
 ok($node->becomes("SELECT ($age) < 1"), 'open work is counted again when the figures are old');
-is($node->sql($depth), $node->sql($truth), '… and right');
+ok($node->becomes("SELECT ($depth) = ($truth)"), '… and right');
 # On a busy machine they may be due again between the two looks; their age tells.
 my ($stale, $start, $shown, $counted);
 do
