@@ -144,7 +144,7 @@
 	{"oms", "owner_member", S | D}, \
 	{"oms", "absence", S | D}, \
 	{"oms", "hold_reason", S | D}, \
-	{"oms", "number_range", S | D}, \
+	{"oms", "number_range", ALL}, \
 	{"oms", "tracking_miss", S | D}, \
 	{"oms", "seals", M | S | D}, \
 	{"oms", "seal_stamp", M | S | D}, \

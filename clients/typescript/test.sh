@@ -21,6 +21,9 @@ client_step "is built" make_client clients/typescript || end_client_tests
 client_step "everything public is documented" npm run -s docs || true
 
 # Events and timers are the background worker's, so it is on.
+# The second is for what needs another one.
+start_server south "oms.worker = on" "max_connections = 60"
+export OMS_SOUTH=$oms_run/south OMS_SOUTH_HOST=$PGHOST
 start_server sdk "oms.worker = on" "max_connections = 60"
 export OMS_SERVER=$oms_run/sdk OMS_SCRATCH=$oms_run
 

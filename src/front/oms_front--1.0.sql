@@ -538,7 +538,8 @@ CREATE FUNCTION oms.exchange(owner text, worker text DEFAULT NULL, finished json
 	AS $$
 		SELECT oms.stages_done(exchange.finished);
 		SELECT c.ticket, c.stage, c.attempt, c.token, c.workflow, c.data, c.inputs, c.due_at, c.lease_until
-		FROM oms.claim(exchange.owner, exchange.worker, exchange.qty, exchange.lease) AS c;
+		FROM oms.claim(exchange.owner, exchange.worker, exchange.qty, exchange.lease) AS c
+		WHERE exchange.qty IS DISTINCT FROM 0;
 	$$;
 COMMENT ON FUNCTION oms.exchange(text, text, jsonb, int, interval) IS 'finishes stages and hands out new work. Here: stages_done(), then claim()';
 

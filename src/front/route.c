@@ -12,6 +12,7 @@
 #include "errors.h"
 #include "front/route.h"
 #include "store/row.h"
+#include "store/tracking.h"
 
 PG_FUNCTION_INFO_V1(oms_cell_of_ticket);
 PG_FUNCTION_INFO_V1(oms_cell_of_text);
@@ -80,20 +81,13 @@ Datum
 oms_cell_of_text(PG_FUNCTION_ARGS)
 {
 	const text *ticket;
-	const char *letters;
-	int			len;
-	int			hyphens = 0;
-	int			number = 0;
+	char		suffix[OMS_SUFFIX_LEN + 1];
 	OmsTicketId id;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT32(0);
 	ticket = PG_GETARG_TEXT_PP(0);
-	letters = VARDATA_ANY(ticket);
-	len = VARSIZE_ANY_EXHDR(ticket);
-	while (number < len && (letters[number] != '-' || ++hyphens < 3))
-		number++;
-	if (!oms_ticket_id_parse(letters, number, &id))
+	if (!oms_tracking_parse(VARDATA_ANY(ticket), VARSIZE_ANY_EXHDR(ticket), &id, suffix))
 		PG_RETURN_INT32(0);
 	PG_RETURN_INT32(Max(cell_of(oms_ticket_id_number(id)), 0));
 }

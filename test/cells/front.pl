@@ -77,6 +77,9 @@ foreach my $i (1 .. 8)
 }
 ok($of{north} && $of{south}, 'keys are spread over the cells');
 is($front->query("SELECT oms.open_ticket('Loan', '{\"amount\": 80000}', 'application $_', applicant => 'p$_')"), $ticket{$_}, "key $_ again is the same ticket") foreach 1 .. 8;
+# As in clients/typescript/test/cells.test.ts, which chooses the same cells.
+is($front->query(q{BEGIN; INSERT INTO oms.cell SELECT n, 'cell ' || n FROM generate_series(2, 96) AS n}) . $front->query(q{SELECT string_agg(oms.cell_for(key, NULL)::text, ' ' ORDER BY no)
+	FROM unnest(ARRAY['a', 'foobar', '', 'application 1', U&'J\00FCrgen M\00FCller']) WITH ORDINALITY AS k (key, no)}) . $front->query('ROLLBACK'), '83 35 64 18 68', 'by the same digest everywhere');
 my $opened = $front->query(q{SELECT count(DISTINCT oms.cell_of(oms.open_ticket('Loan'))) FROM generate_series(1, 40)});
 is($opened, '2', 'without a key tickets are opened at all cells');
 is($front->query(q{SELECT count(DISTINCT oms.cell_of(t)), count(*) FROM oms.open_tickets('Loan', ARRAY['{}', '{}', '{}']::jsonb[]) AS t}), '1|3', 'many at once at one of them');
@@ -92,11 +95,12 @@ foreach my $cell (qw(north south))
 		'underwrite|t|{"amount": 80000}|{"risk_ai": {}, "id_check": {"match": true}}', '… a claim of all there is');
 	is($front->query("SELECT oms.stage_done('$t', 'underwrite')"), '{fund}', '… done');
 	is($front->query("SELECT ticket, stage FROM oms.exchange('Treasury', 'lee')"), "$t|fund", '… an exchange');
-	is($front->query("SELECT count(*) FROM oms.exchange('Treasury', 'lee', '[{\"ticket\": \"$t\", \"stage\": \"fund\"}]')"), '0', '… and back');
+	is($front->query("SELECT count(*) FROM oms.exchange('Treasury', 'lee', '[{\"ticket\": \"$t\", \"stage\": \"fund\"}]', 0)"), '0', '… and back, without a claim');
 	is($front->query("SELECT (oms.get_ticket('$t')) ->> 'status'"), 'done', '… is done');
 	is($front->query("SELECT string_agg(status, ' ') FROM oms.get_timeline('$t'::oms.ticket_id)"), at($cell, "SELECT string_agg(status, ' ') FROM oms.get_timeline('$t'::oms.ticket_id)"), '… the timeline is the same');
 	my $tracking = $front->query("SELECT oms.tracking_number('$t')");
 	is($front->query("SELECT oms.track('$tracking')"), at($cell, "SELECT oms.track('$tracking')"), '… and so is what the citizen sees');
+	is($front->query("SELECT oms.track(' $tracking ') ->> 'id'"), $t, '… who may type blanks around it');
 }
 is($front->query("SELECT oms.track('nothing'), oms.track('L-2026-9999999-ABCDEFGHJ')"), '|', 'what is no ticket shows nothing');
 my @two = ($of{north}[1], $of{south}[1]);

@@ -1,5 +1,7 @@
+import { atAll, rowsOfAll } from "./cells.js";
 import { arg, callRows, callValue, callValues, callVoid, date, instant, json, opt, readView, seconds, shape, ticketArg } from "./call.js";
 import type { CallOptions } from "./connection.js";
+import { sumOf } from "./merge.js";
 import type { JsonObject, TicketId } from "./types.js";
 
 /** Levels of {@link grantAccess}. */
@@ -256,14 +258,14 @@ export interface ChainProblem {
 /**
  * Checks the hash chains of the timeline.
  *
- * @param ticket - one of them; left out: all
+ * @param ticket - one of them; left out: all, with cells of all
  * @param options - client
  * @returns no rows when every chain is whole
  */
 export async function verifyTimeline(ticket?: TicketId | null, options: CallOptions = {}): Promise<ChainProblem[]> {
-  return (await callRows("verify_timeline", [opt("ticket", "oms.ticket_id", ticket)], options)).map((row) =>
-    shape<ChainProblem>(row),
-  );
+  const call = async (options: CallOptions) =>
+    (await callRows("verify_timeline", [opt("ticket", "oms.ticket_id", ticket)], options)).map((row) => shape<ChainProblem>(row));
+  return typeof ticket === "string" ? call(options) : rowsOfAll(options, call);
 }
 
 /** What does not hold. */
@@ -279,12 +281,14 @@ export interface CheckProblem {
 /**
  * Works out from definitions and timeline what must always hold.
  *
- * @param ticket - one of them; left out: everything
+ * @param ticket - one of them; left out: everything, with cells of all
  * @param options - client
  * @returns no rows when all is well
  */
 export async function check(ticket?: TicketId | null, options: CallOptions = {}): Promise<CheckProblem[]> {
-  return (await callRows("check", [opt("ticket", "oms.ticket_id", ticket)], options)).map((row) => shape<CheckProblem>(row));
+  const call = async (options: CallOptions) =>
+    (await callRows("check", [opt("ticket", "oms.ticket_id", ticket)], options)).map((row) => shape<CheckProblem>(row));
+  return typeof ticket === "string" ? call(options) : rowsOfAll(options, call);
 }
 
 /** What {@link seal} may be told. */
@@ -399,7 +403,8 @@ export async function erase(ticket: TicketId, paths: readonly string[], reason: 
 }
 
 /**
- * Erases everything that was said in all tickets of an applicant.
+ * Erases everything that was said in all tickets of an applicant. With cells: at all; if one is not reached, the others have
+ * done it, so ask again.
  *
  * @param applicant - the application's key of the person
  * @param reason - why; it stays for good
@@ -407,11 +412,12 @@ export async function erase(ticket: TicketId, paths: readonly string[], reason: 
  * @returns how many tickets
  */
 export async function eraseApplicant(applicant: string, reason: string, options: CallOptions = {}): Promise<number> {
-  return (await callValue(
+  const counts = await atAll(options, async (options) => (await callValue(
     "erase_applicant",
     [arg("applicant", "text", applicant), arg("reason", "text", reason)],
     options,
-  )) as number;
+  )) as number);
+  return sumOf(counts, (count) => count) ?? 0;
 }
 
 /** Lets timers fire and events be sent in this database from now on: after a restore. */
@@ -448,14 +454,13 @@ export interface WorkerStatus {
 }
 
 /**
- * What the background workers of the server do, one row per database.
+ * What the background workers of the server do, one row per database. With cells: of all.
  *
  * @param options - client
  */
 export async function workerStatus(options: CallOptions = {}): Promise<WorkerStatus[]> {
-  return (await readView("worker_status", options)).map((row) =>
-    shape<WorkerStatus>(row, ["nearest_timer", "last_tick", "started_at"]),
-  );
+  return rowsOfAll(options, async (options) =>
+    (await readView("worker_status", options)).map((row) => shape<WorkerStatus>(row, ["nearest_timer", "last_tick", "started_at"])));
 }
 
 /**

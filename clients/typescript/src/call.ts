@@ -2,7 +2,8 @@
  * One call of a function of oms is one parameterised statement. Results come as JSON text, so they
  * depend neither on settings of the session (DateStyle) nor on type parsers of the application.
  */
-import { type CallOptions, pool } from "./connection.js";
+import { ask } from "./cells.js";
+import type { CallOptions, Queryable } from "./connection.js";
 import { BadArgument, asOmsError } from "./errors.js";
 
 /** An argument: its name, SQL type and value; undefined leaves it to its default. */
@@ -70,9 +71,10 @@ interface Row {
   r: string | null;
 }
 
-async function run(text: string, values: unknown[], options: CallOptions): Promise<Row[]> {
+/** Runs the statement of a call where the call belongs, which its name and arguments tell. */
+async function run(text: string, values: unknown[], options: CallOptions, fn: string, args: readonly Arg[]): Promise<Row[]> {
   try {
-    return (await (options.client ?? pool()).query(text, values)).rows as Row[];
+    return (await ask(fn, args, options, (at) => at.query(text, values))).rows as Row[];
   } catch (error) {
     throw asOmsError(error);
   }
@@ -91,20 +93,20 @@ function parse(text: string | null): unknown {
 /** Calls a function that returns nothing. */
 export async function callVoid(fn: string, args: readonly Arg[], options: CallOptions): Promise<void> {
   const { text, values } = statement(fn, args);
-  await run(`SELECT ${text}`, values, options);
+  await run(`SELECT ${text}`, values, options, fn, args);
 }
 
 /** Calls a function that returns one value. `wrap` may convert it in SQL, as in `extract(epoch FROM *)`. */
 export async function callValue(fn: string, args: readonly Arg[], options: CallOptions, wrap = "*"): Promise<unknown> {
   const { text, values } = statement(fn, args);
-  const rows = await run(`SELECT pg_catalog.to_json(${wrap.replace("*", text)})::text AS r`, values, options);
+  const rows = await run(`SELECT pg_catalog.to_json(${wrap.replace("*", text)})::text AS r`, values, options, fn, args);
   return parse(rows[0]?.r ?? null);
 }
 
 /** Calls a function that returns a set of single values. */
 export async function callValues(fn: string, args: readonly Arg[], options: CallOptions): Promise<unknown[]> {
   const { text, values } = statement(fn, args);
-  const rows = await run(`SELECT pg_catalog.to_json(r)::text AS r FROM ${text} AS r`, values, options);
+  const rows = await run(`SELECT pg_catalog.to_json(r)::text AS r FROM ${text} AS r`, values, options, fn, args);
   return rows.map((row) => parse(row.r));
 }
 
@@ -116,25 +118,27 @@ export async function callRows(
   columns = "*",
 ): Promise<Record<string, unknown>[]> {
   const { text, values } = statement(fn, args);
-  return rowsOf(text, values, options, columns);
+  return rowsOf(text, values, options, columns, fn, args);
 }
 
 /** Reads one value of a query. */
-export async function readValue(query: string, values: unknown[], options: CallOptions): Promise<unknown> {
-  const rows = await run(`SELECT pg_catalog.to_json((${query}))::text AS r`, values, options);
+export async function readValue(query: string, values: unknown[], client: Queryable): Promise<unknown> {
+  const rows = await run(`SELECT pg_catalog.to_json((${query}))::text AS r`, values, { client }, "query", []);
   return parse(rows[0]?.r ?? null);
 }
 
 /** Reads rows from a view of oms. */
 export async function readView(view: string, options: CallOptions): Promise<Record<string, unknown>[]> {
-  return rowsOf(`oms.${view}`, [], options, "*");
+  return rowsOf(`oms.${view}`, [], options, "*", view, []);
 }
 
-async function rowsOf(from: string, values: unknown[], options: CallOptions, columns: string) {
+async function rowsOf(from: string, values: unknown[], options: CallOptions, columns: string, fn: string, args: readonly Arg[]) {
   const rows = await run(
     `SELECT pg_catalog.to_json(r)::text AS r FROM (SELECT ${columns} FROM ${from} AS f) AS r`,
     values,
     options,
+    fn,
+    args,
   );
   return rows.map((row) => parse(row.r) as Record<string, unknown>);
 }

@@ -1,5 +1,6 @@
 import pg from "pg";
-import { asOmsError } from "./errors.js";
+import type { Cell } from "./cells.js";
+import { BadArgument, asOmsError } from "./errors.js";
 
 /** What a query brings. */
 export interface QueryRows {
@@ -45,12 +46,28 @@ export interface ConnectionOptions {
   options?: string;
   /** A standby, for {@link reader}. What is left out is as above; beside a `connectionString` it needs one, too. */
   read?: ReadConnectionOptions;
+  /**
+   * Cells, in the order of their numbers, in place of one database: each call goes to the cell that has the ticket. What a
+   * cell leaves out is as above; beside a `connectionString` it needs one, too. Not together with `read`.
+   */
+  cells?: readonly CellOptions[];
 }
 
 /** A standby, as {@link ConnectionOptions} names it. */
-export interface ReadConnectionOptions extends Omit<ConnectionOptions, "read"> {
+export interface ReadConnectionOptions extends Omit<ConnectionOptions, "read" | "cells"> {
   /** How many seconds it may be behind; no limit by default. */
   maxLagSecs?: number;
+}
+
+/** A cell, as {@link ConnectionOptions} names it. */
+export interface CellOptions extends Omit<ConnectionOptions, "read" | "cells"> {
+  /** What errors call it; its database by default. */
+  name?: string;
+  /**
+   * False for a cell that was added later: no tickets with an idempotency key or an applicant are opened there. As at the
+   * front, and never changed afterwards, since a key must find its ticket again.
+   */
+  keyed?: boolean;
 }
 
 /** A connection in a transaction, as {@link withTransaction} hands it out. */
@@ -97,17 +114,21 @@ export function configure(to: ConnectionOptions | { pool: object }): void {
     own = true;
   }
   before?.end().catch(() => undefined);
-  closeReaders().catch(() => undefined);
+  closeOthers().catch(() => undefined);
 }
 
 /** Closes the connections. A later call opens new ones. */
 export async function close(): Promise<void> {
   const before = own ? current : undefined;
   if (own) current = undefined;
-  await Promise.all([before?.end(), closeReaders()]);
+  await Promise.all([before?.end(), closeOthers()]);
 }
 
-let closeReaders: () => Promise<void> = () => Promise.resolve();
+const others: (() => Promise<void>)[] = [];
+
+async function closeOthers(): Promise<void> {
+  await Promise.all(others.map((close) => close()));
+}
 
 /**
  * What is to be closed with the pool, since it was made of the same options.
@@ -115,7 +136,7 @@ let closeReaders: () => Promise<void> = () => Promise.resolve();
  * @internal
  */
 export function onConfigured(close: () => Promise<void>): void {
-  closeReaders = close;
+  others.push(close);
 }
 
 /**
@@ -127,34 +148,95 @@ export function readOptions(): ReadConnectionOptions | undefined {
   return !own || options.read === undefined ? undefined : { ...options, ...options.read };
 }
 
+/**
+ * The cells of {@link configure}.
+ *
+ * @internal
+ */
+export function cellOptions(): CellOptions[] | undefined {
+  if (!own || options.cells === undefined) return undefined;
+  const { cells, read, ...shared } = options;
+  if (read !== undefined) throw new BadArgument({ message: "cells and read do not go together", code: "22023" });
+  return cells.map((cell) => ({ ...shared, ...cell }));
+}
+
+/** @internal */
+export function newPool(from: ConnectionOptions): pg.Pool {
+  const made = new pg.Pool(poolConfig(from));
+  // An idle connection that breaks is replaced at the next call; without a listener it would end the process.
+  made.on("error", () => undefined);
+  // Nor may one that breaks while it passes from hand to hand.
+  made.on("connect", (client) => client.on("error", () => undefined));
+  return made;
+}
+
 /** @internal */
 export function pool(): pg.Pool {
-  if (current === undefined) {
-    current = new pg.Pool(poolConfig(options));
-    // An idle connection that breaks is replaced at the next call; without a listener it would end the process.
-    current.on("error", () => undefined);
-    // Nor may one that breaks while it passes from hand to hand.
-    current.on("connect", (client) => client.on("error", () => undefined));
+  if (cellOptions() !== undefined) {
+    throw new BadArgument({
+      message: "there are several cells, and it is not said which",
+      code: "22023",
+      hint: "Name one of cells() as client, or as cell of a transaction.",
+    });
   }
+  current ??= newPool(options);
   return current;
 }
 
 /**
- * A connection beside the pool, not yet connected, for what keeps a connection to itself.
+ * A connection beside a pool, not yet connected, for what keeps a connection to itself.
  *
  * @internal
  */
-export function newClient(): pg.Client {
+export function newClient(beside: pg.Pool): pg.Client {
   // As the pool does it: passwords are hidden in its options, so they cannot be copied.
-  const client = new pg.Client(pool().options);
+  const client = new pg.Client(beside.options);
   client.on("error", () => undefined);
   return client;
+}
+
+/**
+ * A connection of a pool that is lent out.
+ *
+ * @internal
+ */
+export interface Lent {
+  client: pg.PoolClient;
+  /** Gives it back; one that broke is not used again. */
+  release: (broken?: Error) => void;
+}
+
+/** @internal */
+export async function lend(from: pg.Pool): Promise<Lent> {
+  let broken: Error | undefined;
+  const onError = (error: Error) => (broken = error);
+  // While it is lent out, the pool does not listen for its errors; the next query reports them. In the callback,
+  // since a promise would leave a moment without a listener, and an error in it would end the process.
+  const client = await new Promise<pg.PoolClient>((resolve, reject) => {
+    from.connect((error, lent) => {
+      if (lent === undefined) {
+        reject(error ?? new Error("no connection"));
+        return;
+      }
+      lent.on("error", onError);
+      resolve(lent);
+    });
+  });
+  return {
+    client,
+    release: (failed) => {
+      client.off("error", onError);
+      client.release(failed ?? broken);
+    },
+  };
 }
 
 /** What {@link withTransaction} may be told. */
 export interface TransactionOptions {
   /** Default: that of the session, normally `read committed`. */
   isolation?: "read committed" | "repeatable read" | "serializable";
+  /** With cells: where, such as {@link cellOf} a ticket. */
+  cell?: Cell | undefined;
 }
 
 /**
@@ -162,7 +244,7 @@ export interface TransactionOptions {
  * transaction on as `client`.
  *
  * @param fn - gets the transaction; its own SQL goes through `tx.query`
- * @param options - isolation level
+ * @param options - isolation level, cell
  * @returns what `fn` returns
  *
  * @example
@@ -178,19 +260,7 @@ export async function withTransaction<T>(
   options: TransactionOptions = {},
 ): Promise<T> {
   let broken: Error | undefined;
-  const onError = (error: Error) => (broken = error);
-  // While it is lent out, the pool does not listen for its errors; the next query reports them. In the callback,
-  // since a promise would leave a moment without a listener, and an error in it would end the process.
-  const client = await new Promise<pg.PoolClient>((resolve, reject) => {
-    pool().connect((error, lent) => {
-      if (lent === undefined) {
-        reject(error ?? new Error("no connection"));
-        return;
-      }
-      lent.on("error", onError);
-      resolve(lent);
-    });
-  });
+  const { client, release } = await (options.cell === undefined ? lend(pool()) : options.cell.lend());
   try {
     await client.query(options.isolation === undefined ? "BEGIN" : `BEGIN ISOLATION LEVEL ${isolation(options.isolation)}`);
     try {
@@ -206,8 +276,7 @@ export async function withTransaction<T>(
       throw asOmsError(error);
     }
   } finally {
-    client.off("error", onError);
-    client.release(broken);
+    release(broken);
   }
 }
 

@@ -56,6 +56,26 @@ export class PermissionDenied extends OmsError {}
 /** 22P02 and 22023: an argument is malformed, or its value is not allowed. */
 export class BadArgument extends OmsError {}
 
+/**
+ * One of the cells could not be asked. Its `cause` is the error of node-postgres.
+ */
+export class CellUnavailable extends Error {
+  /** `08001`: it was not reached, and nothing was done there; `08007`: the connection was lost, and what was asked may be done. */
+  readonly code: "08001" | "08007";
+  /** Its name. */
+  readonly cell: string;
+
+  /** @internal */
+  constructor(cell: string, code: "08001" | "08007", cause: unknown) {
+    const { message = "", code: why = "no answer" } = cause as { message?: string; code?: string };
+    const what = code === "08001" ? `cell "${cell}" was not reached` : `the connection to cell "${cell}" was lost`;
+    super(`${what}: ${message === "" ? why : message}`, { cause });
+    this.name = "CellUnavailable";
+    this.code = code;
+    this.cell = cell;
+  }
+}
+
 const classes: Record<string, typeof OmsError> = {
   OM001: UnknownWorkflow,
   OM002: UnknownTicket,
@@ -96,7 +116,18 @@ export function asOmsError(error: unknown): unknown {
  */
 export function isTransient(error: unknown): boolean {
   if (error instanceof OmsError || error instanceof TypeError || error instanceof RangeError) return false;
-  if (!isServerError(error) || !/^[0-9A-Z]{5}$/.test(error.code)) return true;
+  if (isOfConnection(error)) return true;
   // 25006: a standby, until it is promoted. XX000 stands for what poolers say in their own words.
-  return /^(08|40|53|57|58)|^(25006|55P03|XX000)$/.test(error.code);
+  return isServerError(error) && /^(08|40|53|57|58)|^(25006|55P03|XX000)$/.test(error.code);
+}
+
+/**
+ * Whether there is no connection any more, so that what was asked may be done or not.
+ *
+ * @internal
+ */
+export function isOfConnection(error: unknown): boolean {
+  if (error instanceof OmsError || error instanceof TypeError || error instanceof RangeError) return false;
+  // No SQLSTATE begins with E, as those of the system do (EPIPE). A server that goes down says so: 57P01, 57P02.
+  return !isServerError(error) || !/^[0-9A-DF-Z][0-9A-Z]{4}$/.test(error.code) || /^(08|57P0[12])/.test(error.code);
 }

@@ -4,10 +4,12 @@
  * @packageDocumentation
  */
 export { configure, close, withTransaction } from "./connection.js";
+export { cellOf, cells } from "./cells.js";
+export type { Cell } from "./cells.js";
 export { reader, readerLag } from "./reader.js";
-export type { CallOptions, ConnectionOptions, QueryRows, Queryable, ReadConnectionOptions, Transaction, TransactionOptions } from "./connection.js";
+export type { CallOptions, CellOptions, ConnectionOptions, QueryRows, Queryable, ReadConnectionOptions, Transaction, TransactionOptions } from "./connection.js";
 export {
-  AlreadyClaimed, AppendOnly, BadArgument, IdempotencyConflict, InvalidDefinition, OmsError, PermissionDenied, StaleToken,
+  AlreadyClaimed, AppendOnly, BadArgument, CellUnavailable, IdempotencyConflict, InvalidDefinition, OmsError, PermissionDenied, StaleToken,
   UnknownStage, UnknownTicket, UnknownWorkflow, WrongState, asOmsError,
 } from "./errors.js";
 export * from "./types.js";

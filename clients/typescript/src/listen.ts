@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type pg from "pg";
 import { Backoff, sleep } from "./backoff.js";
+import { type Cell, cells, named } from "./cells.js";
 import { newClient, pool } from "./connection.js";
 import { isTransient } from "./errors.js";
 
@@ -47,6 +48,7 @@ class Listener implements Subscription {
     private readonly channels: readonly string[],
     private readonly onEvent: (event: OmsEvent) => void,
     private readonly options: ListenOptions,
+    private readonly cell: Cell | undefined,
   ) {
     // One more per attempt to connect.
     setMaxListeners(0, this.#closing.signal);
@@ -66,7 +68,7 @@ class Listener implements Subscription {
     const { signal } = this.#closing;
     const backoff = new Backoff();
     while (!this.#isClosing()) {
-      const client = newClient();
+      const client = newClient(this.cell?.pool ?? pool());
       const lost = new Promise<Error>((resolve) => {
         client.once("error", resolve);
         client.once("end", () => {
@@ -94,7 +96,7 @@ class Listener implements Subscription {
         await end(client);
       }
       if (this.#isClosing()) return;
-      this.options.onError?.(error);
+      this.options.onError?.(named(this.cell, error));
       await backoff.pause(signal);
     }
   }
@@ -124,7 +126,7 @@ class Listener implements Subscription {
         if (isTransient(error)) throw error;
         return false;
       }
-      await pool().query("SELECT pg_catalog.pg_notify($1, '')", [channel]);
+      await (this.cell ?? pool()).query("SELECT pg_catalog.pg_notify($1, '')", [channel]);
       await sleep(this.options.selfTestMs ?? 5_000, over.signal);
       // Also when it did not work: then it may be the right connection of the pooler, or it does no harm.
       await client.query(`UNLISTEN ${channel}`);
@@ -181,7 +183,8 @@ async function end(client: pg.Client): Promise<void> {
 
 /**
  * Listens on channels, on a connection of its own that is opened again whenever it is lost. Events are
- * hints, some may come twice and some not at all: what counts is in the tables.
+ * hints, some may come twice and some not at all: what counts is in the tables. With cells: at each, and the callbacks are
+ * called for each.
  *
  * @param channels - `oms_dispatch`, `oms_alert`, `oms_status`
  * @param onEvent - called with each event
@@ -192,5 +195,25 @@ export function listen(
   onEvent: (event: OmsEvent) => void,
   options: ListenOptions = {},
 ): Subscription {
-  return new Listener(channels, onEvent, options);
+  const all = cells();
+  const listeners = (all.length === 0 ? [undefined] : all).map((cell) => listenAt(cell, channels, onEvent, options));
+  return {
+    close: async () => {
+      await Promise.all(listeners.map((listener) => listener.close()));
+    },
+  };
+}
+
+/**
+ * At one of the cells, or at the one database.
+ *
+ * @internal
+ */
+export function listenAt(
+  cell: Cell | undefined,
+  channels: readonly string[],
+  onEvent: (event: OmsEvent) => void,
+  options: ListenOptions,
+): Subscription {
+  return new Listener(channels, onEvent, options, cell);
 }

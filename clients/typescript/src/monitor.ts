@@ -1,3 +1,4 @@
+import { rowsOfAll } from "./cells.js";
 import { callRows, callValue, date, opt, shape, ticketArg } from "./call.js";
 import type { CallOptions } from "./connection.js";
 import type { JsonObject, TicketId } from "./types.js";
@@ -86,12 +87,13 @@ export interface WorkerError {
 }
 
 /**
- * Timers of this database that raised an error and are left alone for a while.
+ * Timers of this database that raised an error and are left alone for a while. With cells: of all.
  *
  * @param options - client
  */
 export async function workerErrors(options: CallOptions = {}): Promise<WorkerError[]> {
-  return (await callRows("worker_errors", [], options)).map((row) => shape<WorkerError>(row, ["retry_at"]));
+  return rowsOfAll(options, async (options) =>
+    (await callRows("worker_errors", [], options)).map((row) => shape<WorkerError>(row, ["retry_at"])));
 }
 
 /**

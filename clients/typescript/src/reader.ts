@@ -1,8 +1,8 @@
 /*
  * Reading at a standby: for whoever asks for it, call by call, so that everything else sees what was written before.
  */
-import pg from "pg";
-import { type Queryable, type QueryRows, onConfigured, pool, poolConfig, readOptions } from "./connection.js";
+import type pg from "pg";
+import { type Queryable, type QueryRows, newPool, onConfigured, pool, readOptions } from "./connection.js";
 
 /** How long an answer to the question how old the standby is counts. */
 const LAG_MS = 1000;
@@ -24,11 +24,7 @@ onConfigured(async () => {
 function readPool(): pg.Pool | undefined {
   const options = readOptions();
   if (options === undefined) return undefined;
-  if (readers === undefined) {
-    readers = new pg.Pool(poolConfig({ connectTimeoutMs: 2000, ...options }));
-    readers.on("error", () => undefined);
-    readers.on("connect", (client) => client.on("error", () => undefined));
-  }
+  readers ??= newPool({ connectTimeoutMs: 2000, ...options });
   return readers;
 }
 

@@ -1,5 +1,7 @@
 import { arg, callRows, callValue, instant, opt, seconds, shape } from "./call.js";
+import { rowsOfAll } from "./cells.js";
 import type { CallOptions } from "./connection.js";
+import { byName, ordered, share, single, sumOf } from "./merge.js";
 import type { StageStatus, TicketId } from "./types.js";
 
 /** Intervals of a report as milliseconds, each under its own name. */
@@ -65,23 +67,49 @@ export interface SlaRow {
 }
 
 /**
- * How limits were kept in a period: one row for everything, one for each workflow, one for each stage.
+ * How limits were kept in a period: one row for everything, one for each workflow, one for each stage. With cells: sums of
+ * all; percentiles only where one alone has any.
  *
  * @param from - begin; null: none
  * @param to - end, not in it; null: none
  * @param options - workflow, client
  */
 export async function slaReport(from: Date | null, to: Date | null, options: ReportOptions = {}): Promise<SlaRow[]> {
-  const rows = await callRows(
-    "sla_report",
-    [...period(from, to), opt("workflow", "text", options.workflow)],
-    options,
-    columns(
-      "workflow, stage, finished, met, breached, completed_rate, due, due_breached, due_rate, open, open_overdue, open_rate, p50, p90, p99, reworked",
-      ["wait", "work", "hold", "rework"],
-    ),
-  );
-  return rows.map((row) => shape<SlaRow>(row));
+  return rowsOfAll(options, async (options) => {
+    const rows = await callRows(
+      "sla_report",
+      [...period(from, to), opt("workflow", "text", options.workflow)],
+      options,
+      columns(
+        "workflow, stage, finished, met, breached, completed_rate, due, due_breached, due_rate, open, open_overdue, open_rate, p50, p90, p99, reworked",
+        ["wait", "work", "hold", "rework"],
+      ),
+    );
+    return rows.map((row) => shape<SlaRow>(row));
+  }, slaOfAll);
+}
+
+function slaOfAll(rows: readonly SlaRow[]): SlaRow[] {
+  const groups = [...byName(rows).values()].map((group): SlaRow => {
+    const [{ workflow, stage }] = group;
+    const count = (of: (row: SlaRow) => number) => sumOf(group, of) ?? 0;
+    const breached = count((row) => row.breached);
+    const met = count((row) => row.met);
+    const due = count((row) => row.due);
+    const dueBreached = count((row) => row.dueBreached);
+    const open = count((row) => row.open);
+    const openOverdue = count((row) => row.openOverdue);
+    return {
+      workflow, stage, finished: count((row) => row.finished), met, breached, completedRate: share(breached, met + breached),
+      due, dueBreached, dueRate: share(dueBreached, due), open, openOverdue, openRate: share(openOverdue, open),
+      p50: single(group.map((row) => row.p50)), p90: single(group.map((row) => row.p90)), p99: single(group.map((row) => row.p99)),
+      reworked: count((row) => row.reworked),
+      waitMs: sumOf(group, (row) => row.waitMs), workMs: sumOf(group, (row) => row.workMs),
+      holdMs: sumOf(group, (row) => row.holdMs), reworkMs: sumOf(group, (row) => row.reworkMs),
+    };
+  });
+  // Stages as the cells have them: in the order of the workflow.
+  return ordered(groups, (row) => [row.workflow ?? "", row.stage !== null]);
 }
 
 /** A cell of a heat-map. */
@@ -155,20 +183,44 @@ export interface Bottleneck {
 }
 
 /**
- * Where the time of what was finished in a period went, the stage with the most first.
+ * Where the time of what was finished in a period went, the stage with the most first. With cells: sums of all.
  *
  * @param from - begin; null: none
  * @param to - end, not in it; null: none
  * @param options - workflow, client
  */
 export async function bottlenecks(from: Date | null, to: Date | null, options: ReportOptions = {}): Promise<Bottleneck[]> {
-  const rows = await callRows(
-    "bottlenecks",
-    [...period(from, to), opt("workflow", "text", options.workflow)],
-    options,
-    columns("workflow, stage, finished, share, breached, breach_share, open, days_to_clear", ["total", "mean", "wait", "work", "hold", "rework"]),
-  );
-  return rows.map((row) => shape<Bottleneck>(row));
+  return rowsOfAll(options, async (options) => {
+    const rows = await callRows(
+      "bottlenecks",
+      [...period(from, to), opt("workflow", "text", options.workflow)],
+      options,
+      columns("workflow, stage, finished, share, breached, breach_share, open, days_to_clear", ["total", "mean", "wait", "work", "hold", "rework"]),
+    );
+    return rows.map((row) => shape<Bottleneck>(row));
+  }, bottlenecksOfAll);
+}
+
+function bottlenecksOfAll(rows: readonly Bottleneck[]): Bottleneck[] {
+  const total = sumOf(rows, (row) => row.totalMs);
+  const breaches = sumOf(rows, (row) => row.breached);
+  const groups = [...byName(rows).values()].map((group): Bottleneck => {
+    const [{ workflow, stage }] = group;
+    const finished = sumOf(group, (row) => row.finished) ?? 0;
+    const totalMs = sumOf(group, (row) => row.totalMs) ?? 0;
+    const breached = sumOf(group, (row) => row.breached) ?? 0;
+    const open = sumOf(group, (row) => row.open) ?? 0;
+    // The period in days, from a cell that can tell.
+    const days = group.flatMap((row) => row.daysToClear === null || row.open === 0 ? [] : [(row.daysToClear * row.finished) / row.open]);
+    return {
+      workflow, stage, finished, totalMs, share: share(totalMs, total), meanMs: finished === 0 ? null : totalMs / finished,
+      waitMs: sumOf(group, (row) => row.waitMs), workMs: sumOf(group, (row) => row.workMs),
+      holdMs: sumOf(group, (row) => row.holdMs), reworkMs: sumOf(group, (row) => row.reworkMs),
+      breached, breachShare: share(breached, breaches), open,
+      daysToClear: days.length === 0 || finished === 0 ? null : Math.round(((open * Math.max(...days)) / finished) * 100) / 100,
+    };
+  });
+  return ordered(groups, (row) => [-row.totalMs, row.workflow, row.stage]);
 }
 
 /** A stage that will soon be late. */
@@ -196,18 +248,20 @@ export interface AtRiskOptions extends CallOptions {
 }
 
 /**
- * Open stages whose clock runs and that are due soon, the first first.
+ * Open stages whose clock runs and that are due soon, the first first. With cells: of all.
  *
  * @param options - withinSecs, client
  */
 export async function atRisk(options: AtRiskOptions = {}): Promise<StageAtRisk[]> {
-  const rows = await callRows(
-    "at_risk",
-    [opt("within", "interval", seconds(options.withinSecs))],
-    options,
-    columns("ticket, workflow, stage, owner, status, due_at", ["remaining"]),
-  );
-  return rows.map((row) => shape<StageAtRisk>(row, ["due_at"]));
+  return rowsOfAll(options, async (options) => {
+    const rows = await callRows(
+      "at_risk",
+      [opt("within", "interval", seconds(options.withinSecs))],
+      options,
+      columns("ticket, workflow, stage, owner, status, due_at", ["remaining"]),
+    );
+    return rows.map((row) => shape<StageAtRisk>(row, ["due_at"]));
+  }, (rows) => ordered(rows, (row) => [row.dueAt, row.ticket, row.stage]));
 }
 
 /** What {@link rollUp} may be told. */

@@ -1,5 +1,7 @@
 import { arg, callRows, callValue, dateOrNull, instant, opt, readValue, shape, ticketArg } from "./call.js";
+import { cellOf, cells, rowsOfAll } from "./cells.js";
 import { type CallOptions, withTransaction } from "./connection.js";
+import { ordered } from "./merge.js";
 import type { StageStatus, TicketId, TicketStatus } from "./types.js";
 import type { NotedOptions } from "./work.js";
 
@@ -34,7 +36,11 @@ const lastTold = `
  */
 export async function escalate(ticket: TicketId, stage: string, reason: string, options: EscalateOptions = {}): Promise<Escalated> {
   // A transaction, in which the ticket is still ours when its event is read.
-  if (options.client === undefined) return withTransaction((client) => escalate(ticket, stage, reason, { ...options, client }));
+  const { client } = options;
+  if (client === undefined) {
+    const cell = cells().length === 0 ? undefined : await cellOf(ticket);
+    return withTransaction((client) => escalate(ticket, stage, reason, { ...options, client }), { cell });
+  }
   const level = (await callValue(
     "escalate",
     [
@@ -45,7 +51,7 @@ export async function escalate(ticket: TicketId, stage: string, reason: string, 
     ],
     options,
   )) as number;
-  return { level, told: (await readValue(lastTold, [ticket, stage], options)) as string | null };
+  return { level, told: (await readValue(lastTold, [ticket, stage], client)) as string | null };
 }
 
 /** How much more {@link extend} gives: one of the two. */
@@ -362,12 +368,14 @@ export interface MyWorkOptions extends CallOptions {
 }
 
 /**
- * The inbox of a worker: what he has, then what he may take.
+ * The inbox of a worker: what he has, then what he may take. With cells: of all.
  *
  * @param worker - the name
  * @param options - qty, client
  */
 export async function myWork(worker: string, options: MyWorkOptions = {}): Promise<WorkItem[]> {
-  const rows = await callRows("my_work", [arg("worker", "text", worker), opt("qty", "int", options.qty)], options);
-  return rows.map((row) => shape<WorkItem>(row, ["queued_at", "started_at", "due_at"]));
+  return rowsOfAll(options, async (options) => {
+    const rows = await callRows("my_work", [arg("worker", "text", worker), opt("qty", "int", options.qty)], options);
+    return rows.map((row) => shape<WorkItem>(row, ["queued_at", "started_at", "due_at"]));
+  }, (rows) => ordered(rows, (row) => [row.startedAt === null, -row.priority, row.queuedAt, row.ticket, row.stage]).slice(0, options.qty ?? 100));
 }

@@ -1,3 +1,4 @@
+import { atCellFor } from "./cells.js";
 import { arg, callRows, callValue, callValues, callVoid, date, dateOrNull, json, number, opt, shape, ticketArg } from "./call.js";
 import type { CallOptions } from "./connection.js";
 import type { Json, JsonObject, StageStatus, TicketId, TicketStatus } from "./types.js";
@@ -13,7 +14,8 @@ export interface OpenTicketOptions extends CallOptions {
 }
 
 /**
- * Opens a ticket. Its first stages are queued at once.
+ * Opens a ticket. Its first stages are queued at once. With cells: at the one that the key chooses, without a key the
+ * applicant, without both at any.
  *
  * @param workflow - its name
  * @param data - what the request is about
@@ -22,7 +24,7 @@ export interface OpenTicketOptions extends CallOptions {
  * @throws {@link UnknownWorkflow}, {@link IdempotencyConflict}
  */
 export async function openTicket(workflow: string, data: JsonObject = {}, options: OpenTicketOptions = {}): Promise<TicketId> {
-  return (await callValue(
+  return atCellFor(options, async (client) => (await callValue(
     "open_ticket",
     [
       arg("workflow", "text", workflow),
@@ -31,12 +33,12 @@ export async function openTicket(workflow: string, data: JsonObject = {}, option
       opt("priority", "int", options.priority),
       opt("applicant", "text", options.applicant),
     ],
-    options,
-  )) as TicketId;
+    { client },
+  )) as TicketId);
 }
 
 /**
- * Opens many tickets of one workflow, all or none.
+ * Opens many tickets of one workflow, all or none. With cells: all at one.
  *
  * @param workflow - its name
  * @param data - of each ticket
@@ -44,11 +46,11 @@ export async function openTicket(workflow: string, data: JsonObject = {}, option
  * @returns the numbers, in the order of `data`
  */
 export async function openTickets(workflow: string, data: readonly JsonObject[], options: CallOptions = {}): Promise<TicketId[]> {
-  return (await callValues(
+  return atCellFor({ client: options.client }, async (client) => (await callValues(
     "open_tickets",
     [arg("workflow", "text", workflow), arg("data", "jsonb[]", data.map((one) => json(one)))],
-    options,
-  )) as TicketId[];
+    { client },
+  )) as TicketId[]);
 }
 
 /** A case that began elsewhere. Times are ISO 8601. */

@@ -1,6 +1,7 @@
+import { type Cell, byChance, cellOf, cells, hasChoice, named, ready } from "./cells.js";
 import { type Arg, arg, callRows, callValue, date, json, opt, seconds, shape, ticketArg } from "./call.js";
-import { type CallOptions, newClient } from "./connection.js";
-import { BadArgument, asOmsError } from "./errors.js";
+import { type CallOptions, newClient, pool } from "./connection.js";
+import { BadArgument, CellUnavailable, asOmsError } from "./errors.js";
 import type { JsonObject, StageStatus, TicketId, Token, TokenLike } from "./types.js";
 
 /** A token as a parameter; undefined stays undefined. */
@@ -43,17 +44,24 @@ export interface ClaimOptions extends CallOptions {
   qty?: number | undefined;
   /** How long they are yours without a heartbeat; 300 by default. */
   leaseSecs?: number | undefined;
+  /** With cells: told of one that was passed over since it failed. */
+  onMissed?: ((error: unknown) => void) | undefined;
 }
 
 /**
  * Takes queued stages of an owner, highest priority first, then oldest. Never waits, and passes over
- * tickets that somebody is just changing.
+ * tickets that somebody is just changing. With cells: from one, chosen by chance, and from the others while there are fewer
+ * than `qty`. One that is not reached is passed over, unless none is.
  *
  * @param owner - whose queue
- * @param options - worker, qty, leaseSecs, client
+ * @param options - worker, qty, leaseSecs, onMissed, client
  * @returns what you have now, maybe nothing
  */
 export async function claim(owner: string, options: ClaimOptions = {}): Promise<Claimed[]> {
+  if (hasChoice(options)) {
+    await ready();
+    return claimMore(owner, options, byChance());
+  }
   return claimedBy(
     "claim",
     [
@@ -64,6 +72,30 @@ export async function claim(owner: string, options: ClaimOptions = {}): Promise<
     ],
     options,
   );
+}
+
+/**
+ * From one cell after the other. What one has handed out is committed there: it is returned whatever the next ones do, since
+ * else nobody would know of this work until its lease runs out.
+ */
+async function claimMore(owner: string, options: ClaimOptions, from: readonly Cell[], claimed?: readonly Claimed[]): Promise<Claimed[]> {
+  const jobs = [...(claimed ?? [])];
+  const qty = options.qty ?? 1;
+  let answered = claimed !== undefined;
+  let missed: unknown;
+  for (const client of from) {
+    if (answered && jobs.length >= qty) break;
+    try {
+      jobs.push(...(await claim(owner, { ...options, qty: qty - jobs.length, client })));
+      answered = true;
+    } catch (error) {
+      if (jobs.length === 0 && !(error instanceof CellUnavailable)) throw error;
+      missed = error;
+      options.onMissed?.(error);
+    }
+  }
+  if (!answered) throw missed;
+  return jobs;
 }
 
 async function claimedBy(fn: string, args: readonly Arg[], options: CallOptions): Promise<Claimed[]> {
@@ -263,14 +295,28 @@ export interface DoneItem {
 }
 
 /**
- * Finishes many stages, all or none.
+ * Finishes many stages, all or none. With cells: cell by cell; what was done at one stays if the next one refuses.
  *
  * @param items - the stages
  * @param options - client
  * @returns how many were finished now
  */
 export async function stagesDone(items: readonly DoneItem[], options: CallOptions = {}): Promise<number> {
-  return (await callValue("stages_done", [arg("items", "jsonb", itemsText(items))], options)) as number;
+  let done = 0;
+  for (const [client, part] of hasChoice(options) ? await byCell(items) : [[options.client, items] as const]) {
+    done += (await callValue("stages_done", [arg("items", "jsonb", itemsText(part))], { client })) as number;
+  }
+  return done;
+}
+
+/** What goes to which cell. */
+async function byCell<T extends DoneItem | FailedItem>(items: readonly T[]): Promise<(readonly [Cell, readonly T[]])[]> {
+  const parts = new Map<Cell, T[]>();
+  for (const item of items) {
+    const cell = await cellOf(item.ticket);
+    parts.set(cell, [...(parts.get(cell) ?? []), item]);
+  }
+  return [...parts];
 }
 
 function itemsText(items: readonly (DoneItem | FailedItem)[]): string {
@@ -308,13 +354,23 @@ export interface ExchangeOptions extends ClaimOptions {
 
 /**
  * Finishes stages and claims the next ones in one commit, all or nothing; what is finished here can be claimed here.
+ * With cells: finishes cell by cell, claims in the same commit at the last of them, and then as {@link claim}.
  *
  * @param owner - whose queue to claim from
- * @param options - finished, worker, qty (0: only finish), leaseSecs, client
+ * @param options - finished, worker, qty (0: only finish), leaseSecs, onMissed, client
  * @returns what you have now, maybe nothing
  * @throws the errors of {@link stageDone}, {@link stageFailed} and {@link claim}, with the item that they are about
  */
 export async function exchange(owner: string, options: ExchangeOptions = {}): Promise<Claimed[]> {
+  if (hasChoice(options)) {
+    const parts = await byCell(options.finished ?? []);
+    const last = parts.pop();
+    if (last === undefined) return options.qty === 0 ? [] : claim(owner, options);
+    for (const [client, finished] of parts) await exchange(owner, { ...options, finished, qty: 0, client });
+    const [client, finished] = last;
+    const jobs = await exchange(owner, { ...options, finished, client });
+    return claimMore(owner, options, byChance().filter((cell) => cell !== client), jobs);
+  }
   return claimedBy(
     "exchange",
     [
@@ -376,15 +432,41 @@ export interface WaitOptions {
 
 /**
  * Waits until an owner has something to claim, or the time is over. Works behind a pooler in transaction
- * mode, where LISTEN does not. Takes a connection of its own meanwhile, and cannot run in a transaction.
+ * mode, where LISTEN does not. Takes a connection of its own meanwhile, and cannot run in a transaction. With cells: until
+ * one has, with a connection at each; those that are not reached are not waited for, unless none is.
  *
  * @param owner - whose queue
  * @param options - timeoutSecs, worker, signal
  */
 export async function waitForWork(owner: string, options: WaitOptions = {}): Promise<void> {
+  if (cells().length === 0) {
+    await waitAt(undefined, owner, options);
+    return;
+  }
+  const all = await ready();
+  const over = new AbortController();
+  const abort = () => { over.abort(); };
+  if (isAborted(options.signal)) return;
+  options.signal?.addEventListener("abort", abort, { once: true });
+  try {
+    await Promise.any(all.map((cell) => waitAt(cell, owner, { ...options, signal: over.signal })));
+  } catch (error) {
+    throw (error as AggregateError).errors[0];
+  } finally {
+    options.signal?.removeEventListener("abort", abort);
+    abort();
+  }
+}
+
+/**
+ * At one of the cells, or at the one database.
+ *
+ * @internal
+ */
+export async function waitAt(cell: Cell | undefined, owner: string, options: WaitOptions): Promise<void> {
   const { signal } = options;
   if (signal?.aborted === true) return;
-  const client = newClient();
+  const client = newClient(cell?.pool ?? pool());
   // The server notices on its own that the connection is gone and stops waiting.
   const abort = () => void client.end().catch(() => undefined);
   try {
@@ -397,7 +479,7 @@ export async function waitForWork(owner: string, options: WaitOptions = {}): Pro
       options.worker ?? null,
     ]);
   } catch (error) {
-    if (!isAborted(signal)) throw asOmsError(error);
+    if (!isAborted(signal)) throw named(cell, asOmsError(error));
   } finally {
     signal?.removeEventListener("abort", abort);
     await client.end().catch(() => undefined);

@@ -1,8 +1,9 @@
 import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
 import { Backoff, sleep } from "./backoff.js";
+import { type Cell, cells, ready } from "./cells.js";
 import { StaleToken, WrongState, isTransient } from "./errors.js";
-import { type OmsEvent, type Subscription, listen } from "./listen.js";
+import { type OmsEvent, type Subscription, listenAt } from "./listen.js";
 import { dispatchChannel } from "./admin.js";
 import type { JsonObject } from "./types.js";
 import {
@@ -16,7 +17,7 @@ import {
   release,
   stageDone,
   stageFailed,
-  waitForWork,
+  waitAt,
 } from "./work.js";
 
 /** A stage in the hands of a {@link worker}'s handler. */
@@ -53,6 +54,9 @@ const lookAgainMs = [100, 1_000, 5_000];
  * ticket that somebody has locked, and must not keep others back.
  */
 const slowMs = 100;
+
+/** How long a call keeps places free while other cells have work: one that takes longer hangs, or almost. */
+const placesMs = 1_000;
 
 /** Thrown by a handler: the stage failed, and whether another attempt may help is said here. */
 export class StageError extends Error {
@@ -106,8 +110,8 @@ export interface WorkerOptions {
    * begins to be out of reach or to refuse: once, not at each attempt. `console.error` by default.
    */
   onError?: ((error: unknown, job?: Claimed) => void) | undefined;
-  /** Told when the database answers again; a line on the console by default. */
-  onRecovered?: ((afterMs: number) => void) | undefined;
+  /** Told when the database answers again, with the name of the cell if there are several; a line on the console by default. */
+  onRecovered?: ((afterMs: number, cell?: string) => void) | undefined;
   /** See {@link ListenOptions.selfTestMs}. */
   selfTestMs?: number | undefined;
 }
@@ -149,9 +153,27 @@ export interface Worker {
   stop(options?: { graceSecs?: number }): Promise<void>;
 }
 
+/** Where work comes from: the one database, or a cell. Each is claimed at and listened to by itself. */
+interface Source {
+  readonly cell: Cell | undefined;
+  readonly trouble: Trouble;
+  mode: "starting" | "listen" | "wait";
+  /** How often a claim found nothing since the last event. */
+  looks: number;
+  /** How often something told of work, and whether a call that was sent after that found no more to claim. */
+  events: number;
+  looked: boolean;
+  /** Reports that wait to be sent, and whether a call with others has just left. */
+  readonly reports: Report[];
+  sending: boolean;
+  /** Rings when there may be work or a free place; replaced each time. */
+  bell: AbortController;
+}
+
 /** A stage that is being worked on. */
 interface Running {
   readonly job: Claimed;
+  readonly source: Source;
   readonly abort: AbortController;
   /** When the lease runs out by our own clock, which no server's clock can disturb. */
   deadline: number;
@@ -202,25 +224,19 @@ class StageWorker implements Worker {
   readonly name: string;
   readonly counts: WorkerCounts = { done: 0, failed: 0, lost: 0, released: 0 };
   readonly finished: Promise<void>;
-  #mode: WorkerMode = "starting";
+  #stoppedAll = false;
 
   readonly #concurrency: number;
   readonly #batch: number;
   readonly #leaseSecs: number;
   readonly #pollMs: number;
-  /** How often a claim found nothing since the last event. */
-  #looks = 0;
-  /** How often something told of work, and whether a call that was sent after that found no more to claim. */
-  #events = 0;
-  #looked = false;
   /** Places that calls under way may fill. */
   #asked = 0;
-  /** Reports that wait to be sent, and whether a call with others has just left. */
-  readonly #reports: Report[] = [];
-  #sending = false;
+  readonly #sources: readonly Source[];
+  /** Those that want a place, in the order in which they get one. */
+  readonly #waiting = new Set<Source>();
   readonly #graceSecs: number;
   readonly #onError: (error: unknown, job?: Claimed) => void;
-  readonly #trouble: Trouble;
   /** When the timer for heartbeats last came. */
   #pulsed = now();
 
@@ -230,8 +246,6 @@ class StageWorker implements Worker {
   readonly #stopping = new AbortController();
   /** No more patience: reports are given up. */
   readonly #leaving = new AbortController();
-  /** Rings when there may be work or a free place; replaced each time. */
-  #bell = new AbortController();
   #stopped: Promise<void> | undefined;
 
   constructor(
@@ -253,16 +267,30 @@ class StageWorker implements Worker {
       });
     const onRecovered =
       options.onRecovered ??
-      ((afterMs) => {
-        console.error(`hms-oms-sdk: worker of ${owner}: the database answers again, after ${(afterMs / 1000).toFixed(1)} s`);
+      ((afterMs, cell) => {
+        const what = cell === undefined ? "the database" : `cell "${cell}"`;
+        console.error(`hms-oms-sdk: worker of ${owner}: ${what} answers again, after ${(afterMs / 1000).toFixed(1)} s`);
       });
-    this.#trouble = new Trouble((error) => { this.#onError(error); }, onRecovered);
+    const all = cells();
+    this.#sources = (all.length === 0 ? [undefined] : all).map((cell) => ({
+      cell,
+      trouble: new Trouble((error) => { this.#onError(error); }, (afterMs) => { onRecovered(afterMs, cell?.name); }),
+      mode: "starting",
+      looks: 0,
+      events: 0,
+      looked: false,
+      reports: [],
+      sending: false,
+      bell: new AbortController(),
+    }));
     setMaxListeners(0, this.#stopping.signal, this.#leaving.signal);
     this.finished = this.#run();
   }
 
   get mode(): WorkerMode {
-    return this.#mode;
+    if (this.#stoppedAll) return "stopped";
+    const modes = this.#sources.map(({ mode }) => mode);
+    return modes.find((mode) => mode === "starting") ?? modes.find((mode) => mode === "wait") ?? "listen";
   }
 
   get running(): number {
@@ -276,7 +304,7 @@ class StageWorker implements Worker {
 
   async #stop(graceSecs: number): Promise<void> {
     this.#stopping.abort();
-    this.#ring();
+    for (const source of this.#sources) ring(source);
     const over = new AbortController();
     const late = sleep(graceSecs * 1000, over.signal).then(async () => {
       if (over.signal.aborted) return;
@@ -288,117 +316,153 @@ class StageWorker implements Worker {
     await this.finished;
   }
 
-  /** The main loop: claims as long as something comes, then waits to be told. */
   async #run(): Promise<void> {
-    const { signal } = this.#stopping;
     const unhook = this.#hookSignals();
     const pulse = setInterval(() => { this.#pulse(); }, this.#pulseMs);
-    const listener = this.#listen();
+    await Promise.all(this.#sources.map((source) => this.#draw(source)));
+    while (this.#work.size > 0) await Promise.race(this.#work);
+    clearInterval(pulse);
+    this.#stoppedAll = true;
+    unhook();
+  }
+
+  /** The main loop of a source: claims as long as something comes, then waits to be told. */
+  async #draw(source: Source): Promise<void> {
+    const { signal } = this.#stopping;
+    const listener = this.#listen(source);
     const backoff = new Backoff();
     const idle = new Backoff(20, 1_000);
     while (!signal.aborted) {
-      const bell = this.#bell;
-      const free = this.#free;
-      if (free <= 0) {
+      const { bell } = source;
+      if (!this.#hasPlace(source)) {
         await rung(bell.signal);
         continue;
       }
-      const looked = this.#looked;
-      this.#looked = false;
+      const { looked } = source;
+      source.looked = false;
       // The lease counts from before the call, so we never believe in it longer than the server does.
       const asked = now();
-      const qty = Math.min(free, this.#batch);
+      const qty = Math.min(this.#free, this.#batch);
       let jobs: Claimed[] = [];
-      this.#asked += qty;
+      const places = this.#keep(qty);
       try {
-        if (!looked) jobs = await claim(this.owner, { worker: this.name, qty, leaseSecs: this.#leaseSecs });
+        if (!looked) {
+          await ready();
+          jobs = await claim(this.owner, { worker: this.name, qty, leaseSecs: this.#leaseSecs, client: source.cell });
+        }
         backoff.reset();
-        this.#trouble.end("calls");
+        source.trouble.end("calls");
       } catch (error) {
-        this.#trouble.begin("calls", error);
+        places.free();
+        source.trouble.begin("calls", error);
         await backoff.pause(signal);
         continue;
-      } finally {
-        this.#asked -= qty;
       }
-      for (const job of jobs) this.#start(job, asked);
+      this.#startAll(source, jobs, asked, places.free() ? jobs.length : this.#free);
       if (jobs.length > 0) {
         idle.reset();
         continue;
       }
-      if (this.#mode === "wait") await this.#waitForWork(signal, backoff, idle);
+      if (source.mode === "wait") await this.#waitForWork(source, signal, backoff, idle);
       // A bell that rang since before the claim must not be missed.
-      else await sleep((lookAgainMs[this.#looks++] ?? this.#pollMs) * (0.75 + Math.random() / 2), bell.signal);
+      else await sleep((lookAgainMs[source.looks++] ?? this.#pollMs) * (0.75 + Math.random() / 2), bell.signal);
     }
+    this.#waiting.delete(source);
     await listener.close();
-    while (this.#work.size > 0) await Promise.race(this.#work);
-    clearInterval(pulse);
-    this.#mode = "stopped";
-    unhook();
   }
 
-  #ring(): void {
-    const bell = this.#bell;
-    this.#bell = new AbortController();
-    bell.abort();
+  /** Whether a place is free and it is this source's turn. */
+  #hasPlace(source: Source): boolean {
+    this.#waiting.add(source);
+    const [first] = this.#waiting;
+    if (this.#free <= 0 || first !== source) return false;
+    this.#waiting.delete(source);
+    return true;
+  }
+
+  /**
+   * Keeps places free for what a call may bring. Those of one that hangs are for the other sources; `free` says whether they
+   * were kept until then.
+   */
+  #keep(places: number): { free: () => boolean } {
+    this.#asked += places;
+    let kept = true;
+    const free = () => {
+      const before = kept;
+      clearTimeout(timer);
+      if (kept) this.#asked -= places;
+      kept = false;
+      this.#ringNext();
+      return before;
+    };
+    const timer = this.#sources.length > 1 ? setTimeout(free, placesMs) : undefined;
+    this.#ringNext();
+    return { free };
+  }
+
+  /** A place may be free for whoever waits for one. */
+  #ringNext(): void {
+    const [first] = this.#waiting;
+    if (first !== undefined && this.#free > 0) ring(first);
   }
 
   /** There may be work that no call has looked for yet. */
-  #lookAgain(): void {
-    this.#events++;
-    this.#looked = false;
-    this.#ring();
+  #lookAgain(source: Source): void {
+    source.events++;
+    source.looked = false;
+    ring(source);
   }
 
   /** Behind a pooler. It returns at once while there is work that others are just taking, so not too often. */
-  async #waitForWork(signal: AbortSignal, backoff: Backoff, idle: Backoff): Promise<void> {
+  async #waitForWork(source: Source, signal: AbortSignal, backoff: Backoff, idle: Backoff): Promise<void> {
     const before = now();
     try {
-      await waitForWork(this.owner, {
+      await waitAt(source.cell, this.owner, {
         timeoutSecs: Math.max(0.1, Math.min(this.#pollMs / 1000, 20)),
         worker: this.name,
         signal,
       });
       if (now() - before < 100) await idle.pause(signal);
       else idle.reset();
-      this.#looked = false;
+      source.looked = false;
     } catch (error) {
-      this.#trouble.begin("calls", error);
+      source.trouble.begin("calls", error);
       await backoff.pause(signal);
     }
   }
 
-  #listen(): Subscription {
+  #listen(source: Source): Subscription {
     const channels = ["oms_dispatch", "oms_status"];
+    const { cell, trouble } = source;
     let inner: Subscription | undefined;
     const closing = new AbortController();
     const start = async () => {
       const backoff = new Backoff();
       for (;;) {
         try {
-          channels.push(await dispatchChannel(this.owner));
+          channels.push(await dispatchChannel(this.owner, { client: cell }));
           break;
         } catch (error) {
-          this.#trouble.begin("events", error);
+          trouble.begin("events", error);
           if (!isTransient(error)) break;
           await backoff.pause(this.#stopping.signal);
         }
         if (this.#stopping.signal.aborted) return;
       }
       if (closing.signal.aborted) return;
-      inner = listen(channels, (event) => { this.#hear(event); }, {
+      inner = listenAt(cell, channels, (event) => { this.#hear(source, event); }, {
         selfTestMs: this.options.selfTestMs,
         aliveMs: this.#pollMs,
-        onError: (error) => { this.#trouble.begin("events", error); },
+        onError: (error) => { trouble.begin("events", error); },
         onReady: () => {
-          this.#trouble.end("events");
-          this.#mode = "listen";
-          this.#lookAgain();
+          trouble.end("events");
+          source.mode = "listen";
+          this.#lookAgain(source);
         },
         onUnavailable: () => {
-          this.#trouble.end("events");
-          this.#mode = "wait";
-          this.#lookAgain();
+          trouble.end("events");
+          source.mode = "wait";
+          this.#lookAgain(source);
         },
       });
     };
@@ -412,11 +476,11 @@ class StageWorker implements Worker {
     };
   }
 
-  #hear({ channel, payload }: OmsEvent): void {
+  #hear(source: Source, { channel, payload }: OmsEvent): void {
     if (channel !== "oms_status") {
       if (payload["owner"] === this.owner) {
-        this.#looks = 0;
-        this.#lookAgain();
+        source.looks = 0;
+        this.#lookAgain(source);
       }
       return;
     }
@@ -427,9 +491,15 @@ class StageWorker implements Worker {
     }
   }
 
-  #start(job: Claimed, asked: number): void {
+  /** Begins with what a call brought; what finds no place any more, since the call hung, goes back. */
+  #startAll(source: Source, jobs: readonly Claimed[], asked: number, places: number): void {
+    for (const [i, job] of jobs.entries()) this.#start(source, job, asked, i < places);
+  }
+
+  #start(source: Source, job: Claimed, asked: number, hasPlace: boolean): void {
     const running: Running = {
       job,
+      source,
       abort: new AbortController(),
       deadline: asked + this.#leaseSecs * 1000,
       beat: asked,
@@ -438,21 +508,24 @@ class StageWorker implements Worker {
     };
     setMaxListeners(0, running.abort.signal);
     this.#running.set(job, running);
-    const work = (this.#stopping.signal.aborted ? this.#giveBack(running) : this.#handle(running)).finally(() => {
+    const work = (this.#stopping.signal.aborted ? this.#giveBack(running)
+      : !hasPlace ? this.#giveBack(running, "its worker has no place left") : this.#handle(running)).finally(() => {
       this.#running.delete(job);
       this.#work.delete(work);
-      this.#ring();
+      ring(source);
+      this.#ringNext();
     });
     this.#work.add(work);
   }
 
   async #handle(running: Running): Promise<void> {
     const { job, abort } = running;
+    const client = running.source.cell;
     const forHandler: Job = {
       ...job,
       signal: abort.signal,
       done: async (output = {}, options = {}) => {
-        const queued = await stageDone(job.ticket, job.stage, output, { ...options, token: job.token });
+        const queued = await stageDone(job.ticket, job.stage, output, { client, ...options, token: job.token });
         running.settled = true;
         return queued;
       },
@@ -482,7 +555,7 @@ class StageWorker implements Worker {
     }
     const output = result.output === undefined ? {} : (result.output as JsonObject);
     await this.#finish(running, "done", { ticket: job.ticket, stage: job.stage, output, token: job.token }, async () => {
-      await stageDone(job.ticket, job.stage, output, { token: job.token });
+      await stageDone(job.ticket, job.stage, output, { client, token: job.token });
     });
   }
 
@@ -490,7 +563,7 @@ class StageWorker implements Worker {
     const { job } = running;
     const retryable = !(typeof error === "object" && error !== null && "retryable" in error && error.retryable === false);
     const send = async () => {
-      await stageFailed(job.ticket, job.stage, message(error), { token: job.token, retryable });
+      await stageFailed(job.ticket, job.stage, message(error), { client: running.source.cell, token: job.token, retryable });
     };
     if (!running.settled) {
       const { ticket, stage, token } = job;
@@ -512,9 +585,9 @@ class StageWorker implements Worker {
   /** Says how a stage ended together with others, and by itself if these were refused. */
   async #finish(running: Running, how: "done" | "failed", item: DoneItem | FailedItem, send: () => Promise<void>): Promise<void> {
     const answer = await new Promise<Parameters<Report["answer"]>[0]>((resolve) => {
-      this.#reports.push({ item, answer: resolve });
+      running.source.reports.push({ item, answer: resolve });
       // What ends at the same moment goes along.
-      setImmediate(() => { this.#send(); });
+      setImmediate(() => { this.#send(running.source); });
     });
     if (answer === "given up") return;
     if (answer === "refused") {
@@ -529,54 +602,63 @@ class StageWorker implements Worker {
   }
 
   /** Sends the reports that wait, unless a call is under way that will be back at any moment. */
-  #send(): void {
-    if (this.#sending || this.#reports.length === 0) return;
-    this.#sending = true;
+  #send(source: Source): void {
+    if (source.sending || source.reports.length === 0) return;
+    source.sending = true;
     const next = () => {
       clearTimeout(timer);
       if (over) return;
       over = true;
-      this.#sending = false;
-      this.#send();
+      source.sending = false;
+      this.#send(source);
     };
     let over = false;
     const timer = setTimeout(next, slowMs);
-    void this.#exchange(this.#reports.splice(0)).then(next);
+    void this.#exchange(source, source.reports.splice(0)).then(next);
   }
 
   /** Reports stages and claims the next ones in one commit, again and again until the server has an answer. */
-  async #exchange(reports: readonly Report[]): Promise<void> {
+  async #exchange(source: Source, reports: readonly Report[]): Promise<void> {
     const backoff = new Backoff(50, 5_000);
     let answer: Parameters<Report["answer"]>[0] | undefined;
     while (answer === undefined) {
-      const qty = this.#stopping.signal.aborted ? 0 : Math.max(0, Math.min(this.#free + reports.length, this.#batch));
+      const qty = this.#stopping.signal.aborted ? 0 : Math.max(0, Math.min(this.#free + reports.length, this.#batch, this.#share(source) + reports.length));
       const more = Math.max(0, qty - reports.length);
-      const events = this.#events;
+      const { events } = source;
       const asked = now();
-      this.#asked += more;
+      const places = this.#keep(more);
       try {
         const jobs = await exchange(this.owner, {
           worker: this.name,
           finished: reports.map(({ item }) => item),
           qty,
           leaseSecs: this.#leaseSecs,
+          client: source.cell,
         });
-        this.#trouble.end("calls");
-        for (const job of jobs) this.#start(job, asked);
-        this.#looked = jobs.length < qty && events === this.#events;
+        source.trouble.end("calls");
+        this.#startAll(source, jobs, asked, places.free() ? jobs.length : this.#free + reports.length);
+        source.looked = jobs.length < qty && events === source.events;
         answer = "sent";
       } catch (error) {
         if (!isTransient(error)) answer = "refused";
         else {
-          this.#trouble.begin("calls", error);
+          source.trouble.begin("calls", error);
           await backoff.pause(this.#leaving.signal);
           if (this.#leaving.signal.aborted) answer = "given up";
         }
       } finally {
-        this.#asked -= more;
+        places.free();
       }
     }
     for (const report of reports) report.answer(answer);
+  }
+
+  /** How many places more a source may fill with its reports while others wait for one; less than 0 if it is to leave some. */
+  #share(source: Source): number {
+    const others = this.#waiting.size - (this.#waiting.has(source) ? 1 : 0);
+    if (others === 0) return this.#concurrency;
+    const own = [...this.#running.values()].filter((running) => running.source === source).length;
+    return Math.floor(this.#concurrency / (1 + others)) - own;
   }
 
   /** Places that nothing runs in, and that nothing is claimed for. */
@@ -591,11 +673,11 @@ class StageWorker implements Worker {
       try {
         await send();
         running.settled = true;
-        this.#trouble.end("calls");
+        running.source.trouble.end("calls");
         return;
       } catch (error) {
         if (isTransient(error)) {
-          this.#trouble.begin("calls", error);
+          running.source.trouble.begin("calls", error);
           await backoff.pause(this.#leaving.signal);
           if (this.#leaving.signal.aborted) return;
           continue;
@@ -621,12 +703,12 @@ class StageWorker implements Worker {
   }
 
   /** Gives a stage back whose handler is not to be waited for. */
-  async #giveBack(running: Running): Promise<void> {
+  async #giveBack(running: Running, note = "the worker stops"): Promise<void> {
     const { job } = running;
     if (!running.settled) {
       running.settled = true;
       try {
-        await release(job.ticket, job.stage, { note: "the worker stops", token: job.token });
+        await release(job.ticket, job.stage, { note, client: running.source.cell, token: job.token });
         this.counts.released++;
       } catch (error) {
         // Its lease will bring it back.
@@ -634,7 +716,7 @@ class StageWorker implements Worker {
         else this.#onError(error, job);
       }
     }
-    running.abort.abort(new WorkerStopped("the worker stops"));
+    running.abort.abort(new WorkerStopped(note));
   }
 
   get #pulseMs(): number {
@@ -679,12 +761,12 @@ class StageWorker implements Worker {
     const sent = now();
     const { job } = running;
     try {
-      await heartbeat(job.ticket, job.stage, job.token, { leaseSecs: this.#leaseSecs });
+      await heartbeat(job.ticket, job.stage, job.token, { leaseSecs: this.#leaseSecs, client: running.source.cell });
       running.beat = sent;
       running.deadline = sent + this.#leaseSecs * 1000;
     } catch (error) {
       if (isSettled(running)) return;
-      if (isTransient(error)) this.#trouble.begin("calls", error);
+      if (isTransient(error)) running.source.trouble.begin("calls", error);
       else running.abort.abort(error);
     } finally {
       running.beating = false;
@@ -721,6 +803,12 @@ async function attempt(handler: Handler, job: Job): Promise<{ output: unknown } 
   }
 }
 
+function ring(source: Source): void {
+  const { bell } = source;
+  source.bell = new AbortController();
+  bell.abort();
+}
+
 function rung(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
@@ -742,7 +830,8 @@ function positive(name: string, value: number): number {
 /**
  * Works on the stages of an owner: claims what is queued, hands each to `handler`, keeps up its lease while
  * the handler runs, and reports what came of it, which brings the next stages in the same commit. It hears of work by LISTEN, or by `wait_for_work` behind a pooler
- * in transaction mode, and gets over lost connections and restarts of the server by itself.
+ * in transaction mode, and gets over lost connections and restarts of the server by itself. With cells: works for all that
+ * there are when it begins, each by itself, so that one that is down does not keep it from the others.
  *
  * @param owner - whose queue
  * @param handler - does the work; what it returns is the output, a throw is a failed attempt

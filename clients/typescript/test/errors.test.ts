@@ -7,6 +7,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
 import pg from "pg";
 import * as oms from "hms-oms-sdk";
+import { isTransient } from "../src/errors.js";
 import { database, sql } from "./helpers.js";
 
 await database("sdk_errors");
@@ -84,6 +85,10 @@ test("other errors stay what they are", async () => {
     oms.configure({ database: "sdk_errors" });
   }
   assert.equal(oms.asOmsError("text"), "text");
+});
+
+test("errors of the system are no SQLSTATEs, also if they are as long", () => {
+  assert.deepEqual(["EPIPE", "ECONNRESET", "57P01", "42P01"].map((code) => isTransient(Object.assign(new Error(code), { code }))), [true, true, true, false]);
 });
 
 test("a connection that ends as soon as it is there does not end the process", async () => {
