@@ -1,5 +1,5 @@
 # Two cells and a front: calls of daily work through the front are those of a cell, with its errors; a cell that is
-# stopped, that comes back, and that is added.
+# stopped, that comes back, and that is added: docs/operation/cells.md.
 use strict;
 use warnings FATAL => 'all';
 

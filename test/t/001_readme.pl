@@ -359,8 +359,8 @@ my ($everyone) = page('guides/access') =~ /^All of them may call (.*)\.$/m;
 my (%level, %relation_of);
 foreach my $level (qw(citizen portal agent monitor staff admin))
 {
-	my %has = map { $_ => 1 } $everyone =~ /`(\w+)`/g;
-	my %reads;
+	my %has = map { $_ => 1 } grep { !/\./ } $everyone =~ /`([\w.]+)`/g;
+	my %reads = map { $_ => 1 } grep { /\./ } $everyone =~ /`([\w.]+)`/g;
 	foreach my $word ($shown_level{$level} =~ /`([\w.]+)`/g)
 	{
 		if ($word =~ /\./) { $reads{$word} = 1 }

@@ -1,5 +1,5 @@
 # A physical standby: every function that reads works there, every one that writes raises 25006 and
-# changes nothing, and after the promotion work goes on.
+# changes nothing, and after the promotion work goes on: docs/operation/readers.md.
 use strict;
 use warnings FATAL => 'all';
 

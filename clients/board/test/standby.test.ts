@@ -1,4 +1,5 @@
-/** A standby for readers: what is read there, how old it may be, what happens without it, and a board that only shows. */
+/** A standby for readers: what is read there, how old it may be, what happens without it, and a board that
+ * only shows: docs/operation/readers.md. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";

@@ -1,4 +1,4 @@
-// Exporting from a standby: the same lake, whichever of the two is read.
+// Exporting from a standby: the same lake, whichever of the two is read (docs/operation/readers.md).
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import path from "node:path";

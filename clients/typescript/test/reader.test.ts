@@ -1,5 +1,5 @@
 /*
- * Reading at a standby, and at the primary when it is away or behind.
+ * Reading at a standby, and at the primary when it is away or behind: docs/operation/readers.md.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
