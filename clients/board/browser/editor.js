@@ -225,6 +225,13 @@ function show(words, problems) {
   say(count, words);
 }
 
+/** What somebody wrote, so that it does not turn what stands beside it. */
+function isolated(text) {
+  const box = document.createElement("bdi");
+  box.textContent = text;
+  return box;
+}
+
 const MARKS = { holds: "✓", differs: "✗", "not run": "·" };
 
 function showExamples(run) {
@@ -232,9 +239,7 @@ function showExamples(run) {
   examples.querySelector("ul").replaceChildren(...run.map(({ name, state }) => {
     const item = document.createElement("li");
     item.dataset.state = state;
-    const shown = document.createElement("bdi");
-    shown.textContent = name;
-    item.append(`${MARKS[state]} `, shown, ` ${state}`);
+    item.append(`${MARKS[state]} `, isolated(name), ` ${state}`);
     return item;
   }));
 }
@@ -247,16 +252,16 @@ function line(p) {
   link.dataset.from = p.from;
   link.dataset.to = p.to;
   link.textContent = `Line ${p.line}, column ${p.column}`;
-  item.append(link, `: ${p.problem}`);
+  item.append(link, ": ", isolated(p.problem));
   if (p.path !== "" && p.path !== "$") {
     const path = document.createElement("code");
-    path.textContent = p.path;
+    path.append(isolated(p.path));
     item.append(" ", path);
   }
   if (p.hint !== null) {
     const hint = document.createElement("small");
     hint.className = "hint";
-    hint.textContent = ` ${p.hint}`;
+    hint.append(" ", isolated(p.hint));
     item.append(hint);
   }
   return item;

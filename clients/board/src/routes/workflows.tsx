@@ -350,14 +350,14 @@ const ProblemList: FC<{ problems: readonly Problem[] }> = ({ problems }) => (
         <a href="#definition" data-from={p.from} data-to={p.to}>
           Line {p.line}, column {p.column}
         </a>
-        : {p.problem}
+        : <bdi>{p.problem}</bdi>
         {p.path === "" || p.path === "$" ? null : (
           <>
             {" "}
-            <code>{p.path}</code>
+            <code><bdi>{p.path}</bdi></code>
           </>
         )}
-        {p.hint === null ? null : <small class="hint"> {p.hint}</small>}
+        {p.hint === null ? null : <small class="hint"> <bdi>{p.hint}</bdi></small>}
       </li>
     ))}
   </ol>
