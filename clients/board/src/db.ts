@@ -7,10 +7,10 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
-import type { Queryable } from "hms-oms-sdk";
+import { type MeasureLag, type Queryable, Standby, standbyLag } from "hms-oms-sdk";
 import pg from "pg";
 import type { Settings } from "./settings.js";
-import { asRefused, ONLY_SHOWS, Refused } from "./web.js";
+import { ONLY_SHOWS, Refused } from "./web.js";
 
 export type Row = Record<string, unknown>;
 
@@ -61,11 +61,6 @@ export class NoPasswords extends Error {
   }
 }
 
-class TooFarBehind extends Error {}
-
-/** Would the primary say the same? It has to be asked where the standby is away, or lacks a role, or ends what is in the way of its work. */
-const isAnswer = (error: unknown) => error instanceof Refused || (error as { code?: unknown }).code === "57014";
-
 /** The time zone of who looks, while their request is answered; undefined: it is not known. */
 export const viewersZone = new AsyncLocalStorage<string | undefined>();
 
@@ -78,9 +73,6 @@ const MOST_ZONES = 2000;
 const STATEMENT_TIMEOUT = "15s";
 /** A server that hangs does not even end a statement: then the connection is given up. */
 const ANSWER_MS = 17_000;
-
-/** A standby that could not be used is not asked again for so long. */
-const REST_MS = 5000;
 
 /** What pg says when ANSWER_MS are over. */
 const isNoAnswer = ({ message }: Error) => message === "Query read timeout";
@@ -111,10 +103,10 @@ export function openDatabase(settings: Settings): Database {
   const citizens = citizenPool(10);
   // A queue of its own holds back what would wait for one of the slow connections.
   const slowCitizens = citizenPool(SLOW, { connectionTimeoutMillis: 0 });
-  const standby: pg.PoolConfig | undefined =
+  const readHost: pg.PoolConfig | undefined =
     settings.readHost === undefined ? undefined : { host: settings.readHost, ...(settings.readPort === undefined ? {} : { port: settings.readPort }), connectionTimeoutMillis: 2000 };
-  const readers = standby === undefined ? undefined : new pg.Pool({ ...common, ...standby, max: 10 });
-  const readingCitizens = standby === undefined ? undefined : citizenPool(10, standby);
+  const readers = readHost === undefined ? undefined : new pg.Pool({ ...common, ...readHost, max: 10 });
+  const readingCitizens = readHost === undefined ? undefined : citizenPool(10, readHost);
   const pools = [pool, citizens, slowCitizens, readers, readingCitizens].filter((some) => some !== undefined);
   for (const some of pools) {
     // A connection that breaks while it is idle: the pool makes another one.
@@ -138,54 +130,18 @@ export function openDatabase(settings: Settings): Database {
     return known ? zone : null;
   }
 
-  /** Where the primary is in its log; null: nobody knows. */
-  async function position(): Promise<string | null> {
-    try {
-      return (await pool.query<{ at: string | null }>("SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_lsn()::pg_catalog.text END AS at")).rows[0]?.at ?? null;
-    } catch {
-      return null;
-    }
+  const standby = new Standby(pool, { maxLagSecs: settings.readMaxLag, isAnswer: (error) => error instanceof Refused });
+  /** At the standby for readers, if it may be used; undefined: it may not. */
+  async function reading<T>(from: pg.Pool | undefined, role: string | undefined, work: (q: Query) => Promise<T>) {
+    return from === undefined ? undefined : standby.read((lag) => transaction(from, role, false, work, lag));
   }
 
-  /**
-   * How many seconds old what is read there may be at most; undefined: it is no standby. One that has everything that the
-   * primary had a moment ago is not behind, however long ago the last change was.
-   */
-  async function lag(client: pg.PoolClient, primary: string | null): Promise<number | undefined> {
-    const { rows } = await client.query<{ behind: number | null }>(
-      `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN NULL
-           WHEN pg_catalog.pg_last_wal_replay_lsn() OPERATOR(pg_catalog.>=) $1::pg_catalog.pg_lsn THEN 0
-           ELSE COALESCE(GREATEST(EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.pg_last_xact_replay_timestamp()), 0)::pg_catalog.float8, 'infinity')
-         END AS behind`,
-      [primary],
-    );
-    return rows[0]?.behind ?? undefined;
-  }
-
-  let restUntil = 0;
-  /** At the standby for readers, if it may be used; "elsewhere": it may not. A primary that is away has nothing newer. */
-  async function reading<T>(from: pg.Pool | undefined, role: string | undefined, work: (q: Query) => Promise<T>): Promise<T | "elsewhere"> {
-    if (from === undefined || Date.now() < restUntil) return "elsewhere";
-    const primary = await position();
-    try {
-      return await transaction(from, role, false, work, async (client) => {
-        const behind = await lag(client, primary);
-        if (primary !== null && behind !== undefined && behind > settings.readMaxLag) throw new TooFarBehind();
-        return behind;
-      });
-    } catch (error) {
-      if (isAnswer(error) || primary === null) throw error;
-      if (error instanceof TooFarBehind || asRefused(error)?.status === 503) restUntil = Date.now() + REST_MS;
-      return "elsewhere";
-    }
-  }
-
-  async function transaction<T>(from: pg.Pool, role: string | undefined, write: boolean, work: (q: Query) => Promise<T>, age?: (client: pg.PoolClient) => Promise<number | undefined>) {
+  async function transaction<T>(from: pg.Pool, role: string | undefined, write: boolean, work: (q: Query) => Promise<T>, lag?: MeasureLag) {
     const client = await from.connect();
     let broken: Error | undefined;
     try {
       // Before the snapshot, so that what is read is not older than it is said to be.
-      const behind = await age?.(client);
+      const behind = (await lag?.(client)) ?? undefined;
       // What a page shows is of one moment.
       await client.query(write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
       // The same as SET LOCAL, but with parameters.
@@ -233,7 +189,7 @@ export function openDatabase(settings: Settings): Database {
     },
     async report(role, work) {
       const found = await reading(readers, role, work);
-      return found === "elsewhere" ? transaction(pool, role, false, work) : found;
+      return found === undefined ? transaction(pool, role, false, work) : found;
     },
     hasReaders: readers !== undefined,
     hasCitizen: citizens !== undefined,
@@ -242,7 +198,7 @@ export function openDatabase(settings: Settings): Database {
       if (from === undefined) throw new Error("BOARD_CITIZEN_USER is not set");
       if (options?.reader === true) {
         const found = await reading(readingCitizens, undefined, work);
-        if (found !== "elsewhere" && found !== null) return found;
+        if (found !== undefined && found !== null) return found;
       }
       // A wrong tracking number is counted, which writes.
       return transaction(from, undefined, true, work);
@@ -263,7 +219,7 @@ export function openDatabase(settings: Settings): Database {
       if ((await accepts(user, wrong)) && known) throw new NoPasswords();
       return (await accepts(user, password === "" ? wrong : password)) && known;
     },
-    age: () => transaction(pool, undefined, false, ({ behind }) => Promise.resolve(behind), (client) => lag(client, null)),
+    age: () => transaction(pool, undefined, false, ({ behind }) => Promise.resolve(behind), standbyLag),
     answers() {
       if (asked === undefined || Date.now() - asked.at > 1000) {
         const answer = transaction(pool, undefined, false, (q) => q.rows("SELECT")).then(

@@ -6,7 +6,8 @@
 export { configure, close, withTransaction } from "./connection.js";
 export { cellOf, cells } from "./cells.js";
 export type { Cell } from "./cells.js";
-export { reader, readerLag } from "./reader.js";
+export { Standby, reader, readerLag, standbyLag } from "./reader.js";
+export type { MeasureLag, StandbyOptions } from "./reader.js";
 export type { CallOptions, CellOptions, ConnectionOptions, QueryRows, Queryable, ReadConnectionOptions, Transaction, TransactionOptions } from "./connection.js";
 export {
   AlreadyClaimed, AppendOnly, BadArgument, CellUnavailable, IdempotencyConflict, InvalidDefinition, OmsError, PermissionDenied, StaleToken,

@@ -103,6 +103,46 @@ test("the primary answers while the standby is behind, away, or not named", asyn
   await control("start");
 });
 
+test("a program with connections of its own reads there, and rests after it could not", async () => {
+  await settled();
+  const primary = new pg.Pool({ database: "sdk_reader" });
+  const at = new pg.Pool({ host, database: "sdk_reader" });
+  try {
+    assert.equal(await oms.standbyLag(primary), null);
+    const [position] = await sql<{ at: string }>("SELECT pg_current_wal_lsn()::text AS at");
+    await settled();
+    assert.equal(await oms.standbyLag(at, position?.at), 0);
+    assert.ok(((await oms.standbyLag(at)) ?? -1) >= 0);
+    const standby = new oms.Standby(primary, { isAnswer: (error) => error instanceof RangeError });
+    assert.equal(await standby.read((lag) => lag(at)), 0);
+    // What is an answer is the caller's; what is not is asked of the primary, and nothing is wrong with the standby.
+    await assert.rejects(standby.read(() => Promise.reject(new RangeError("no"))), RangeError);
+    await assert.rejects(standby.read(() => at.query("CREATE TABLE x ()")), { code: "25006" });
+    assert.equal(await standby.read(async (lag) => {
+      await lag(at);
+      return at.query("SELECT * FROM nothing_here");
+    }), undefined);
+    assert.equal(await standby.read((lag) => lag(at)), 0);
+    assert.equal(await standby.read<number>(() => Promise.reject(new Error("no connection"))), undefined);
+    assert.equal(await standby.read((lag) => lag(at)), undefined);
+    // Measured anew for each read, or not, as it is told.
+    const fresh = new oms.Standby(primary, { maxLagSecs: 0 });
+    const trusting = new oms.Standby(primary, { maxLagSecs: 0, trustMs: 3_600_000 });
+    await settled();
+    assert.deepEqual([await fresh.read((lag) => lag(at)), await trusting.read((lag) => lag(at))], [0, 0]);
+    await there("SELECT pg_wal_replay_pause()");
+    try {
+      await oms.openTicket("Loan");
+      assert.deepEqual([await fresh.read((lag) => lag(at)), await trusting.read((lag) => lag(at))], [undefined, 0]);
+    } finally {
+      await there("SELECT pg_wal_replay_resume()");
+    }
+  } finally {
+    await primary.end();
+    await at.end();
+  }
+});
+
 test("while the primary is away the standby answers, whatever its age", async () => {
   const ticket = await oms.openTicket("Loan");
   await settled();
