@@ -1,38 +1,63 @@
 #!/usr/bin/env bash
 # What one server holds: bench/holds.sh [TICKETS ...]
 #
-# On a throw-away server. Loans of four stages are opened and go their way through the functions, a hundred at a time, until
-# there are so many tickets (default 100,000, 1,000,000 and 10,000,000; that takes about 4 kB of disk a ticket, and an hour).
-# A tenth of them stays open, spread over the stages. At each of these sizes it prints the times of calls of daily
-# work, of reports, and at the end the size of each table and its indexes.
+# On a throw-away server. Loans of four stages are opened and go their way through the functions, a hundred at a time, on one
+# of ten days, until there are so many tickets (default 10,000, which is nearly empty, then 100,000, 1,000,000 and 10,000,000;
+# that takes 4.5 kB of disk a ticket, and two hours). A tenth of them stays open, spread over the stages, and a tenth of
+# that is late. At each of these sizes it prints the times of calls of daily work and of reports, and whole tickets a second
+# beside those that wait; at the end sessions that claim from one owner, the size of each table and its indexes, and
+# the pages of the board, without and with the index that bench/board.md tells of.
+#
+#   UNTIL=18:00 bench/holds.sh         nothing is filled in after that time: measures what is there
+#   SECS=10 RUNS=5 bench/holds.sh      longer runs (default 5 s), more of them (default 3)
+#   SESSIONS="16 400" REQUESTS=50      sessions that claim (default 16 200), requests of each page (default 10)
 set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
 
-begin_run "" bench/holds.sh "$@"
-start_server holds "synchronous_commit = off" "shared_buffers = 2GB" "max_wal_size = 8GB" "autovacuum_naptime = 10s"
+begin_run "server clients/typescript clients/board" bench/holds.sh "$@"
+: "${SECS:=5}" "${RUNS:=3}" "${SESSIONS:=16 200}" "${REQUESTS:=10}"
+board=
+leave() {
+  [ -z "$board" ] || kill "$board" 2>/dev/null || true
+  stop_servers
+}
+trap leave EXIT
+build_board >"$oms_run/board_npm.log" 2>&1 || { cat "$oms_run/board_npm.log" >&2; exit 1; }
+start_server holds "synchronous_commit = off" "shared_buffers = 2GB" "max_wal_size = 8GB" "checkpoint_timeout = 15min" \
+  "autovacuum_naptime = 10s" "max_connections = 500" "password_encryption = scram-sha-256"
 # shellcheck source=bench/ticket.sh
 . bench/ticket.sh
+# As many minutes as it takes to be late after nine days.
+loan=$(sed -E 's/"slaMins":[0-9]+/"slaMins":12960/g' <<<"$loan")
 
-[ $# -gt 0 ] || set -- 100000 1000000 10000000
+[ $# -gt 0 ] || set -- 10000 100000 1000000 10000000
+until=${UNTIL:+$(date -d "$UNTIL" +%s)}
 sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
 sql -c 'CREATE EXTENSION oms' -c "SELECT oms.create_workflow('$loan')" -c 'CREATE TABLE sample (n int PRIMARY KEY, ticket oms.ticket_id, tracking text)' >/dev/null
 stages=(id_check risk_ai underwrite fund)
 
-# way STAGES: a script that opens a hundred tickets and finishes so many stages of each.
+# way STAGES: a script that opens a hundred tickets on one of ten days and finishes so many stages of each.
 way() {
   local i
+  echo '\set days random(0, 9)'
+  echo "SELECT set_config('oms.now', (clock_timestamp() - :days * interval '1 day')::text, false);"
   echo "SELECT array_agg(t) AS tickets FROM oms.open_tickets('DisasterLoan', array_fill(jsonb '$loan_data', '{100}')) AS t \\gset"
   for ((i = 0; i < $1; i++)); do
     echo "SELECT oms.stages_done(jsonb_agg(jsonb_build_object('ticket', t, 'stage', '${stages[i]}', 'output', jsonb '$loan_output'))) FROM unnest(':tickets'::oms.ticket_id[]) AS t;"
   done
 }
 for i in 0 1 2 3 4; do way "$i" >"$oms_run/way.$i"; done
+life "SELECT oms.open_ticket('DisasterLoan', '$loan_data')" "oms.claim('@', 'worker-7')" \
+  "SELECT oms.stage_done(:ticket#, :stage#, '$loan_output', :token#)" >"$oms_run/life"
+life "SELECT 1" "oms.claim('@', 'worker-7')" "SELECT oms.stage_done(:ticket#, :stage#, '$loan_output', :token#)" | sed -n 2,5p >"$oms_run/one"
 
-# load N STAGES: so many more tickets, with so many of their stages done.
+# load N STAGES: so many more tickets, with so many of their stages done, or as many as there is time for.
 load() {
-  [ "$1" -ge 200 ] || return 0
-  PGOPTIONS='-c oms.dispatch=off' pgbench -n -c 2 -t $(($1 / 200)) -f "$oms_run/way.$2" >"$oms_run/load.log" 2>&1 || { tail -n 5 "$oms_run/load.log" >&2; exit 1; }
+  local left=$((until ? until - $(date +%s) : 86400)) status=0
+  [ "$1" -ge 200 ] && [ "$left" -gt 0 ] || return 0
+  PGOPTIONS='-c oms.dispatch=off' timeout -s INT "$left" pgbench -n -c 2 -t $(($1 / 200)) -f "$oms_run/way.$2" >"$oms_run/load.log" 2>&1 || status=$?
+  [ "$status" = 0 ] || [ "$status" = 124 ] || { tail -n 5 "$oms_run/load.log" >&2; exit 1; }
 }
 
 # call NAME SQL: the median and the slowest but two of 200 calls, in ms.
@@ -45,20 +70,45 @@ call() {
 
 # report NAME SQL: the median of five runs after one to warm up, in ms.
 report() {
-  printf '| %s | %.0f |\n' "$1" "$({ echo '\timing on'; for _ in 1 2 3 4 5 6; do echo "$2;"; done; } | sql -o /dev/null | sed -nE 's/^Time: ([0-9.]+) ms.*/\1/p' | tail -n 5 | sort -n | sed -n 3p)"
+  printf '| %s | %.0f |\n' "$1" "$(printf '%s\n' '\timing on' "$2;" "$2;" "$2;" "$2;" "$2;" "$2;" | sql -o /dev/null | sed -nE 's/^Time: ([0-9.]+) ms.*/\1/p' | tail -n 5 | sort -n | sed -n 3p)"
 }
+
+# CPU time of all backends that have ended, in µs.
+server_cpu() {
+  awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($14 + $15) * 1000000 / hz}' "/proc/$(head -1 "$oms_run/holds/postmaster.pid")/stat"
+}
+
+# throughput SCRIPT CLIENTS ...: for each number of clients how often a second they do the script, with the range, and the
+# CPU time and WAL of one; in turns. To connect takes time, too.
+throughput() {
+  local script=$1 clients cpu from
+  shift
+  for _ in $(seq "$RUNS"); do for clients in "$@"; do
+    cpu=$(server_cpu) from=$(sql -c 'SELECT pg_current_wal_insert_lsn()')
+    PGOPTIONS='-c oms.dispatch=off' pgbench -n -M prepared -c "$clients" -j 1 -T $((SECS + clients / 10)) -f "$oms_run/$script" >"$oms_run/life.log" 2>&1 || { tail -n 5 "$oms_run/life.log" >&2; exit 1; }
+    sleep 0.1
+    awk -v clients="$clients" -v cpu="$cpu" -v after="$(server_cpu)" -v wal="$(sql -c "SELECT pg_current_wal_insert_lsn() - '$from'")" \
+      '/actually processed/ { n = $6 } /^tps/ { print clients, $3, (after - cpu) / n, wal / n }' "$oms_run/life.log"
+  done; done | sort -n -k1,1 -k2,2 | awk '
+    { key = $1; if (!(key in n)) order[++keys] = key; t[key, ++n[key]] = $2; cpu[key] += $3; wal[key] += $4 }
+    END { for (i = 1; i <= keys; i++) { k = order[i]; printf "| %d | %.0f | %.0f–%.0f | %.0f | %.0f |\n", k, t[k, int((n[k] + 1) / 2)], t[k, 1], t[k, n[k]], cpu[k] / n[k], wal[k] / n[k] } }'
+}
+load_now() { cut -d' ' -f1 /proc/loadavg; }
 
 have=0
 for tickets in "$@"; do
   more=$((tickets - have))
-  have=$tickets
+  began=$(date +%s)
   for i in 0 1 2 3; do load $((more / 40)) "$i"; done
   load $((more * 9 / 10)) 4
-  sql -c 'SELECT oms.roll_up()' -c 'VACUUM ANALYZE' -c CHECKPOINT >/dev/null
+  filled=$(date +%s)
+  sql -c 'SELECT oms.tick()' -c 'SELECT oms.roll_up()' -c 'VACUUM ANALYZE' -c CHECKPOINT >/dev/null
   sql -c 'TRUNCATE sample' -c "INSERT INTO sample SELECT row_number() OVER (), t.ticket_id, oms.tracking_number(t.ticket_id)
     FROM (SELECT ticket_id FROM oms.ticket WHERE closed_at IS NULL ORDER BY ticket_id LIMIT 1000) AS t"
-  printf '\n%s tickets, %s of them open\n\n| call | ms: median / 99 of 100 |\n|---|---|\n' \
-    "$(sql -c 'SELECT count(*) FROM oms.ticket_state')" "$(sql -c "SELECT count(*) FROM oms.ticket_state WHERE closed_at IS NULL")"
+  have=$(sql -c 'SELECT count(*) FROM oms.ticket_state')
+  printf '\n%s tickets, %s of them open, %s stages queued; filled in %s s, rolled up and vacuumed in %s s; load %s\n\n| call | ms: median / 99 of 100 |\n|---|---|\n' \
+    "$have" "$(sql -c 'SELECT count(*) FROM oms.ticket_state WHERE closed_at IS NULL')" \
+    "$(sql -c "SELECT count(*) FROM oms.stage_state WHERE status = 'q'")" $((filled - began)) $(($(date +%s) - filled)) "$(load_now)"
   call open_ticket "SELECT oms.open_ticket('DisasterLoan', '$loan_data');"
   call 'claim, stage_done' "SELECT ticket, stage, token FROM oms.claim('IRS_Bot', 'w') \\gset
 SELECT oms.stage_done(:ticket, :stage, '$loan_output', :token);"
@@ -77,7 +127,16 @@ SELECT oms.stage_done(:ticket, :stage, '$loan_output', :token);"
   report queue 'SELECT count(*) FROM oms.queue'
   report aging 'SELECT count(*) FROM oms.aging'
   report metrics 'SELECT count(*) FROM oms.metrics'
+  printf '\nload %s\n\n| clients | whole tickets/s | range | CPU µs | WAL bytes |\n|---|---|---|---|---|\n' "$(load_now)"
+  throughput life 4 16
+  [ "${until:-0}" = 0 ] || [ "$(date +%s)" -lt "$until" ] || break
 done
+
+waiting() { sql -c "SELECT count(*) FROM oms.stage_state WHERE status = 'q' AND owner = 'IRS_Bot'"; }
+printf '\n%s stages of one owner wait; load %s\n\n| sessions | claims and completions/s | range | CPU µs | WAL bytes |\n|---|---|---|---|---|\n' "$(waiting)" "$(load_now)"
+# shellcheck disable=SC2086 # words
+throughput one $SESSIONS
+[ "$(waiting)" -gt 0 ] || note 'there were too few stages for that'
 
 printf '\n| table | rows | bytes a ticket | of which indexes |\n|---|---|---|---|\n'
 sql -F ' | ' -c "SELECT '| ' || relname, to_char(reltuples, 'FM999,999,990'), to_char(pg_total_relation_size(oid) / $have.0, 'FM999,990'),
@@ -85,4 +144,21 @@ sql -F ' | ' -c "SELECT '| ' || relname, to_char(reltuples, 'FM999,999,990'), to
   FROM pg_class WHERE relnamespace = 'oms'::regnamespace AND relkind = 'r' AND pg_total_relation_size(oid) > 10 * $have ORDER BY pg_total_relation_size(oid) DESC"
 sql -F ' | ' -c "SELECT '| ' || indexrelname || ' (index)', '', to_char(pg_relation_size(indexrelid) / $have.0, 'FM999,990'), '|'
   FROM pg_stat_user_indexes WHERE schemaname = 'oms' AND pg_relation_size(indexrelid) > 10 * $have ORDER BY pg_relation_size(indexrelid) DESC"
+
+psql -Xq -v ON_ERROR_STOP=1 -f clients/board/demo/roles.sql >/dev/null
+sql -c "SELECT oms.set_owner('SBA_Team', 'group', members => '{ann,bob}')" >/dev/null
+use_passwords "$oms_run/holds"
+ticket=$(sql -c 'SELECT ticket FROM sample WHERE n = 1')
+pages() {
+  exec 8< <(cd clients/board && exec env PGUSER=oms_board PGPASSWORD=board-demo BOARD_PORT=0 node dist/main.js)
+  board=$!
+  read -r line <&8
+  printf '\n%s open tickets, %s; load %s\n\n' "$(sql -c 'SELECT count(*) FROM oms.ticket_state WHERE closed_at IS NULL')" "$1" "$(load_now)"
+  node bench/board.mjs "${line##* }" "$ticket" "$REQUESTS" DisasterLoan SBA_Team underwrite
+  kill "$board"
+  board=
+}
+pages 'without an index for the list'
+sql -c "CREATE INDEX stage_state_open ON oms.stage_state (due_at, ticket_id, stage_no) WHERE status = 'q' OR status IN ('p', 'h', 'f')" -c 'ANALYZE oms.stage_state'
+pages 'with it'
 [ "$(sql -c 'SELECT count(*) FROM oms.verify_timeline()')" = 0 ] || die "oms.verify_timeline() found something"
