@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What one server holds: bench/holds.sh [TICKETS ...]
 #
-# On a throw-away server. Loans of four stages are opened and go their way through the functions, a hundred at a time, on one
-# of ten days, until there are so many tickets (default 10,000, which is nearly empty, then 100,000, 1,000,000 and 10,000,000;
+# On a throw-away server. Loans of four stages are opened and go their way through the functions, a hundred at a time, over
+# ten days, until there are so many tickets (default 10,000, which is nearly empty, then 100,000, 1,000,000 and 10,000,000;
 # that takes 4.5 kB of disk a ticket, and two hours). A tenth of them stays open, spread over the stages, and a tenth of
 # that is late. At each of these sizes it prints the times of calls of daily work and of reports, and whole tickets a second
 # beside those that wait; at the end sessions that claim from one owner, the size of each table and its indexes, and
@@ -37,11 +37,11 @@ sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
 sql -c 'CREATE EXTENSION oms' -c "SELECT oms.create_workflow('$loan')" -c 'CREATE TABLE sample (n int PRIMARY KEY, ticket oms.ticket_id, tracking text)' >/dev/null
 stages=(id_check risk_ai underwrite fund)
 
-# way STAGES: a script that opens a hundred tickets on one of ten days and finishes so many stages of each.
+# way STAGES: a script that opens a hundred tickets at a time of the last ten days and finishes so many stages of each.
 way() {
   local i
-  echo '\set days random(0, 9)'
-  echo "SELECT set_config('oms.now', (clock_timestamp() - :days * interval '1 day')::text, false);"
+  echo '\set minutes random(1, 14400)'
+  echo "SELECT set_config('oms.now', (clock_timestamp() - :minutes * interval '1 minute')::text, false);"
   echo "SELECT array_agg(t) AS tickets FROM oms.open_tickets('DisasterLoan', array_fill(jsonb '$loan_data', '{100}')) AS t \\gset"
   for ((i = 0; i < $1; i++)); do
     echo "SELECT oms.stages_done(jsonb_agg(jsonb_build_object('ticket', t, 'stage', '${stages[i]}', 'output', jsonb '$loan_output'))) FROM unnest(':tickets'::oms.ticket_id[]) AS t;"

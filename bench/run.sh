@@ -7,6 +7,7 @@
 #   bench/run.sh graph             time per stage of tickets with 50, 500 and 4,096 stages
 #   bench/run.sh exchange          finishing and claiming in one commit against one commit each
 #   bench/run.sh held              whole tickets beside an old snapshot
+#   bench/run.sh wal               what the WAL of a ticket consists of
 #
 # and the worker, not part of "all": see worker.md
 #   bench/run.sh events            whole tickets with events off, by the worker, by the transactions
@@ -35,6 +36,8 @@ begin_run "server" bench/run.sh "$@"
 . bench/exchange.sh
 # shellcheck source=bench/held.sh
 . bench/held.sh
+# shellcheck source=bench/wal.sh
+. bench/wal.sh
 # shellcheck source=bench/events.sh
 . bench/events.sh
 # shellcheck source=bench/latency.sh
@@ -64,7 +67,7 @@ psql -XqAt -c "SELECT 'PostgreSQL ' || current_setting('server_version')"
 [ $# -gt 0 ] || set -- ticket calls graph
 for what in "$@"; do
   case $what in
-    ticket | calls | graph | exchange | held | events | latency | timers | metrics | waiting | publish) "bench_$what" ;;
-    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, events, latency, timers, metrics, waiting or publish" ;;
+    ticket | calls | graph | exchange | held | wal | events | latency | timers | metrics | waiting | publish) "bench_$what" ;;
+    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, wal, events, latency, timers, metrics, waiting or publish" ;;
   esac
 done

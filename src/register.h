@@ -56,6 +56,7 @@
 	{"oms", "explain_clock", S | D}, \
 	{"oms", "get_archived_ticket", S | D}, \
 	{"oms", "get_ticket", S | D}, \
+	{"oms_internal", "get_ticket", S | D}, \
 	{"oms", "get_timeline", C | P | S | D}, \
 	{"oms", "get_workflow", S | D}, \
 	{"oms", "grant_access", D}, \
@@ -64,7 +65,6 @@
 	{"oms", "heat_map", M | S | D}, \
 	{"oms", "help", ALL}, \
 	{"oms", "hold", S | D}, \
-	{"oms_internal", "known_ticket", S | D}, \
 	{"oms", "import_tickets", D}, \
 	{"oms", "metrics", M | S | D}, \
 	{"oms", "metrics_text", M | S | D}, \

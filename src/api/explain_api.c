@@ -1,7 +1,7 @@
 /*
  * explain_api.c
- *		How the figure of a clock comes about, so that a person can check it with a pencil; and which skipped
- *		stages would run now.
+ *		A ticket as people see it; how the figure of a clock comes about, so that a person can check it with a pencil; and
+ *		which skipped stages would run now.
  */
 #include "postgres.h"
 
@@ -24,6 +24,7 @@
 
 PG_FUNCTION_INFO_V1(oms_would_run);
 PG_FUNCTION_INFO_V1(oms_explain);
+PG_FUNCTION_INFO_V1(oms_get_ticket);
 PG_FUNCTION_INFO_V1(oms_explain_clock);
 PG_FUNCTION_INFO_V1(oms_clock);
 
@@ -50,6 +51,25 @@ oms_explain(PG_FUNCTION_ARGS)
 	oms_look_end();
 	oms_store_explain(id, oms_put_row, fcinfo->resultinfo);
 	return (Datum) 0;
+}
+
+/*
+ * get_ticket(ticket) → jsonb.  NULL for one that an administrator has removed meanwhile.
+ */
+Datum
+oms_get_ticket(PG_FUNCTION_ARGS)
+{
+	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
+	Datum		ticket;
+	bool		isnull;
+
+	oms_look_begin();
+	oms_store_read(id);
+	oms_look_end();
+	ticket = oms_store_get_ticket(id, &isnull);
+	if (isnull)
+		PG_RETURN_NULL();
+	return ticket;
 }
 
 /*

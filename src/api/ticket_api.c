@@ -39,7 +39,6 @@ PG_FUNCTION_INFO_V1(oms_next_stages_of_ticket);
 PG_FUNCTION_INFO_V1(oms_verify_timeline);
 PG_FUNCTION_INFO_V1(oms_check);
 PG_FUNCTION_INFO_V1(oms_breached);
-PG_FUNCTION_INFO_V1(oms_known_ticket);
 
 /* ---- opening ---- */
 
@@ -472,18 +471,4 @@ oms_breached(PG_FUNCTION_ARGS)
 	if (pg_sub_s64_overflow(now, started, &elapsed))
 		PG_RETURN_BOOL(true);
 	PG_RETURN_BOOL(elapsed > limit_mins * USECS_PER_MINUTE);
-}
-
-/*
- * known_ticket(ticket) → the same, or an error if there is no such ticket.
- */
-Datum
-oms_known_ticket(PG_FUNCTION_ARGS)
-{
-	OmsTicketId id = oms_arg_ticket(fcinfo, 0);
-
-	oms_look_begin();
-	oms_store_read(id);
-	oms_look_end();
-	PG_RETURN_TICKET_ID(id);
 }

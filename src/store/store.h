@@ -83,6 +83,7 @@ extern uint64 oms_store_check(const OmsTicketId *ticket, OmsRowReport report, vo
 
 /* ---- explain.c ---- */
 extern void oms_store_explain(OmsTicketId ticket, OmsRowReport report, void *context);
+extern Datum oms_store_get_ticket(OmsTicketId ticket, bool *isnull);
 
 extern int64 oms_store_open_tickets(const char *role);
 

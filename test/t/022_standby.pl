@@ -79,7 +79,6 @@ my %reads = (
 	'get_timeline(text)' => ["oms.get_timeline('$ticket'::text)"],
 	'get_timeline(oms.ticket_id)' => ["oms.get_timeline('$ticket'::oms.ticket_id)"],
 	'get_workflow(text, integer)' => [q{oms.get_workflow('DisasterLoan')}],
-	'known_ticket(oms.ticket_id)' => [ "oms_internal.known_ticket('$ticket')", $ticket ],
 	'next_stages(jsonb, text[], jsonb)' => [ "oms.next_stages($definition, '{}')", 'a' ],
 	'next_stages(oms.ticket_id)' => ["oms.next_stages('$ticket')"],
 	'stage_status("char")' => [ q{oms.stage_status('q')}, 'queued' ],

@@ -97,7 +97,7 @@ sub hostile
 			'sha256(bytea) RETURNS bytea', 'jsonb_array_elements(jsonb) RETURNS jsonb', 'pg_notify(text, text) RETURNS int',
 			'pg_extension_config_dump(text, text) RETURNS int', 'pg_extension_config_dump(regclass, text) RETURNS int',
 			'ticket_id(text) RETURNS text', 'text(text) RETURNS text', 'int4(int) RETURNS int', 'stage_status("char") RETURNS text',
-			'ticket_status("char") RETURNS text', 'known_ticket(text) RETURNS text', 'get_timeline(text) RETURNS text',
+			'ticket_status("char") RETURNS text', 'get_ticket(text) RETURNS text', 'get_timeline(text) RETURNS text',
 			'set_config(text, text, bool) RETURNS text', 'current_setting(text) RETURNS text', 'array_agg(text) RETURNS text[]')
 		{
 			$traps .= "CREATE FUNCTION $schema.$function LANGUAGE sql AS 'SELECT trap.sprung(); SELECT NULL::"
