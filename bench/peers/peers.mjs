@@ -15,7 +15,8 @@ const requests = { 1: Number(process.env.REQUESTS ?? 1000), 20: 4 * Number(proce
 const bare = 10 * Number(process.env.REQUESTS ?? 1000);
 const data = { amount: 80000, name: "Kim Example", street: "12 Long Road", city: "Springfield", damage: "roof and cellar" };
 
-const pool = (database, max = clients) => new pg.Pool({ database, max }).on("error", (error) => console.error(error));
+const report = (error) => console.error(error);
+const pool = (database, max = clients) => new pg.Pool({ database, max }).on("error", report).on("connect", (client) => client.on("error", report));
 const version = (name) => JSON.parse(require("node:fs").readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url))).version;
 const inParallel = (n, work) => Promise.all(Array.from({ length: n }, (_, i) => work(i)));
 
@@ -79,7 +80,7 @@ async function oms() {
   return {
     name: "oms",
     version: (await setup.query("SELECT oms.version()")).rows[0].version,
-    lacks: "",
+    lacks: "nothing of this: graph, clocks, owners, history with a hash chain, events to one listener",
     async run(n, qty) {
       const done = counter(n * stages.length);
       await Promise.all([pieces(n, qty === 1 ? 1 : 100, (_, count) => open("Loan", count)), work(stages, qty, done)]);
@@ -124,7 +125,7 @@ async function pgBoss() {
   return {
     name: "pg-boss",
     version: version("pg-boss"),
-    lacks: "no graph (each stage hands in the next by itself, not in one transaction), no clocks, no history",
+    lacks: "no graph (each stage hands in the next by itself, not in one transaction), no clocks, no history, no event when a stage can be taken (its workers ask)",
     async run(n, qty) {
       const done = counter(n * stages.length);
       await Promise.all([pieces(n, qty === 1 ? 1 : 100, (_, count) => hand(stages[0], Array(count).fill(data))), work(stages, qty, done)]);
