@@ -84,10 +84,11 @@ CREATE FUNCTION pg_temp.lists_differ() RETURNS TABLE (list text, odd text) LANGU
       SELECT workflow, stage, count(*) AS finished, count(*) FILTER (WHERE met) AS met, count(*) FILTER (WHERE breached) AS breached,
         coalesce(sum(wait) FILTER (WHERE cycle = 1), '0') AS wait, coalesce(sum(work) FILTER (WHERE cycle = 1), '0') AS work,
         coalesce(sum(hold) FILTER (WHERE cycle = 1), '0') AS hold, coalesce(sum(wait + work + hold) FILTER (WHERE cycle > 1), '0') AS rework,
-        percentile_cont(0.5) WITHIN GROUP (ORDER BY CASE WHEN ratio IS NOT NULL THEN least(ratio, 9990) END) AS p50
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY CASE WHEN ratio IS NOT NULL THEN least(ratio, 9990) END) AS p50,
+        count(*) FILTER (WHERE moved) AS moved
       FROM oms.finished_stage WHERE finished_at >= p.b AND finished_at < p.e GROUP BY workflow, stage
     ) AS f ON f.workflow = r.workflow AND f.stage = r.stage
-    WHERE (r.finished, r.met, r.breached, r.wait, r.work, r.hold, r.rework) IS DISTINCT FROM (f.finished, f.met, f.breached, f.wait, f.work, f.hold, f.rework)
+    WHERE (r.finished, r.met, r.breached, r.wait, r.work, r.hold, r.rework, r.moved) IS DISTINCT FROM (f.finished, f.met, f.breached, f.wait, f.work, f.hold, f.rework, f.moved)
       OR (r.p50 IS NULL) <> (f.p50 IS NULL) OR abs(r.p50 - f.p50) > 0.005 * f.p50 + 0.0001
   ) AS x
 $$;
@@ -245,7 +246,7 @@ ROLLBACK;
 SELECT oms.create_workflow('{"name": "Heat", "prefix": "HE", "stages": [{"id": "s", "owner": "Heat_Team", "slaMins": 100}]}') AS version;
 SET oms.now = '2026-03-16 10:00';
 CREATE TEMP TABLE heat AS SELECT n, oms.open_ticket('Heat') AS ticket FROM generate_series(1, 16) AS n;
-CREATE FUNCTION pg_temp.heat(kind text) RETURNS TABLE (workflow text, y text, x text, n bigint, value float8, p50 float8, breach_rate float8)
+CREATE FUNCTION pg_temp.heat(kind text) RETURNS TABLE (workflow text, y text, x text, n bigint, value float8, p50 float8, breach_rate float8, moved bigint)
   LANGUAGE sql AS $$ SELECT * FROM oms.heat_map('2026-03-16', '2026-03-23', kind) $$;
 SET oms.now = '2026-03-16 11:05';
 SELECT count(oms.stage_done(ticket, 's')) FROM heat WHERE n <= 6;

@@ -109,6 +109,9 @@ is($front->query(q{SELECT sum(finished) FROM oms.sla_report(NULL, NULL) WHERE st
 	at('north', 'SELECT finished FROM oms.sla_report(NULL, NULL) WHERE workflow IS NULL') + at('south', 'SELECT finished FROM oms.sla_report(NULL, NULL) WHERE workflow IS NULL'), 'a report is the sum of the cells');
 is($front->query('SELECT sum(open) FROM oms.bottlenecks(NULL, NULL)'),
 	at('north', 'SELECT sum(open) FROM oms.bottlenecks(NULL, NULL)') + at('south', 'SELECT sum(open) FROM oms.bottlenecks(NULL, NULL)'), '… another');
+at('north', "SET oms.now = '2026-03-02 10:00Z'; SELECT oms.stage_done(oms.open_ticket('Loan'), 'id_check')");
+is($front->query("SELECT moved, finished > moved FROM oms.sla_report(NULL, NULL) WHERE stage = 'id_check'"), '1|t', 'what was recorded under a moved clock at one of them counts');
+is($front->query("SELECT moved, finished > moved FROM oms.bottlenecks(NULL, NULL) WHERE stage = 'id_check'"), '1|t', '… as well');
 cmp_ok($front->query(q{SELECT count(*) FROM oms.at_risk('1 hour')}), '>', 10, 'what is at risk, of both');
 is($front->query('SELECT string_agg(database::text, $$ $$ ORDER BY database) FROM oms.worker_status()'), 'north south', 'the workers of both');
 is($front->query('SELECT count(*) FROM oms.check()') . $front->query('SELECT count(*) FROM oms.verify_timeline()'), '00', 'both are whole');

@@ -64,6 +64,42 @@ RESET oms.now;
 SET LOCAL oms.allow_moved_clock = off;
 SELECT is((SELECT moved FROM oms.finished_stage WHERE ticket_id = :'then'), true, '… and of a stage that was done under one');
 
+-- The sums of reports count how many of what they add up were recorded under a moved clock: begun, ended, held, brought in.
+SELECT oms.create_workflow('{"name":"Sums","stages":[{"id":"a","owner":"S","slaMins":60},{"id":"b","owner":"S","dependsOn":["a"]}]}') \g /dev/null
+SELECT oms.open_ticket('Sums')::text AS plain, oms.open_ticket('Sums')::text AS ended, oms.open_ticket('Sums')::text AS held \gset
+SET LOCAL oms.allow_moved_clock = on;
+SET LOCAL oms.now = '2026-03-02 16:00+00';
+SELECT oms.open_ticket('Sums')::text AS begun \gset
+SELECT oms.stage_done(:'ended', 'a'), oms.stage_done(:'ended', 'b'), oms.hold(:'held', NULL, 'a paper is missing') \g /dev/null
+SELECT i.ticket::text AS brought FROM oms.import_tickets('Sums', '[{"opened_at":"2026-02-02T10:00Z","stages":{"a":{"finished_at":"2026-02-02T11:00Z"}}}]', false) AS i \gset
+RESET oms.now;
+SET LOCAL oms.allow_moved_clock = off;
+SELECT oms.resume(:'held', NULL) \g /dev/null
+SELECT oms.stage_done(k, 'a') FROM unnest(ARRAY[:'plain', :'begun', :'held']) AS k \g /dev/null
+SELECT oms.stage_done(k, 'b') FROM unnest(ARRAY[:'plain', :'begun', :'held', :'brought']) AS k \g /dev/null
+
+SELECT is((SELECT string_agg(stage, ', ' ORDER BY stage, ticket_id) FROM oms.finished_stage WHERE workflow = 'Sums' AND moved), 'a, a, a, a, b, b', 'which they are');
+CREATE FUNCTION sums(since timestamptz) RETURNS text LANGUAGE sql AS $$
+	SELECT format('%s; slow: %s; weeks: %s; hours: %s; owner: %s',
+		(SELECT string_agg(format('%s %s of %s', r.stage, r.moved, r.finished), ', ' ORDER BY r.stage NULLS FIRST) FROM oms.sla_report(since, NULL, 'Sums') AS r WHERE r.workflow IS NOT NULL),
+		(SELECT string_agg(format('%s %s of %s', r.stage, r.moved, r.finished), ', ' ORDER BY r.stage) FROM oms.bottlenecks(since, NULL, 'Sums') AS r),
+		(SELECT format('%s of %s', sum(r.moved), sum(r.n)) FROM oms.heat_map(since, NULL) AS r WHERE r.workflow = 'Sums'),
+		(SELECT format('%s of %s', sum(r.moved), sum(r.n)) FROM oms.heat_map(since, NULL, 'weekday') AS r),
+		(SELECT format('%s of %s', sum(r.moved), sum(r.n)) FROM oms.heat_map(since, NULL, 'owner') AS r WHERE r.y = 'S'))
+$$;
+CREATE FUNCTION sums_are(told text) RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT is(sums(NULL), ' 6 of 10, a 4 of 5, b 2 of 5; slow: a 4 of 5, b 2 of 5; weeks: 4 of 5; hours: 5 of 7; owner: 4 of 5', told)
+	UNION ALL
+	SELECT is(sums(clock_timestamp() - '59 min'::interval), ' 5 of 9, a 3 of 4, b 2 of 5; slow: a 3 of 4, b 2 of 5; weeks: 3 of 4; hours: 3 of 5; owner: 3 of 4', '… in the last hour')
+$$;
+SELECT sums_are('reports say how many: from the rows');
+SELECT oms.roll_up(true) \g /dev/null
+SELECT sums_are('… rolled up');
+SELECT ok(oms.archive('2050-01-01') >= 5, 'the closed ones go into the archive');
+SELECT sums_are('… archived');
+SELECT oms.roll_up(true) \g /dev/null
+SELECT sums_are('… rolled up from there');
+
 -- Who may declare it
 CREATE ROLE mc_agent;
 SELECT oms.grant_access('mc_agent', 'admin') \g /dev/null

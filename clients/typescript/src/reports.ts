@@ -62,6 +62,8 @@ export interface SlaRow {
   reworkMs: number | null;
   /** How many later cycles. */
   reworked: number;
+  /** Of `finished`: those with events recorded under a moved clock. */
+  moved: number;
   /** What newer servers add. */
   [key: string]: unknown;
 }
@@ -81,7 +83,7 @@ export async function slaReport(from: Date | null, to: Date | null, options: Rep
       [...period(from, to), opt("workflow", "text", options.workflow)],
       options,
       columns(
-        "workflow, stage, finished, met, breached, completed_rate, due, due_breached, due_rate, open, open_overdue, open_rate, p50, p90, p99, reworked",
+        "workflow, stage, finished, met, breached, completed_rate, due, due_breached, due_rate, open, open_overdue, open_rate, p50, p90, p99, reworked, moved",
         ["wait", "work", "hold", "rework"],
       ),
     );
@@ -103,7 +105,7 @@ function slaOfAll(rows: readonly SlaRow[]): SlaRow[] {
       workflow, stage, finished: count((row) => row.finished), met, breached, completedRate: share(breached, met + breached),
       due, dueBreached, dueRate: share(dueBreached, due), open, openOverdue, openRate: share(openOverdue, open),
       p50: single(group.map((row) => row.p50)), p90: single(group.map((row) => row.p90)), p99: single(group.map((row) => row.p99)),
-      reworked: count((row) => row.reworked),
+      reworked: count((row) => row.reworked), moved: count((row) => row.moved),
       waitMs: sumOf(group, (row) => row.waitMs), workMs: sumOf(group, (row) => row.workMs),
       holdMs: sumOf(group, (row) => row.holdMs), reworkMs: sumOf(group, (row) => row.reworkMs),
     };
@@ -128,6 +130,8 @@ export interface HeatMapCell {
   p50: number | null;
   /** Share that was not in time. */
   breachRate: number | null;
+  /** Of `n`: those with events recorded under a moved clock. */
+  moved: number;
 }
 
 /** What {@link heatMap} may be told. */
@@ -178,6 +182,8 @@ export interface Bottleneck {
   open: number;
   /** How long it takes to work that off; null if nothing gets finished. */
   daysToClear: number | null;
+  /** Of `finished`: those with events recorded under a moved clock. */
+  moved: number;
   /** What newer servers add. */
   [key: string]: unknown;
 }
@@ -195,7 +201,7 @@ export async function bottlenecks(from: Date | null, to: Date | null, options: R
       "bottlenecks",
       [...period(from, to), opt("workflow", "text", options.workflow)],
       options,
-      columns("workflow, stage, finished, share, breached, breach_share, open, days_to_clear", ["total", "mean", "wait", "work", "hold", "rework"]),
+      columns("workflow, stage, finished, share, breached, breach_share, open, days_to_clear, moved", ["total", "mean", "wait", "work", "hold", "rework"]),
     );
     return rows.map((row) => shape<Bottleneck>(row));
   }, bottlenecksOfAll);
@@ -218,6 +224,7 @@ function bottlenecksOfAll(rows: readonly Bottleneck[]): Bottleneck[] {
       holdMs: sumOf(group, (row) => row.holdMs), reworkMs: sumOf(group, (row) => row.reworkMs),
       breached, breachShare: share(breached, breaches), open,
       daysToClear: days.length === 0 || finished === 0 ? null : Math.round(((open * Math.max(...days)) / finished) * 100) / 100,
+      moved: sumOf(group, (row) => row.moved) ?? 0,
     };
   });
   return ordered(groups, (row) => [-row.totalMs, row.workflow, row.stage]);

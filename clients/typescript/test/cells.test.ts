@@ -188,9 +188,10 @@ test("reports are sums of all, lists are of all", async () => {
   assert.deepEqual(sla.filter(({ workflow }) => workflow === "Loan").map(({ stage }) => stage), [null, "check", "score"]);
   const checks = sla.find(({ stage }) => stage === "check");
   assert.equal(checks?.open, await sum("SELECT open::int FROM oms.sla_report(NULL, NULL) WHERE stage = 'check'"));
-  assert.deepEqual([checks.met, checks.completedRate, checks.p50], [2, 0, null]);
+  assert.deepEqual([checks.met, checks.completedRate, checks.p50, checks.moved], [2, 0, null, 0]);
   const slow = await oms.bottlenecks(null, null);
-  assert.equal(slow.find(({ stage }) => stage === "check")?.finished, 2);
+  const check = slow.find(({ stage }) => stage === "check");
+  assert.deepEqual([check?.finished, check?.moved], [2, 0]);
   assert.deepEqual(slow.map(({ totalMs }) => totalMs), slow.map(({ totalMs }) => totalMs).sort((a, b) => b - a));
   const risks = await oms.atRisk();
   assert.equal(risks.length, await sum("SELECT count(*)::int FROM oms.at_risk()"));

@@ -371,13 +371,13 @@ test("reports, health, metrics and changes", async () => {
   assert.ok((await oms.rollUp()) >= 0);
   assert.ok((await oms.rollUp({ everything: true })) > 0);
   const [all] = await oms.slaReport(null, null);
-  assert.ok(all?.workflow === null && all.finished > 0 && typeof all.waitMs === "number");
+  assert.ok(all?.workflow === null && all.finished > 0 && typeof all.waitMs === "number" && all.moved === 0);
   const hourAgo = new Date(Date.now() - 3_600_000);
   assert.ok((await oms.slaReport(hourAgo, null, { workflow: "Loan" })).some(({ stage, met }) => stage === "check" && met > 0));
-  assert.ok((await oms.heatMap(hourAgo, null, { by: "owner" })).some(({ y }) => y === "Checker"));
+  assert.ok((await oms.heatMap(hourAgo, null, { by: "owner" })).some(({ y, moved }) => y === "Checker" && moved === 0));
   assert.ok(Array.isArray(await oms.heatMap(null, null)));
   const [slow] = await oms.bottlenecks(hourAgo, null);
-  assert.ok(typeof slow?.totalMs === "number" && slow.stage !== "");
+  assert.ok(typeof slow?.totalMs === "number" && slow.stage !== "" && slow.moved === 0);
   const risks = await oms.atRisk({ withinSecs: 86_400 });
   const risk = risks.find((one) => one.ticket === ticket && one.stage === "score");
   assert.ok(risk?.dueAt instanceof Date && risk.remainingMs > 0 && risk.remainingMs <= 600_000);
