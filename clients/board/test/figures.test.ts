@@ -70,13 +70,13 @@ for (const zone of ["America/New_York", "Asia/Kolkata"])
         await w.sql(`SELECT workflow, stage, finished::float8, met::float8, breached::float8, completed_rate, due::float8, due_breached::float8, due_rate,
             open::float8, open_overdue::float8, open_rate, p50, p90, p99, extract(epoch from wait)::float8 AS wait_seconds,
             extract(epoch from work)::float8 AS work_seconds, extract(epoch from hold)::float8 AS hold_seconds,
-            extract(epoch from rework)::float8 AS rework_seconds, reworked::float8 FROM oms.sla_report${period})`),
+            extract(epoch from rework)::float8 AS rework_seconds, reworked::float8, moved::float8 FROM oms.sla_report${period})`),
       );
       for (const name of ["finished", "met", "breached", "due", "due_breached", "open", "open_overdue", "hold_seconds", "rework_seconds", "reworked"])
         assert.ok(Number(sla[0]?.[name]) > 0, name);
       for (const by of ["stage", "weekday", "owner"]) {
         const { rows } = await json(w, ann, `/reports/heat-map.json?${PERIOD}&by=${by}`);
-        assert.deepEqual(rows, await w.sql(`SELECT workflow, y, x, n::float8, value, p50, breach_rate FROM oms.heat_map${period}, $1)`, [by]));
+        assert.deepEqual(rows, await w.sql(`SELECT workflow, y, x, n::float8, value, p50, breach_rate, moved::float8 FROM oms.heat_map${period}, $1)`, [by]));
         assert.ok(rows.some((r) => Number(r["value"]) > 1), by);
         if (by === "weekday") assert.ok(rows.some((r) => Number(r["n"]) < 5 && r["value"] === null));
       }
@@ -114,5 +114,24 @@ for (const zone of ["America/New_York", "Asia/Kolkata"])
         for (const { shade, value } of shown) if (value !== null) assert.match(shade, /heat-[0-5]/);
         assert.equal(await page.locator("table.heat-map tbody tr:has(td) > th[scope=row]").count(), await page.locator("table.heat-map tbody tr:has(td)").count());
       }
+    });
+
+    test("what a moved clock made is told where it stands beside the real one", async () => {
+      const page = await w.open("ann");
+      const reports = ["/reports", "/reports/sla", "/reports/bottlenecks", "/reports/heat-map"];
+      const shown = page.getByText(/finished stages were recorded under a moved clock/);
+      for (const path of reports) {
+        await page.goto(`${path}?${PERIOD}`);
+        await page.getByRole("heading", { level: 1 }).waitFor();
+        assert.equal(await shown.count(), 0, `${path}: all of it`);
+      }
+      await w.sql("SELECT oms.stage_done(oms.open_ticket('DisasterLoan', '{\"amount\": 80000}'), 'id_check')");
+      const [all] = await w.sql("SELECT sum(finished)::text AS n, sum(finished) FILTER (WHERE moved) AS moved FROM (SELECT moved, count(*) AS finished FROM oms.finished_stage GROUP BY 1) AS f");
+      for (const path of reports.slice(0, 3)) {
+        await page.goto(`${path}?period=all`);
+        assert.equal(await shown.innerText(), `${Number(all?.["moved"]).toLocaleString("en")} of the ${Number(all?.["n"]).toLocaleString("en")} finished stages were recorded under a moved clock.`, path);
+      }
+      await page.goto("/reports/heat-map?period=all");
+      await shown.waitFor();
     });
   });

@@ -32,13 +32,14 @@ export interface SlaRow {
   hold_seconds: number;
   rework_seconds: number;
   reworked: number;
+  moved: number;
 }
 export const SLA_COLUMNS = [
   "workflow", "stage", "finished", "met", "breached", "completed_rate", "due", "due_breached", "due_rate", "open", "open_overdue", "open_rate",
-  "p50", "p90", "p99", "wait_seconds", "work_seconds", "hold_seconds", "rework_seconds", "reworked",
+  "p50", "p90", "p99", "wait_seconds", "work_seconds", "hold_seconds", "rework_seconds", "reworked", "moved",
 ] as const;
 const SLA_SQL = `SELECT r.workflow, r.stage,
-  ${number("finished", "met", "breached", "completed_rate", "due", "due_breached", "due_rate", "open", "open_overdue", "open_rate", "p50", "p90", "p99", "reworked")},
+  ${number("finished", "met", "breached", "completed_rate", "due", "due_breached", "due_rate", "open", "open_overdue", "open_rate", "p50", "p90", "p99", "reworked", "moved")},
   ${seconds("wait", "work", "hold", "rework")} FROM oms.sla_report(${PERIOD}, $3) AS r`;
 
 export const slaReport = (query: Query, scope: Scope) =>
@@ -55,13 +56,14 @@ export interface HeatCell {
   value: number | null;
   p50: number | null;
   breach_rate: number | null;
+  moved: number;
 }
-export const HEAT_COLUMNS = ["workflow", "y", "x", "n", "value", "p50", "breach_rate"] as const;
+export const HEAT_COLUMNS = ["workflow", "y", "x", "n", "value", "p50", "breach_rate", "moved"] as const;
 
 /** Of a workflow only by stage: the others are about everybody. */
 export async function heatMap(query: Query, scope: Scope, by: Way): Promise<HeatCell[]> {
   const cells = await query.rows<HeatCell>(
-    `SELECT r.workflow, r.y, r.x, ${number("n", "value", "p50", "breach_rate")} FROM oms.heat_map(${PERIOD}, $3) AS r`,
+    `SELECT r.workflow, r.y, r.x, ${number("n", "value", "p50", "breach_rate", "moved")} FROM oms.heat_map(${PERIOD}, $3) AS r`,
     [scope.from ?? null, scope.to ?? null, by],
   );
   return by === "stage" && scope.workflow !== undefined ? cells.filter((cell) => cell.workflow === scope.workflow) : cells;
@@ -82,15 +84,16 @@ export interface BottleneckRow {
   breach_share: number | null;
   open: number;
   days_to_clear: number | null;
+  moved: number;
 }
 export const BOTTLENECK_COLUMNS = [
   "workflow", "stage", "finished", "total_seconds", "share", "mean_seconds", "wait_seconds", "work_seconds", "hold_seconds", "rework_seconds",
-  "breached", "breach_share", "open", "days_to_clear",
+  "breached", "breach_share", "open", "days_to_clear", "moved",
 ] as const;
 
 export const bottlenecks = (query: Query, scope: Scope) =>
   query.rows<BottleneckRow>(
-    `SELECT r.workflow, r.stage, ${number("finished", "share", "breached", "breach_share", "open", "days_to_clear")},
+    `SELECT r.workflow, r.stage, ${number("finished", "share", "breached", "breach_share", "open", "days_to_clear", "moved")},
        ${seconds("total", "mean", "wait", "work", "hold", "rework")} FROM oms.bottlenecks(${PERIOD}, $3) AS r`,
     [scope.from ?? null, scope.to ?? null, scope.workflow ?? null],
   );

@@ -18,6 +18,14 @@ const REPORTS = [
   { href: "/reports/at-risk", name: "At risk" },
 ] as const;
 
+/** Of how many finished stages the figures were not made by the real clock alone; where all are so it is a simulation, and nobody is told. */
+export const MovedClock: FC<{ moved: number; of: number }> = ({ moved, of }) =>
+  moved === 0 || moved === of ? null : (
+    <p class="message">
+      {count(moved)} of the {count(of)} finished stages were recorded under a moved clock.
+    </p>
+  );
+
 /** From one report to another the period stays. */
 export const ReportNav: FC<{ path: string; scope?: Scope | undefined }> = ({ path, scope }) => (
   <nav aria-label="Reports" class="tabs">

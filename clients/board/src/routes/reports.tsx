@@ -7,11 +7,13 @@ import { ask, CHARTS, More, MOST_BARS, MOST_LINES, readWay, ways } from "../repo
 import { bottlenecks, heatMap, slaReport, WAYS, type SlaRow, type StageName } from "../reports/data.js";
 import { HeatLegend, HeatMap, MOST_HEAT_ROWS } from "../reports/heatmap.js";
 import { address, periodWords, scopeParams, type Scope } from "../reports/scope.js";
-import { Chart, Downloads, duration, Figure, GroupTable, PeriodForm, ReportNav, sign } from "../reports/ui.js";
+import { Chart, Downloads, duration, Figure, GroupTable, MovedClock, PeriodForm, ReportNav, sign } from "../reports/ui.js";
 import { Name, Said, Table } from "../ui.js";
 import type { Env } from "../web.js";
 
 export const reportRoutes = new Hono<Env>();
+
+const sum = <T,>(rows: readonly T[], of: (row: T) => number) => rows.reduce((all, row) => all + of(row), 0);
 
 /** A share that has its sign where half or more is late. */
 const Rate: FC<{ share: number | null }> = ({ share }) => (
@@ -136,6 +138,7 @@ reportRoutes.get("/reports", async (c) => {
       <h1>Reports</h1>
       <ReportNav path="/reports" scope={scope} />
       <PeriodForm path="/reports" scope={scope} names={names} now={now} times={times} />
+      <MovedClock moved={total?.moved ?? 0} of={total?.finished ?? 0} />
       <h2>How time limits were kept, <Said of={periodWords(scope)} /></h2>
       {total === undefined ? null : (
         <ul class="bigs">
@@ -178,6 +181,7 @@ reportRoutes.get("/reports/sla", async (c) => {
       <h1>How time limits were kept</h1>
       <ReportNav path="/reports/sla" scope={scope} />
       <PeriodForm path="/reports/sla" scope={scope} names={names} now={now} times={times} />
+      <MovedClock moved={rows[0]?.moved ?? 0} of={rows[0]?.finished ?? 0} />
       {slaChart(stages, several, stageName)}
       <SlaTable rows={shown} scope={scope} drills={drills} stageName={stageName} caption={`Time limits, ${periodWords(scope)}`} />
       <p class="hint">
@@ -230,6 +234,7 @@ reportRoutes.get("/reports/heat-map", async (c) => {
         ))}
       </ul>
       <PeriodForm path="/reports/heat-map" scope={scope} names={names} now={now} times={times} more={{ by }} />
+      <MovedClock moved={sum(cells, (cell) => cell.moved)} of={sum(cells, (cell) => cell.n)} />
       {by !== "stage" && scope.workflow !== undefined ? <p class="message">This heat-map is about all workflows together.</p> : null}
       <p>
         The share of its time limit that nine of ten stages stayed under, and below it how many were finished and how many of them late.
@@ -262,6 +267,7 @@ reportRoutes.get("/reports/bottlenecks", async (c) => {
       <h1>Where the time went</h1>
       <ReportNav path="/reports/bottlenecks" scope={scope} />
       <PeriodForm path="/reports/bottlenecks" scope={scope} names={names} now={now} times={times} />
+      <MovedClock moved={sum(rows, (r) => r.moved)} of={sum(rows, (r) => r.finished)} />
       <Chart
         label={`Stacked bars: hours of waiting, work, holds and rework, for the ${bars.length} stages with the most time.`}
         caption="Hours by stage, the one with the most first"
