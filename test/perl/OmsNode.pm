@@ -29,6 +29,9 @@ our @ISA = ('PostgreSQL::Test::Cluster');
 # Longest wait for a condition if nothing else is said, in seconds: what takes that long has failed
 our $patience = 60;
 
+# What a session that is kept would be in the way of, or only a new one believes
+our $apart = qr/\b(DATABASE|EXTENSION|ROLE|USER|SYSTEM|pg_reload_conf|pg_terminate_backend|pg_trigger)\b/i;
+
 # Workflows for tests
 our %workflow = (
 	# one stage, no clock
@@ -78,6 +81,7 @@ sub psql
 {
 	my ($self, $db, $sql, %how) = @_;
 	my $list = wantarray;
+	$self->forget_sessions if $sql =~ $apart;
 	my @answer = eval { $list ? $self->SUPER::psql($db, $sql, %how) : scalar $self->SUPER::psql($db, $sql, %how) };
 
 	return $list ? @answer : $answer[0] unless $@;
@@ -85,12 +89,39 @@ sub psql
 	return $list ? (2, '', $@) : 2;
 }
 
+# What psql says to some commands: whether all went well, the output, and what is wrong. Starting psql and a backend costs
+# more than most commands, so one session per database is kept for all of them.
+sub ask
+{
+	my ($self, $sql, $db) = @_;
+	my $apart = $sql =~ $apart;
+	$self->forget_sessions if $apart;
+	my $old = $self->{kept}{ $db // 'postgres' };
+	my $session = $self->{kept}{ $db // 'postgres' } = $old && $old->lives ? $old : OmsKeptSession->new($self, $db // 'postgres');
+	my @answer = $session->ask($sql);
+	$self->forget_sessions if $apart || !$answer[0];
+	return @answer;
+}
+
+sub forget_sessions
+{
+	my ($self) = @_;
+	my @sessions = values %{ $self->{kept} };
+
+	$self->{kept} = {};
+	$_->quit foreach @sessions;
+	return;
+}
+
+sub stop { my ($self, @how) = @_; $self->forget_sessions; return $self->SUPER::stop(@how) }
+sub restart { my ($self, @how) = @_; $self->forget_sessions; return $self->SUPER::restart(@how) }
+
 sub sql
 {
 	my ($self, $sql, $db) = @_;
-	my ($out, $err) = ('', '');
+	my ($well, $out, $err) = $self->ask($sql, $db);
 
-	return $out if $self->psql($db // 'postgres', $sql, stdout => \$out, stderr => \$err, on_error_stop => 1) == 0;
+	return $out if $well;
 	diag("failed: $sql\n$err");
 	die "failed: $sql";
 }
@@ -129,8 +160,7 @@ sub becomes
 	$expected //= 't';
 	my $took = $self->until(
 		sub {
-			($out, $err) = ('', '');
-			$self->psql($db // 'postgres', $sql, stdout => \$out, stderr => \$err);
+			(undef, $out, $err) = $self->ask($sql, $db);
 			return $out eq $expected;
 		}, $seconds, 50_000);
 	diag("waited in vain for \"$expected\" of: $sql\nlast answer: $out$err") unless defined $took;
@@ -335,17 +365,20 @@ use Time::HiRes qw(time usleep);
 sub new
 {
 	my ($class, $node, $db, %env) = @_;
-	my $self = bless { in => '', out => '', number => 0, asked => 0, events => [] }, $class;
+	my $self = bless { in => '', out => '', err => '', number => 0, asked => 0, events => [] }, $class;
 	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, %env);
 
 	# The limit is that of a command: it begins again with each.
 	$self->{limit} = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default);
 	$self->{run} = IPC::Run::start([ $node->installed_command('psql'), '-XAtq', '-d', $node->connstr($db),
 			'-v', 'VERBOSITY=verbose', '-f', '-' ],
-		'<', \$self->{in}, '>', \$self->{out}, '2>&1', $self->{limit});
+		'<', \$self->{in}, '>', \$self->{out}, ($self->apart ? ('2>', \$self->{err}) : '2>&1'), $self->{limit});
 	$self->query('SELECT');
 	return $self;
 }
+
+# Does what is wrong come apart from the output?
+sub apart { return 0 }
 
 # Send a command without waiting for its end.
 sub start
@@ -458,6 +491,41 @@ sub quit
 	eval { $self->{run}->finish };
 	delete $self->{run};
 	return;
+}
+
+# One for many scripts, each of which finds it as new. psql ends at the first error.
+package OmsKeptSession;
+
+our @ISA = ('OmsSession');
+
+sub new
+{
+	my ($class, @how) = @_;
+	my $self = $class->SUPER::new(@how);
+	$self->query('\set ON_ERROR_STOP 1');
+	return $self;
+}
+
+sub apart { return 1 }
+
+# Is it there, and ready for the next script? The server may have gone meanwhile.
+sub lives
+{
+	my ($self) = @_;
+	return $self->{run}->pumpable && $self->query('SELECT 1') eq '1' && $self->{run}->pumpable;
+}
+
+sub ask
+{
+	my ($self, $sql) = @_;
+
+	$self->{err} = '';
+	my $out = $self->query($sql);
+	my $well = $self->{run}->pumpable;
+	# what a script left open; the log is not to tell of it
+	$self->start('SET log_min_messages = error; ROLLBACK') if $well && $sql =~ /\bBEGIN\b/i;
+	$self->start('DISCARD ALL') if $well;
+	return ($well, $out, $self->{err});
 }
 
 1;
