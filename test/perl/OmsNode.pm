@@ -508,6 +508,16 @@ sub new
 
 sub apart { return 1 }
 
+# psql that cannot connect, or whose server goes, ends: that is an answer like the others.
+sub query
+{
+	my ($self, $sql) = @_;
+	my $out = eval { $self->SUPER::query($sql) };
+
+	die $@ if !defined $out && $@ !~ /process ended prematurely/;
+	return $out // $self->{out};
+}
+
 # Is it there, and ready for the next script? The server may have gone meanwhile.
 sub lives
 {
@@ -519,13 +529,14 @@ sub ask
 {
 	my ($self, $sql) = @_;
 
-	$self->{err} = '';
 	my $out = $self->query($sql);
 	my $well = $self->{run}->pumpable;
+	my $err = $self->{err};
 	# what a script left open; the log is not to tell of it
-	$self->start('SET log_min_messages = error; ROLLBACK') if $well && $sql =~ /\bBEGIN\b/i;
-	$self->start('DISCARD ALL') if $well;
-	return ($well, $out, $self->{err});
+	$self->query('SET log_min_messages = error; ROLLBACK') if $well && $sql =~ /\bBEGIN\b/i;
+	$self->query('DISCARD ALL') if $well;
+	$self->{err} = '';
+	return ($well, $out, $err);
 }
 
 1;
