@@ -1663,6 +1663,8 @@ CREATE TABLE oms.rollup (
 	again		int NOT NULL,
 	met			int NOT NULL,
 	breached	int NOT NULL,
+	moved		int NOT NULL,
+	moved_limited int NOT NULL,
 	stage_no	smallint NOT NULL,
 	kind		"char" NOT NULL,
 	owner		text COLLATE "C" NOT NULL,
@@ -1680,6 +1682,8 @@ COMMENT ON COLUMN oms.rollup.rework_us IS 'all time of later cycles';
 COMMENT ON COLUMN oms.rollup.workflow_id IS 'o: 0';
 COMMENT ON COLUMN oms.rollup.finished IS 'cycles';
 COMMENT ON COLUMN oms.rollup.again IS 'later cycles among them';
+COMMENT ON COLUMN oms.rollup.moved IS 'f and o: cycles with events recorded under a moved clock';
+COMMENT ON COLUMN oms.rollup.moved_limited IS 'those of them that have a time limit';
 COMMENT ON COLUMN oms.rollup.stage_no IS 'o: 0';
 COMMENT ON COLUMN oms.rollup.owner IS 'f and d: ''''';
 COMMENT ON COLUMN oms.rollup.ratios IS 'histogram of consumed time / limit';
@@ -1792,7 +1796,11 @@ CREATE VIEW oms_internal.report_done AS
 		s.limit_us IS NOT NULL AND s.breached_at IS NOT NULL AS breached,
 		CASE WHEN s.limit_us IS NOT NULL THEN s.consumed_us::float8 / GREATEST(s.limit_us, 1) END AS ratio,
 		w.wait_us, d.dwell_us - d.hold_us - w.wait_us AS work_us, d.hold_us,
-		(date_part('epoch', COALESCE(s.queued_at, s.finished_at) - s.awaiting_at) * 1000000)::int8 AS await_us
+		(date_part('epoch', COALESCE(s.queued_at, s.finished_at) - s.awaiting_at) * 1000000)::int8 AS await_us,
+		EXISTS (SELECT FROM oms.timeline AS e
+			WHERE e.ticket_id = s.ticket_id AND e.stage = g.stage AND e.cycle = s.cycle AND e.moved)
+			OR EXISTS (SELECT FROM oms.timeline_archive AS a
+				WHERE a.ticket_id = s.ticket_id AND a.stage = g.stage AND a.cycle = s.cycle AND a.moved) AS moved
 	FROM (
 		SELECT c.ticket_id, c.stage_no, c.cycle, c.owner, c.queued_at, c.started_at, c.finished_at, c.due_at,
 			c.breached_at, c.limit_us, c.consumed_us, c.held_us, c.awaiting_at
@@ -1811,6 +1819,7 @@ CREATE VIEW oms_internal.report_done AS
 		FROM oms.stage_past_archive AS b WHERE b.status = 'd' AND b.stage_no > 0
 	) AS s
 	JOIN oms_internal.report_ticket AS t ON t.ticket_id = s.ticket_id
+	LEFT JOIN oms.workflow_stage AS g ON g.workflow_id = t.workflow_id AND g.stage_no = s.stage_no
 	CROSS JOIN LATERAL (
 		-- what it awaited is told apart, and so are holds meanwhile
 		SELECT e.dwell_us, LEAST(CASE WHEN s.awaiting_at IS NULL OR s.held_us = 0 THEN s.held_us
@@ -1936,13 +1945,14 @@ CREATE FUNCTION oms_internal.report_pack(since bigint, before bigint, after oms.
 			COALESCE(sum(c.wait_us + c.work_us + c.hold_us) FILTER (WHERE c.cycle > 1), 0)::bigint,
 			c.workflow_id, count(*)::int, (count(*) FILTER (WHERE c.cycle > 1))::int,
 			(count(*) FILTER (WHERE c.met))::int, (count(*) FILTER (WHERE c.breached))::int,
+			(count(*) FILTER (WHERE c.moved))::int, (count(*) FILTER (WHERE c.moved AND (c.met OR c.breached)))::int,
 			c.stage_no::smallint, c.kind, c.owner, oms_internal.report_ratios(c.ratio), '{}'::timestamptz[], '{}'::timestamptz[]
 		FROM cell AS c (kind, at, workflow_id, stage_no, owner, ticket_id, no, cycle, workflow, by, finished_at, due_at,
-			met, breached, ratio, wait_us, work_us, hold_us)
+			met, breached, ratio, wait_us, work_us, hold_us, await_us, moved)
 		GROUP BY c.kind, c.at, c.workflow_id, c.stage_no, c.owner
 		UNION ALL
 		SELECT oms_internal.report_unit('6 hours', d.due_at), 0, 0, 0, 0, d.workflow_id, 0, 0,
-			(count(*) FILTER (WHERE d.met))::int, (count(*) FILTER (WHERE d.breached))::int,
+			(count(*) FILTER (WHERE d.met))::int, (count(*) FILTER (WHERE d.breached))::int, 0, 0,
 			d.stage_no, 'd', '', '{}',
 			COALESCE(array_agg(d.due_at) FILTER (WHERE d.met), '{}'),
 			COALESCE(array_agg(d.due_at) FILTER (WHERE d.breached), '{}')
@@ -2013,10 +2023,10 @@ COMMENT ON FUNCTION oms_internal.report_looked_up(timestamptz, timestamptz, inte
 
 CREATE FUNCTION oms_internal.report_finished(starts timestamptz, ends timestamptz, kind "char", unit interval)
 	RETURNS TABLE (at timestamptz, workflow_id int, stage_no smallint, owner text, finished int, again int, met int, breached int,
-		wait_us bigint, work_us bigint, hold_us bigint, rework_us bigint, ratios int[])
+		moved int, moved_limited int, wait_us bigint, work_us bigint, hold_us bigint, rework_us bigint, ratios int[])
 	LANGUAGE sql STABLE
 	BEGIN ATOMIC
-		SELECT r.at, r.workflow_id, r.stage_no, r.owner, r.finished, r.again, r.met, r.breached,
+		SELECT r.at, r.workflow_id, r.stage_no, r.owner, r.finished, r.again, r.met, r.breached, r.moved, r.moved_limited,
 			r.wait_us, r.work_us, r.hold_us, r.rework_us, r.ratios
 		FROM oms.rollup AS r
 		WHERE r.kind = report_finished.kind
@@ -2027,6 +2037,7 @@ CREATE FUNCTION oms_internal.report_finished(starts timestamptz, ends timestampt
 		SELECT oms_internal.report_unit(report_finished.unit, d.finished_at), d.workflow_id, d.stage_no, d.owner, count(*)::int,
 			(count(*) FILTER (WHERE d.cycle > 1))::int,
 			(count(*) FILTER (WHERE d.met))::int, (count(*) FILTER (WHERE d.breached))::int,
+			(count(*) FILTER (WHERE d.moved))::int, (count(*) FILTER (WHERE d.moved AND (d.met OR d.breached)))::int,
 			COALESCE(sum(d.wait_us) FILTER (WHERE d.cycle = 1), 0)::bigint,
 			COALESCE(sum(d.work_us) FILTER (WHERE d.cycle = 1), 0)::bigint,
 			COALESCE(sum(d.hold_us) FILTER (WHERE d.cycle = 1), 0)::bigint,
@@ -2117,11 +2128,7 @@ COMMENT ON COLUMN oms.open_stage.now IS 'the time by which it is judged, oms.clo
 CREATE VIEW oms.finished_stage AS
 	SELECT f.ticket_id, f.stage_no, w.name AS workflow, d.stage, d.label, f.cycle, f.owner, f.finished_at, f.due_at, f.met, f.breached,
 		f.ratio, f.wait_us * '1 microsecond'::interval AS wait, f.work_us * '1 microsecond'::interval AS work,
-		f.hold_us * '1 microsecond'::interval AS hold, f.await_us * '1 microsecond'::interval AS awaited,
-		EXISTS (SELECT FROM oms.timeline AS e
-			WHERE e.ticket_id = f.ticket_id AND e.stage = d.stage AND e.cycle = f.cycle AND e.moved)
-			OR EXISTS (SELECT FROM oms.timeline_archive AS a
-				WHERE a.ticket_id = f.ticket_id AND a.stage = d.stage AND a.cycle = f.cycle AND a.moved) AS moved
+		f.hold_us * '1 microsecond'::interval AS hold, f.await_us * '1 microsecond'::interval AS awaited, f.moved
 	FROM oms_internal.report_done AS f
 	LEFT JOIN oms.workflow AS w ON w.workflow_id = f.workflow_id
 	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = f.workflow_id AND d.stage_no = f.stage_no;
@@ -2247,23 +2254,24 @@ COMMENT ON FUNCTION oms.at_risk(interval) IS 'running clocks that are due from n
 CREATE FUNCTION oms.sla_report(starts timestamptz, ends timestamptz, workflow text DEFAULT NULL)
 	RETURNS TABLE (workflow text, stage text, finished bigint, met bigint, breached bigint, completed_rate float8,
 		due bigint, due_breached bigint, due_rate float8, open bigint, open_overdue bigint, open_rate float8,
-		p50 float8, p90 float8, p99 float8, wait interval, work interval, hold interval, rework interval, reworked bigint)
+		p50 float8, p90 float8, p99 float8, wait interval, work interval, hold interval, rework interval, reworked bigint,
+		moved bigint)
 	LANGUAGE sql STABLE SECURITY DEFINER ROWS 20
 	SET search_path = pg_catalog, pg_temp SET jit = off
 	AS $$
 		WITH part AS (
 			SELECT f.workflow_id, f.stage_no, sum(f.finished) AS finished, sum(f.again) AS again, sum(f.met) AS met,
 				sum(f.breached) AS breached, sum(f.wait_us) AS wait_us, sum(f.work_us) AS work_us, sum(f.hold_us) AS hold_us,
-				sum(f.rework_us) AS rework_us, 0 AS due, 0 AS due_breached, 0 AS open, 0 AS open_overdue,
+				sum(f.rework_us) AS rework_us, sum(f.moved) AS moved, 0 AS due, 0 AS due_breached, 0 AS open, 0 AS open_overdue,
 				oms_internal.report_ratios(f.ratios) AS ratios
 			FROM oms_internal.report_finished(sla_report.starts, sla_report.ends, 'f', '1 hour') AS f
 			GROUP BY f.workflow_id, f.stage_no
 			UNION ALL
-			SELECT d.workflow_id, d.stage_no, 0, 0, 0, 0, 0, 0, 0, 0, sum(d.met) + sum(d.breached), sum(d.breached), 0, 0, NULL
+			SELECT d.workflow_id, d.stage_no, 0, 0, 0, 0, 0, 0, 0, 0, 0, sum(d.met) + sum(d.breached), sum(d.breached), 0, 0, NULL
 			FROM oms_internal.report_due(sla_report.starts, sla_report.ends) AS d
 			GROUP BY d.workflow_id, d.stage_no
 			UNION ALL
-			SELECT o.workflow_id, o.stage_no, 0, 0, 0, 0, 0, 0, 0, 0,
+			SELECT o.workflow_id, o.stage_no, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 				count(*) FILTER (WHERE o.overdue AND o.due_at >= COALESCE(sla_report.starts, '-infinity')
 					AND o.due_at < COALESCE(sla_report.ends, 'infinity')),
 				count(*) FILTER (WHERE o.overdue AND o.due_at >= COALESCE(sla_report.starts, '-infinity')
@@ -2280,6 +2288,7 @@ CREATE FUNCTION oms.sla_report(starts timestamptz, ends timestamptz, workflow te
 				COALESCE(sum(p.open), 0) AS open, COALESCE(sum(p.open_overdue), 0) AS open_overdue,
 				COALESCE(sum(p.wait_us), 0)::float8 AS wait_us, COALESCE(sum(p.work_us), 0)::float8 AS work_us,
 				COALESCE(sum(p.hold_us), 0)::float8 AS hold_us, COALESCE(sum(p.rework_us), 0)::float8 AS rework_us,
+				COALESCE(sum(p.moved), 0) AS moved,
 				oms_internal.report_percentiles(p.ratios) AS percentiles
 			FROM part AS p
 			JOIN oms.workflow AS w ON w.workflow_id = p.workflow_id
@@ -2294,7 +2303,7 @@ CREATE FUNCTION oms.sla_report(starts timestamptz, ends timestamptz, workflow te
 			round(t.percentiles[1]::numeric, 4)::float8, round(t.percentiles[2]::numeric, 4)::float8,
 			round(t.percentiles[3]::numeric, 4)::float8,
 			t.wait_us * '1 microsecond'::interval, t.work_us * '1 microsecond'::interval,
-			t.hold_us * '1 microsecond'::interval, t.rework_us * '1 microsecond'::interval, t.again::bigint
+			t.hold_us * '1 microsecond'::interval, t.rework_us * '1 microsecond'::interval, t.again::bigint, t.moved::bigint
 		FROM total AS t
 		ORDER BY t.workflow NULLS FIRST, t.depth DESC, t.stage_no, t.stage;
 	$$;
@@ -2305,25 +2314,25 @@ CREATE FUNCTION oms_internal.report_way(by text) RETURNS text
 COMMENT ON FUNCTION oms_internal.report_way(text) IS 'for oms.heat_map(): by itself; 22023 if there is no such heat-map';
 
 CREATE FUNCTION oms.heat_map(starts timestamptz, ends timestamptz, by text DEFAULT 'stage')
-	RETURNS TABLE (workflow text, y text, x text, n bigint, value float8, p50 float8, breach_rate float8)
+	RETURNS TABLE (workflow text, y text, x text, n bigint, value float8, p50 float8, breach_rate float8, moved bigint)
 	LANGUAGE sql STABLE SECURITY DEFINER ROWS 100
 	SET search_path = pg_catalog, pg_temp SET jit = off
 	AS $$
 		WITH part AS MATERIALIZED (
 			SELECT f.workflow_id, f.stage_no, '' COLLATE "C" AS owner, date_trunc('week', f.at) AS week, 0 AS weekday, 0 AS hour,
-				sum(f.met) AS met, sum(f.breached) AS breached, oms_internal.report_ratios(f.ratios) AS ratios
+				sum(f.met) AS met, sum(f.breached) AS breached, sum(f.moved_limited) AS moved, oms_internal.report_ratios(f.ratios) AS ratios
 			FROM oms_internal.report_finished(heat_map.starts, heat_map.ends, 'f', '1 hour') AS f
 			WHERE oms_internal.report_way(heat_map.by) = 'stage'
 			GROUP BY f.workflow_id, f.stage_no, date_trunc('week', f.at)
 			UNION ALL
 			SELECT NULL, 0, '', NULL, EXTRACT(isodow FROM f.at)::int, EXTRACT(hour FROM f.at)::int,
-				sum(f.met), sum(f.breached), oms_internal.report_ratios(f.ratios)
+				sum(f.met), sum(f.breached), sum(f.moved_limited), oms_internal.report_ratios(f.ratios)
 			FROM oms_internal.report_finished(heat_map.starts, heat_map.ends, 'f', '1 hour') AS f
 			WHERE heat_map.by = 'weekday'
 			GROUP BY EXTRACT(isodow FROM f.at), EXTRACT(hour FROM f.at)
 			UNION ALL
 			SELECT NULL, 0, f.owner, date_trunc('week', f.at, 'UTC') AT TIME ZONE 'UTC' AT TIME ZONE current_setting('TimeZone'), 0, 0,
-				sum(f.met), sum(f.breached), oms_internal.report_ratios(f.ratios)
+				sum(f.met), sum(f.breached), sum(f.moved_limited), oms_internal.report_ratios(f.ratios)
 			FROM oms_internal.report_finished(heat_map.starts, heat_map.ends, 'o', '6 hours') AS f
 			WHERE heat_map.by = 'owner'
 			GROUP BY f.owner, date_trunc('week', f.at, 'UTC')
@@ -2331,6 +2340,7 @@ CREATE FUNCTION oms.heat_map(starts timestamptz, ends timestamptz, by text DEFAU
 			SELECT w.name AS workflow, COALESCE(g.stage, (ARRAY['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])[p.weekday], p.owner) AS y,
 				COALESCE(to_char(p.week, 'IYYY-"W"IW'), to_char(p.hour, 'FM00')) AS x, max(p.weekday) AS weekday,
 				max(g.stage_no) AS stage_no, (sum(p.met) + sum(p.breached))::bigint AS n, sum(p.breached) AS breached,
+				sum(p.moved)::bigint AS moved,
 				oms_internal.report_percentiles(p.ratios) AS percentiles
 			FROM part AS p
 			LEFT JOIN oms.workflow AS w ON w.workflow_id = p.workflow_id
@@ -2340,33 +2350,33 @@ CREATE FUNCTION oms.heat_map(starts timestamptz, ends timestamptz, by text DEFAU
 		SELECT c.workflow, c.y, c.x, c.n,
 			CASE WHEN c.n >= 5 THEN round(c.percentiles[2]::numeric, 4)::float8 END,
 			CASE WHEN c.n >= 5 THEN round(c.percentiles[1]::numeric, 4)::float8 END,
-			CASE WHEN c.n >= 5 THEN round(c.breached / c.n, 4)::float8 END
+			CASE WHEN c.n >= 5 THEN round(c.breached / c.n, 4)::float8 END, c.moved
 		FROM cell AS c
 		WHERE c.n > 0
 		ORDER BY c.workflow, c.weekday, c.stage_no, c.y, c.x;
 	$$;
-COMMENT ON FUNCTION oms.heat_map(timestamptz, timestamptz, text) IS 'where limits get tight, of what was finished in [starts, ends): value is p90 of consumed time / limit. by stage: y stage, x ISO week; weekday: y day of the week, x hour, when it was finished; owner: y owner, x ISO week. In the time zone of the session, owner in UTC. Cells with n under 5 show no figures. 22023 for another by';
+COMMENT ON FUNCTION oms.heat_map(timestamptz, timestamptz, text) IS 'where limits get tight, of what was finished in [starts, ends): value is p90 of consumed time / limit. by stage: y stage, x ISO week; weekday: y day of the week, x hour, when it was finished; owner: y owner, x ISO week. In the time zone of the session, owner in UTC. Cells with n under 5 show no figures. moved: how many of n have events recorded under a moved clock. 22023 for another by';
 
 CREATE FUNCTION oms.bottlenecks(starts timestamptz, ends timestamptz, workflow text DEFAULT NULL)
 	RETURNS TABLE (workflow text, stage text, finished bigint, total interval, share float8, mean interval,
 		wait interval, work interval, hold interval, rework interval, breached bigint, breach_share float8,
-		open bigint, days_to_clear float8)
+		open bigint, days_to_clear float8, moved bigint)
 	LANGUAGE sql STABLE SECURITY DEFINER ROWS 20
 	SET search_path = pg_catalog, pg_temp SET jit = off
 	AS $$
 		WITH part AS (
 			SELECT f.workflow_id, f.stage_no, sum(f.finished) AS finished, sum(f.breached) AS breached, sum(f.wait_us) AS wait_us,
-				sum(f.work_us) AS work_us, sum(f.hold_us) AS hold_us, sum(f.rework_us) AS rework_us, 0 AS open,
+				sum(f.work_us) AS work_us, sum(f.hold_us) AS hold_us, sum(f.rework_us) AS rework_us, sum(f.moved) AS moved, 0 AS open,
 				min(f.at) AS first_at
 			FROM oms_internal.report_finished(bottlenecks.starts, bottlenecks.ends, 'f', '1 hour') AS f
 			GROUP BY f.workflow_id, f.stage_no
 			UNION ALL
-			SELECT o.workflow_id, o.stage_no, 0, 0, 0, 0, 0, 0, count(*), NULL
+			SELECT o.workflow_id, o.stage_no, 0, 0, 0, 0, 0, 0, 0, count(*), NULL
 			FROM oms_internal.report_open AS o
 			GROUP BY o.workflow_id, o.stage_no
 		), stage AS (
 			SELECT w.name AS workflow, g.stage, sum(p.finished) AS finished, sum(p.breached) AS breached, sum(p.open) AS open,
-				sum(p.wait_us)::float8 AS wait_us, sum(p.work_us)::float8 AS work_us, sum(p.hold_us)::float8 AS hold_us,
+				sum(p.moved) AS moved, sum(p.wait_us)::float8 AS wait_us, sum(p.work_us)::float8 AS work_us, sum(p.hold_us)::float8 AS hold_us,
 				sum(p.rework_us)::float8 AS rework_us, sum(p.wait_us + p.work_us + p.hold_us + p.rework_us) AS total_us
 			FROM part AS p
 			JOIN oms.workflow AS w ON w.workflow_id = p.workflow_id
@@ -2384,7 +2394,7 @@ CREATE FUNCTION oms.bottlenecks(starts timestamptz, ends timestamptz, workflow t
 			s.wait_us * '1 microsecond'::interval, s.work_us * '1 microsecond'::interval,
 			s.hold_us * '1 microsecond'::interval, s.rework_us * '1 microsecond'::interval, s.breached::bigint,
 			round(s.breached / NULLIF(sum(s.breached) OVER (), 0), 4)::float8, s.open::bigint,
-			round(s.open * d.days / NULLIF(s.finished, 0), 2)::float8
+			round(s.open * d.days / NULLIF(s.finished, 0), 2)::float8, s.moved::bigint
 		FROM stage AS s
 		CROSS JOIN days AS d
 		ORDER BY s.total_us DESC, s.workflow, s.stage;

@@ -484,7 +484,8 @@ COMMENT ON FUNCTION oms_internal.erase_applicant_all(text, text) IS 'for oms.era
 CREATE FUNCTION oms_internal.sla_report_all(starts timestamptz, ends timestamptz, wanted text)
 	RETURNS TABLE (workflow text, stage text, finished bigint, met bigint, breached bigint, completed_rate float8,
 		due bigint, due_breached bigint, due_rate float8, open bigint, open_overdue bigint, open_rate float8,
-		p50 float8, p90 float8, p99 float8, wait interval, work interval, hold interval, rework interval, reworked bigint)
+		p50 float8, p90 float8, p99 float8, wait interval, work interval, hold interval, rework interval, reworked bigint,
+		moved bigint)
 	LANGUAGE oms_proxy VOLATILE SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres'
 	AS $$ CLUSTER 'cells'; RUN ON ALL; SELECT * FROM oms.sla_report(starts, ends, wanted); $$;
 COMMENT ON FUNCTION oms_internal.sla_report_all(timestamptz, timestamptz, text) IS 'for oms.sla_report(): of all cells';
@@ -492,7 +493,7 @@ COMMENT ON FUNCTION oms_internal.sla_report_all(timestamptz, timestamptz, text) 
 CREATE FUNCTION oms_internal.bottlenecks_all(starts timestamptz, ends timestamptz, wanted text)
 	RETURNS TABLE (workflow text, stage text, finished bigint, total interval, share float8, mean interval,
 		wait interval, work interval, hold interval, rework interval, breached bigint, breach_share float8,
-		open bigint, days_to_clear float8)
+		open bigint, days_to_clear float8, moved bigint)
 	LANGUAGE oms_proxy VOLATILE SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres'
 	AS $$ CLUSTER 'cells'; RUN ON ALL; SELECT * FROM oms.bottlenecks(starts, ends, wanted); $$;
 COMMENT ON FUNCTION oms_internal.bottlenecks_all(timestamptz, timestamptz, text) IS 'for oms.bottlenecks(): of all cells';
@@ -578,7 +579,8 @@ COMMENT ON FUNCTION oms.at_risk(interval) IS 'running clocks that are due soon, 
 CREATE FUNCTION oms.sla_report(starts timestamptz, ends timestamptz, workflow text DEFAULT NULL)
 	RETURNS TABLE (workflow text, stage text, finished bigint, met bigint, breached bigint, completed_rate float8,
 		due bigint, due_breached bigint, due_rate float8, open bigint, open_overdue bigint, open_rate float8,
-		p50 float8, p90 float8, p99 float8, wait interval, work interval, hold interval, rework interval, reworked bigint)
+		p50 float8, p90 float8, p99 float8, wait interval, work interval, hold interval, rework interval, reworked bigint,
+		moved bigint)
 	LANGUAGE sql VOLATILE ROWS 20
 	SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -588,10 +590,11 @@ CREATE FUNCTION oms.sla_report(starts timestamptz, ends timestamptz, workflow te
 			sum(r.open)::bigint, sum(r.open_overdue)::bigint, round(sum(r.open_overdue) / NULLIF(sum(r.open), 0), 4)::float8,
 			CASE WHEN count(r.p50) = 1 THEN max(r.p50) END, CASE WHEN count(r.p90) = 1 THEN max(r.p90) END,
 			CASE WHEN count(r.p99) = 1 THEN max(r.p99) END,
-			sum(r.wait), sum(r.work), sum(r.hold), sum(r.rework), sum(r.reworked)::bigint
+			sum(r.wait), sum(r.work), sum(r.hold), sum(r.rework), sum(r.reworked)::bigint,
+			sum(r.moved)::bigint
 		FROM oms_internal.sla_report_all(sla_report.starts, sla_report.ends, sla_report.workflow) WITH ORDINALITY
 			AS r (workflow, stage, finished, met, breached, completed_rate, due, due_breached, due_rate, open, open_overdue,
-				open_rate, p50, p90, p99, wait, work, hold, rework, reworked, no)
+				open_rate, p50, p90, p99, wait, work, hold, rework, reworked, moved, no)
 		GROUP BY r.workflow, r.stage
 		ORDER BY r.workflow NULLS FIRST, r.stage IS NOT NULL, min(r.no), r.stage
 	$$;
@@ -600,14 +603,14 @@ COMMENT ON FUNCTION oms.sla_report(timestamptz, timestamptz, text) IS 'how time 
 CREATE FUNCTION oms.bottlenecks(starts timestamptz, ends timestamptz, workflow text DEFAULT NULL)
 	RETURNS TABLE (workflow text, stage text, finished bigint, total interval, share float8, mean interval,
 		wait interval, work interval, hold interval, rework interval, breached bigint, breach_share float8,
-		open bigint, days_to_clear float8)
+		open bigint, days_to_clear float8, moved bigint)
 	LANGUAGE sql VOLATILE ROWS 20
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 		WITH s AS (
 			SELECT r.workflow, r.stage, sum(r.finished) AS finished, sum(r.total) AS total, EXTRACT(epoch FROM sum(r.total)) AS secs,
 				sum(r.wait) AS wait, sum(r.work) AS work, sum(r.hold) AS hold, sum(r.rework) AS rework,
-				sum(r.breached) AS breached, sum(r.open) AS open,
+				sum(r.breached) AS breached, sum(r.open) AS open, sum(r.moved) AS moved,
 				max(r.days_to_clear::numeric * r.finished / NULLIF(r.open, 0)) AS days
 			FROM oms_internal.bottlenecks_all(bottlenecks.starts, bottlenecks.ends, bottlenecks.workflow) AS r
 			GROUP BY r.workflow, r.stage
@@ -615,7 +618,7 @@ CREATE FUNCTION oms.bottlenecks(starts timestamptz, ends timestamptz, workflow t
 		SELECT s.workflow, s.stage, s.finished::bigint, s.total, round(s.secs / NULLIF(sum(s.secs) OVER (), 0), 4)::float8,
 			s.total / NULLIF(s.finished::float8, 0), s.wait, s.work, s.hold, s.rework, s.breached::bigint,
 			round(s.breached / NULLIF(sum(s.breached) OVER (), 0), 4)::float8, s.open::bigint,
-			round(s.open * s.days / NULLIF(s.finished, 0), 2)::float8
+			round(s.open * s.days / NULLIF(s.finished, 0), 2)::float8, s.moved::bigint
 		FROM s
 		ORDER BY s.secs DESC, s.workflow, s.stage
 	$$;
