@@ -318,6 +318,15 @@ SELECT is(t.play('Permit', E'2026-03-02 10:00+00 > open\n2026-03-02 11:20+00 > '
 	('oms.skip_stage(TK, ''b'', ''r'')', 'skipped 11:00:00.000001 11:20:00.000000')) v(does, found);
 SELECT is(t.play('Permit', E'2026-03-02 10:00+00 > open\n' || at || '+00 > OM005 oms.claim_stage(TK, ''b'', ''ann'')', 't.times(TK)'), 'a queued 10:00:00.000000, b waiting', 'not at ' || at)
 	FROM (VALUES ('2026-03-02 10:59'), ('2026-03-02 11:00')) v(at);
+-- Who asks by owner finds what the law has opened once somebody has noticed; what it has closed is not handed out.
+SELECT is(t.play('Permit', E'2026-03-02 10:00+00 > open\n2026-03-02 11:20+00 > ' || does, $q$(SELECT count(*) FROM oms.claim('Back', 'ann')) || ' ' || t.status(TK, 'b')$q$), found,
+	'a claim by owner after ' || does) FROM (VALUES
+	('oms.clock()', '0 waiting'),
+	('(SELECT count(*) FROM oms.exchange(''Back'', ''ann''))', '0 waiting'),
+	('oms.tick()', '1 in_progress'),
+	('(SELECT count(*) FROM oms.claim(''Desk'', ''ann''))', '1 in_progress')) v(does, found);
+SELECT is(t.play('Permit', E'2026-03-02 10:00+00 > open\n2026-03-02 11:20+00 > oms.clock()', $q$(SELECT count(*) FROM oms.claim('Desk', 'ann')) || ' ' || t.times(TK)$q$),
+	'0 a done 10:00:00.000000 11:00:00.000001, b queued 11:00:00.000001', 'what is done by law is not handed out, though nobody has noticed');
 SELECT oms.create_workflow('{"name":"Chain","owner":"Head","stages":[
 	{"id":"a","owner":"Desk","slaMins":60,"escalation":[{"at":"100%","finishWith":{}}]},
 	{"id":"b","owner":"Desk","dependsOn":["a"],"delayMins":10,"slaMins":20,"escalation":[{"at":"100%","finishWith":{}}]},
