@@ -187,6 +187,7 @@ void
 oms_decide_send_back(OmsTicket *ticket, OmsStage *stage, OmsStage *to_stage, const char *reason)
 {
 	OmsStageSet *after = stages_after(ticket->graph, to_stage->no);
+	bool		finished;
 	char	   *note = psprintf("to %s: %s", oms_graph_stage(ticket->graph, to_stage->no)->id, reason);
 
 	go_back(ticket, stage, OMS_EV_SENT_BACK, note, true);
@@ -198,8 +199,10 @@ oms_decide_send_back(OmsTicket *ticket, OmsStage *stage, OmsStage *to_stage, con
 	for (OmsStage *other = ticket->stages; other != NULL; other = other->next)
 		if (other != stage)
 			take_back(ticket, other, after, to_stage->no, OMS_EV_SENT_BACK, note);
-	(void) oms_begin(ticket, to_stage, NULL);
+	finished = oms_begin(ticket, to_stage, NULL);
 	untangle(ticket);
+	if (finished)
+		oms_start_after(ticket, to_stage->no);
 	oms_start_all(ticket);
 	oms_settle(ticket);
 }
@@ -237,6 +240,7 @@ oms_decide_reopen(OmsTicket *ticket, OmsStage *stage, const char *reason)
 	const OmsStageDef *def = oms_graph_stage(ticket->graph, stage->no);
 	OmsStageSet *after = stages_after(ticket->graph, stage->no);
 	bool		cancelled = ticket->status == OMS_TICKET_CANCELLED;
+	bool		finished = false;
 
 	open_again(ticket);
 	go_back(ticket, stage, OMS_EV_REOPENED, reason, true);
@@ -247,8 +251,10 @@ oms_decide_reopen(OmsTicket *ticket, OmsStage *stage, const char *reason)
 		take_back(ticket, other, after, stage->no, OMS_EV_REOPENED, reason);
 	}
 	if (!cancelled || oms_graph_met(def, ticket->finished))
-		(void) oms_begin(ticket, stage, NULL);
+		finished = oms_begin(ticket, stage, NULL);
 	untangle(ticket);
+	if (finished)
+		oms_start_after(ticket, stage->no);
 	oms_start_all(ticket);
 	oms_settle(ticket);
 }

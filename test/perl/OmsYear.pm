@@ -4,7 +4,7 @@
 # ticket, stage and cycle the open time used up, the due time, breach, warnings and steps, and how many events of each
 # kind there are. It knows calendars only as lists of opening intervals that somebody gives to it. Times and lengths are
 # in microseconds, times since 1970. Beside the tickets that go all ways there are permits, which wait for moments and
-# messages, get more time, and are granted if nobody says anything.
+# messages, get more time, are held and sent back, and are granted if nobody says anything.
 
 use strict;
 use warnings FATAL => 'all';
@@ -752,7 +752,7 @@ sub dated
 	return ($date, $is_end ? $calendar->last_closing($midnight) : $calendar->first_opening($midnight));
 }
 
-# One stage after the other; each begins when that before it ends, be it by law.
+# One stage after the other; each begins when that before it ends, be it by law, and again when it is sent back.
 sub permits
 {
 	my ($year, $ticks, $plan, $expect, $events, $rare) = @_;
@@ -767,9 +767,12 @@ sub permits
 	foreach my $n ($year->{tickets} + 1 .. $year->{tickets} + $year->{permits})
 	{
 		my $opened = between($year->{from} + HOUR, $year->{to});
-		my %data = (amount => chance(0.1) ? 50_000 : between(1, 100_000), fee => "F$n", chance(0.2) ? (urgent => JSON::PP::true) : ());
-		my %date;
-		($data{hearing}, $date{hearing}) = dated($calendar, $opened + between(0, 45 * DAY), 0) if chance(0.8);
+		my @order = @{ $year->{permit}{order} };
+		my %data = (amount => chance(0.1) ? 50_000 : between(1, 100_000), fee => "F$n",
+			chance(0.4) ? (priority => chance(0.5) ? 'urgent' : 'usual') : ());
+		my (%date, %cycle, @letters);
+		my ($next, $times_back) = (0, 0);
+		($data{hung}, $date{hung}) = dated($calendar, $opened + between(0, 50 * DAY), 0) if chance(0.5);
 		($data{by}, $date{by}) = dated($calendar, $opened + between(0, 80 * DAY), 1) if chance(0.6);
 		my $ticket = OmsYear::Clock->new($calendar, $year->{permit}{ticket}, $opened);
 		my ($at, $known, $status) = ($opened, $opened, 'open');
@@ -797,15 +800,34 @@ sub permits
 			$do->($to, 'resume', $id, 'papers') unless $until;
 			$say->('on_hold');
 			$say->('resumed');
+			return if defined $id;
+			$say->('ticket_held');
+			$say->('ticket_resumed');
 			return;
+		};
+		# A message that nobody waits for just then; whoever gets it says so.
+		my $send = sub {
+			my ($when) = @_;
+			$do->($when, 'message', 'fee', "F$n", undef, 0);
+			push @letters, { at => $when, row => $plan->[-1] };
+			return $letters[-1];
+		};
+		# The oldest of those that are there and not too old
+		my $kept_letter = sub {
+			my ($when) = @_;
+			my ($letter) = sort { $a->{at} <=> $b->{at} } grep { !$_->{used} && $_->{at} < $when && $_->{at} > $when - 30 * DAY } @letters;
+			$letter->{used} = 1 if $letter;
+			return $letter;
 		};
 
 		$do->($opened, 'open', undef, 'Permit', undef, undef, \%data);
 		$say->('opened');
-		foreach my $id (@{ $year->{permit}{order} })
+		while ($next < @order)
 		{
+			my $id = $order[$next];
 			my $how = $year->{permit}{$id};
-			my $began = $at;
+			my $cycle = ++$cycle{$id};
+			my ($began, $back) = ($at);
 
 			if ($how->{delay})
 			{
@@ -818,8 +840,14 @@ sub permits
 				my $can_call = $known <= $began && $called <= $last_call;
 				if ($can_call && $resumed < $last_call && chance(0.15))
 				{
-					$hold->($id, $called, $resumed, chance(0.5));
-					$rare->{'on hold at its moment'}++ if $resumed > $began;
+					my $whole = $called > $at + MIN && chance(0.4);
+					$hold->($whole ? undef : $id, $called, $resumed, chance(0.5));
+					$rare->{ $whole ? 'the ticket on hold at its moment' : 'on hold at its moment' }++ if $resumed > $began;
+					if ($whole)
+					{
+						$ticket->stop($called);
+						$ticket->go_on($resumed);
+					}
 					$began = $resumed if $resumed > $began;
 				}
 				elsif ($can_call && chance(0.1))
@@ -830,7 +858,7 @@ sub permits
 				}
 				if ($began > $end)
 				{
-					$record->($id, 1, undef, $end, 'awaiting', $began);
+					$record->($id, $cycle, undef, $end, 'awaiting', $began);
 					last;
 				}
 				$away->($began, 'queued');
@@ -856,25 +884,30 @@ sub permits
 			};
 
 			# What people mean to do, and what they come to do before the law
-			my ($state, $kept, $over) = ($how->{message} ? 'awaiting' : 'queued');
+			my ($state, $whole, $over) = ($how->{message} ? 'awaiting' : 'queued');
 			my $from = $began > $known ? $began : $known;
 			my @agenda = map { [ $from + about($how->{takes}, 20 * DAY), 'extend' ] } grep { chance(0.2) } 1 .. 2;
 			my ($held, $length) = ($from + about($how->{takes} / 2, 9 * DAY), about(30 * HOUR, 9 * DAY));
 			my $done = $from + about($how->{takes}, 30 * DAY);
 			push @agenda, [ $held, 'hold', $held + $length ] if chance($how->{holds}) && $held + $length < $last_call;
 			push @agenda, [ $from + about($how->{takes} / 3, 9 * DAY), 'failed' ] if chance($how->{fails} // 0);
+			push @agenda, [ $from + about($how->{takes} / 2, 9 * DAY), 'send_back' ] if $next && !$how->{message} && $times_back < 2 && chance(0.1);
 			if (!$how->{message})
 			{
 				push @agenda, [ $from + about($how->{takes} / 3, 9 * DAY), 'claim' ] if chance(0.4);
 				push @agenda, [ $done, 'done' ] unless chance($how->{silence} // 0);
 			}
-			elsif (chance(0.3))
+			else
 			{
-				$do->(between($opened, $at), 'message', $id, "F$n", undef, 0);
-				$rare->{'messages before anybody waited'}++;
-				$over = $at;
+				$send->(between($opened, $at)) if $cycle == 1 && chance(0.3);
+				if ($kept_letter->($at))
+				{
+					$rare->{ $cycle == 1 ? 'messages before anybody waited' : 'messages before anybody waited again' }++;
+					$over = $at;
+				}
+				elsif (chance(0.9)) { push @agenda, [ $done, 'message' ] }
+				push @agenda, map { [ $_->{at}, 'message', $_ ] } grep { $_->{at} > $at } @letters;
 			}
-			elsif (chance(0.9)) { push @agenda, [ $done, 'message' ] }
 
 			while (@agenda && !$over)
 			{
@@ -883,32 +916,47 @@ sub permits
 				my $by_law = $law->();
 				if (defined $by_law && $when >= $by_law)
 				{
-					$do->($when, 'message', $id, "F$n", undef, 0) if $what eq 'message' && $when < $last_call;
+					$send->($when) if $what eq 'message' && !$until && $when < $last_call;
 					next;
 				}
 				next if $when > $last_call;
 				if ($what eq 'extend') { $extend->($id, $clock, $when) }
 				elsif ($what eq 'message')
 				{
-					$kept = $state eq 'on_hold';
-					$over = $when unless $kept;
-					$do->($when, 'message', $id, "F$n", undef, $kept ? 0 : 1);
+					my $letter = $until // $send->($when);
+					next if $state eq 'on_hold';
+					$letter->{used} = $letter->{row}[6] = 1;
+					$over = $when;
 				}
 				elsif ($what eq 'resume')
 				{
 					$clock->go_on($when);
+					$ticket->go_on($when) if $whole;
 					$state = $until;
-					$rare->{'messages while on hold'}++ if $kept;
-					$over = $when if $kept;
+					next unless $how->{message} && $kept_letter->($when);
+					$rare->{'messages while on hold'}++;
+					$over = $when;
 				}
 				elsif ($state eq 'on_hold') { push @agenda, [ $when + 7 * HOUR, $what ] }
 				elsif ($state eq 'failed') { next }
 				elsif ($what eq 'hold')
 				{
-					$hold->($id, $when, $until, !$how->{message} && chance(0.5));
+					$whole = $when > $at + MIN && chance(0.4);
+					$rare->{"the ticket on hold when $state"}++ if $whole;
+					$hold->($whole ? undef : $id, $when, $until, !$how->{message} && chance(0.5));
 					$clock->stop($when);
+					$ticket->stop($when) if $whole;
 					push @agenda, [ $until, 'resume', $state ];
 					$state = 'on_hold';
+				}
+				elsif ($what eq 'send_back')
+				{
+					$back = int(rand($next));
+					$do->($when, 'send_back', $id, $order[$back]);
+					$say->('sent_back', $next - $back + 1);
+					$rare->{'sent back to where it waits'}++ if $year->{permit}{ $order[$back] }{message} || $year->{permit}{ $order[$back] }{delay};
+					$times_back++;
+					$over = $when;
 				}
 				elsif ($what eq 'claim')
 				{
@@ -925,7 +973,16 @@ sub permits
 				}
 				else
 				{
-					$do->($when, 'done', $id);
+					my %output;
+					foreach (sort keys %{ $how->{output} // {} })
+					{
+						my $date = $how->{output}{$_};
+						delete $date{$_};
+						next unless chance($date->{often});
+						($output{$_}, $date{$_}) = dated($calendar, $when + between(@$date{qw(from to)}), $date->{is_end});
+						$rare->{'dates from an output'}++;
+					}
+					$do->($when, 'done', $id, undef, undef, undef, \%output);
 					$over = $when;
 				}
 			}
@@ -935,21 +992,28 @@ sub permits
 				$over = $by_law;
 				$away->($by_law, 'done by law');
 				$rare->{"done by law when $state"}++;
+				delete @date{ keys %{ $how->{output} // {} } };
 			}
 			if (!$over)
 			{
-				$record->($id, 1, $clock, $end, $state, $began);
+				$record->($id, $cycle, $clock, $end, $state, $began);
 				$status = 'failed' if $state eq 'failed';
 				last;
 			}
 			$clock->finish($over);
+			if (defined $back)
+			{
+				$record->($id, $cycle, $clock, $over, $state, $began);
+				($at, $known, $next) = ($over, $over, $back);
+				next;
+			}
 			$say->('done');
-			$record->($id, 1, $clock, $over, 'done', $began, $by_law);
+			$record->($id, $cycle, $clock, $over, 'done', $began, $by_law);
 			# Who looks at what comes next does not know before the clock was looked at.
 			($at, $known) = ($over, $over);
 			($known) = next_of($ticks, $over - 1) if $by_law;
 			$extend->(undef, $ticket, $at + MIN) if $how->{delay} && $at + MIN < $last_call && chance(0.15);
-			$status = 'done' if $id eq $year->{permit}{order}[-1];
+			$status = 'done' if ++$next == @order;
 		}
 		$ticket->finish($at) if $status eq 'done';
 		$say->('ticket_done') if $status eq 'done';

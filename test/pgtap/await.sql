@@ -143,6 +143,11 @@ SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\
 	'("x done, a done, b queued",open,0)', 'so it does after a hold of the ticket that ran out');
 SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n> oms.send_message(''payment'', ''A1'')\n2026-03-02 10:20+00 > oms.send_back(TK, ''b'', ''a'', ''r'')', 't.states(TK), oms.send_message(''payment'', ''A1'', ''{"n":2}''), t.status(TK)', '{"invoice":"A1"}'),
 	'("x done, a awaiting, b waiting",1,done)', 'after send_back the next cycle waits for another one');
+SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n> oms.send_message(''payment'', ''A1'')\n> oms.send_message(''payment'', ''A1'', ''{"n":2}'')\n2026-03-02 10:20+00 > ' || does, 't.states(TK), t.ticket(TK), (SELECT count(*) FROM oms.message)', '{"invoice":"A1"}'),
+	'("x done, a done, b queued",open,0)', 'one that is there already finishes it at once, and what comes after it begins: ' || does) FROM (VALUES
+	('oms.send_back(TK, ''b'', ''a'', ''r'')'),
+	('oms.reopen(TK, ''a'', ''r'')'),
+	('oms.stage_done(TK, ''b'')' || E'\n> oms.reopen(TK, ''a'', ''r'')')) AS v (does);
 SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\n> oms.cancel_ticket(TK, ''r'')', 'oms.send_message(''payment'', ''A1''), (SELECT count(*) FROM oms.stage s WHERE s.waits_for IS NOT NULL), t.kept()', '{"invoice":"A1"}'),
 	'(0,0,1)', 'a cancelled one takes none, and leaves nothing behind');
 SELECT is(t.play('P', E'2026-03-02 10:00+00 > open\n> oms.send_message(''payment'', ''A1'', ''{}'', NULL, ''1 hour'')\n2026-03-02 11:00+00 > oms.stage_done(TK, ''x'')', 't.status(TK), t.kept()', '{"invoice":"A1"}'),

@@ -103,31 +103,35 @@ my @stages = (
 			{ at => '+300m', reassignTo => 'Deputies' } ] },
 	{ id => 'pay', owner => 'Pay_Bot', slaMins => 120, dependsOn => ['decide'], when => '$.pay == true',
 		retry => { maxAttempts => 3, backoffSecs => 600, factor => 1 } });
-# Permits wait: for their fee, for a hearing and for as long as a notice hangs; nobody's answer is a yes.
+# Permits wait: for their fee, for a hearing and for as long as a notice hangs; nobody's answer is a yes. Dates come
+# from the data, or from the output of a stage that was done.
 my %permit = (
 	order => [qw(file fee hearing notice consent issue)],
 	ticket => { limit => 12_600 * MIN },
 	file => { takes => 20 * HOUR, holds => 0.2, alarms => [ $steps->('100%', 60) ],
-		limit => sub { my ($data) = @_; return $data->{urgent} ? { limit => 120 * MIN } : $data->{amount} >= 50_000 ? { days => 3 } : { limit => 960 * MIN } } },
+		limit => sub { my ($data) = @_; return ($data->{priority} // '') eq 'urgent' ? { limit => 120 * MIN }
+			: $data->{amount} >= 50_000 ? { days => 3 } : { limit => 960 * MIN } },
+		output => { hearing => { often => 0.8, from => 0, to => 45 * DAY } } },
 	fee => { takes => 4 * DAY, holds => 0.2, message => 1, alarms => [ $steps->('100%'), [ 'law', 100, 480 * MIN ] ], limit => sub { return { days => 5 } } },
 	hearing => { takes => 20 * HOUR, holds => 0.2, delay => 480 * MIN, from => 'hearing', alarms => [ $warn->(25, 80), $steps->('100%', 120) ],
 		limit => sub { return { limit => 480 * MIN } } },
-	notice => { takes => 6 * DAY, holds => 0, delay => 960 * MIN, until => 'by', alarms => [ $warn->(50, 90), $steps->(30) ], limit => sub { return { days => 10 } } },
-	consent => { takes => 5 * DAY, holds => 0.2, silence => 0.5, fails => 0.15, alarms => [ $warn->(90), [ 'law', 100, 0 ] ],
+	notice => { takes => 6 * DAY, holds => 0, delay => 960 * MIN, from => 'hung', until => 'by', alarms => [ $warn->(50, 90), $steps->(30) ], limit => sub { return { days => 10 } } },
+	consent => { takes => 5 * DAY, holds => 0.2, silence => 0.5, fails => 0.15,
+		output => { before => { often => 0.7, from => -2 * DAY, to => 5 * DAY, is_end => 1 } }, alarms => [ $warn->(90), [ 'law', 100, 0 ] ],
 		limit => sub { return { limit => 2_100 * MIN } } },
-	issue => { takes => 8 * HOUR, holds => 0.1, alarms => [ $warn->(50) ], limit => sub { return { limit => 240 * MIN } } });
+	issue => { takes => 8 * HOUR, holds => 0.1, until => 'before', alarms => [ $warn->(50) ], limit => sub { return { limit => 240 * MIN } } });
 my @permit_stages = (
-	{ id => 'file', owner => 'Permit_Desk', sla => [ { when => '$.urgent == true', mins => 120 }, { when => '$.amount >= 50000', days => 3 }, { mins => 960 } ],
+	{ id => 'file', owner => 'Permit_Desk', sla => [ { when => '$.priority == "urgent"', mins => 120 }, { when => '$.amount >= 50000', days => 3 }, { mins => 960 } ],
 		escalation => [ { at => '100%', notify => 'Chief' }, { at => '+60m', notify => 'Chief' } ] },
 	{ id => 'fee', dependsOn => ['file'], waitFor => { message => 'fee', key => '$.fee' }, slaDays => 5,
 		escalation => [ { at => '100%', notify => 'Chief' }, { at => '+480m', finishWith => { paid => 0 } } ] },
-	{ id => 'hearing', owner => 'Permit_Board', dependsOn => ['fee'], startAt => '$.hearing', delayMins => 480, slaMins => 480, warnAt => [ 25, 80 ],
+	{ id => 'hearing', owner => 'Permit_Board', dependsOn => ['fee'], startAt => '$stages.file.hearing', delayMins => 480, slaMins => 480, warnAt => [ 25, 80 ],
 		escalation => [ { at => '100%', notify => 'Chief' }, { at => '+120m', notify => 'Chief' } ] },
-	{ id => 'notice', owner => 'Permit_Desk', dependsOn => ['hearing'], delayMins => 960, slaDays => 10, dueAt => '$.by', warnAt => [ 50, 90 ],
+	{ id => 'notice', owner => 'Permit_Desk', dependsOn => ['hearing'], startAt => '$.hung', delayMins => 960, slaDays => 10, dueAt => '$.by', warnAt => [ 50, 90 ],
 		escalation => [ { at => '+30m', notify => 'Chief' } ] },
 	{ id => 'consent', owner => 'Permit_Board', dependsOn => ['notice'], slaMins => 2100, warnAt => [90],
 		escalation => [ { at => '100%', finishWith => { granted => JSON::PP::true } } ] },
-	{ id => 'issue', owner => 'Permit_Desk', dependsOn => ['consent'], slaMins => 240, warnAt => [50] });
+	{ id => 'issue', owner => 'Permit_Desk', dependsOn => ['consent'], slaMins => 240, dueAt => '$stages.consent.before', warnAt => [50] });
 # Who is away, from and to, and who stands in: clerk5 all of September for nobody; one weekend nobody is there at all.
 my @absences = (
 	[ clerk1 => '2024-02-01 12:00-05', '2024-02-20 09:00-05', 'clerk2' ],
@@ -212,7 +216,7 @@ BEGIN
 			IF k <> r.x THEN RAISE '% got % stages at %, not %', r.who, k, r.at, r.x; END IF;
 		WHEN 'open' THEN
 			ids[r.n] := oms.open_ticket(r.who, r.data, applicant => r.n::text);
-		WHEN 'done' THEN PERFORM oms.stage_done(t, r.stage);
+		WHEN 'done' THEN PERFORM oms.stage_done(t, r.stage, COALESCE(r.data, '{}'));
 		WHEN 'claim' THEN PERFORM oms.claim_stage(t, r.stage, r.who);
 		WHEN 'hold' THEN PERFORM oms.hold(t, r.stage, r.who, r.until);
 		WHEN 'resume' THEN PERFORM oms.resume(t, r.stage, r.who);
@@ -294,7 +298,7 @@ my $lacking = join ' ', grep { ($year->{events}{$_} // 0) < $tickets / 1000 } qw
 	ticket_failed ticket_held ticket_resumed unassigned warning);
 is($lacking, '', 'the year had a bit of everything');
 note(join ', ', map { "$year->{rare}{$_} $_" } sort keys %{ $year->{rare} });
-is(scalar(keys %{ $year->{rare} }), 19, '… of rare things too');
+is(scalar(keys %{ $year->{rare} }), 26, '… of rare things too');
 my $sums = $node->safe_psql($db, q{SELECT count(*), count(DISTINCT n), sum(cardinality(warnings)), count(breach), sum(cardinality(steps)),
 	round(sum(stored) / 3600000000) FROM year.expect});
 note('clocks, tickets, warnings, breaches, steps, hours of open time: ' . $sums =~ s/\|/, /gr);
