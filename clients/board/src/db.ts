@@ -15,14 +15,16 @@ import { ONLY_SHOWS, Refused } from "./web.js";
 export type Row = Record<string, unknown>;
 
 /**
- * What a request may ask: the functions of the SDK, or where it has none, or would change what was written (numbers with
- * many digits, times as they were typed), constant SQL with parameters.
+ * What a request may ask: the functions of the SDK, or where it has none, would change what was written (numbers with many
+ * digits, times and days as they were typed) or would bring much more than a page shows, constant SQL with parameters.
  */
 export interface Query {
   /** For the functions of the SDK. */
   client: Queryable;
   /** What is read here is at most so many seconds old; undefined: it is what stands now. */
   behind?: number;
+  /** In which times are shown. */
+  zone: string;
   rows<T extends object = Row>(sql: string, values?: readonly unknown[]): Promise<T[]>;
   row<T extends object = Row>(sql: string, values?: readonly unknown[]): Promise<T>;
 }
@@ -77,9 +79,10 @@ const ANSWER_MS = 17_000;
 /** What pg says when ANSWER_MS are over. */
 const isNoAnswer = ({ message }: Error) => message === "Query read timeout";
 
-function query(client: pg.PoolClient, behind: number | undefined): Query {
+function query(client: pg.PoolClient, zone: string, behind: number | undefined): Query {
   return {
     client,
+    zone,
     ...(behind === undefined ? {} : { behind }),
     async rows<T extends object>(sql: string, values: readonly unknown[] = []) {
       return (await client.query<T>(sql, [...values])).rows;
@@ -145,12 +148,12 @@ export function openDatabase(settings: Settings): Database {
       // What a page shows is of one moment.
       await client.query(write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
       // The same as SET LOCAL, but with parameters.
-      await client.query(
-        `SELECT pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('TimeZone', COALESCE($3, pg_catalog.current_setting('TimeZone')), true),
+      const { rows } = await client.query<{ zone: string }>(
+        `SELECT pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('TimeZone', COALESCE($3, pg_catalog.current_setting('TimeZone')), true) AS zone,
            pg_catalog.set_config('role', $2, true)`,
         [STATEMENT_TIMEOUT, role ?? "none", await zoneFor(client)],
       );
-      const result = await work(query(client, behind));
+      const result = await work(query(client, rows[0]?.zone ?? "UTC", behind));
       await client.query("COMMIT");
       return result;
     } catch (error) {

@@ -31,9 +31,9 @@ function asked<T>(db: Database, number: string, tell: Tell, work: (query: Query,
 }
 
 export async function track(db: Database, number: string, tell: Tell = () => undefined): Promise<{ view: oms.TrackedTicket; zone: string } | null> {
-  return asked(db, number, tell, async (query, cleaned) => {
-    const view = await oms.track(cleaned, { client: query.client });
-    return view === null ? null : { view, ...(await query.row<{ zone: string }>("SELECT pg_catalog.current_setting('TimeZone') AS zone")) };
+  return asked(db, number, tell, async ({ client, zone }, cleaned) => {
+    const view = await oms.track(cleaned, { client });
+    return view === null ? null : { view, zone };
   });
 }
 

@@ -86,7 +86,7 @@ export const PostForm: FC<PropsWithChildren<{ session: Session; action: string; 
   </form>
 );
 
-export const Field: FC<PropsWithChildren<{ label: string; for: string; hint?: string }>> = (props) => (
+export const Field: FC<PropsWithChildren<{ label: string; for: string; hint?: Child }>> = (props) => (
   <p class="field">
     <label for={props.for}>{props.label}</label>
     {props.children}

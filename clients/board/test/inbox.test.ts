@@ -129,6 +129,6 @@ test("hostile text stays text", async () => {
   await page.locator(`tr[data-ticket='${ticket}'] button`).click();
   await page.getByText("is yours now").waitFor();
   await harmless(page);
-  assert.equal(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true);
+  await eventually(() => page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true);
   await accessible(page);
 });

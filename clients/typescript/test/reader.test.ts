@@ -41,7 +41,7 @@ test("who asks for it reads at the standby, everybody else at the primary", asyn
   configure();
   assert.deepEqual(await stands(ticket, { client: oms.reader() }), ["🔄 queued"]);
   assert.equal(await there("SELECT count(*)::int FROM pg_stat_activity WHERE application_name = 'hms-oms-sdk'"), 1);
-  assert.equal(await oms.readerLag(), 0);
+  await until("it has everything", async () => (await oms.readerLag()) === 0);
   await there("SELECT pg_wal_replay_pause()");
   try {
     await oms.stageDone(ticket, "a");
@@ -110,11 +110,12 @@ test("a program with connections of its own reads there, and rests after it coul
   try {
     assert.equal(await oms.standbyLag(primary), null);
     const [position] = await sql<{ at: string }>("SELECT pg_current_wal_lsn()::text AS at");
-    await settled();
-    assert.equal(await oms.standbyLag(at, position?.at), 0);
+    await until("it has everything up to there", async () => (await oms.standbyLag(at, position?.at)) === 0);
     assert.ok(((await oms.standbyLag(at)) ?? -1) >= 0);
     const standby = new oms.Standby(primary, { isAnswer: (error) => error instanceof RangeError });
-    assert.equal(await standby.read((lag) => lag(at)), 0);
+    // The server writes by itself, too.
+    const upToDate = (of: oms.Standby) => until("it has everything", async () => (await of.read((lag) => lag(at))) === 0);
+    await upToDate(standby);
     // What is an answer is the caller's; what is not is asked of the primary, and nothing is wrong with the standby.
     await assert.rejects(standby.read(() => Promise.reject(new RangeError("no"))), RangeError);
     await assert.rejects(standby.read(() => at.query("CREATE TABLE x ()")), { code: "25006" });
@@ -122,14 +123,14 @@ test("a program with connections of its own reads there, and rests after it coul
       await lag(at);
       return at.query("SELECT * FROM nothing_here");
     }), undefined);
-    assert.equal(await standby.read((lag) => lag(at)), 0);
+    assert.equal(typeof (await standby.read((lag) => lag(at))), "number");
     assert.equal(await standby.read<number>(() => Promise.reject(new Error("no connection"))), undefined);
     assert.equal(await standby.read((lag) => lag(at)), undefined);
     // Measured anew for each read, or not, as it is told.
     const fresh = new oms.Standby(primary, { maxLagSecs: 0 });
     const trusting = new oms.Standby(primary, { maxLagSecs: 0, trustMs: 3_600_000 });
-    await settled();
-    assert.deepEqual([await fresh.read((lag) => lag(at)), await trusting.read((lag) => lag(at))], [0, 0]);
+    await upToDate(fresh);
+    await upToDate(trusting);
     await there("SELECT pg_wal_replay_pause()");
     try {
       await oms.openTicket("Loan");

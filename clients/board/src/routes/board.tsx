@@ -1,4 +1,5 @@
 /** The board: every open stage, the most urgent first, live. */
+import { clock } from "hms-oms-sdk";
 import { Hono } from "hono";
 import type { FC } from "hono/jsx";
 import type { Database, Query } from "../db.js";
@@ -251,8 +252,7 @@ async function countOpen(db: Database, role: string): Promise<Totals> {
 
 /** The time of the database, and the zone in which it shows times. */
 export async function clockOf(query: Query): Promise<{ now: Date; times: Times }> {
-  const { now, zone } = await query.row<{ now: Date; zone: string }>("SELECT oms.clock() AS now, pg_catalog.current_setting('TimeZone') AS zone");
-  return { now, times: makeTimes(zone) };
+  return { now: await clock({ client: query.client }), times: makeTimes(query.zone) };
 }
 
 const Count: FC<{ n: string; name: string; href: string; sign: string }> = ({ n, name, href, sign }) => (

@@ -39,7 +39,7 @@ const NumberForm: FC<{ c: Web; again?: boolean }> = ({ c, again }) => {
   return (
     <form method="post" action="/track" class="stacked no-print" id="track">
       {session === undefined ? null : <input type="hidden" name="csrf" value={formToken(session)} />}
-      <Field label="Tracking number" for="number" hint={`It is in the message that you got when you applied, and looks like ${EXAMPLE}.`}>
+      <Field label="Tracking number" for="number" hint={<>It is in the message that you got when you applied, and looks like <span class="nowrap">{EXAMPLE}</span>.</>}>
         <input
           id="number" name="number" required maxlength={100} autocomplete="off" autocapitalize="characters" spellcheck={false}
           aria-describedby="number-hint" autofocus={again !== true}
