@@ -8,6 +8,7 @@
 #   bench/run.sh exchange          finishing and claiming in one commit against one commit each
 #   bench/run.sh held              whole tickets beside an old snapshot
 #   bench/run.sh wal               what the WAL of a ticket consists of
+#   bench/run.sh goals             the ratios of the goals that README.md lists first
 #
 # and the worker, not part of "all": see worker.md
 #   bench/run.sh events            whole tickets with events off, by the worker, by the transactions
@@ -42,6 +43,8 @@ begin_run "server" bench/run.sh "$@"
 . bench/events.sh
 # shellcheck source=bench/latency.sh
 . bench/latency.sh
+# shellcheck source=bench/goals.sh
+. bench/goals.sh
 # shellcheck source=bench/timers.sh
 . bench/timers.sh
 # shellcheck source=bench/metrics.sh
@@ -67,7 +70,7 @@ psql -XqAt -c "SELECT 'PostgreSQL ' || current_setting('server_version')"
 [ $# -gt 0 ] || set -- ticket calls graph
 for what in "$@"; do
   case $what in
-    ticket | calls | graph | exchange | held | wal | events | latency | timers | metrics | waiting | publish) "bench_$what" ;;
-    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, wal, events, latency, timers, metrics, waiting or publish" ;;
+    ticket | calls | graph | exchange | held | wal | goals | events | latency | timers | metrics | waiting | publish) "bench_$what" ;;
+    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, wal, goals, events, latency, timers, metrics, waiting or publish" ;;
   esac
 done
