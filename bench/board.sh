@@ -68,7 +68,7 @@ FROM (SELECT o.ticket_id, o.stage FROM oms.open_stage AS o WHERE o.status = 'que
 SELECT oms.tick();
 SELECT oms.roll_up();
 \if :index
-CREATE INDEX stage_state_open ON oms.stage_state (due_at, ticket_id, stage_no) WHERE status = 'q' OR status IN ('p', 'h', 'f');
+CREATE INDEX stage_state_open ON oms.stage_state (due_at, ticket_id, stage_no) WHERE status = 'q' OR status IN ('p', 'h', 'f') OR status = 'a';
 \endif
 VACUUM ANALYZE;
 SQL

@@ -159,6 +159,6 @@ pages() {
   board=
 }
 pages 'without an index for the list'
-sql -c "CREATE INDEX stage_state_open ON oms.stage_state (due_at, ticket_id, stage_no) WHERE status = 'q' OR status IN ('p', 'h', 'f')" -c 'ANALYZE oms.stage_state'
+sql -c "CREATE INDEX stage_state_open ON oms.stage_state (due_at, ticket_id, stage_no) WHERE status = 'q' OR status IN ('p', 'h', 'f') OR status = 'a'" -c 'ANALYZE oms.stage_state'
 pages 'with it'
 [ "$(sql -c 'SELECT count(*) FROM oms.verify_timeline()')" = 0 ] || die "oms.verify_timeline() found something"

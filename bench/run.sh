@@ -9,6 +9,7 @@
 #   bench/run.sh held              whole tickets beside an old snapshot
 #   bench/run.sh wal               what the WAL of a ticket consists of
 #   bench/run.sh goals             the ratios of the goals that README.md lists first
+#   bench/run.sh sessions          200 sessions that claim from one owner against 16
 #
 # and the worker, not part of "all": see worker.md
 #   bench/run.sh events            whole tickets with events off, by the worker, by the transactions
@@ -39,6 +40,8 @@ begin_run "server" bench/run.sh "$@"
 . bench/held.sh
 # shellcheck source=bench/wal.sh
 . bench/wal.sh
+# shellcheck source=bench/sessions.sh
+. bench/sessions.sh
 # shellcheck source=bench/events.sh
 . bench/events.sh
 # shellcheck source=bench/latency.sh
@@ -56,7 +59,7 @@ begin_run "server" bench/run.sh "$@"
 
 # Commits reach the disk here; no checkpoint falls into a run.
 start_server bench 'fsync = on' 'full_page_writes = on' 'shared_buffers = 512MB' 'max_wal_size = 16GB' \
-  'checkpoint_timeout = 1h' 'max_connections = 200' 'jit = off'
+  'checkpoint_timeout = 1h' 'max_connections = 300' 'jit = off'
 
 sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
 
@@ -70,7 +73,7 @@ psql -XqAt -c "SELECT 'PostgreSQL ' || current_setting('server_version')"
 [ $# -gt 0 ] || set -- ticket calls graph
 for what in "$@"; do
   case $what in
-    ticket | calls | graph | exchange | held | wal | goals | events | latency | timers | metrics | waiting | publish) "bench_$what" ;;
-    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, wal, goals, events, latency, timers, metrics, waiting or publish" ;;
+    ticket | calls | graph | exchange | held | wal | goals | sessions | events | latency | timers | metrics | waiting | publish) "bench_$what" ;;
+    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, wal, goals, sessions, events, latency, timers, metrics, waiting or publish" ;;
   esac
 done

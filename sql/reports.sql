@@ -325,3 +325,14 @@ SELECT * FROM pg_temp.all_differ();
 SELECT count(*) FROM oms_internal.report_finished(NULL, NULL, 'f', '100 years');
 SELECT count(*) FROM oms_internal.report_finished(NULL, NULL, 'f', '0');
 SELECT oms_internal.report_unit('6 hours', '2026-03-02 14:35+00');
+
+-- An index whose condition is that of the view of open stages has the order of a list (bench/board.md).
+BEGIN;
+CREATE INDEX stage_state_open ON oms.stage_state (due_at, ticket_id, stage_no) WHERE status = 'q' OR status IN ('p', 'h', 'f') OR status = 'a';
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_bitmapscan = off;
+SET LOCAL enable_sort = off;
+CREATE FUNCTION pg_temp.plan(sql text) RETURNS SETOF text LANGUAGE plpgsql AS $$BEGIN RETURN QUERY EXECUTE 'EXPLAIN ' || sql; END$$;
+SELECT count(*) AS scans FROM pg_temp.plan('SELECT o.ticket_id, o.stage_no FROM oms.open_stage AS o ORDER BY o.due_at, o.ticket_id, o.stage_no LIMIT 51') AS p (line)
+WHERE line ~ 'using stage_state_open';
+ROLLBACK;
