@@ -8,6 +8,7 @@
 #	$node->in_time($seconds, $limit, $name)				a test: it took no longer, on a machine as busy as it is
 #	$node->worker_up($db, other than this pid)			wait for a worker; its pid
 #	$node->caught_up($db)								wait until it has announced what was there before it
+#	$node->crash($pid)									kill a process of the server, and wait until all have ended
 #	my $session = $node->session($db)					see OmsSession below
 #
 # Nothing here sleeps to give something time: everything waits for a condition, up to a deadline.
@@ -254,6 +255,18 @@ sub gone
 {
 	my ($self, $pid) = @_;
 	return $self->until(sub { !kill(0, $pid) });
+}
+
+# Kill a process of the server, and wait until the postmaster has ended the others, who might still answer, for it
+sub crash
+{
+	my ($self, $pid) = @_;
+	my $log = $self->log_position;
+
+	kill 'KILL', $pid;
+	$self->gone($pid);
+	$self->log_shows($log, qr/all server processes terminated; reinitializing/);
+	return;
 }
 
 # ---- timers ----

@@ -1,4 +1,5 @@
--- Ranges of ticket numbers: what several databases share so that a number is unique over all of them.
+-- Ranges of ticket numbers: what several databases share so that a number is unique over all of them, and what happens at
+-- the last one, as docs/operation/capacity.md says.
 \unset ECHO
 \set QUIET 1
 \pset format unaligned

@@ -76,8 +76,7 @@ foreach my $victim (qw(worker launcher backend))
 	$session->query('BEGIN');
 	$session->query("SELECT oms.open_ticket('plain') FROM generate_series(1, 100)");
 	my $ticket = $node->lease('100 milliseconds');
-	kill 'KILL', $target;
-	$node->gone($target);
+	$node->crash($target);
 	$session->quit;
 	$listener->quit;
 	isnt($node->worker_up('postgres', $old), '', "kill -9 of a $victim: there is a worker again");

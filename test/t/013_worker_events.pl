@@ -220,8 +220,7 @@ SKIP:
 	my $failed = $node->sql(q{SELECT oms.open_ticket('lease') \gset
 		SELECT oms.stage_failed(:'open_ticket', 'a', 'no', retryable => false);
 		\echo :open_ticket}) =~ s/.*\n//sr;
-	kill 'KILL', $pid;
-	$node->gone($pid);
+	$node->crash($pid);
 	my $listener;
 	$node->until(sub { $listener = eval { $node->listener } ; $listener && $listener->query('SELECT 1') eq '1' });
 	my $ready = $listener->query('SELECT clock_timestamp()');

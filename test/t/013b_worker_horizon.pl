@@ -23,8 +23,7 @@ kill 'STOP', $worker;
 my $unsent = $node->sql(q{SELECT oms.open_ticket('chain')});
 tamper_workflow(q{CREATE TABLE kept AS SELECT definition FROM oms.workflow WHERE name = 'chain';
 	UPDATE oms.workflow SET definition = '{}' WHERE name = 'chain'});
-kill 'KILL', $worker;
-$node->gone($worker);
+$node->crash($worker);
 $node->worker_up('postgres', $worker);
 ok($node->becomes($node->status_of('postgres', 'errors > 0')), 'the worker cannot announce an event from the tables');
 

@@ -105,8 +105,7 @@ sub heard_after_crash
 	ok($node->no_worker('postgres'), 'no worker …');
 	my $victim = $node->session;
 	my $pid = $victim->query('SELECT pg_backend_pid()');
-	kill 'KILL', $pid;
-	$node->gone($pid);
+	$node->crash($pid);
 	$victim->quit;
 	$node->until(sub { $node->psql('postgres', 'SELECT 1', on_error_stop => 1) == 0 });
 	my $listener = $node->listener('postgres', @channels);

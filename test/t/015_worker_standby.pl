@@ -83,7 +83,7 @@ $listener->quit;
 
 	# still so after a crash of one process
 	my $session = $second->session;
-	kill 'KILL', $session->query('SELECT pg_backend_pid()');
+	$second->crash($session->query('SELECT pg_backend_pid()'));
 	$session->quit;
 	$listener->quit;
 	$second->becomes("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'oms launcher'", '1');

@@ -127,8 +127,7 @@ is($node->sql('SELECT oms.archive()'), 1, 'archived before the worker told of it
 # until somebody listens, the worker cannot read what it would tell
 tamper_workflow(q{CREATE TABLE kept AS SELECT definition FROM oms.workflow WHERE name = 'plain';
 	UPDATE oms.workflow SET definition = '{}' WHERE name = 'plain'});
-kill 'KILL', $worker;
-$node->gone($worker);
+$node->crash($worker);
 $node->worker_up('postgres', $worker);
 ok($node->becomes($node->status_of('postgres', 'errors > 0')), 'the worker has to read it from the tables');
 my $listener = $node->listener('postgres', 'oms_alert');
