@@ -5,18 +5,18 @@
 # ten days, until there are so many tickets (default 10,000, which is nearly empty, then 100,000, 1,000,000 and 10,000,000;
 # that takes 4.5 kB of disk a ticket, and two hours). A tenth of them stays open, spread over the stages, and a tenth of
 # that is late. At each of these sizes it prints the times of calls of daily work and of reports, and whole tickets a second
-# beside those that wait; at the end sessions that claim from one owner, the size of each table and its indexes, and
-# the pages of the board, without and with the index that bench/board.md tells of.
+# beside those that wait; at the end the size of each table and its indexes, and the pages of the board, without and with
+# the index that bench/board.md tells of.
 #
 #   UNTIL=18:00 bench/holds.sh         nothing is filled in after that time: measures what is there
 #   SECS=10 RUNS=5 bench/holds.sh      longer runs (default 5 s), more of them (default 3)
-#   SESSIONS="16 400" REQUESTS=50      sessions that claim (default 16 200), requests of each page (default 10)
+#   REQUESTS=50 bench/holds.sh         requests of each page (default 10)
 set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
 
 begin_run "server clients/typescript clients/board" bench/holds.sh "$@"
-: "${SECS:=5}" "${RUNS:=3}" "${SESSIONS:=16 200}" "${REQUESTS:=10}"
+: "${SECS:=5}" "${RUNS:=3}" "${REQUESTS:=10}"
 board=
 leave() {
   [ -z "$board" ] || kill "$board" 2>/dev/null || true
@@ -50,7 +50,6 @@ way() {
 for i in 0 1 2 3 4; do way "$i" >"$oms_run/way.$i"; done
 life "SELECT oms.open_ticket('DisasterLoan', '$loan_data')" "oms.claim('@', 'worker-7')" \
   "SELECT oms.stage_done(:ticket#, :stage#, '$loan_output', :token#)" >"$oms_run/life"
-life "SELECT 1" "oms.claim('@', 'worker-7')" "SELECT oms.stage_done(:ticket#, :stage#, '$loan_output', :token#)" | sed -n 2,5p >"$oms_run/one"
 
 # load N STAGES: so many more tickets, with so many of their stages done, or as many as there is time for.
 load() {
@@ -131,12 +130,6 @@ SELECT oms.stage_done(:ticket, :stage, '$loan_output', :token);"
   throughput life 4 16
   [ "${until:-0}" = 0 ] || [ "$(date +%s)" -lt "$until" ] || break
 done
-
-waiting() { sql -c "SELECT count(*) FROM oms.stage_state WHERE status = 'q' AND owner = 'IRS_Bot'"; }
-printf '\n%s stages of one owner wait; load %s\n\n| sessions | claims and completions/s | range | CPU µs | WAL bytes |\n|---|---|---|---|---|\n' "$(waiting)" "$(load_now)"
-# shellcheck disable=SC2086 # words
-throughput one $SESSIONS
-[ "$(waiting)" -gt 0 ] || note 'there were too few stages for that'
 
 printf '\n| table | rows | bytes a ticket | of which indexes |\n|---|---|---|---|\n'
 sql -F ' | ' -c "SELECT '| ' || relname, to_char(reltuples, 'FM999,999,990'), to_char(pg_total_relation_size(oid) / $have.0, 'FM999,990'),

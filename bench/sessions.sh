@@ -3,32 +3,30 @@
 : "${SESSIONS:=16 200}"
 
 bench_sessions() {
-  local n round rate left waits
+  local n left waits
   ticket_setup
   life 'SELECT 1' "oms.claim('@', 'worker-7')" "SELECT oms.stage_done(:ticket#, :stage#, '$loan_output', :token#)" | sed -n 2,5p >"$oms_run/one"
-  sql -c 'CREATE TABLE session_run (sessions int, rate float8, cpu float8, waits text)'
+  sql -c 'CREATE TABLE session_run (sessions int, rate float8, waits text)'
   fresh_loans
-  for round in $(seq "$RUNS"); do for n in $SESSIONS; do
+  for _ in $(seq "$RUNS"); do for n in $SESSIONS; do
     sql -d run -c "SET oms.dispatch = off; SELECT count(*) FROM generate_series(1, 8) AS n, oms.open_tickets('DisasterLoan', array_fill('$loan_data'::jsonb || jsonb_build_object('n', n), '{5000}'))" -c 'VACUUM ANALYZE' >/dev/null
-    rate=$(server_cpu)
-    # To connect takes time, too.
-    PGOPTIONS='-c oms.dispatch=off' pgbench -n -M prepared -c "$n" -j 1 -T $((SECS + n / 10)) -f "$oms_run/one" run >"$oms_run/sessions.log" 2>&1 &
-    sleep $((SECS / 2 + n / 10))
+    # To connect takes time, and so does all that a session does for the first time: only the last SECS seconds count.
+    PGOPTIONS='-c oms.dispatch=off' pgbench -n -M prepared -c "$n" -j 1 -P 1 -T $((2 * SECS + n / 5)) -f "$oms_run/one" run >"$oms_run/sessions.log" 2>&1 &
+    sleep $((3 * SECS / 2 + n / 5))
     waits=$(sql -c "SELECT string_agg(format('%s %s', n, what), ', ' ORDER BY n DESC) FROM (SELECT count(*) AS n, coalesce(wait_event, 'no wait') AS what
       FROM pg_stat_activity WHERE datname = 'run' AND state = 'active' GROUP BY 2 ORDER BY 1 DESC LIMIT 4) AS w")
     wait $! || { cat "$oms_run/sessions.log" >&2; return 1; }
-    sleep 0.1
     left=$(sql -d run -c "SELECT count(*) FROM oms.stage_state WHERE status = 'q' AND owner = 'IRS_Bot'")
     [ "$left" -gt 0 ] || die 'there were too few stages for that: shorten SECS'
-    awk -v n="$n" -v cpu="$rate" -v after="$(server_cpu)" -v waits="$waits" '/actually processed/ { done = $6 } /^tps/ { printf "%d\t%s\t%f\t%s\n", n, $3, (after - cpu) / done, waits }' \
-      "$oms_run/sessions.log" | sql -c 'COPY session_run FROM STDIN'
+    grep '^progress' "$oms_run/sessions.log" | tail -n "$SECS" | awk -v n="$n" -v waits="$waits" '{ sum += $4 } END { printf "%d\t%f\t%s\n", n, sum / NR, waits }' |
+      sql -c 'COPY session_run FROM STDIN'
   done; done
   [ "$(sql -d run -c 'SELECT count(*) FROM oms.verify_timeline()')" = 0 ] || die "oms.verify_timeline() found something"
-  printf '\n| sessions | claims and completions/s | range | to the first | CPU µs | what they wait for |\n|---|---|---|---|---|---|\n'
+  printf '\n| sessions | claims and completions/s | range | to the first | what they wait for |\n|---|---|---|---|---|\n'
   sql -F ' | ' <<'SQL'
 SELECT '| ' || sessions, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY rate)), round(min(rate)) || '–' || round(max(rate)),
   to_char(percentile_cont(0.5) WITHIN GROUP (ORDER BY rate) / first_value(percentile_cont(0.5) WITHIN GROUP (ORDER BY rate)) OVER (ORDER BY sessions), 'FM990.00'),
-  round(avg(cpu)), max(waits) || ' |'
+  max(waits) || ' |'
 FROM session_run GROUP BY sessions ORDER BY sessions;
 SQL
 }
