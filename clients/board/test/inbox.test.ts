@@ -84,9 +84,10 @@ test("somebody was faster: that is said, and the page shows it", async () => {
   const ticket = await open();
   const page = await w.open("ann", "/inbox");
   const button = page.getByRole("button", { name: `Claim: Look at it of ${ticket}` });
-  await button.waitFor();
-  // The click comes before the page has heard of it.
+  // The click comes before the page has heard of it, also by an answer that was under way.
   await page.route("**/inbox/parts", (route) => route.abort());
+  await page.reload();
+  await button.waitFor();
   await w.sql("SELECT oms.claim_stage($1, 'review', 'bob')", [ticket]);
   await button.click();
   await page.locator(".message-error").getByText("Somebody was faster: bob has Look at it").waitFor();
