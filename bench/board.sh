@@ -13,13 +13,7 @@ set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
 
 begin_run "server clients/typescript clients/board" bench/board.sh "$@"
-board=
-leave() {
-  [ -z "$board" ] || kill "$board" 2>/dev/null || true
-  stop_servers
-}
-trap leave EXIT
-build_board >"$oms_run/board_npm.log" 2>&1 || { cat "$oms_run/board_npm.log" >&2; exit 1; }
+prepare_board
 start_server board 'shared_buffers = 512MB' 'max_wal_size = 16GB' 'password_encryption = scram-sha-256'
 use_passwords "$oms_run/board"
 

@@ -17,13 +17,7 @@ set -eu
 
 begin_run "server clients/typescript clients/board" bench/holds.sh "$@"
 : "${SECS:=5}" "${RUNS:=3}" "${REQUESTS:=10}"
-board=
-leave() {
-  [ -z "$board" ] || kill "$board" 2>/dev/null || true
-  stop_servers
-}
-trap leave EXIT
-build_board >"$oms_run/board_npm.log" 2>&1 || { cat "$oms_run/board_npm.log" >&2; exit 1; }
+prepare_board
 start_server holds "synchronous_commit = off" "shared_buffers = 2GB" "max_wal_size = 8GB" "checkpoint_timeout = 15min" \
   "autovacuum_naptime = 10s" "max_connections = 500" "password_encryption = scram-sha-256"
 # shellcheck source=bench/ticket.sh
@@ -70,11 +64,6 @@ call() {
 # report NAME SQL: the median of five runs after one to warm up, in ms.
 report() {
   printf '| %s | %.0f |\n' "$1" "$(printf '%s\n' '\timing on' "$2;" "$2;" "$2;" "$2;" "$2;" "$2;" | sql -o /dev/null | sed -nE 's/^Time: ([0-9.]+) ms.*/\1/p' | tail -n 5 | sort -n | sed -n 3p)"
-}
-
-# CPU time of all backends that have ended, in µs.
-server_cpu() {
-  awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($14 + $15) * 1000000 / hz}' "/proc/$(head -1 "$oms_run/holds/postmaster.pid")/stat"
 }
 
 # throughput SCRIPT CLIENTS ...: for each number of clients how often a second they do the script, with the range, and the

@@ -63,12 +63,6 @@ start_server bench 'fsync = on' 'full_page_writes = on' 'shared_buffers = 512MB'
 
 sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
 
-# CPU time of all backends that have ended, in µs.
-server_cpu() {
-  awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($14 + $15) * 1000000 / hz}' \
-    "/proc/$(head -1 "$oms_run/bench/postmaster.pid")/stat"
-}
-
 psql -XqAt -c "SELECT 'PostgreSQL ' || current_setting('server_version')"
 [ $# -gt 0 ] || set -- ticket calls graph
 for what in "$@"; do

@@ -31,6 +31,12 @@ EOT
   done
 }
 
+# CPU time of all backends that have ended, in µs.
+server_cpu() {
+  awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($14 + $15) * 1000000 / hz}' \
+    "/proc/$(head -1 "${oms_servers[0]}/postmaster.pid")/stat"
+}
+
 ticket_setup() {
   [ -e "$oms_run/life.oms" ] && return
   life "SELECT oms.open_ticket('DisasterLoan', '$loan_data')" "oms.claim('@', 'worker-7')" \

@@ -16,13 +16,7 @@ fi
 
 begin_run "server clients/typescript clients/board ${BOARD_PICTURES:+browser}" tools/board.sh "$@"
 cd "$oms_top"
-board=
-leave() {
-  [ -z "$board" ] || kill "$board" 2>/dev/null || true
-  stop_servers
-}
-trap leave EXIT
-build_board >"$oms_run/board_npm.log" 2>&1 || { cat "$oms_run/board_npm.log" >&2; exit 1; }
+prepare_board
 start_server agency "oms.worker = on" "password_encryption = scram-sha-256"
 use_passwords "$oms_run/agency"
 note "simulating an agency: some thousand tickets over the last weeks"

@@ -255,6 +255,14 @@ make_client() { use_npm_packages "$1" && npm --prefix "$oms_top/$1" run -s build
 # build_board: makes what runs of the board, and the SDK that it uses.
 build_board() { make_client clients/typescript && make_client clients/board; }
 
+# prepare_board: builds it for a script that will set board to the pid of its own; both end with the script, as its servers do.
+prepare_board() {
+  board=
+  trap 'leave_board; stop_servers' EXIT
+  build_board >"$oms_run/board_npm.log" 2>&1 || { cat "$oms_run/board_npm.log" >&2; exit 1; }
+}
+leave_board() { [ -z "$board" ] || kill "$board" 2>/dev/null || true; }
+
 # What initdb makes, once for all servers of a run. The superuser is postgres, whoever we are.
 oms_initdb_copy=${OMS_RUN:-}/initdb
 init_data() {
