@@ -112,7 +112,43 @@ SELECT w.row, c.* FROM waits AS w, oms.check(w.ticket) AS c;
 SELECT * FROM oms.import_tickets('Import Wait', '[{"opened_at": "2026-05-01T10:00", "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"finished_at": "2026-05-03T09:00"}}}]');
 SELECT oms.erase(w.ticket, '{notes}', 'request 14') FROM waits AS w;
 SELECT w.row, c.* FROM waits AS w, oms.check(w.ticket) AS c;
+-- When it was queued may be told: that counts, and not the moment by the rule. For a message it is when it began to wait.
+CREATE TEMP TABLE told AS SELECT w.* FROM oms.import_tickets('Import Wait', '[
+  {"opened_at": "2026-05-01T10:00", "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"queued_at": "2026-05-03T10:00"}}},
+  {"opened_at": "2026-05-01T10:00", "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"queued_at": "2026-05-03T10:00", "finished_at": "2026-05-03T10:30"}}},
+  {"opened_at": "2026-05-01T10:00", "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"queued_at": "2026-05-02T11:00", "finished_at": "2026-05-02T11:30"}}},
+  {"opened_at": "2026-05-01T10:00", "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"queued_at": "2026-05-04T11:00", "finished_at": "2026-05-04T11:30"}}}]', false) AS w;
+SELECT w.row, s.status, s.queued_at, s.due_at, s.breached_at, s.finished_at FROM told AS w JOIN oms.stage AS s ON s.ticket_id = w.ticket AND s.stage = 'b' ORDER BY 1;
+SELECT w.row, c.* FROM told AS w, oms.check(w.ticket) AS c;
 SELECT oms.retire_workflow('Import Wait');
+-- Stages that a message finishes: one that got it, at once or later, one that was skipped, and two that still wait. A message
+-- that was kept is not for the past, and finishes one that waits now.
+SELECT oms.create_workflow('{"name": "Import Message", "prefix": "IM", "stages": [{"id": "a", "owner": "x"},
+  {"id": "b", "owner": "x", "waitFor": {"message": "paid", "key": "$.bill"}, "dependsOn": ["a"], "slaMins": 60}, {"id": "c", "owner": "x", "dependsOn": ["b"]}]}');
+SELECT oms.send_message('paid', bill, '{"by": "bank"}') FROM unnest('{B1,B5}'::text[]) AS bill;
+CREATE TEMP TABLE mail AS SELECT w.* FROM oms.import_tickets('Import Message', '[
+  {"opened_at": "2026-05-01T10:00", "data": {"bill": "B1"}, "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"finished_at": "2026-05-02T12:00", "worker": "giro", "output": {"by": "giro"}}}},
+  {"opened_at": "2026-05-01T10:00", "data": {"bill": "B2"}, "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"finished_at": "2026-05-02T10:00"}}},
+  {"opened_at": "2026-05-01T10:00", "data": {"bill": "B3"}, "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"status": "skipped", "finished_at": "2026-05-02T11:00"}}},
+  {"opened_at": "2026-05-01T10:00", "data": {"bill": "B4"}, "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"queued_at": "2026-05-03T10:00"}}},
+  {"opened_at": "2026-05-01T10:00", "data": {"bill": "B5"}, "stages": {"a": {"finished_at": "2026-05-02T10:00"}}}]', false) AS w;
+SELECT w.row, w.problem, s.status, s.worker, s.output, s.awaiting_at, s.due_at, s.finished_at FROM mail AS w LEFT JOIN oms.stage AS s ON s.ticket_id = w.ticket AND s.stage = 'b' ORDER BY 1;
+SELECT key FROM oms.message ORDER BY 1;
+SET oms.now = '2026-05-05 13:00+00';
+SELECT oms.tick();
+SELECT w.row, s.status, s.worker, s.output, s.finished_at FROM mail AS w JOIN oms.stage AS s ON s.ticket_id = w.ticket AND s.stage = 'b' WHERE w.row > 3 ORDER BY 1;
+SELECT oms.send_message('paid', bill) FROM unnest('{B2,B4}'::text[]) AS bill;
+SELECT oms.drop_message('paid', bill) FROM unnest('{B1,B2}'::text[]) AS bill;
+SELECT w.row, c.* FROM mail AS w, oms.check(w.ticket) AS c;
+SELECT oms.retire_workflow('Import Message');
+SET oms.now = '2026-05-05 12:00+00';
+-- Dates in the data are checked as at opening: all of them.
+SELECT oms.create_workflow('{"name": "Import Date", "prefix": "ID", "stages": [
+  {"id": "a", "owner": "x", "startAt": "$.on", "dueAt": "$.by"}, {"id": "b", "owner": "x", "dependsOn": ["a"], "dueAt": "$.last"}]}');
+SELECT * FROM oms.import_tickets('Import Date', '[
+  {"opened_at": "2026-05-01T10:00", "data": {"on": "soon", "by": "2026-05-04", "last": ["2026-06-01"]}},
+  {"opened_at": "2026-05-01T10:00", "data": {"on": null, "last": "2026-05-32"}}]');
+SELECT oms.retire_workflow('Import Date');
 -- By law: what a row tells happened as it says; what is still open and was due is done by law, at its time.
 SELECT oms.create_workflow('{"name": "Import Law", "prefix": "IL", "stages": [
   {"id": "a", "owner": "x", "slaMins": 60, "escalation": [{"at": "100%", "finishWith": {"by": "silence"}}]},

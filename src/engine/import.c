@@ -7,7 +7,8 @@
  * for what a clock should have set off meanwhile it is the present, since that is recorded now.  All events are
  * recorded at once, and say in their notes when they were.
  *
- * Meanwhile ticket->in_past is set: nobody is offered work, and what listeners would have been told is dropped.
+ * Meanwhile ticket->in_past is set: nobody is offered work, no message is taken, and what listeners would have been told
+ * is dropped.
  * While the row tells what happened, ticket->as_told keeps a stage that was late from being done by law.
  */
 #include "postgres.h"
@@ -195,17 +196,29 @@ plan_dependants(Life *life, int no, TimestampTz at)
 
 /* ---- what happened ---- */
 
+/*
+ * Does the row tell when a stage was queued that is to wait for its moment?  Then it waits no longer.
+ */
+static bool
+was_queued_then(const OmsImportedStage *stage, const OmsStageDef *def)
+{
+	return stage != NULL && stage->queued_at != OMS_NEVER && (def->delay_mins >= 0 || def->start_at.path != NULL);
+}
+
 static void
 start(Life *life, int no, TimestampTz at)
 {
 	OmsTicket  *ticket = life->ticket;
+	const OmsStageDef *def = oms_graph_stage(ticket->graph, no);
 	const OmsImportedStage *stage = told(life, no);
 	List	   *queued = NIL;
 	bool		left_out = false;
 
 	go_back_to(life, at);
-	if (oms_graph_stage(ticket->graph, no)->manual)
-		oms_begin(ticket, oms_ticket_stage(ticket, no), "started by hand");
+	if (was_queued_then(stage, def) && (def->manual || !oms_is_left_out(ticket, def)))
+		oms_await_over(ticket, oms_ticket_stage(ticket, no), at, def->manual ? "started by hand" : NULL);
+	else if (def->manual)
+		(void) oms_begin(ticket, oms_ticket_stage(ticket, no), "started by hand");
 	else
 		left_out = oms_start_or_skip(ticket, no, &queued);
 	return_from(life, at);
@@ -233,7 +246,7 @@ finish(Life *life, int no, TimestampTz at)
 	catch_up(life, stage, at);
 	if (stage->status == OMS_STAGE_FAILED)
 		stage_problem(life, no, NULL, psprintf("is %s, but could not begin", status_name(how->status)));
-	else if (how->status == OMS_STAGE_DONE && stage->status == OMS_AWAITING && stage->wake_at != OMS_NEVER)
+	else if (how->status == OMS_STAGE_DONE && stage->status == OMS_AWAITING && stage->waits_for == NULL)
 		stage_problem(life, no, "finished_at", psprintf("is before the stage was queued, which was %s", oms_time_text(stage->wake_at)));
 	go_back_to(life, at);
 	if (how->status == OMS_STAGE_DONE)

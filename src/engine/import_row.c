@@ -14,6 +14,7 @@
 #include "engine/graph.h"
 #include "engine/import.h"
 #include "engine/moment.h"
+#include "engine/path.h"
 
 #define MAX_NOTES		1000
 
@@ -97,6 +98,7 @@ check_data(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void 
 {
 	JsonbContainer *object;
 	JsonbValue	amount;
+	ListCell   *cell;
 
 	if (is_left_out(value) || (object = oms_json_object(check, value)) == NULL)
 		return;
@@ -109,6 +111,8 @@ check_data(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void 
 	}
 	((OmsImport *) target)->data = JsonbValueToJsonb(value);
 	check_size(check, ((OmsImport *) target)->data, rules_of(check)->max_data);
+	foreach(cell, oms_date_problems(rules_of(check)->graph, ((OmsImport *) target)->data))
+		oms_json_problem(check, NULL, "%s: %s", oms_json_thing(check), (const char *) lfirst(cell));
 }
 
 /* ---- stages ---- */

@@ -144,31 +144,44 @@ oms_path_moment(const OmsPath *path, Jsonb *data, Jsonb *outputs, const OmsCalen
 	return at;
 }
 
-/* Refuse data of a new ticket in which a date that a path names is none */
-static void
-check_date(const OmsStageDef *stage, const char *key, const OmsPath *path, Jsonb *data)
+static List *
+add_date_problem(List *problems, const OmsStageDef *stage, const char *key, const OmsPath *path, Jsonb *data)
 {
 	const char *problem;
 
 	if (path->path == NULL || path->uses_stages)
-		return;
+		return problems;
 	(void) oms_path_moment(path, data, oms_path_no_outputs(), NULL, OMS_MOMENT_DUE, &problem);
-	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s of stage \"%s\" %s", key, stage->id, problem),
-				 errhint("Write dates as 2026-03-05, 2026-03-05T09:00 or 2026-03-05T09:00:00Z.")));
+	return problem == NULL ? problems : lappend(problems, psprintf("%s of stage \"%s\" %s", key, stage->id, problem));
 }
 
 /*
- * The dates that stages take from the data alone must be dates, or not there.
+ * The dates that stages take from the data alone must be dates, or not there: texts that say which are not.
+ */
+List *
+oms_date_problems(const OmsGraph *graph, Jsonb *data)
+{
+	List	   *problems = NIL;
+
+	for (int i = 0; graph->has_dates && i < graph->nstages; i++)
+	{
+		problems = add_date_problem(problems, &graph->stages[i], "startAt", &graph->stages[i].start_at, data);
+		problems = add_date_problem(problems, &graph->stages[i], "dueAt", &graph->stages[i].due_at, data);
+	}
+	return problems;
+}
+
+/*
+ * Refuse data of a new ticket in which a date that a path names is none.
  */
 void
 oms_check_dates(const OmsGraph *graph, Jsonb *data)
 {
-	for (int i = 0; graph->has_dates && i < graph->nstages; i++)
-	{
-		check_date(&graph->stages[i], "startAt", &graph->stages[i].start_at, data);
-		check_date(&graph->stages[i], "dueAt", &graph->stages[i].due_at, data);
-	}
+	List	   *problems = oms_date_problems(graph, data);
+
+	if (problems != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s", (char *) linitial(problems)),
+				 errhint("Write dates as 2026-03-05, 2026-03-05T09:00 or 2026-03-05T09:00:00Z.")));
 }
