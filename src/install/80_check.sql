@@ -1249,15 +1249,16 @@ CREATE FUNCTION oms_internal.check_limit(ticket oms.ticket_id, at_seq int, at ti
 		CROSS JOIN LATERAL (
 			SELECT jsonb_path_query_first(d.payload, due_path::jsonpath, o.outputs, true) #>> '{}' AS text
 		) AS v
-		-- open time until the moment; a date alone lasts until the end of the first open one
+		-- open time until the moment; a date alone lasts until the end of the first open one.  By their ordinality the dates
+		-- are known to be in order, so no more are looked at than it takes.
 		CROSS JOIN LATERAL (
 			SELECT CASE WHEN length(v.text) = 10 THEN (
 					SELECT oms_internal.check_open(calendar, at, y.day_end)
-					FROM (SELECT (v.text::date + i)::timestamp AT TIME ZONE timezone AS day_start,
-							(v.text::date + i + 1)::timestamp AT TIME ZONE timezone AS day_end
-						FROM generate_series(0, 400) AS i) AS y
+					FROM (SELECT d.no, (v.text::date + d.i)::timestamp AT TIME ZONE timezone AS day_start,
+							(v.text::date + d.i + 1)::timestamp AT TIME ZONE timezone AS day_end
+						FROM generate_series(0, 400) WITH ORDINALITY AS d (i, no)) AS y
 					WHERE oms_internal.check_open(calendar, y.day_start, y.day_end) > 0
-					ORDER BY y.day_start LIMIT 1)
+					ORDER BY y.no LIMIT 1)
 				WHEN v.text ~* '[0-9](z|[-+][0-9:]+)$' AND v.text ~* '[t ].*(z|[-+])' THEN oms_internal.check_open(calendar, at, v.text::timestamptz)
 				ELSE oms_internal.check_open(calendar, at, v.text::timestamp AT TIME ZONE timezone) END AS us
 		) AS m
@@ -1265,11 +1266,11 @@ CREATE FUNCTION oms_internal.check_limit(ticket oms.ticket_id, at_seq int, at ti
 		CROSS JOIN LATERAL (
 			SELECT CASE WHEN b.days IS NOT NULL AND v.text IS NOT NULL THEN (
 				SELECT oms_internal.check_open(calendar, at, y.day_end)
-				FROM (SELECT ((at AT TIME ZONE timezone)::date + i::int)::timestamp AT TIME ZONE timezone AS day_start,
-						((at AT TIME ZONE timezone)::date + i::int + 1)::timestamp AT TIME ZONE timezone AS day_end
-					FROM generate_series(1, b.days * 7 + 400) AS i) AS y
+				FROM (SELECT d.no, ((at AT TIME ZONE timezone)::date + d.i::int)::timestamp AT TIME ZONE timezone AS day_start,
+						((at AT TIME ZONE timezone)::date + d.i::int + 1)::timestamp AT TIME ZONE timezone AS day_end
+					FROM generate_series(1, b.days * 7 + 400) WITH ORDINALITY AS d (i, no)) AS y
 				WHERE oms_internal.check_open(calendar, y.day_start, y.day_end) > 0
-				ORDER BY y.day_start OFFSET b.days - 1 LIMIT 1) END AS us
+				ORDER BY y.no OFFSET b.days - 1 LIMIT 1) END AS us
 		) AS n);
 COMMENT ON FUNCTION oms_internal.check_limit(oms.ticket_id, int, timestamptz, bigint, int, jsonb, text, text, text) IS 'for oms.check(): the limit that a clock has to have which begins with an event';
 
