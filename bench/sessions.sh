@@ -3,22 +3,24 @@
 : "${SESSIONS:=16 200}"
 
 bench_sessions() {
-  local n left waits
+  local n secs left waits
   ticket_setup
   life 'SELECT 1' "oms.claim('@', 'worker-7')" "SELECT oms.stage_done(:ticket#, :stage#, '$loan_output', :token#)" | sed -n 2,5p >"$oms_run/one"
   sql -c 'CREATE TABLE session_run (sessions int, rate float8, waits text)'
   fresh_loans
   for _ in $(seq "$RUNS"); do for n in $SESSIONS; do
     sql -d run -c "SET oms.dispatch = off; SELECT count(*) FROM generate_series(1, 8) AS n, oms.open_tickets('DisasterLoan', array_fill('$loan_data'::jsonb || jsonb_build_object('n', n), '{5000}'))" -c 'VACUUM ANALYZE' >/dev/null
-    # To connect takes time, and so does all that a session does for the first time: only the last SECS seconds count.
-    PGOPTIONS='-c oms.dispatch=off' pgbench -n -M prepared -c "$n" -j 1 -P 1 -T $((2 * SECS + n / 5)) -f "$oms_run/one" run >"$oms_run/sessions.log" 2>&1 &
+    # To connect takes time, and so does all that a session does for the first time: only the last SECS seconds count. What
+    # is reported later is of the end, when most sessions are gone.
+    secs=$((2 * SECS + n / 5))
+    PGOPTIONS='-c oms.dispatch=off' pgbench -n -M prepared -c "$n" -j 1 -P 1 -T "$secs" -f "$oms_run/one" run >"$oms_run/sessions.log" 2>&1 &
     sleep $((3 * SECS / 2 + n / 5))
     waits=$(sql -c "SELECT string_agg(format('%s %s', n, what), ', ' ORDER BY n DESC) FROM (SELECT count(*) AS n, coalesce(wait_event, 'no wait') AS what
       FROM pg_stat_activity WHERE datname = 'run' AND state = 'active' GROUP BY 2 ORDER BY 1 DESC LIMIT 4) AS w")
     wait $! || { cat "$oms_run/sessions.log" >&2; return 1; }
     left=$(sql -d run -c "SELECT count(*) FROM oms.stage_state WHERE status = 'q' AND owner = 'IRS_Bot'")
     [ "$left" -gt 0 ] || die 'there were too few stages for that: shorten SECS'
-    grep '^progress' "$oms_run/sessions.log" | tail -n "$SECS" | awk -v n="$n" -v waits="$waits" '{ sum += $4 } END { printf "%d\t%f\t%s\n", n, sum / NR, waits }' |
+    awk -v n="$n" -v from=$((secs - SECS)) -v upto="$secs" -v waits="$waits" '/^progress/ && $2 > from && $2 <= upto + 0.5 { sum += $4; lines++ } END { printf "%d\t%f\t%s\n", n, sum / lines, waits }' |
       sql -c 'COPY session_run FROM STDIN'
   done; done
   [ "$(sql -d run -c 'SELECT count(*) FROM oms.verify_timeline()')" = 0 ] || die "oms.verify_timeline() found something"

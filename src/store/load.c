@@ -167,7 +167,8 @@ lock_ticket(OmsTicketId id, LockWaitPolicy wait, bool *gone)
 	oms_store_fresh_snapshot();
 	oms_scan_key_ticket(&scan, id);
 	oms_scan_begin(&scan, "ticket_state", "ticket_state_pkey", TICKET_COLUMNS, RowExclusiveLock);
-	if (oms_scan_next(&scan) && oms_scan_lock(&scan, wait, gone))
+	if (oms_scan_next(&scan) && (wait == LockWaitBlock || oms_scan_state(&scan) != OMS_ROW_BUSY) &&
+		oms_scan_lock(&scan, wait, gone))
 		ticket = ticket_from_row(scan.slot);
 	oms_scan_end(&scan);
 	if (ticket == NULL)
@@ -238,7 +239,7 @@ oms_store_peek(OmsTicketId id, bool *busy)
 	oms_scan_begin(&scan, "ticket_state", "ticket_state_pkey", TICKET_COLUMNS, AccessShareLock);
 	if (oms_scan_next(&scan))
 	{
-		*busy = oms_scan_is_locked(&scan);
+		*busy = oms_scan_state(&scan) == OMS_ROW_BUSY;
 		ticket = ticket_from_row(scan.slot);
 	}
 	oms_scan_end(&scan);

@@ -117,11 +117,14 @@ static OmsTicket *
 gather(Walk *walk)
 {
 	OmsTicket  *ticket;
+	OmsRowState state;
 
 	for (int i = walk->ngathered - 1; i >= 0; i--)
 		if (walk->gathered[i]->id == walk->id)
 			return walk->gathered[i];
-	if (!oms_scan_is_untouched(walk->scan) && !oms_store_seems_queued(walk->id, walk->no))
+	state = oms_scan_state(walk->scan);
+	/* whoever changes a stage has its ticket locked */
+	if (state == OMS_ROW_BUSY || (state == OMS_ROW_CHANGED && !oms_store_seems_queued(walk->id, walk->no)))
 		return NULL;
 	ticket = oms_store_try_lock(walk->id);
 	if (ticket != NULL)

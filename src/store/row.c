@@ -313,36 +313,35 @@ oms_scan_lock(OmsScan *scan, LockWaitPolicy wait, bool *gone)
 }
 
 /*
- * What has become of the current row since the scan read it?  Looks only, and locks nothing.
+ * Is a row that "is being modified" one that this transaction has locked itself, or can a ticket be changed beside the
+ * lock, as that of a foreign key?  Of several lockers it is not known here: to ask for the lock tells.
  */
-static TM_Result
-state_of_row(OmsScan *scan)
+static bool
+may_be_had(HeapTupleHeader row)
+{
+	return (row->t_infomask & HEAP_XMAX_IS_MULTI) != 0 || HEAP_XMAX_IS_KEYSHR_LOCKED(row->t_infomask) ||
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmax(row));
+}
+
+/*
+ * What has become of the current row since the scan read it?  Looks only, and locks nothing, so it costs much less than
+ * to ask for a lock that is not to be had.
+ */
+OmsRowState
+oms_scan_state(OmsScan *scan)
 {
 	BufferHeapTupleTableSlot *slot = (BufferHeapTupleTableSlot *) scan->slot;
+	OmsRowState state = OMS_ROW_CHANGED;
 	TM_Result	result;
 
 	LockBuffer(slot->buffer, BUFFER_LOCK_SHARE);
 	result = HeapTupleSatisfiesUpdate(slot->base.tuple, GetCurrentCommandId(false), slot->buffer);
+	if (result == TM_Ok || (result == TM_BeingModified && may_be_had(slot->base.tuple->t_data)))
+		state = OMS_ROW_AS_READ;
+	else if (result == TM_BeingModified)
+		state = OMS_ROW_BUSY;
 	LockBuffer(slot->buffer, BUFFER_LOCK_UNLOCK);
-	return result;
-}
-
-/*
- * Is the current row locked or being changed by another transaction?
- */
-bool
-oms_scan_is_locked(OmsScan *scan)
-{
-	return state_of_row(scan) == TM_BeingModified;
-}
-
-/*
- * Is the current row still as the scan read it, and nobody changes it?
- */
-bool
-oms_scan_is_untouched(OmsScan *scan)
-{
-	return state_of_row(scan) == TM_Ok;
+	return state;
 }
 
 /* The table's lock is kept until the end of the transaction, as for any statement */

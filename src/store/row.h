@@ -55,6 +55,14 @@ extern void oms_scan_key_row_from(OmsScan *scan, int column, const PGFunction *c
 extern void oms_scan_begin(OmsScan *scan, const char *table, const char *index, int columns,
 						   LOCKMODE lockmode);
 
+/* What has become of a row since a scan read it */
+typedef enum OmsRowState
+{
+	OMS_ROW_AS_READ,
+	OMS_ROW_BUSY,				/* another transaction has it locked, or is changing it */
+	OMS_ROW_CHANGED
+} OmsRowState;
+
 /*
  * Start a scan by primary key of a table that has a twin in the archive, of the one or the other.
  */
@@ -68,8 +76,7 @@ extern bool oms_scan_next(OmsScan *scan);
 extern bool oms_scan_next_not_dead(OmsScan *scan);
 extern bool oms_scan_peek(OmsScan *scan, int column, Datum *value);
 extern bool oms_scan_lock(OmsScan *scan, LockWaitPolicy wait, bool *gone);
-extern bool oms_scan_is_locked(OmsScan *scan);
-extern bool oms_scan_is_untouched(OmsScan *scan);
+extern OmsRowState oms_scan_state(OmsScan *scan);
 extern void oms_scan_end(OmsScan *scan);
 
 extern void oms_writer_begin(OmsWriter *writer, const char *table, int columns);
