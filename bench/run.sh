@@ -10,6 +10,7 @@
 #   bench/run.sh wal               what the WAL of a ticket consists of
 #   bench/run.sh goals             the ratios of the goals that README.md lists first
 #   bench/run.sh sessions          200 sessions that claim from one owner against 16
+#   bench/run.sh burst             whole tickets before and after 1,200,000 tickets come at once
 #
 # and the worker, not part of "all": see worker.md
 #   bench/run.sh events            whole tickets with events off, by the worker, by the transactions
@@ -42,6 +43,8 @@ begin_run "server" bench/run.sh "$@"
 . bench/wal.sh
 # shellcheck source=bench/sessions.sh
 . bench/sessions.sh
+# shellcheck source=bench/burst.sh
+. bench/burst.sh
 # shellcheck source=bench/events.sh
 . bench/events.sh
 # shellcheck source=bench/latency.sh
@@ -67,7 +70,7 @@ psql -XqAt -c "SELECT 'PostgreSQL ' || current_setting('server_version')"
 [ $# -gt 0 ] || set -- ticket calls graph
 for what in "$@"; do
   case $what in
-    ticket | calls | graph | exchange | held | wal | goals | sessions | events | latency | timers | metrics | waiting | publish) "bench_$what" ;;
-    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, wal, goals, sessions, events, latency, timers, metrics, waiting or publish" ;;
+    ticket | calls | graph | exchange | held | wal | goals | sessions | burst | events | latency | timers | metrics | waiting | publish) "bench_$what" ;;
+    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, wal, goals, sessions, burst, events, latency, timers, metrics, waiting or publish" ;;
   esac
 done
