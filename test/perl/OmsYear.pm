@@ -4,7 +4,7 @@
 # ticket, stage and cycle the open time used up, the due time, breach, warnings and steps, and how many events of each
 # kind there are. It knows calendars only as lists of opening intervals that somebody gives to it. Times and lengths are
 # in microseconds, times since 1970. Beside the tickets that go all ways there are permits, which wait for moments and
-# messages, get more time, are held and sent back, and are granted if nobody says anything.
+# messages, get more time, are held and sent back, are corrected, and are granted if nobody says anything.
 
 use strict;
 use warnings FATAL => 'all';
@@ -771,7 +771,7 @@ sub permits
 		my %data = (amount => chance(0.1) ? 50_000 : between(1, 100_000), fee => "F$n",
 			chance(0.4) ? (priority => chance(0.5) ? 'urgent' : 'usual') : ());
 		my (%date, %cycle, @letters);
-		my ($next, $times_back) = (0, 0);
+		my ($next, $times_back, $corrected) = (0, 0, 0);
 		($data{hung}, $date{hung}) = dated($calendar, $opened + between(0, 50 * DAY), 0) if chance(0.5);
 		($data{by}, $date{by}) = dated($calendar, $opened + between(0, 80 * DAY), 1) if chance(0.6);
 		my $ticket = OmsYear::Clock->new($calendar, $year->{permit}{ticket}, $opened);
@@ -807,26 +807,56 @@ sub permits
 		};
 		# A message that nobody waits for just then; whoever gets it says so.
 		my $send = sub {
-			my ($when) = @_;
-			$do->($when, 'message', 'fee', "F$n", undef, 0);
-			push @letters, { at => $when, row => $plan->[-1] };
+			my ($when, $key) = @_;
+			$do->($when, 'message', 'fee', $key, undef, 0);
+			push @letters, { at => $when, key => $key, row => $plan->[-1] };
 			return $letters[-1];
 		};
 		# The oldest of those that are there and not too old
 		my $kept_letter = sub {
-			my ($when) = @_;
-			my ($letter) = sort { $a->{at} <=> $b->{at} } grep { !$_->{used} && $_->{at} < $when && $_->{at} > $when - 30 * DAY } @letters;
+			my ($when, $key) = @_;
+			my ($letter) = sort { $a->{at} <=> $b->{at} }
+			  grep { !$_->{used} && $_->{key} eq $key && $_->{at} < $when && $_->{at} > $when - 30 * DAY } @letters;
 			$letter->{used} = 1 if $letter;
 			return $letter;
 		};
 
-		$do->($opened, 'open', undef, 'Permit', undef, undef, \%data);
+		# The data was wrong: what has begun stays as it is, what begins later goes by the new data.
+		my $amend = sub {
+			my ($when, $state) = @_;
+			my %patch;
+			$rare->{"amended when $state"}++;
+			if (chance(0.9))
+			{
+				%patch = (amount => chance(0.2) ? 50_000 : between(1, 100_000), fee => chance(0.7) ? "F$n" : "F$n again",
+					priority => chance(0.5) ? 'urgent' : undef, corrected => ++$corrected);
+				foreach ([ hung => 0, 0 ], [ by => -5 * DAY, 1 ])
+				{
+					my ($key, $from, $is_end) = @$_;
+					next if chance(0.3);
+					delete $date{$key};
+					$patch{$key} = undef;
+					($patch{$key}, $date{$key}) = dated($calendar, $when + between($from, 50 * DAY), $is_end) if chance(0.7);
+				}
+				$say->('amended');
+			}
+			$do->($when, 'amend', undef, undef, undef, undef, {%patch});
+			foreach (keys %patch)
+			{
+				if (defined $patch{$_}) { $data{$_} = $patch{$_} }
+				else { delete $data{$_} }
+			}
+			return;
+		};
+
+		$do->($opened, 'open', undef, 'Permit', undef, undef, {%data});
 		$say->('opened');
 		while ($next < @order)
 		{
 			my $id = $order[$next];
 			my $how = $year->{permit}{$id};
 			my $cycle = ++$cycle{$id};
+			my $key = $data{fee};
 			my ($began, $back) = ($at);
 
 			if ($how->{delay})
@@ -855,6 +885,11 @@ sub permits
 					$do->($called, 'start', $id);
 					$rare->{'brought forward'}++;
 					$began = $called;
+				}
+				my $corrected_at = between($at, $known > $at && $known < $began && chance(0.5) ? $known : $began);
+				if ($corrected_at > $at && $corrected_at < $began && $corrected_at <= $last_call && chance(0.25))
+				{
+					$amend->($corrected_at, $corrected_at < $known ? 'it waits, before the worker saw that' : 'it waits');
 				}
 				if ($began > $end)
 				{
@@ -887,6 +922,8 @@ sub permits
 			my ($state, $whole, $over) = ($how->{message} ? 'awaiting' : 'queued');
 			my $from = $began > $known ? $began : $known;
 			my @agenda = map { [ $from + about($how->{takes}, 20 * DAY), 'extend' ] } grep { chance(0.2) } 1 .. 2;
+			push @agenda, [ $from + about($how->{takes} / 2, 9 * DAY), 'amend' ] if chance(0.3);
+			push @agenda, [ between($began + 1, $known), 'amend' ] if $known > $began + 1 && chance(0.3);
 			my ($held, $length) = ($from + about($how->{takes} / 2, 9 * DAY), about(30 * HOUR, 9 * DAY));
 			my $done = $from + about($how->{takes}, 30 * DAY);
 			push @agenda, [ $held, 'hold', $held + $length ] if chance($how->{holds}) && $held + $length < $last_call;
@@ -899,8 +936,8 @@ sub permits
 			}
 			else
 			{
-				$send->(between($opened, $at)) if $cycle == 1 && chance(0.3);
-				if ($kept_letter->($at))
+				$send->(between($opened, $at), chance(0.8) ? $key : "F$n") if $cycle == 1 && chance(0.3);
+				if ($kept_letter->($at, $key))
 				{
 					$rare->{ $cycle == 1 ? 'messages before anybody waited' : 'messages before anybody waited again' }++;
 					$over = $at;
@@ -916,15 +953,16 @@ sub permits
 				my $by_law = $law->();
 				if (defined $by_law && $when >= $by_law)
 				{
-					$send->($when) if $what eq 'message' && !$until && $when < $last_call;
+					$send->($when, $key) if $what eq 'message' && !$until && $when < $last_call;
 					next;
 				}
 				next if $when > $last_call;
-				if ($what eq 'extend') { $extend->($id, $clock, $when) }
+				if ($what eq 'amend') { $amend->($when, $when < $known ? "$state, before the worker saw that" : $state) }
+				elsif ($what eq 'extend') { $extend->($id, $clock, $when) }
 				elsif ($what eq 'message')
 				{
-					my $letter = $until // $send->($when);
-					next if $state eq 'on_hold';
+					my $letter = $until // $send->($when, $key);
+					next if $state eq 'on_hold' || $letter->{key} ne $key;
 					$letter->{used} = $letter->{row}[6] = 1;
 					$over = $when;
 				}
@@ -933,7 +971,7 @@ sub permits
 					$clock->go_on($when);
 					$ticket->go_on($when) if $whole;
 					$state = $until;
-					next unless $how->{message} && $kept_letter->($when);
+					next unless $how->{message} && $kept_letter->($when, $key);
 					$rare->{'messages while on hold'}++;
 					$over = $when;
 				}

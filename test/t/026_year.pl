@@ -228,6 +228,7 @@ BEGIN
 		WHEN 'delegate' THEN PERFORM oms.delegate(t, r.stage, r.who);
 		WHEN 'resolve' THEN PERFORM oms.resolve(t, r.stage);
 		WHEN 'send_back' THEN PERFORM oms.send_back(t, r.stage, r.who, 'not enough');
+		WHEN 'amend' THEN PERFORM oms.amend(t, r.data, 'mistyped');
 		WHEN 'cancel' THEN PERFORM oms.cancel_ticket(t, 'moved away');
 		WHEN 'start' THEN PERFORM oms.start_stage(t, r.stage);
 		WHEN 'message' THEN
@@ -293,12 +294,12 @@ CREATE TABLE year.wrong AS
 		('steps of the ladder', e.steps::text, COALESCE(r.steps, '{}')::text)) AS p (figure, expected, found)
 	WHERE p.expected IS DISTINCT FROM p.found;
 SQL
-my $lacking = join ' ', grep { ($year->{events}{$_} // 0) < $tickets / 1000 } qw(awaiting breached cancelled delegated escalated extended failed
+my $lacking = join ' ', grep { ($year->{events}{$_} // 0) < $tickets / 1000 } qw(amended awaiting breached cancelled delegated escalated extended failed
 	hold_lifted lease_expired on_hold reassigned released resolved resumed retry sent_back skipped ticket_cancelled
 	ticket_failed ticket_held ticket_resumed unassigned warning);
 is($lacking, '', 'the year had a bit of everything');
 note(join ', ', map { "$year->{rare}{$_} $_" } sort keys %{ $year->{rare} });
-is(scalar(keys %{ $year->{rare} }), 26, '… of rare things too');
+is(scalar(keys %{ $year->{rare} }), 34, '… of rare things too');
 my $sums = $node->safe_psql($db, q{SELECT count(*), count(DISTINCT n), sum(cardinality(warnings)), count(breach), sum(cardinality(steps)),
 	round(sum(stored) / 3600000000) FROM year.expect});
 note('clocks, tickets, warnings, breaches, steps, hours of open time: ' . $sums =~ s/\|/, /gr);
@@ -306,6 +307,10 @@ foreach ('there is such a cycle', 'state', 'began', 'finished', 'done by law', '
 {
 	is($node->safe_psql($db, "SELECT * FROM year.wrong WHERE figure = '$_' ORDER BY n, stage, cycle LIMIT 10"), '', "every clock: $_");
 }
+is($node->safe_psql($db, q{SELECT n, t.data, p.data FROM oms.ticket AS t JOIN (
+	SELECT n, jsonb_strip_nulls(jsonb_object_agg(k.key, k.value ORDER BY no)) AS data FROM year.plan, jsonb_each(data) AS k
+	WHERE what IN ('open', 'amend') GROUP BY n) AS p ON t.applicant = p.n::text WHERE t.data IS DISTINCT FROM p.data LIMIT 10}),
+	'', 'the data as it was opened and corrected');
 is($node->safe_psql($db, 'SELECT p.*, a.expected, a.found FROM year.answers AS a JOIN year.plan AS p USING (no)
 	WHERE a.expected IS DISTINCT FROM a.found ORDER BY no LIMIT 10'), '', 'what a message finished, and when it is due with more time');
 is($node->safe_psql($db, 'SELECT count(*), count(DISTINCT n), sum(cardinality(warnings)), count(breaches), sum(cardinality(steps)),
