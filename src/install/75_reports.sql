@@ -445,7 +445,7 @@ CREATE VIEW oms_internal.report_open AS
 	SELECT s.ticket_id, s.stage_no, t.workflow_id, w.name AS workflow, d.stage, d.label, s.owner, s.worker, s.status, s.queued_at,
 		s.ready_at, s.due_at, s.running_since, s.breached_at, s.limit_us IS NOT NULL AS clocked, c.now,
 		s.limit_us IS NOT NULL AND (s.breached_at IS NOT NULL OR (s.running_since IS NOT NULL AND s.due_at < c.now)) AS overdue,
-		t.priority, t.applicant, t.opened_at, t.status AS ticket_status, s.awaiting_at,
+		t.priority, t.applicant, t.opened_at, t.status AS ticket_status, s.awaiting_at, s.cycle,
 		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for
 	FROM (SELECT oms.clock() AS now) AS c
 	CROSS JOIN oms.stage_state AS s
@@ -459,7 +459,9 @@ COMMENT ON VIEW oms_internal.report_open IS 'for the reports: one row per stage 
 CREATE VIEW oms.open_stage AS
 	SELECT o.ticket_id, o.stage_no, o.workflow, o.stage, o.label, oms.stage_status(o.status) AS status, o.owner, o.worker,
 		o.priority, o.applicant, o.opened_at, oms.ticket_status(o.ticket_status) AS ticket_status, o.queued_at, o.due_at,
-		o.running_since, o.breached_at, o.clocked, o.overdue, o.now, o.awaiting_at, o.starts_at, o.waits_for
+		o.running_since, o.breached_at, o.clocked, o.overdue, o.now, o.awaiting_at, o.starts_at, o.waits_for,
+		EXISTS (SELECT FROM oms.timeline AS e
+			WHERE e.ticket_id = o.ticket_id AND e.stage = o.stage AND e.cycle = o.cycle AND e.moved) AS moved
 	FROM oms_internal.report_open AS o;
 COMMENT ON VIEW oms.open_stage IS 'one row per stage that is awaiting, queued, in progress, on hold or failed, with its ticket';
 COMMENT ON COLUMN oms.open_stage.ticket_id IS 'number of the ticket';
@@ -483,6 +485,7 @@ COMMENT ON COLUMN oms.open_stage.overdue IS 'past its time limit now';
 COMMENT ON COLUMN oms.open_stage.awaiting_at IS 'since when it awaits, or did in its cycle; NULL: it did not';
 COMMENT ON COLUMN oms.open_stage.starts_at IS 'when it is queued by itself; NULL: it is, or it does not await a moment';
 COMMENT ON COLUMN oms.open_stage.waits_for IS 'name of the message that finishes it; NULL: it does not await one';
+COMMENT ON COLUMN oms.open_stage.moved IS 'some of the events of its cycle were recorded under a moved clock (oms.now)';
 COMMENT ON COLUMN oms.open_stage.now IS 'the time by which it is judged, oms.clock()';
 
 CREATE VIEW oms.finished_stage AS

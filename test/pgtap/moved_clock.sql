@@ -74,6 +74,8 @@ SELECT oms.stage_done(:'ended', 'a'), oms.stage_done(:'ended', 'b'), oms.hold(:'
 SELECT i.ticket::text AS brought FROM oms.import_tickets('Sums', '[{"opened_at":"2026-02-02T10:00Z","stages":{"a":{"finished_at":"2026-02-02T11:00Z"}}}]', false) AS i \gset
 RESET oms.now;
 SET LOCAL oms.allow_moved_clock = off;
+SELECT is((SELECT string_agg(format('%s %s', o.stage, o.moved), ', ' ORDER BY k.no) FROM unnest(ARRAY[:'plain', :'held', :'begun', :'brought']) WITH ORDINALITY AS k (id, no)
+	JOIN oms.open_stage AS o ON o.ticket_id = k.id), 'a f, a t, a t, b t', 'of open stages, too, it is said which have such events');
 SELECT oms.resume(:'held', NULL) \g /dev/null
 SELECT oms.stage_done(k, 'a') FROM unnest(ARRAY[:'plain', :'begun', :'held']) AS k \g /dev/null
 SELECT oms.stage_done(k, 'b') FROM unnest(ARRAY[:'plain', :'begun', :'held', :'brought']) AS k \g /dev/null
