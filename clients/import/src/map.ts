@@ -175,20 +175,21 @@ export function readMap(file: string): SheetMap {
 
 /** The delimiter that the first line has most of. */
 function guessDelimiter(text: string): string {
-  const first = text.slice(0, text.search(/[\r\n]|$/));
+  const first = text.slice(0, text.search(/\n|$/));
   const count = (delimiter: string) => first.split(delimiter).length;
   return [";", ",", "\t"].reduce((most, one) => (count(one) > count(most) ? one : most));
 }
 
-/** The lines of the spreadsheet that are not empty. */
+/** The lines of the spreadsheet that are not empty; a cell may have several, and lines end as they like. */
 export function readSheet(file: string, delimiter?: string): SheetLine[] {
-  const text = fs.readFileSync(file, "utf8").replace(/^\uFEFF/, "");
+  const text = fs.readFileSync(file, "utf8").replace(/^\uFEFF/, "").replace(/\r\n?/g, "\n");
   try {
     const lines = parse(text, {
-      columns: true, info: true, delimiter: delimiter ?? guessDelimiter(text), skip_empty_lines: true, trim: true, relax_column_count_less: true,
-    }) as unknown as { record: SheetLine["cells"]; info: { lines: number } }[];
+      columns: true, info: true, raw: true, delimiter: delimiter ?? guessDelimiter(text), skip_empty_lines: true, trim: true, relax_column_count_less: true,
+    }) as unknown as { record: SheetLine["cells"]; info: { lines: number }; raw: string }[];
     return lines
-      .map(({ record, info }) => ({ line: info.lines, cells: record }))
+      // what is told is where it ends, and the empty lines before it are part of it
+      .map(({ record, info, raw }) => ({ line: info.lines - (raw.trim().split("\n").length - 1), cells: record }))
       .filter(({ cells }) => Object.values(cells).some((cell) => cell !== ""));
   } catch (error) {
     throw new ImportError(`${file}: ${error instanceof Error ? error.message : String(error)}`);

@@ -41,6 +41,14 @@ test("byte order mark, semicolons, quotes, empty cells and lines", () => {
   assert.equal(rows("No,On\n1,2025-03-05\n")[0]?.row["key"], "1");
 });
 
+test("a line is told by where it begins in the file, whatever ends lines and stands in cells", () => {
+  for (const end of ["\r\n", "\n", "\r"]) {
+    const csv = ["No;On;Name", '1;2025-03-05;"Ann', 'and Bob"', "", '2;2025-03-06;"a', '', '"', "3;2025-03-07;x", "4;2025-03-08;y"].join(end);
+    assert.deepEqual(rows(csv, { data: { name: "Name" } }).map(({ line, row }) => [line, row.data]),
+      [[2, { name: "Ann\nand Bob" }], [5, { name: "a\n\n" }], [8, { name: "x" }], [9, { name: "y" }]], JSON.stringify(end));
+  }
+});
+
 test("stages, their states and notes", () => {
   const more = {
     stages: {
