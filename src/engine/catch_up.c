@@ -10,9 +10,8 @@
  * What is done by law bears on others of its ticket: it speaks before anything happens to them, so that they find open
  * what the law has opened.
  *
- * Of the alerts for what was missed in between only those of the last moment of a stage are sent.  A repeated step that was
- * missed more than a hundred times is one event, at the last of these times: else a step for every minute, of which
- * nobody took notice for years, would be millions of events in one transaction.
+ * A repeated step that was missed more than a hundred times is one event, at the last of these times: else a step for
+ * every minute, of which nobody took notice for years, would be millions of events in one transaction.
  *
  * The end of a change and what happens by itself need each other, so they stand in one file: a ticket that would end lets its
  * clock speak first, and a lease that runs out may end it.
@@ -24,6 +23,7 @@
 #include "engine/await.h"
 #include "engine/calendar.h"
 #include "engine/catch_up.h"
+#include "engine/escalation.h"
 #include "engine/event.h"
 #include "engine/graph.h"
 #include "engine/hold_set.h"
@@ -198,66 +198,6 @@ fire_breach(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 	alert(ticket, stage, "breached", at);
 }
 
-/*
- * Who is above the owner of a stage: its supervisor, else the owner of the workflow; NULL: nobody.
- */
-const char *
-oms_supervisor(const OmsTicket *ticket, const OmsStage *stage)
-{
-	OmsOwner	owner;
-
-	ticket->lookup->owner(stage->owner, &owner);
-	return owner.supervisor != NULL ? owner.supervisor : ticket->graph->owner;
-}
-
-static OmsEvent *
-add_escalated(OmsTicket *ticket, OmsStage *stage, const char *note)
-{
-	OmsEvent   *event = oms_event_add(ticket, OMS_EV_ESCALATED, stage, note);
-
-	oms_add_alert(ticket, stage, "escalated");
-	return event;
-}
-
-/*
- * {"told": name}, or null for nobody.
- */
-static Jsonb *
-told_payload(const char *told)
-{
-	JsonbParseState *state = NULL;
-	JsonbValue	key = {.type = jbvString, .val.string = {.val = "told", .len = strlen("told")}};
-	JsonbValue	name = {.type = jbvNull};
-
-	if (told != NULL)
-	{
-		name.type = jbvString;
-		name.val.string.val = unconstify(char *, told);
-		name.val.string.len = strlen(told);
-	}
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	pushJsonbValue(&state, WJB_KEY, &key);
-	pushJsonbValue(&state, WJB_VALUE, &name);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-}
-
-/*
- * Record an escalation and whom it tells, since who is above an owner changes, and alert.  told NULL:
- * there is nobody to tell, and that must not be silent.
- */
-void
-oms_tell(OmsTicket *ticket, OmsStage *stage, const char *note, const char *told)
-{
-	OmsEvent   *event = add_escalated(ticket, stage, note);
-
-	event->payload = told_payload(told);
-	if (told != NULL)
-		return;
-	oms_event_add(ticket, OMS_EV_UNROUTED, stage,
-				  psprintf("%s has no supervisor, and the workflow no owner", stage->owner));
-	oms_add_alert(ticket, stage, "unrouted");
-}
-
 static void
 count_step(const OmsStageDef *def, OmsStage *stage, int i, int times)
 {
@@ -329,7 +269,7 @@ fire_step(OmsTicket *ticket, OmsStage *stage, int i, int times, TimestampTz at)
 	count_step(def, stage, i, times);
 	stage->level++;
 	if (step->notify == NULL)
-		add_escalated(ticket, stage, note);
+		oms_add_escalated(ticket, stage, note);
 	else
 		oms_tell(ticket, stage, note, told);
 	for (OmsNotification *notification = before == NULL ? ticket->notifications : before->next; notification != NULL;
@@ -439,37 +379,6 @@ fire(OmsTicket *ticket, OmsStage *stage, const OmsTimer *timer)
 	oms_touch(ticket, stage);
 }
 
-/* ---- alerts ---- */
-
-/*
- * Of the alerts that the clock of a stage set off since then, keep those of the last moment.
- */
-static void
-mute_older(OmsTicket *ticket, OmsNotification *since)
-{
-	OmsNotification **link = since == NULL ? &ticket->notifications : &since->next;
-	TimestampTz *last = palloc0(sizeof(TimestampTz) * (ticket->graph->nstages + 1));
-	OmsNotification *kept = since;
-
-	for (OmsNotification *notification = *link; notification != NULL; notification = notification->next)
-		if (notification->due != 0 && (last[notification->stage] == 0 || last[notification->stage] < notification->due))
-			last[notification->stage] = notification->due;
-	while (*link != NULL)
-	{
-		OmsNotification *notification = *link;
-
-		if (notification->channel == OMS_ALERT && notification->due != 0 &&
-			notification->due < last[notification->stage])
-			*link = notification->next;
-		else
-		{
-			kept = notification;
-			link = &notification->next;
-		}
-	}
-	ticket->last_notification = kept;
-}
-
 /* ---- in order ---- */
 
 /* Who speaks, before something is done to a stage */
@@ -562,7 +471,7 @@ fire_due(OmsTicket *ticket, OmsStage *stage, Speakers speakers, bool timers, Tim
 		fired++;
 	}
 	if (fired > 0)
-		mute_older(ticket, before);
+		oms_mute_older(ticket, before);
 	return fired;
 }
 

@@ -10,8 +10,6 @@
 extern void oms_settle(OmsTicket *ticket);
 extern void oms_holds_lifted(OmsTicket *ticket, OmsStage *stage, TimestampTz at, const char *note);
 extern void oms_ticket_holds_lifted(OmsTicket *ticket, TimestampTz at, const char *note);
-extern const char *oms_supervisor(const OmsTicket *ticket, const OmsStage *stage);
-extern void oms_tell(OmsTicket *ticket, OmsStage *stage, const char *note, const char *told);
 extern void oms_catch_up_alone(OmsTicket *ticket, OmsStage *stage, TimestampTz by);
 extern void oms_catch_up_all(OmsTicket *ticket);
 extern void oms_catch_up(OmsTicket *ticket, OmsStage *stage);

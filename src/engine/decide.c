@@ -23,6 +23,7 @@
 #include "engine/catch_up.h"
 #include "engine/condition.h"
 #include "engine/decide.h"
+#include "engine/escalation.h"
 #include "engine/event.h"
 #include "engine/graph.h"
 #include "engine/hands.h"
