@@ -327,9 +327,9 @@ later(const OmsCalendar *calendar, TimestampTz due, int mins, int days)
 
 /*
  * The clock allows so many minutes of open time more, or open dates (the other one is 0).  Dates that are added to a
- * limit in open time, and minutes that are added to one in dates, make it open time up to the new due time; if
- * the clock stands, as if it went on now.  False, and the clock is spoilt, if it has no due time to add to, or would
- * have none.
+ * limit in open time, and minutes that are added to one in dates, make it open time up to the new due time.  A
+ * paused clock is treated as if it resumed now.  False, and the clock is spoilt, if it has no due time to add to, or
+ * would have none.
  *
  * After a breach the due time moves by as much; the breach stays.
  */
@@ -386,9 +386,9 @@ oms_watch_shows(const OmsStage *stage, int64 usecs)
 }
 
 /*
- * When the limit of a stage (or ticket) that has not ended is used up: when it is due; as if it went on now
- * while its clock stands; and from `ready` on if it has yet to start.  OMS_NEVER if there is none (*limited is
- * false), or the calendar does not hold so much.
+ * When the limit of a stage (or ticket) that has not ended is used up.  A running clock: when it is due.  A
+ * paused one: as if it resumed now.  One that has yet to start: counted from `ready` on.  OMS_NEVER if there is no limit
+ * (*limited is false), or the calendar does not hold so much.
  */
 TimestampTz
 oms_watch_forecast(OmsTicket *ticket, int no, const OmsStage *stage, TimestampTz ready, TimestampTz now,

@@ -3,8 +3,8 @@
 --
 -- Every invariant once more, in plain SQL and from the contract alone: nothing here calls the engine, so
 -- that a mistake there shows here.  One view per kind of finding; what is asked of one ticket goes down to
--- the indexes.  Each of the two functions is one statement, so that all of it sees one snapshot; without
--- jit, since compiling a query of this size takes longer than running it.
+-- the indexes.  oms.check() is one statement, so that all of it sees one snapshot.  It runs without jit,
+-- since compiling a query of this size takes longer than running it.
 --------------------------------------------------------------------------------------------------
 
 -- The definitions, read as the contract says.  OFFSET 0 keeps them one thing for the planner, which would

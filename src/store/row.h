@@ -11,7 +11,6 @@
 #include "nodes/lockoptions.h"
 #include "utils/rel.h"
 
-#include "store/row.h"
 #include "types/ticket_id.h"
 
 #define OMS_SCAN_KEYS	3

@@ -45,7 +45,7 @@ export type Handler<Data extends JsonObject = JsonObject> = (job: Job<Data>) => 
 
 /**
  * Pauses before looking again when an event told of work and a claim found none: a claim passes over a ticket
- * that another session is just changing, if only for a heartbeat, and nobody tells when it is free again.
+ * that another session is just changing, if only for a heartbeat, and no event follows when it is free again.
  */
 const lookAgainMs = [100, 1_000, 5_000];
 
