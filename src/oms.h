@@ -292,7 +292,7 @@ typedef struct OmsStage
 	int64		held_us;		/* time on hold before held_at */
 	int64		lease_us;		/* length of its lease, OMS_NO_LENGTH: none */
 
-	/* the clock (engine/stopwatch.c) and what it has set off (engine/alarm.c) */
+	/* the clock (engine/stopwatch.c) and what it has set off (engine/catch_up.c) */
 	const struct OmsCalendar *calendar; /* NULL: always open */
 	TimestampTz running_since;	/* OMS_NEVER: it stands, or there is none */
 	TimestampTz paused_at;		/* since when it stands, or stood at the end */

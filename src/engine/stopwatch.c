@@ -19,7 +19,7 @@
  * on, since escalation steps are counted by it.
  *
  * Whoever starts, pauses, resumes or switches a clock has added the event before: it is the one that ended
- * the segment.  Order at one instant: evaluate (alarm.c), then stop before pause before start.
+ * the segment.  Order at one instant: what is due (catch_up.c), then stop before pause before start.
  */
 #include "postgres.h"
 
