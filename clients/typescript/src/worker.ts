@@ -1,47 +1,16 @@
 import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
-import { Backoff, sleep } from "./backoff.js";
-import { type Cell, cells, ready } from "./cells.js";
-import { StaleToken, WrongState, isTransient } from "./errors.js";
-import { type OmsEvent, type Subscription, listenAt } from "./listen.js";
 import { dispatchChannel } from "./admin.js";
+import { Backoff, sleep } from "./backoff.js";
+import { cells, ready } from "./cells.js";
+import { StaleToken, WrongState, isTransient } from "./errors.js";
+import { type Handler, type Job, WorkerStopped } from "./job.js";
+import { Leases } from "./leases.js";
+import { type OmsEvent, type Subscription, listenAt } from "./listen.js";
+import { type Report, type Running, type Source, Trouble, now, ring, rung } from "./source.js";
 import type { JsonObject } from "./types.js";
-import {
-  type Claimed,
-  type DoneItem,
-  type FailedItem,
-  type StageDoneOptions,
-  claim,
-  exchange,
-  heartbeat,
-  release,
-  stageDone,
-  stageFailed,
-  waitAt,
-} from "./work.js";
-
-/** A stage in the hands of a {@link worker}'s handler. */
-export interface Job<Data extends JsonObject = JsonObject> extends Claimed {
-  /** The ticket's data. */
-  data: Data;
-  /**
-   * Aborts when the stage is no longer yours (cancelled, held, given to somebody else, lease run out) or
-   * the worker has to stop. Its reason tells which: an `OmsError`, {@link LeaseLost} or {@link WorkerStopped}.
-   */
-  signal: AbortSignal;
-  /**
-   * Finishes the stage here and now, for a handler that does so in its own transaction. What the handler
-   * returns then is not looked at.
-   *
-   * @param output - what it brought
-   * @param options - client
-   * @returns the stages that this queued
-   */
-  done(output?: JsonObject, options?: Pick<StageDoneOptions, "client">): Promise<string[]>;
-}
-
-/** Does the work of a stage. What it returns is the stage's output; a throw is a failed attempt. */
-export type Handler<Data extends JsonObject = JsonObject> = (job: Job<Data>) => unknown;
+import { type Claimed, type DoneItem, type FailedItem, claim, exchange, release, stageDone, stageFailed, waitAt } from "./work.js";
+import type { Worker, WorkerCounts, WorkerMode, WorkerOptions } from "./worker_types.js";
 
 /**
  * Pauses before looking again when an event told of work and a claim found none: a claim passes over a ticket
@@ -57,168 +26,6 @@ const slowMs = 100;
 
 /** How long a call keeps places free while other cells have work: one that takes longer hangs, or almost. */
 const placesMs = 1_000;
-
-/** Thrown by a handler: the stage failed, and whether another attempt may help is said here. */
-export class StageError extends Error {
-  /** Whether to try again while attempts are left. */
-  readonly retryable: boolean;
-
-  /**
-   * @param message - for the timeline
-   * @param options - `retryable`, true by default, and `cause`
-   */
-  constructor(message: string, options: { retryable?: boolean; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = "StageError";
-    this.retryable = options.retryable ?? true;
-  }
-}
-
-/**
- * Reason of {@link Job.signal}: no heartbeat got through for as long as the lease was, so the stage may be with
- * somebody else by now. The message says so if a handler that blocks the event loop was in the way.
- */
-export class LeaseLost extends Error {
-  /** `LeaseLost` */
-  override name = "LeaseLost";
-}
-
-/** Reason of {@link Job.signal}: the worker stops and gives the stage back. */
-export class WorkerStopped extends Error {
-  /** `WorkerStopped` */
-  override name = "WorkerStopped";
-}
-
-/** What {@link worker} may be told. */
-export interface WorkerOptions {
-  /** Name for the timeline; host name and process id by default. */
-  name?: string | undefined;
-  /** How many stages at a time; 4 by default. No more than that are claimed. */
-  concurrency?: number | undefined;
-  /** How many to claim with one call at most; `concurrency` by default. */
-  batch?: number | undefined;
-  /** After how long without a heartbeat a stage goes back to the queue; 60 by default. Heartbeats come three times as often. */
-  leaseSecs?: number | undefined;
-  /** How often to look for work without being told, for what events may have missed; 30 by default. */
-  pollSecs?: number | undefined;
-  /** How long {@link Worker.stop} waits for handlers before it gives their stages back; 30 by default. */
-  graceSecs?: number | undefined;
-  /** Signals that stop it; SIGTERM and SIGINT by default. */
-  signals?: readonly `SIG${string}`[] | undefined;
-  /**
-   * Told of what a handler throws, with its job, of stages that could not be reported, and when the database
-   * begins to be out of reach or to refuse: once, not at each attempt. `console.error` by default.
-   */
-  onError?: ((error: unknown, job?: Claimed) => void) | undefined;
-  /** Told when the database answers again, with the name of the cell if there are several; a line on the console by default. */
-  onRecovered?: ((afterMs: number, cell?: string) => void) | undefined;
-  /** See {@link ListenOptions.selfTestMs}. */
-  selfTestMs?: number | undefined;
-}
-
-/** How a {@link Worker} learns of work: not known yet, by LISTEN, by `wait_for_work`, or not any more. */
-export type WorkerMode = "starting" | "listen" | "wait" | "stopped";
-
-/** What a {@link Worker} has done so far. */
-export interface WorkerCounts {
-  /** Stages finished. */
-  done: number;
-  /** Attempts that failed. */
-  failed: number;
-  /** Stages that were no longer its own. */
-  lost: number;
-  /** Stages given back. */
-  released: number;
-}
-
-/** A running {@link worker}. */
-export interface Worker {
-  /** Whose queue. */
-  readonly owner: string;
-  /** Its name in the timeline. */
-  readonly name: string;
-  /** How it learns of work. */
-  readonly mode: WorkerMode;
-  /** How many handlers run. */
-  readonly running: number;
-  /** What it has done so far. */
-  readonly counts: Readonly<WorkerCounts>;
-  /** Resolves when it has stopped. */
-  readonly finished: Promise<void>;
-  /**
-   * Claims nothing more, waits for the handlers, and gives back what they do not finish in time.
-   *
-   * @param options - graceSecs, in place of that of the worker
-   */
-  stop(options?: { graceSecs?: number }): Promise<void>;
-}
-
-/** Where work comes from: the one database, or a cell. Each is claimed at and listened to by itself. */
-interface Source {
-  readonly cell: Cell | undefined;
-  readonly trouble: Trouble;
-  mode: "starting" | "listen" | "wait";
-  /** How often a claim found nothing since the last event. */
-  looks: number;
-  /** How often something told of work, and whether a call that was sent after that found no more to claim. */
-  events: number;
-  looked: boolean;
-  /** Reports that wait to be sent, and whether a call with others has just left. */
-  readonly reports: Report[];
-  sending: boolean;
-  /** Rings when there may be work or a free place; replaced each time. */
-  bell: AbortController;
-}
-
-/** A stage that is being worked on. */
-interface Running {
-  readonly job: Claimed;
-  readonly source: Source;
-  readonly abort: AbortController;
-  /** When the lease runs out by our own clock, which no server's clock can disturb. */
-  deadline: number;
-  /** When the last heartbeat was sent. */
-  beat: number;
-  beating: boolean;
-  /** The stage is finished, or no longer ours to report. */
-  settled: boolean;
-}
-
-/** How a stage ended, on its way to the server. */
-interface Report {
-  readonly item: DoneItem | FailedItem;
-  /** Told when it was sent, refused along with those that went with it, or given up. */
-  readonly answer: (answer: "sent" | "refused" | "given up") => void;
-}
-
-const now = () => performance.now();
-
-/**
- * Trouble that lasts, with the calls or with the events: told when it begins, when it turns from an outage into a
- * refusal or back, and when all of it is over.
- */
-class Trouble {
-  /** For each part that is in trouble, whether it is an outage. */
-  readonly #parts = new Map<"calls" | "events", boolean>();
-  #since = 0;
-
-  constructor(
-    private readonly onBegin: (error: unknown) => void,
-    private readonly onEnd: (afterMs: number) => void,
-  ) {}
-
-  begin(part: "calls" | "events", error: unknown): void {
-    const outage = isTransient(error);
-    if (this.#parts.size === 0) this.#since = now();
-    const told = [...this.#parts.values()].includes(outage);
-    this.#parts.set(part, outage);
-    if (!told) this.onBegin(error);
-  }
-
-  end(part: "calls" | "events"): void {
-    if (this.#parts.delete(part) && this.#parts.size === 0) this.onEnd(now() - this.#since);
-  }
-}
 
 class StageWorker implements Worker {
   readonly name: string;
@@ -237,8 +44,7 @@ class StageWorker implements Worker {
   readonly #waiting = new Set<Source>();
   readonly #graceSecs: number;
   readonly #onError: (error: unknown, job?: Claimed) => void;
-  /** When the timer for heartbeats last came. */
-  #pulsed = now();
+  readonly #leases: Leases;
 
   readonly #running = new Map<Claimed, Running>();
   readonly #work = new Set<Promise<void>>();
@@ -265,6 +71,7 @@ class StageWorker implements Worker {
       ((error, job) => {
         console.error(`hms-oms-sdk: worker of ${owner}${job === undefined ? "" : `, ${job.ticket} ${job.stage}`}:`, error);
       });
+    this.#leases = new Leases(this.#running, this.#leaseSecs, this.#onError);
     const onRecovered =
       options.onRecovered ??
       ((afterMs, cell) => {
@@ -318,10 +125,10 @@ class StageWorker implements Worker {
 
   async #run(): Promise<void> {
     const unhook = this.#hookSignals();
-    const pulse = setInterval(() => { this.#pulse(); }, this.#pulseMs);
+    const end = this.#leases.start();
     await Promise.all(this.#sources.map((source) => this.#draw(source)));
     while (this.#work.size > 0) await Promise.race(this.#work);
-    clearInterval(pulse);
+    end();
     this.#stoppedAll = true;
     unhook();
   }
@@ -487,7 +294,7 @@ class StageWorker implements Worker {
     // Whether it concerns us, the heartbeat tells for certain.
     for (const running of this.#running.values()) {
       const { ticket, stage } = running.job;
-      if (payload["ticket"] === ticket && (payload["stage"] === stage || payload["stage"] === null)) void this.#beat(running);
+      if (payload["ticket"] === ticket && (payload["stage"] === stage || payload["stage"] === null)) void this.#leases.beat(running);
     }
   }
 
@@ -538,7 +345,7 @@ class StageWorker implements Worker {
     });
     const result = await Promise.race([gone, attempt(this.handler, forHandler)]);
     if (result === "gone") return;
-    this.#noticeBlock();
+    this.#leases.noticeBlock();
     if ("error" in result) {
       // After an abort the handler only ends what is not its own any more.
       if (abort.signal.aborted) this.#lose(running);
@@ -719,60 +526,6 @@ class StageWorker implements Worker {
     running.abort.abort(new WorkerStopped(note));
   }
 
-  get #pulseMs(): number {
-    return Math.min((this.#leaseSecs * 1000) / 6, 60_000);
-  }
-
-  /**
-   * Tells of a handler that blocked the event loop for so long that leases ran out: heartbeats could not be sent
-   * meanwhile, and others may have begun the same work.
-   */
-  #noticeBlock(): void {
-    const silent = now() - this.#pulsed;
-    if (silent < 2 * this.#pulseMs) return;
-    for (const running of this.#running.values()) {
-      if (now() < running.deadline || running.settled || running.abort.signal.aborted) continue;
-      const error = new LeaseLost(
-        `the event loop was blocked for ${(silent / 1000).toFixed(1)} s, longer than the lease of ${this.#leaseSecs} s: ` +
-          "do such work in a worker thread or a process of its own",
-      );
-      this.#onError(error, running.job);
-      running.abort.abort(error);
-    }
-  }
-
-  /** Heartbeats that are due, and leases that ran out while none got through. */
-  #pulse(): void {
-    this.#noticeBlock();
-    this.#pulsed = now();
-    for (const running of this.#running.values()) {
-      if (running.settled || running.abort.signal.aborted) continue;
-      if (now() >= running.deadline) {
-        running.abort.abort(new LeaseLost("no heartbeat got through in time"));
-      } else if (now() - running.beat >= (this.#leaseSecs * 1000) / 3 - 1) {
-        void this.#beat(running);
-      }
-    }
-  }
-
-  async #beat(running: Running): Promise<void> {
-    if (running.beating || running.settled || running.abort.signal.aborted) return;
-    running.beating = true;
-    const sent = now();
-    const { job } = running;
-    try {
-      await heartbeat(job.ticket, job.stage, job.token, { leaseSecs: this.#leaseSecs, client: running.source.cell });
-      running.beat = sent;
-      running.deadline = sent + this.#leaseSecs * 1000;
-    } catch (error) {
-      if (isSettled(running)) return;
-      if (isTransient(error)) running.source.trouble.begin("calls", error);
-      else running.abort.abort(error);
-    } finally {
-      running.beating = false;
-    }
-  }
-
   #hookSignals(): () => void {
     const signals = this.options.signals ?? ["SIGTERM", "SIGINT"];
     const hooks = signals.map((name) => {
@@ -790,30 +543,12 @@ class StageWorker implements Worker {
   }
 }
 
-/** The compiler would take an earlier answer for granted. */
-function isSettled(running: Running): boolean {
-  return running.settled;
-}
-
 async function attempt(handler: Handler, job: Job): Promise<{ output: unknown } | { error: unknown }> {
   try {
     return { output: await handler(job) };
   } catch (error) {
     return { error };
   }
-}
-
-function ring(source: Source): void {
-  const { bell } = source;
-  source.bell = new AbortController();
-  bell.abort();
-}
-
-function rung(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => { resolve(); }, { once: true });
-  });
 }
 
 /** For the timeline: something, not endless, and without what text cannot hold. */
