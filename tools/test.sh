@@ -347,11 +347,12 @@ suite_pgtap() {
   mapfile -t files < <(select_files test/pgtap/*.sql)
   [ ${#files[@]} -gt 0 ] || return 0
   begin pgtap
-  if start_server pgtap; then
+  # Where extensions are made once, and nothing else; a copy of it is as one in which they were made.
+  if start_server pgtap && createdb pgtap_oms && psql -Xq -d pgtap_oms -v ON_ERROR_STOP=1 \
+    -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION oms' -c 'CREATE EXTENSION oms_tap'; then
     for file in "${files[@]}"; do
       name=$(basename "$file" .sql)
-      if createdb "$name" && psql -Xq -d "$name" -v ON_ERROR_STOP=1 \
-        -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION oms' -c 'CREATE EXTENSION oms_tap' >"$results/pgtap/$name.log" 2>&1; then
+      if createdb -T pgtap_oms --strategy=file_copy "$name" >"$results/pgtap/$name.log" 2>&1; then
         run_tap "$name" --exec "psql -XAqt -v ON_ERROR_STOP=1 -d $name -f" "$file"
       else
         echo "not ok - pgtap/$name: no database with pgtap, oms and oms_tap"
@@ -361,6 +362,7 @@ suite_pgtap() {
     done
     judge_tap
   else
+    echo "not ok - pgtap: no database with pgtap, oms and oms_tap"
     count 0 1
   fi
   forget_server
