@@ -7,6 +7,7 @@ use warnings FATAL => 'all';
 use Exporter 'import';
 use File::Basename;
 use File::Path qw(make_path);
+use OmsNode;
 use OmsServer;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -43,7 +44,7 @@ sub oms_installation
 sub oms_node
 {
 	my ($name, %how) = @_;
-	return oms_server(PostgreSQL::Test::Cluster->new($name, %{ $how{new} // {} }), %how);
+	return oms_server(OmsDataNode->new($name, %{ $how{new} // {} }), %how);
 }
 
 sub oms_database
@@ -366,6 +367,36 @@ SELECT 'end', string_agg(DISTINCT status, ' ' ORDER BY status) FROM oms.ticket;
 SQL
 	is($out, "key|t\nnumber|t\nlease|t\nfresh|t\nheld|t\nmessage|1|0|2\nkept|done|{\"paid\": 4}\nleft|0\nmoment|1\nfailed|t\nend|cancelled done", "$name: work goes on to its end");
 	whole($node, $db, "$name, then");
+}
+
+# A server that is asked much: without a process for each question.  Programs of the server find nobody connected.
+package OmsDataNode;
+
+our @ISA = ('OmsNode');
+
+sub safe_psql
+{
+	my ($self, $db, $sql, %how) = @_;
+	return %how ? $self->SUPER::safe_psql($db, $sql, %how) : $self->sql($sql, $db);
+}
+
+sub poll_query_until
+{
+	my ($self, $db, $sql, $expected) = @_;
+	return defined $self->becomes($sql, $expected, $PostgreSQL::Test::Utils::timeout_default, $db);
+}
+
+foreach my $method (qw(command_ok command_fails command_like command_fails_like command_checks_all background_psql))
+{
+	no strict 'refs';
+	*$method = sub {
+		my ($self, @how) = @_;
+		my $run = PostgreSQL::Test::Cluster->can($method);
+
+		local $Test::Builder::Level = $Test::Builder::Level + 1;
+		$self->forget_sessions;
+		return $self->$run(@how);
+	};
 }
 
 1;

@@ -31,7 +31,7 @@ our @ISA = ('PostgreSQL::Test::Cluster');
 our $patience = 60;
 
 # What a session that is kept would be in the way of, or only a new one believes
-our $apart = qr/\b(DATABASE|EXTENSION|ROLE|USER|SYSTEM|pg_reload_conf|pg_terminate_backend|pg_trigger)\b/i;
+our $apart = qr/\b(DATABASE|EXTENSION|ROLE|USER|SYSTEM|pg_reload_conf|pg_terminate_backend|UPDATE pg_trigger)\b/i;
 
 # Workflows for tests
 our %workflow = (
@@ -206,12 +206,10 @@ sub worker_up
 	$not //= 0;
 	$self->until(
 		sub {
-			my ($out, $err) = ('', '');
-			$self->psql('postgres', "SELECT s.pid FROM pg_stat_activity AS s
+			(undef, $pid) = $self->ask("SELECT s.pid FROM pg_stat_activity AS s
 				WHERE s.backend_type = 'oms worker' AND s.datname = '$db' AND s.pid <> $not
-				AND s.wait_event_type = 'Extension'", stdout => \$out, stderr => \$err);
-			$pid = $out;
-			return $out =~ /^\d+$/;
+				AND s.wait_event_type = 'Extension'");
+			return $pid =~ /^\d+$/;
 		}, $seconds, 50_000) // diag("no worker for $db: " . $self->workers);
 	return $pid;
 }

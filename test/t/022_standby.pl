@@ -13,7 +13,7 @@ my $primary = oms_node('primary', init => { allows_streaming => 1 });
 my $db = oms_database($primary, 'work');
 oms_fill($primary, $db);
 $primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
+my $standby = OmsDataNode->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
 $standby->start;
 

@@ -4,7 +4,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use File::Basename;
-use OmsServer;
+use OmsData;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -12,7 +12,7 @@ use Test::More;
 my $top = dirname(__FILE__) . '/../..';
 my $dir = PostgreSQL::Test::Utils::tempdir();
 
-my $node = oms_server(PostgreSQL::Test::Cluster->new('seal'), init => { allows_streaming => 1 });
+my $node = oms_node('seal', init => { allows_streaming => 1 });
 
 sub sql { return $node->safe_psql($_[1] // 'postgres', $_[0]) }
 
@@ -98,7 +98,7 @@ is(sql('SELECT oms.seal()', 'restored'), $last + 1, 'sealing goes on');
 is(sql($unsealed, 'restored'), 0, 'everything is sealed');
 
 $node->backup('copy');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
+my $standby = OmsDataNode->new('standby');
 $standby->init_from_backup($node, 'copy', has_streaming => 1);
 $standby->start;
 sql("SELECT oms.comment('$ticket[6]', 'streamed'); SELECT oms.seal()");

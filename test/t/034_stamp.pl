@@ -6,7 +6,7 @@ use warnings FATAL => 'all';
 use Cwd ();
 use File::Basename;
 use IO::Socket::INET;
-use OmsServer;
+use OmsData;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -105,7 +105,7 @@ END { my $status = $?; kill 'TERM', $authority if $authority; waitpid $authority
 
 # ---- stamping ----
 
-my $node = oms_server(PostgreSQL::Test::Cluster->new('stamp'));
+my $node = oms_node('stamp');
 sub sql { return $node->safe_psql($_[1] // 'postgres', $_[0]) }
 sql('CREATE EXTENSION oms');
 sql(q{SELECT oms.create_workflow('{"name": "Stamp", "prefix": "ST", "stages": [{"id": "a", "owner": "A"}]}')});
