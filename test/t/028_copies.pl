@@ -80,7 +80,8 @@ is(sql($_, 'SELECT * FROM oms.check()'), '', "$_: all is well") foreach qw(one a
 	is(sql('one', q{SELECT count(*) FROM pg_type AS t JOIN pg_class AS c ON c.oid = t.typrelid
 		WHERE t.typnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND has_type_privilege('public', t.oid, 'USAGE')}), '0',
 		'… and PUBLIC still has no right on row types');
-	# The data of the extension alone
+	# The data of the extension alone, with nothing left that the worker would seal meanwhile
+	sql('one', 'SELECT oms.seal()');
 	$node->command_ok([ 'pg_dump', '-e', 'oms', '-f', "$dir/alone.sql", 'one' ], 'dump of the extension alone');
 	$node->safe_psql('postgres', 'CREATE DATABASE alone');
 	$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/alone.sql", 'alone' ], '… restored');
