@@ -88,6 +88,13 @@ SELECT path, problem FROM oms.validate_workflow('{"name": "x", "stages": [
     {"id": "d", "owner": "x", "dependsOn": ["a"], "slaMins": 10}, {"id": "e", "owner": "x", "delayMins": 30}],
   "examples": [{"path": ["b", "c", "e", "a", "d"], "opened_at": "2024-11-08T10:00",
     "due": {"a": "2024-11-08T11:10", "c": "2024-11-08T10:10", "d": "2024-11-08T11:10"}}]}');
+-- A stage that a message finishes is due as long after it begins to wait; one behind it that is left out is not come to.
+SELECT path, problem FROM oms.validate_workflow('{"name": "Examples Message", "stages": [
+  {"id": "a", "owner": "x", "slaMins": 60}, {"id": "b", "dependsOn": ["a"], "waitFor": {"message": "paid", "key": "$.bill"}, "slaMins": 30},
+  {"id": "c", "dependsOn": ["b"], "minAmount": 5, "waitFor": {"message": "more"}, "slaMins": 10}], "examples": [
+  {"path": ["a", "b"], "data": {"bill": 1, "amount": 1}, "opened_at": "2024-11-08T10:00", "due": {"a": "2024-11-08T11:00", "b": "2024-11-08T10:30"}},
+  {"data": {"bill": 1}, "opened_at": "2024-11-08T10:00", "due": {"b": "2024-11-08T10:31", "c": "2024-11-08T10:10"}},
+  {"data": {"bill": 1, "amount": 1}, "opened_at": "2024-11-08T10:00", "due": {"c": "2024-11-08T10:10"}}]}');
 
 -- A large one: what an example costs grows with its stages.
 SELECT count(*) FROM oms.validate_workflow(jsonb_build_object('name', 'x', 'stages',

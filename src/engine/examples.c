@@ -307,7 +307,7 @@ compare_due(OmsJsonCheck *check, const OmsTicket *ticket, const DueTime *due)
 		oms_json_problem(check, "oms.create_calendar() makes it.",
 						 "%s: stage \"%s\" needs the calendar \"%s\", which does not exist",
 						 check->subject, def->id, calendar);
-	else if (stage == NULL || stage->queued_at == OMS_NEVER)
+	else if (stage == NULL || (stage->queued_at == OMS_NEVER && stage->awaiting_at == OMS_NEVER))
 		oms_json_problem(check, NULL, "%s does not come to stage \"%s\"", check->subject, def->id);
 	else if (stage->due_at == OMS_NEVER)
 		oms_json_problem(check, NULL, "%s: stage \"%s\" is never due, not at %s", check->subject, def->id,

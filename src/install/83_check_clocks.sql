@@ -274,7 +274,8 @@ CREATE VIEW oms_internal.check_clock (kind, ticket, detail) AS
 		(CASE WHEN c.def_us IS NOT NULL AND c.limit_us IS NOT NULL AND c.warn_at IS NOT NULL AND (c.ended OR c.shows_us IS NOT NULL)
 			-- what fired before the limit was extended stays
 			AND (SELECT CASE WHEN c.extended_seq IS NOT NULL THEN c.ended AND count(*) > c.warned
-					WHEN c.ended THEN count(*) <> c.warned ELSE count(*) < c.warned END
+					-- one that a message finished as it began may have had no time at all
+					WHEN c.ended AND c.consumed_us > 0 THEN count(*) <> c.warned ELSE count(*) < c.warned END
 				FROM jsonb_array_elements_text(c.warn_at) AS a (percent)
 				WHERE floor(c.limit_us * a.percent::numeric / 100)
 					<= CASE WHEN c.ended THEN c.consumed_us ELSE c.shows_us END)

@@ -208,6 +208,11 @@ SET LOCAL oms.max_messages_per_role = 1;
 SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> set_config(''role'', ''await_other'', true)\n> oms.send_message(''payment'', ''A1'')', 'error_code($$SELECT oms.send_message(''payment'', ''A1'')$$)', '{"invoice":"A1"}'), '53400', 'no more are kept than the setting says');
 SET LOCAL oms.max_messages_per_role = DEFAULT;
 
+-- Due in the past, with its message there already: it is done as it begins, in time, and warns of nothing.
+SELECT oms.create_workflow('{"name":"Z","stages":[{"id":"a","owner":"Desk","waitFor":{"message":"go","key":"$.k"},"dueAt":"$.by","warnAt":[50]}]}') \g /dev/null
+SELECT is(t.play('Z', E'2026-03-02 10:00+00 > oms.send_message(''go'', ''Z1'')\n> open', 't.ticket(TK), t.log(TK), (SELECT string_agg(c.detail, '', '') FROM oms.check(TK) c)', '{"k":"Z1","by":"2026-03-01T10:00Z"}'),
+	'(done,"awaiting, done",)', 'no time at all');
+
 -- ---------------------------------------------------------------------------
 -- A message or the law, whichever is first
 -- ---------------------------------------------------------------------------
