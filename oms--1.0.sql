@@ -317,6 +317,10 @@ CREATE INDEX stage_state_awaiting ON oms.stage_state (waits_for, waits_key, awai
 CREATE INDEX stage_state_timer ON oms.stage_state (timer_at) WHERE timer_at IS NOT NULL;
 -- What a worker has; with the queues, everything that is open.
 CREATE INDEX stage_state_worker ON oms.stage_state (worker) WHERE status IN ('p', 'h', 'f');
+-- What is late, the longest first.  What is not yet late is found by its timer, which comes no later than that it is; so
+-- lists of what is urgent read little, and stages that are in time pay nothing for them.
+CREATE INDEX stage_state_late ON oms.stage_state (due_at, ticket_id, stage_no)
+	WHERE breached_at IS NOT NULL AND (status = 'q' OR status IN ('p', 'h', 'f') OR status = 'a');
 
 -- One row per cycle of a stage that was sent back or reopened: the row of stage_state as it was then, append-only.
 CREATE TABLE oms.stage_past (LIKE oms.stage_state, PRIMARY KEY (ticket_id, stage_no, cycle));
@@ -2086,7 +2090,7 @@ CREATE VIEW oms_internal.report_open AS
 		s.ready_at, s.due_at, s.running_since, s.breached_at, s.limit_us IS NOT NULL AS clocked, c.now,
 		s.limit_us IS NOT NULL AND (s.breached_at IS NOT NULL OR (s.running_since IS NOT NULL AND s.due_at < c.now)) AS overdue,
 		t.priority, t.applicant, t.opened_at, t.status AS ticket_status, s.awaiting_at, s.cycle,
-		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for
+		CASE WHEN s.waits_for IS NULL THEN s.wake_at END AS starts_at, s.waits_for, s.timer_at
 	FROM (SELECT oms.clock() AS now) AS c
 	CROSS JOIN oms.stage_state AS s
 	LEFT JOIN oms.ticket_state AS t ON t.ticket_id = s.ticket_id
@@ -2099,7 +2103,7 @@ COMMENT ON VIEW oms_internal.report_open IS 'for the reports: one row per stage 
 CREATE VIEW oms.open_stage AS
 	SELECT o.ticket_id, o.stage_no, o.workflow, o.stage, o.label, oms.stage_status(o.status) AS status, o.owner, o.worker,
 		o.priority, o.applicant, o.opened_at, oms.ticket_status(o.ticket_status) AS ticket_status, o.queued_at, o.due_at,
-		o.running_since, o.breached_at, o.clocked, o.overdue, o.now, o.awaiting_at, o.starts_at, o.waits_for,
+		o.running_since, o.breached_at, o.clocked, o.overdue, o.now, o.awaiting_at, o.starts_at, o.waits_for, o.timer_at,
 		EXISTS (SELECT FROM oms.timeline AS e
 			WHERE e.ticket_id = o.ticket_id AND e.stage = o.stage AND e.cycle = o.cycle AND e.moved) AS moved
 	FROM oms_internal.report_open AS o;
@@ -2125,6 +2129,7 @@ COMMENT ON COLUMN oms.open_stage.overdue IS 'past its time limit now';
 COMMENT ON COLUMN oms.open_stage.awaiting_at IS 'since when it awaits, or did in its cycle; NULL: it did not';
 COMMENT ON COLUMN oms.open_stage.starts_at IS 'when it is queued by itself; NULL: it is, or it does not await a moment';
 COMMENT ON COLUMN oms.open_stage.waits_for IS 'name of the message that finishes it; NULL: it does not await one';
+COMMENT ON COLUMN oms.open_stage.timer_at IS 'nothing happens to it by itself before then: so while the clock runs, it is late no earlier; NULL: nothing will';
 COMMENT ON COLUMN oms.open_stage.moved IS 'some of the events of its cycle were recorded under a moved clock (oms.now)';
 COMMENT ON COLUMN oms.open_stage.now IS 'the time by which it is judged, oms.clock()';
 
@@ -2210,26 +2215,34 @@ COMMENT ON COLUMN oms.workload.delegate IS 'who stands in; NULL: nobody, or not 
 
 -- How long open stages have been open, by days of 24 hours.
 CREATE VIEW oms.aging AS
-	SELECT w.name AS workflow, d.stage, g.from_days, g.to_days,
+	SELECT w.name AS workflow, d.stage, b.from_days, b.to_days,
 		sum(g.open)::int8 AS open,
 		sum(g.on_hold)::int8 AS on_hold,
 		sum(g.overdue)::int8 AS overdue,
 		min(g.oldest) AS oldest
 	FROM (
-		SELECT o.workflow_id, o.stage_no, b.from_days, b.to_days,
+		SELECT o.workflow_id, o.stage_no, o.from_days,
 			count(*) AS open,
 			count(*) FILTER (WHERE o.status = 'h') AS on_hold,
 			count(*) FILTER (WHERE o.overdue) AS overdue,
-			min(COALESCE(o.awaiting_at, o.queued_at)) AS oldest
-		FROM oms_internal.report_open AS o
-		JOIN (VALUES (0, 1), (1, 3), (3, 7), (7, 14), (14, 30), (30, NULL)) AS b (from_days, to_days)
-			ON (COALESCE(o.awaiting_at, o.queued_at) <= o.now - make_interval(hours => b.from_days * 24) OR b.from_days = 0)
-			AND (COALESCE(o.awaiting_at, o.queued_at) > o.now - make_interval(hours => b.to_days * 24) OR b.to_days IS NULL)
-		GROUP BY o.workflow_id, o.stage_no, b.from_days, b.to_days
+			min(o.begun) AS oldest
+		FROM (
+			-- joined with the ages, each stage would be compared with all of them
+			SELECT r.workflow_id, r.stage_no, r.status, r.overdue, COALESCE(r.awaiting_at, r.queued_at) AS begun,
+				CASE WHEN COALESCE(r.awaiting_at, r.queued_at) > r.now - '24 hours'::interval THEN 0
+					WHEN COALESCE(r.awaiting_at, r.queued_at) > r.now - '72 hours'::interval THEN 1
+					WHEN COALESCE(r.awaiting_at, r.queued_at) > r.now - '168 hours'::interval THEN 3
+					WHEN COALESCE(r.awaiting_at, r.queued_at) > r.now - '336 hours'::interval THEN 7
+					WHEN COALESCE(r.awaiting_at, r.queued_at) > r.now - '720 hours'::interval THEN 14
+					ELSE 30 END AS from_days
+			FROM oms_internal.report_open AS r
+		) AS o
+		GROUP BY o.workflow_id, o.stage_no, o.from_days
 	) AS g
+	JOIN (VALUES (0, 1), (1, 3), (3, 7), (7, 14), (14, 30), (30, NULL)) AS b (from_days, to_days) ON b.from_days = g.from_days
 	JOIN oms.workflow AS w ON w.workflow_id = g.workflow_id
 	JOIN oms.workflow_stage AS d ON d.workflow_id = g.workflow_id AND d.stage_no = g.stage_no
-	GROUP BY w.name, d.stage, g.from_days, g.to_days;
+	GROUP BY w.name, d.stage, b.from_days, b.to_days;
 COMMENT ON VIEW oms.aging IS 'one row per stage and age of its open cycles, where there are any';
 COMMENT ON COLUMN oms.aging.workflow IS 'name of the workflow, all versions';
 COMMENT ON COLUMN oms.aging.stage IS 'id of the stage';
@@ -2243,11 +2256,14 @@ COMMENT ON COLUMN oms.aging.oldest IS 'since when the oldest of them is begun';
 CREATE FUNCTION oms.at_risk(within interval DEFAULT '4 hours')
 	RETURNS TABLE (ticket oms.ticket_id, workflow text, stage text, owner text, status text, due_at timestamptz, remaining interval)
 	LANGUAGE sql STABLE SECURITY DEFINER ROWS 20
-	SET search_path = pg_catalog, pg_temp
+	SET search_path = pg_catalog, pg_temp SET jit = off SET enable_seqscan = off
 	AS $$
+		-- The timer comes just after the due time or before it, so its index leads to all of them; a second more, since the
+		-- clock is read twice.
 		SELECT o.ticket_id, o.workflow, o.stage, o.owner, oms.stage_status(o.status), o.due_at, o.due_at - o.now
 		FROM oms_internal.report_open AS o
 		WHERE o.running_since IS NOT NULL AND o.breached_at IS NULL AND o.due_at >= o.now AND o.due_at <= o.now + at_risk.within
+			AND o.timer_at <= (SELECT oms.clock()) + at_risk.within + '1 second'::interval
 		ORDER BY o.due_at, o.ticket_id, o.stage_no;
 	$$;
 COMMENT ON FUNCTION oms.at_risk(interval) IS 'running clocks that are due from now on until within, the first one first. remaining: time on the wall, days of 24 hours. NULL: none';

@@ -288,6 +288,10 @@ FROM oms.workload WHERE owner = 'Open_Team' ORDER BY worker NULLS FIRST;
 SELECT label, r.workflow, r.stage, r.owner, r.status, r.due_at, r.remaining FROM oms.at_risk('1 hour') AS r JOIN open_ones USING (ticket) ORDER BY due_at, label;
 SELECT count(*) FROM oms.at_risk('44 minutes') JOIN open_ones USING (ticket);
 SELECT count(*) FROM oms.at_risk(NULL);
+-- It goes by the timers, and finds what the view has.
+SELECT bool_and((SELECT count(*) FROM oms.at_risk(u.within)) = (SELECT count(*) FROM oms.open_stage AS o
+  WHERE o.running_since IS NOT NULL AND o.breached_at IS NULL AND o.due_at BETWEEN o.now AND o.now + u.within)) AS same, count(DISTINCT n.n) > 2 AS several
+FROM unnest('{0,44 minutes,1 hour,1 day,1 year}'::interval[]) AS u (within), LATERAL (SELECT count(*) AS n FROM oms.at_risk(u.within)) AS n;
 SET oms.now = '2026-03-22 07:59';
 SELECT stage, from_days, to_days, open, on_hold, overdue, oldest FROM oms.aging WHERE workflow = 'Open' ORDER BY from_days;
 SET oms.now = '2026-03-23 08:00';

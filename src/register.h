@@ -286,6 +286,7 @@
 	"stage_state_archive_finished", \
 	"stage_state_awaiting", \
 	"stage_state_finished", \
+	"stage_state_late", \
 	"stage_state_queue", \
 	"stage_state_timer", \
 	"stage_state_worker", \
@@ -300,6 +301,6 @@
 	"timeline_told", \
 	"timeline_watermark", \
 	"workflow_current"
-#define OMS_INDEXES_COUNT 29
+#define OMS_INDEXES_COUNT 30
 
 #endif							/* OMS_REGISTER_H */

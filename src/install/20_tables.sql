@@ -178,6 +178,10 @@ CREATE INDEX stage_state_awaiting ON oms.stage_state (waits_for, waits_key, awai
 CREATE INDEX stage_state_timer ON oms.stage_state (timer_at) WHERE timer_at IS NOT NULL;
 -- What a worker has; with the queues, everything that is open.
 CREATE INDEX stage_state_worker ON oms.stage_state (worker) WHERE status IN ('p', 'h', 'f');
+-- What is late, the longest first.  What is not yet late is found by its timer, which comes no later than that it is; so
+-- lists of what is urgent read little, and stages that are in time pay nothing for them.
+CREATE INDEX stage_state_late ON oms.stage_state (due_at, ticket_id, stage_no)
+	WHERE breached_at IS NOT NULL AND (status = 'q' OR status IN ('p', 'h', 'f') OR status = 'a');
 
 -- One row per cycle of a stage that was sent back or reopened: the row of stage_state as it was then, append-only.
 CREATE TABLE oms.stage_past (LIKE oms.stage_state, PRIMARY KEY (ticket_id, stage_no, cycle));
