@@ -47,12 +47,17 @@ VACUUM ANALYZE;
 
 SET oms.dispatch = off;
 SELECT now() AS began \gset
+-- A tenth has an applicant; of the others 10,000 are opened by a call.
 SELECT format('SET oms.now = %L; SELECT count(oms.open_ticket(''Bench '' || 1 + n %% 5, ''{"amount": 80000}'',
-    applicant => ''person-'' || n %% 40000)) FROM generate_series(%s, %s) AS n',
-  :'began'::timestamptz - b * interval '12 hours', :open / 20 * (20 - b) + 1, :open / 20 * (21 - b)) FROM generate_series(20, 1, -1) AS b \gexec
+    applicant => ''person-'' || n %% 4000)) FROM generate_series(%s, %s) AS n',
+  :'began'::timestamptz - b * interval '12 hours', :open / 200 * (20 - b) + 1, :open / 200 * (21 - b)) FROM generate_series(20, 1, -1) AS b \gexec
+SELECT format('SET oms.now = %L; SELECT count(*) FROM generate_series(1, 5) AS k, LATERAL (SELECT least(10000, %s - i * 10000) AS most
+    FROM generate_series(0, (%2$s - 1) / 10000) AS i) AS x, LATERAL oms.open_tickets(''Bench '' || k, array_fill(jsonb ''{"amount": 80000}'', ARRAY[most]))',
+  :'began'::timestamptz - b * interval '12 hours', :open * 9 / 1000) FROM generate_series(20, 1, -1) AS b \gexec
 SELECT format('SET oms.now = %L', :'began') \gexec
-SELECT format('SELECT oms.stages_done((SELECT jsonb_agg(jsonb_build_object(''ticket'', o.ticket_id, ''stage'', o.stage))
-  FROM oms.open_stage AS o WHERE o.stage = ''s%s'' AND random() < 0.5))', n) FROM generate_series(1, 3) AS n \gexec
+SELECT format('SELECT count(oms.stages_done(c.items)) FROM (SELECT jsonb_agg(jsonb_build_object(''ticket'', o.ticket_id, ''stage'', o.stage)) AS items
+  FROM (SELECT x.*, row_number() OVER () / 10000 AS chunk FROM oms.open_stage AS x WHERE x.stage = ''s%s'' AND random() < 0.5) AS o GROUP BY o.chunk) AS c', n)
+  FROM generate_series(1, 3) AS n \gexec
 SELECT count(oms.claim_stage(x.ticket_id, x.stage, CASE WHEN random() < 0.5 THEN 'ann' ELSE 'bob' END))
 FROM (SELECT o.ticket_id, o.stage FROM oms.open_stage AS o WHERE o.status = 'queued' ORDER BY random() LIMIT :open / 5) AS x;
 SELECT count(oms.hold(x.ticket_id, x.stage, 'waits for the applicant'))

@@ -9,6 +9,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { answerByGet } from "./answers.js";
 import { viewersZone } from "./db.js";
 import { isZone } from "./format.js";
+import { makeKept, PACE } from "./kept.js";
 import { errorPage } from "./layout.js";
 import { makeLimit } from "./limit.js";
 import { isApi, makeApi } from "./routes/api.js";
@@ -39,7 +40,8 @@ function originOf(c: Web): string {
   return proto === undefined ? origin : `${proto}://${host}`;
 }
 
-export function makeApp(board: Board) {
+export function makeApp(given: Omit<Board, "kept">, kept = makeKept({ ...PACE, patienceMs: given.settings.waitMs })) {
+  const board: Board = { ...given, kept };
   const app = new Hono<Env>();
   const attempts = makeLimit(board.settings.attemptsPerMinute);
   const signIns = makeLimit(board.settings.signInsPerMinute);

@@ -19,6 +19,8 @@ export interface Settings {
   timezone: string | undefined;
   /** Believe X-Forwarded-For and X-Forwarded-Proto: only behind a proxy that sets them. */
   behindProxy: boolean;
+  /** Milliseconds that a page waits for new figures if there are older ones. */
+  waitMs: number;
   /** Requests by one address to /track, in a minute. */
   attemptsPerMinute: number;
   /** Wrong passwords from one address, in a minute: an office behind one address has many people. */
@@ -55,6 +57,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     citizenPassword: given(env["BOARD_CITIZEN_PASSWORD"]),
     timezone: given(env["BOARD_TIMEZONE"]),
     behindProxy: env["BOARD_BEHIND_PROXY"] === "1",
+    waitMs: positive("BOARD_WAIT_MS", env["BOARD_WAIT_MS"], 250),
     attemptsPerMinute: positive("BOARD_ATTEMPTS_PER_MINUTE", env["BOARD_ATTEMPTS_PER_MINUTE"], 20),
     signInsPerMinute: positive("BOARD_SIGN_INS_PER_MINUTE", env["BOARD_SIGN_INS_PER_MINUTE"], 30),
     idleMinutes: positive("BOARD_IDLE_MINUTES", env["BOARD_IDLE_MINUTES"], 60),

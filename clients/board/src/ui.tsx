@@ -1,6 +1,7 @@
 /** Pieces of pages. Everything that comes from the database goes through JSX, which escapes it. */
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
 import { lengthOf, secondsBetween, type Times } from "./format.js";
+import type { Figures } from "./kept.js";
 import { formToken, type Session } from "./session.js";
 
 /** Signs beside the words, for whoever sees no colours. */
@@ -24,6 +25,19 @@ export const Name: FC<{ of: string }> = ({ of }) => <bdi class="name">{of}</bdi>
 export const Said: FC<{ of: string }> = ({ of }) => (
   <>{of.split(/(\b\d{4}-\d\d-\d\d(?: \d\d:\d\d)?\b|\b[A-Z]{1,4}-\d{4}-\d{5,}\b)/).map((piece, i) => (i % 2 === 1 ? <span class="nowrap">{piece}</span> : piece))}</>
 );
+
+/** Of which moment figures are that were not worked out just now: "These counts are", of ... */
+export const AsOf: FC<{ figures: Figures<unknown> | undefined; times: Times; what: string }> = ({ figures, times, what }) => {
+  if (figures?.old !== true) return null;
+  const at = new Date(figures.at);
+  const secs = secondsBetween(at, new Date());
+  return (
+    <p class="hint as-of">
+      {what} of <time datetime={at.toISOString()} class="nowrap">{times.full(at)}</time>, {secs < 60 ? `${Math.ceil(secs)} s` : lengthOf(secs)} ago. They take a
+      while to make, so they are made now and then.
+    </p>
+  );
+};
 
 export interface ClockFacts {
   due_at: Date | null;

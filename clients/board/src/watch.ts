@@ -52,8 +52,11 @@ export function makeWatch(db: Database): Watch {
           for (let i = 0; i < tickets.length; i += AT_ONCE) {
             const some = tickets.slice(i, i + AT_ONCE);
             found.push(...(await query.rows<{ ticket: string; seq: number }>(
-              `SELECT i.ticket, t.last_seq AS seq FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.int4[])) AS i (ticket, seq)
-               JOIN oms.ticket AS t ON t.ticket_id = i.ticket::oms.ticket_id WHERE t.last_seq <> i.seq`,
+              // Joined with oms.ticket, all tickets would be read.
+              `SELECT n.ticket, n.seq FROM (
+                 SELECT i.ticket, i.seq AS known, (SELECT t.last_seq FROM oms.ticket AS t WHERE t.ticket_id = i.ticket::oms.ticket_id) AS seq
+                 FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.int4[])) AS i (ticket, seq)
+               ) AS n WHERE n.seq <> n.known`,
               [some.map(([ticket]) => ticket), some.map(([, seq]) => seq)],
             )));
           }

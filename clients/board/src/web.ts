@@ -3,6 +3,7 @@ import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 import type { Database, Query } from "./db.js";
 import { errorWords, type Called } from "./format.js";
+import type { Kept } from "./kept.js";
 import { networkOf, type Limit } from "./limit.js";
 import type { Live } from "./live.js";
 import type { Session } from "./session.js";
@@ -14,6 +15,7 @@ export interface Board {
   db: Database;
   live: Live;
   watch: Watch;
+  kept: Kept;
 }
 
 export interface Env {

@@ -91,7 +91,9 @@ export async function world(name: string, env: Record<string, string> = {}): Pro
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...process.env, PGUSER: "oms_board", PGPASSWORD: "board-demo", PGDATABASE: database, BOARD_PORT: port,
-        BOARD_CITIZEN_USER: "oms_citizen", BOARD_CITIZEN_PASSWORD: "citizen-demo", BOARD_ATTEMPTS_PER_MINUTE: "1000", ...env,
+        BOARD_CITIZEN_USER: "oms_citizen", BOARD_CITIZEN_PASSWORD: "citizen-demo", BOARD_ATTEMPTS_PER_MINUTE: "1000",
+        // On a busy machine, too, a page shows what stands now.
+        BOARD_WAIT_MS: "20000", ...env,
       },
     });
     board = child;

@@ -3,8 +3,10 @@ import type { FC } from "hono/jsx";
 import type { Query } from "../db.js";
 import { count, type Times } from "../format.js";
 import { clockOf } from "../routes/board.js";
-import { can, needs, param, Refused, report, type Web } from "../web.js";
-import { AHEAD, stageNames, WAYS, type Ahead, type StageName, type Way } from "./data.js";
+import { can, needs, param, person, Refused, report, type Web } from "../web.js";
+import type { Figures } from "../kept.js";
+import { AsOf } from "../ui.js";
+import { AHEAD, PROBES, stageNames, WAYS, type Ahead, type Report, type StageName, type Way } from "./data.js";
 import { address, readScope, scopeParams, type Scope } from "./scope.js";
 
 /** More bars are no picture any more. */
@@ -25,21 +27,54 @@ export interface Asked {
   stageName: StageName;
 }
 
-/** Runs a page's queries as the person, with what all reports need. */
-export async function ask<T>(c: Web, work: (asked: Asked) => Promise<T>): Promise<T & Omit<Asked, "query">> {
-  needs(c, "sla_report");
+type About = Omit<Asked, "query">;
+
+async function about(c: Web, query: Query): Promise<About> {
   const drills = can(c, "get_ticket");
+  const { now, times } = await clockOf(query);
+  const names = drills
+    ? (await query.rows<{ name: string }>("SELECT w.name FROM oms.workflow AS w WHERE w.current ORDER BY w.name")).map((w) => w.name)
+    : undefined;
+  return { now, times, scope: readScope(c, now, times), drills, names, stageName: await stageNames(query) };
+}
+
+/** Runs a report's queries as the person, with what all reports need. */
+export async function ask<T>(c: Web, work: (asked: Asked) => Promise<T>): Promise<T & About> {
+  needs(c, "sla_report");
   return report(c, async (query) => {
-    const { now, times } = await clockOf(query);
-    const scope = readScope(c, now, times);
-    const names = drills
-      ? (await query.rows<{ name: string }>("SELECT w.name FROM oms.workflow AS w WHERE w.current ORDER BY w.name")).map((w) => w.name)
-      : undefined;
-    const stageName = await stageNames(query);
-    const asked = { now, times, scope, drills, names, stageName };
+    const asked = await about(c, query);
     return { ...(await work({ query, ...asked })), ...asked };
   });
 }
+
+/**
+ * What takes long, or what of it is kept. The key says what was asked; whether the person may see it, the caller has asked the
+ * database.
+ */
+export async function keep<T>(c: Web, key: readonly unknown[], work: (query: Query) => Promise<T>): Promise<{ value: T; asOf: Figures<T> }> {
+  const { db, kept } = c.get("board");
+  const { role } = person(c);
+  const found = await kept.get(JSON.stringify(key), () => db.report(role, async (query) => ({ value: await work(query), behind: query.behind ?? 0 })));
+  if (found === undefined) throw new Error("what is waited for is there");
+  const { value, behind } = found.value;
+  return { value, asOf: { ...found, value, at: found.at - behind * 1000 } };
+}
+
+/** The same as ask() for a page, with figures that may be kept ones; more is what was asked for beside the period and the workflow. */
+export async function figures<T>(
+  c: Web, of: Report, work: (query: Query, scope: Scope) => Promise<T>, more = "",
+): Promise<About & { value: T; asOf: Figures<T> }> {
+  needs(c, "sla_report");
+  const asked = await report(c, async (query) => {
+    await query.rows(PROBES[of]);
+    return about(c, query);
+  });
+  const { scope, times } = asked;
+  return { ...asked, ...(await keep(c, [of, more, scope.from, scope.to, scope.workflow, times.zone], (query) => work(query, scope))) };
+}
+
+/** When the figures of a page were worked out, if that was not just now. */
+export const Moment: FC<{ of: Figures<unknown> | undefined; times: Times }> = ({ of, times }) => <AsOf figures={of} times={times} what="These figures are" />;
 
 export const More: FC<{ shown: number; all: number; what: string }> = ({ shown, all, what }) =>
   all <= shown ? null : (

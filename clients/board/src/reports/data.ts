@@ -150,6 +150,20 @@ export interface RiskRow {
 }
 export const RISK_COLUMNS = ["ticket", "workflow", "stage", "owner", "status", "due_at", "remaining_seconds"] as const;
 
+/**
+ * Statements that do nothing, and are refused to whoever may not read what the report is made of: for figures that are kept,
+ * and so are not asked of the database by everybody who sees them.
+ */
+export const PROBES = {
+  sla: "SELECT FROM oms.sla_report(NULL, NULL) LIMIT 0",
+  heat: "SELECT FROM oms.heat_map(NULL, NULL) LIMIT 0",
+  bottlenecks: "SELECT FROM oms.bottlenecks(NULL, NULL) LIMIT 0",
+  queue: "SELECT FROM oms.queue LIMIT 0",
+  aging: "SELECT FROM oms.aging LIMIT 0",
+  risk: "SELECT FROM oms.at_risk() LIMIT 0",
+} as const;
+export type Report = keyof typeof PROBES;
+
 /** The name of a stage for people: its label in the current version of the workflow, or else its id in words. */
 export type StageName = (workflow: string | null, stage: string) => string;
 

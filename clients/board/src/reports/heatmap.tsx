@@ -1,7 +1,7 @@
 /** The heat-map as a table: shades repeat what the figures and signs in the cells say. */
 import type { Child, FC } from "hono/jsx";
 import { count, percent } from "../format.js";
-import { Name } from "../ui.js";
+import { Name, Said } from "../ui.js";
 import type { HeatCell, StageName, Way } from "./data.js";
 import { addDays, address, scopeParams, type Scope } from "./scope.js";
 import { sign } from "./ui.js";
@@ -115,7 +115,7 @@ export const HeatMap: FC<{ cells: readonly HeatCell[]; by: Way; scope: Scope; dr
   return (
     <div class="table" role="region" aria-label={props.caption} tabindex={0}>
       <table class={`figures heat-map heat-by-${by}`}>
-        <caption>{props.caption}</caption>
+        <caption><Said of={props.caption} /></caption>
         <thead>
           <tr>
             <th scope="col">{by === "stage" ? "Stage" : by === "owner" ? "Owner" : "Hour"}</th>

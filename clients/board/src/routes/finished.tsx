@@ -9,6 +9,7 @@ import type { Query } from "../db.js";
 import { MOST_ROWS, send } from "../export.js";
 import { count, percent, words, type Times } from "../format.js";
 import { page } from "../layout.js";
+import { keep, Moment } from "../reports/ask.js";
 import { address, periodWords, readScope, scopeParams, type Scope } from "../reports/scope.js";
 import { Downloads, duration, PeriodFields } from "../reports/ui.js";
 import { Filters, Name, Table, TicketLink, Time } from "../ui.js";
@@ -226,12 +227,16 @@ for (const path of ["/finished", "/due"] as const) {
   finishedRoutes.get(path, async (c) => {
     needs(c, "get_ticket");
     const after = param(c, "after");
-    const read = await report(c, async (query) => {
+    const { now, times, filter } = await report(c, async (query) => {
+      // Refused to whoever may not see what may be kept.
+      await query.rows(`SELECT FROM ${list.from} AS f LIMIT 0`);
       const { now, times } = await clockOf(query);
-      const filter = readFilter(c, readScope(c, now, times, "all"));
-      return { now, times, filter, total: await countThem(query, list, filter), ...(await readThem(query, list, filter, after, PAGE)) };
+      return { now, times, filter: readFilter(c, readScope(c, now, times, "all")) };
     });
-    const { now, times, filter, total, rows, next } = read;
+    const { value, asOf } = await keep(c, [path, filter, after, times.zone], async (query) => ({
+      total: await countThem(query, list, filter), ...(await readThem(query, list, filter, after, PAGE)),
+    }));
+    const { total, rows, next } = value;
     const asked = filterParams(filter);
     return page(
       c,
@@ -265,6 +270,7 @@ for (const path of ["/finished", "/due"] as const) {
           <strong>{total > MOST_ROWS ? `More than ${count(MOST_ROWS)}` : count(total)}</strong> {total === 1 ? "stage" : "stages"}, {askedFor(filter, times)}
           {path === "/due" ? ". Those that are late and still open are among them." : ""}
         </p>
+        <Moment of={asOf} times={times} />
         <Table
           caption={`${list.title}, the newest first. A stage that a ticket passed again counts again.`}
           class="finished cards"

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import type { FC } from "hono/jsx";
 import { words, type Times } from "../format.js";
 import { page } from "../layout.js";
+import { LAST_SEQ } from "../open.js";
 import { newParts, partsOf } from "../parts.js";
 import type { Session } from "../session.js";
 import { Clock, LiveLine, Name, PostForm, Status, Table, TicketLink } from "../ui.js";
@@ -42,10 +43,10 @@ async function load(c: Web): Promise<Inbox> {
   const { db, watch } = c.get("board");
   const inbox = await db.as(session.role, async (query) => ({
     work: await query.rows<Work>(
-      `SELECT m.ticket::pg_catalog.text AS ticket, m.stage, s.stage_no, m.status, m.owner, m.workflow, m.priority, m.label, m.delegated_by,
-         m.queued_at, m.due_at, s.running_since, s.breached_at, t.last_seq
+      `SELECT m.ticket::pg_catalog.text AS ticket, m.stage, o.stage_no, m.status, m.owner, m.workflow, m.priority, m.label, m.delegated_by,
+         m.queued_at, m.due_at, o.running_since, o.breached_at, ${LAST_SEQ}
        FROM oms.my_work($1, ${MOST + 1}) WITH ORDINALITY AS m (ticket, stage, status, owner, workflow, priority, label, queued_at, started_at, due_at, delegated_by, no)
-       JOIN oms.stage AS s ON s.ticket_id = m.ticket AND s.stage = m.stage JOIN oms.ticket AS t ON t.ticket_id = m.ticket ORDER BY m.no`,
+       JOIN oms.open_stage AS o ON o.ticket_id = m.ticket AND o.stage = m.stage ORDER BY m.no`,
       [session.role],
     ),
     owners: (await query.rows<{ owner: string }>("SELECT m.owner FROM oms.owner_member AS m WHERE m.member = $1 ORDER BY m.owner LIMIT 1000", [session.role])).map((o) => o.owner),

@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { count } from "../format.js";
 import { page } from "../layout.js";
-import { ask, CHARTS, More, MOST_BARS, MOST_LINES, readAhead } from "../reports/ask.js";
+import { CHARTS, figures, Moment, More, MOST_BARS, MOST_LINES, readAhead } from "../reports/ask.js";
 import { AHEAD, aging, atRisk, queue, type AgeRow } from "../reports/data.js";
 import { address } from "../reports/scope.js";
 import { Chart, Downloads, duration, Figure, ReportNav, WorkflowField } from "../reports/ui.js";
@@ -12,7 +12,7 @@ import type { Env } from "../web.js";
 export const openReportRoutes = new Hono<Env>();
 
 openReportRoutes.get("/reports/queue", async (c) => {
-  const { rows, drills, scope, now, times } = await ask(c, async ({ query }) => ({ rows: await queue(query) }));
+  const { value: rows, asOf, drills, scope, now, times } = await figures(c, "queue", queue);
   const sum = (of: (r: (typeof rows)[number]) => number) => rows.reduce((all, r) => all + of(r), 0);
   const bars = [...rows].sort((a, b) => b.queued + b.in_progress - a.queued - a.in_progress).slice(0, MOST_BARS);
   const FIGURES = [
@@ -25,6 +25,7 @@ openReportRoutes.get("/reports/queue", async (c) => {
     <>
       <h1>What each owner has now</h1>
       <ReportNav path="/reports/queue" scope={scope} />
+      <Moment of={asOf} times={times} />
       <Chart
         label={`Stacked bars: what is queued, in progress, on hold and failed, for ${bars.length} owners.`}
         caption="Open stages by owner" unit="stages" labels={bars.map((r) => r.owner)}
@@ -82,7 +83,7 @@ const AGES = [[0, 1], [1, 3], [3, 7], [7, 14], [14, 30], [30, null]] as const;
 const ageWords = (from: number, to: number | null) => (to === null ? `${from} days and more` : to === 1 ? "under a day" : `${from} to ${to} days`);
 
 openReportRoutes.get("/reports/aging", async (c) => {
-  const { rows, scope, drills, names, stageName, now } = await ask(c, async ({ query, scope }) => ({ rows: await aging(query, scope.workflow) }));
+  const { value: rows, asOf, scope, drills, names, stageName, now, times } = await figures(c, "aging", (query, of) => aging(query, of.workflow));
   const lines = new Map<string, AgeRow[]>();
   for (const row of rows) {
     const key = JSON.stringify([row.workflow, row.stage]);
@@ -117,6 +118,7 @@ openReportRoutes.get("/reports/aging", async (c) => {
     <>
       <h1>How long open stages have been open</h1>
       <ReportNav path="/reports/aging" scope={scope} />
+      <Moment of={asOf} times={times} />
       <Filters action="/reports/aging" label="Workflow">
         <WorkflowField value={scope.workflow} names={names} />
         <p class="buttons">
@@ -173,13 +175,15 @@ openReportRoutes.get("/reports/aging", async (c) => {
 
 openReportRoutes.get("/reports/at-risk", async (c) => {
   const within = readAhead(c);
-  const { rows, total, scope, drills, stageName, now, times } = await ask(c, ({ query }) => atRisk(query, within, MOST_LINES));
+  const { value, asOf, scope, drills, stageName, now, times } = await figures(c, "risk", (query) => atRisk(query, within, MOST_LINES), within);
+  const { rows, total } = value;
   return page(
     c,
     { title: "At risk", now, wide: true },
     <>
       <h1>What is due soon</h1>
       <ReportNav path="/reports/at-risk" scope={scope} />
+      <Moment of={asOf} times={times} />
       <ul class="presets" aria-label="How far ahead">
         {Object.entries(AHEAD).map(([name, text]) => (
           <li>
@@ -214,7 +218,7 @@ openReportRoutes.get("/reports/at-risk", async (c) => {
                 <td>
                   <Status status={r.status} />
                 </td>
-                <td class="nowrap">{duration(r.remaining_seconds)} left</td>
+                <td class="nowrap">{r.due_at < now ? `late by ${duration((now.getTime() - r.due_at.getTime()) / 1000)}` : `${duration((r.due_at.getTime() - now.getTime()) / 1000)} left`}</td>
                 <td class="nowrap">{times.full(r.due_at)}</td>
               </tr>
             ))

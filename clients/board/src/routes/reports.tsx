@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import type { Child, FC } from "hono/jsx";
 import { count, percent } from "../format.js";
 import { page } from "../layout.js";
-import { ask, CHARTS, More, MOST_BARS, MOST_LINES, readWay, ways } from "../reports/ask.js";
+import { CHARTS, figures, Moment, More, MOST_BARS, MOST_LINES, readWay, ways } from "../reports/ask.js";
 import { bottlenecks, heatMap, slaReport, WAYS, type SlaRow, type StageName } from "../reports/data.js";
 import { HeatLegend, HeatMap, MOST_HEAT_ROWS } from "../reports/heatmap.js";
 import { address, periodWords, scopeParams, type Scope } from "../reports/scope.js";
@@ -127,7 +127,7 @@ const Big: FC<{ name: string; n: number; href: string | undefined; late: string;
 );
 
 reportRoutes.get("/reports", async (c) => {
-  const { rows, scope, drills, names, stageName, now, times } = await ask(c, async ({ query, scope }) => ({ rows: await slaReport(query, scope) }));
+  const { value: rows, asOf, scope, drills, names, stageName, now, times } = await figures(c, "sla", slaReport);
   const total = rows.find((r) => r.workflow === null);
   const workflows = rows.filter((r) => r.workflow !== null && r.stage === null);
   const { finished, due, open } = ways(scope, drills, {});
@@ -137,6 +137,7 @@ reportRoutes.get("/reports", async (c) => {
     <>
       <h1>Reports</h1>
       <ReportNav path="/reports" scope={scope} />
+      <Moment of={asOf} times={times} />
       <PeriodForm path="/reports" scope={scope} names={names} now={now} times={times} />
       <MovedClock moved={total?.moved ?? 0} of={total?.finished ?? 0} />
       <h2>How time limits were kept, <Said of={periodWords(scope)} /></h2>
@@ -170,7 +171,7 @@ reportRoutes.get("/reports", async (c) => {
 });
 
 reportRoutes.get("/reports/sla", async (c) => {
-  const { rows, scope, drills, names, stageName, now, times } = await ask(c, async ({ query, scope }) => ({ rows: await slaReport(query, scope) }));
+  const { value: rows, asOf, scope, drills, names, stageName, now, times } = await figures(c, "sla", slaReport);
   const stages = rows.filter((r) => r.stage !== null);
   const several = new Set(stages.map((r) => r.workflow)).size > 1;
   const shown = rows.slice(0, MOST_LINES);
@@ -180,6 +181,7 @@ reportRoutes.get("/reports/sla", async (c) => {
     <>
       <h1>How time limits were kept</h1>
       <ReportNav path="/reports/sla" scope={scope} />
+      <Moment of={asOf} times={times} />
       <PeriodForm path="/reports/sla" scope={scope} names={names} now={now} times={times} />
       <MovedClock moved={rows[0]?.moved ?? 0} of={rows[0]?.finished ?? 0} />
       {slaChart(stages, several, stageName)}
@@ -216,7 +218,7 @@ reportRoutes.get("/reports/sla", async (c) => {
 
 reportRoutes.get("/reports/heat-map", async (c) => {
   const by = readWay(c);
-  const { cells, scope, drills, names, stageName, now, times } = await ask(c, async ({ query, scope }) => ({ cells: await heatMap(query, scope, by) }));
+  const { value: cells, asOf, scope, drills, names, stageName, now, times } = await figures(c, "heat", (query, of) => heatMap(query, of, by), by);
   const lines = new Set(cells.map((cell) => JSON.stringify([cell.workflow, cell.y]))).size;
   return page(
     c,
@@ -224,6 +226,7 @@ reportRoutes.get("/reports/heat-map", async (c) => {
     <>
       <h1>Where time limits get tight</h1>
       <ReportNav path="/reports/heat-map" scope={scope} />
+      <Moment of={asOf} times={times} />
       <ul class="presets" aria-label="Heat-maps">
         {Object.entries(WAYS).map(([way, name]) => (
           <li>
@@ -256,7 +259,7 @@ reportRoutes.get("/reports/heat-map", async (c) => {
 });
 
 reportRoutes.get("/reports/bottlenecks", async (c) => {
-  const { rows, scope, drills, names, stageName, now, times } = await ask(c, async ({ query, scope }) => ({ rows: await bottlenecks(query, scope) }));
+  const { value: rows, asOf, scope, drills, names, stageName, now, times } = await figures(c, "bottlenecks", bottlenecks);
   const several = new Set(rows.map((r) => r.workflow)).size > 1;
   const bars = rows.filter((r) => r.total_seconds > 0).slice(0, MOST_BARS);
   const hours = (of: (r: (typeof rows)[number]) => number) => bars.map((r) => Math.round(of(r) / 36) / 100);
@@ -266,6 +269,7 @@ reportRoutes.get("/reports/bottlenecks", async (c) => {
     <>
       <h1>Where the time went</h1>
       <ReportNav path="/reports/bottlenecks" scope={scope} />
+      <Moment of={asOf} times={times} />
       <PeriodForm path="/reports/bottlenecks" scope={scope} names={names} now={now} times={times} />
       <MovedClock moved={sum(rows, (r) => r.moved)} of={sum(rows, (r) => r.finished)} />
       <Chart

@@ -8,7 +8,7 @@ import type { Query } from "../db.js";
 import { count } from "../format.js";
 import { page } from "../layout.js";
 import type { Limit } from "../limit.js";
-import { atRisk, queue, stageNames, type StageName } from "../reports/data.js";
+import { atRisk, PROBES, queue, stageNames, type StageName } from "../reports/data.js";
 import { makeScreens } from "../screens.js";
 import type { Settings } from "../settings.js";
 import { Clock, Name, Status, Table } from "../ui.js";
@@ -117,7 +117,6 @@ export function makeTv({ tvFile, tvRole, behindProxy }: Settings, attempts: Limi
   const tv = new Hono<Env>();
   if (tvFile === undefined || tvRole === undefined) return tv;
   const screens = makeScreens(tvFile);
-  let last: { at: number; wall: ReturnType<typeof load> } | undefined;
 
   const screenOf = (c: Web) => screens.find(getCookie(c, COOKIE));
 
@@ -150,8 +149,13 @@ export function makeTv({ tvFile, tvRole, behindProxy }: Settings, attempts: Limi
 
   tv.get("/wall", async (c) => {
     if (screenOf(c) === undefined) return c.body(null, 401);
-    if (last === undefined || Date.now() - last.at > OF_USE_MS) last = { at: Date.now(), wall: c.get("board").db.as(tvRole, load) };
-    return c.html(wallOf(await last.wall));
+    const { db, kept } = c.get("board");
+    // Refused if the role may no longer see what may be kept.
+    await db.as(tvRole, async (query) => {
+      for (const probe of [PROBES.queue, PROBES.risk]) await query.rows(probe);
+    });
+    const found = await kept.get("wall", () => db.as(tvRole, load), { freshMs: OF_USE_MS });
+    return found === undefined ? c.body(null, 503) : c.html(wallOf(found.value));
   });
 
   // That something changed, and nothing of what.
