@@ -31,6 +31,6 @@ export * from "./monitor.js";
 export { listen } from "./listen.js";
 export type { ListenOptions, OmsEvent, Subscription } from "./listen.js";
 export { worker } from "./worker.js";
-export type { Worker, WorkerCounts, WorkerMode, WorkerOptions } from "./worker_types.js";
+export type { Worker, WorkerCounts, WorkerMode, WorkerOptions } from "./options.js";
 export { LeaseLost, StageError, WorkerStopped } from "./job.js";
 export type { Handler, Job } from "./job.js";

@@ -10,7 +10,7 @@ import { type OmsEvent, type Subscription, listenAt } from "./listen.js";
 import { type Report, type Running, type Source, Trouble, now, ring, rung } from "./source.js";
 import type { JsonObject } from "./types.js";
 import { type Claimed, type DoneItem, type FailedItem, claim, exchange, release, stageDone, stageFailed, waitAt } from "./work.js";
-import type { Worker, WorkerCounts, WorkerMode, WorkerOptions } from "./worker_types.js";
+import type { Worker, WorkerCounts, WorkerMode, WorkerOptions } from "./options.js";
 
 /**
  * Pauses before looking again when an event told of work and a claim found none: a claim passes over a ticket
