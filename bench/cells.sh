@@ -16,16 +16,10 @@ cd "$oms_top"
 . bench/ticket.sh
 sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
 
-# serve NAME: a server with a database of that name; sets $connection.
-serve() {
-  start_server "$1" 'jit = off' 'synchronous_commit = off'
-  createdb "$1"
-  connection="host=$PGHOST port=$PGPORT dbname=$1"
-}
-serve plain && plain=$connection
-serve north && north=$connection
-serve south && south=$connection
-serve front && front=$connection
+serve plain 'jit = off' 'synchronous_commit = off' && plain=$connection
+serve north 'jit = off' 'synchronous_commit = off' && north=$connection
+serve south 'jit = off' 'synchronous_commit = off' && south=$connection
+serve front 'jit = off' 'synchronous_commit = off' && front=$connection
 printf '%s\n' "cell {[1,1000000]} $north" "cell {[1000001,2000000]} $south" "front $front" >"$oms_run/cells.conf"
 echo "SELECT oms.create_workflow('$loan');" >"$oms_run/setup.sql"
 tools/cells apply "$oms_run/cells.conf" "$oms_run/setup.sql" >"$oms_run/apply.log" 2>&1 || { cat "$oms_run/apply.log" >&2; exit 1; }

@@ -9,12 +9,6 @@ set -eu
 begin_run "server cells" tools/demo-cells.sh "$@"
 cd "$oms_top"
 
-# serve NAME: a server with a database of that name; sets $connection.
-serve() {
-  start_server "$1"
-  createdb "$1"
-  connection="host=$PGHOST port=$PGPORT dbname=$1"
-}
 serve north && export NORTH=$connection
 serve south && export SOUTH=$connection
 serve front && export FRONT=$connection

@@ -289,6 +289,13 @@ start_server() {
   export PGHOST=$sockets PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
 }
 
+# serve NAME ["setting = value" ...]: a server with a database of that name; sets $connection.
+serve() {
+  start_server "$@"
+  createdb "$1"
+  connection="host=$PGHOST port=$PGPORT dbname=$1"
+}
+
 # use_passwords DATA: from now on only the superuser comes in without a password.
 use_passwords() {
   printf 'local all postgres trust\nlocal all all scram-sha-256\n' >"$1/pg_hba.conf"
