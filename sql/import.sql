@@ -149,6 +149,38 @@ SELECT * FROM oms.import_tickets('Import Date', '[
   {"opened_at": "2026-05-01T10:00", "data": {"on": "soon", "by": "2026-05-04", "last": ["2026-06-01"]}},
   {"opened_at": "2026-05-01T10:00", "data": {"on": null, "last": "2026-05-32"}}]');
 SELECT oms.retire_workflow('Import Date');
+-- A date alone is some time of its day, by the calendar's zone: of a day that is closed, before it opens today (it is 8:00
+-- there), beside times of the same day.  Everything is of the day that was told.
+SELECT oms.create_workflow('{"name": "Import Day", "prefix": "IY", "calendar": "Import Office", "stages": [
+  {"id": "a", "owner": "x", "slaMins": 30}, {"id": "b", "owner": "x", "slaMins": 480, "dependsOn": ["a"]}]}');
+CREATE TEMP TABLE days AS SELECT w.* FROM oms.import_tickets('Import Day', '[
+  {"opened_at": "2026-05-02", "stages": {"a": {"finished_at": "2026-05-03"}}},
+  {"opened_at": "2026-05-05"},
+  {"opened_at": "2026-05-04T09:00", "stages": {"a": {"finished_at": "2026-05-05"}}},
+  {"opened_at": "2026-04-30T18:30", "closed_at": "2026-04-30", "notes": [{"at": "2026-04-30", "body": "the same day"}],
+   "stages": {"a": {"queued_at": "2026-04-30", "finished_at": "2026-04-30"}, "b": {"queued_at": "2026-04-30", "finished_at": "2026-04-30"}}},
+  {"opened_at": "2026-04-30", "closed_at": "2026-04-30T08:30", "notes": [{"at": "2026-04-30", "body": "the same day"}],
+   "stages": {"a": {"queued_at": "2026-04-30", "finished_at": "2026-04-30"}, "b": {"queued_at": "2026-04-30", "finished_at": "2026-04-30"}}},
+  {"opened_at": "2026-04-30", "stages": {"a": {"finished_at": "2026-04-30"}, "b": {"queued_at": "2026-04-30", "finished_at": "2026-04-30T15:00"}}},
+  {"opened_at": "2026-04-30", "stages": {"a": {"finished_at": "2026-04-30"}, "b": {"queued_at": "2026-04-30T10:00"}}}]', false) AS w;
+SET TimeZone = 'America/New_York';
+SELECT d.row, t.opened_at, t.closed_at, d.problem FROM days AS d JOIN oms.ticket AS t ON t.ticket_id = d.ticket ORDER BY 1;
+SELECT d.row, s.stage, s.status, s.queued_at, s.finished_at, s.due_at, s.breached_at IS NOT NULL AS late
+FROM days AS d JOIN oms.stage AS s ON s.ticket_id = d.ticket AND s.status <> 'waiting' ORDER BY 1, s.stage_no;
+SELECT d.row, c.* FROM days AS d, oms.check(d.ticket) AS c;
+SELECT * FROM oms.import_tickets('Import Day', '[
+  {"opened_at": "2026-05-06"},
+  {"opened_at": "2026-04-30", "stages": {"a": {"finished_at": "2026-04-29"}}},
+  {"opened_at": "2026-04-30", "stages": {"a": {"finished_at": "2026-04-30"}, "b": {"queued_at": "2026-04-29"}}},
+  {"opened_at": "2026-04-30", "closed_at": "2026-04-29", "stages": {"a": {"status": "cancelled"}}, "notes": [{"at": "2026-04-29", "body": "early"}]}]');
+SET TimeZone = 'UTC';
+SELECT oms.retire_workflow('Import Day');
+-- Without a calendar, too: what was closed on the last of January was not closed in February.
+SELECT oms.create_workflow('{"name": "Import Month", "prefix": "IMO", "stages": [{"id": "a", "owner": "x"}]}');
+SELECT w.problem FROM oms.import_tickets('Import Month',
+  '[{"opened_at": "2026-01-31", "closed_at": "2026-01-31", "stages": {"a": {"finished_at": "2026-01-31"}}}]', false) AS w;
+SELECT t.opened_at, t.closed_at FROM oms.ticket AS t WHERE t.workflow = 'Import Month';
+SELECT oms.retire_workflow('Import Month');
 -- By law: what a row tells happened as it says; what is still open and was due is done by law, at its time.
 SELECT oms.create_workflow('{"name": "Import Law", "prefix": "IL", "stages": [
   {"id": "a", "owner": "x", "slaMins": 60, "escalation": [{"at": "100%", "finishWith": {"by": "silence"}}]},

@@ -135,8 +135,8 @@ live(Importing *importing, OmsJsonCheck *check, JsonbValue *value, int number, b
 		return false;
 	if (check->nproblems > 0)
 		return false;
-	id = numbered ? oms_next_number(importing->rules.graph, import->opened_at) : 0;
-	*ticket = oms_store_new(importing->rules.graph, id, import->opened_at);
+	id = numbered ? oms_next_number(importing->rules.graph, import->opened.at) : 0;
+	*ticket = oms_store_new(importing->rules.graph, id, import->opened.at);
 	(*ticket)->data = import->data;
 	(*ticket)->priority = import->priority;
 	(*ticket)->applicant = import->applicant;

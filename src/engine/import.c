@@ -176,10 +176,10 @@ plan_start(Life *life, int no, TimestampTz met)
 		(def->manual && (stage == NULL || stage->status == OMS_STAGE_CANCELLED)))
 		return;
 	oms_set_add(&life->planned, no);
-	if (stage != NULL && stage->queued_at != OMS_NEVER)
+	if (stage != NULL && stage->queued.at != OMS_NEVER)
 	{
-		at = Max(met, stage->queued_at);
-		if (stage->queued_at < met)
+		at = Max(met, stage->queued.at);
+		if (stage->queued.last < met)
 			stage_problem(life, no, "queued_at", psprintf("is before the stage could begin, which was %s", oms_time_text(met)));
 	}
 	plan(life, no, at, false);
@@ -202,7 +202,7 @@ plan_dependants(Life *life, int no, TimestampTz at)
 static bool
 was_queued_then(const OmsImportedStage *stage, const OmsStageDef *def)
 {
-	return stage != NULL && stage->queued_at != OMS_NEVER && (def->delay_mins >= 0 || def->start_at.path != NULL);
+	return stage != NULL && stage->queued.at != OMS_NEVER && (def->delay_mins >= 0 || def->start_at.path != NULL);
 }
 
 static void
@@ -230,9 +230,9 @@ start(Life *life, int no, TimestampTz at)
 	}
 	else if (stage != NULL && (stage->status == OMS_STAGE_DONE || stage->status == OMS_SKIPPED))
 	{
-		if (stage->finished_at != OMS_NEVER && stage->finished_at < at)
+		if (stage->finished.at != OMS_NEVER && stage->finished.last < at)
 			stage_problem(life, no, "finished_at", psprintf("is before the stage could begin, which was %s", oms_time_text(at)));
-		plan(life, no, Max(at, stage->finished_at), true);
+		plan(life, no, Max(at, stage->finished.at), true);
 	}
 }
 
@@ -265,14 +265,14 @@ finish(Life *life, int no, TimestampTz at)
 static void
 tell_notes(Life *life, TimestampTz before)
 {
-	for (; life->notes < life->import->nnotes && life->import->notes[life->notes].at < before; life->notes++)
+	for (; life->notes < life->import->nnotes && life->import->notes[life->notes].at.at < before; life->notes++)
 	{
 		const OmsImportedNote *note = &life->import->notes[life->notes];
 
-		if (note->at < life->import->opened_at)
-			oms_json_problem(life->check, NULL, "a note of the row is from before it was opened: %s", oms_time_text(note->at));
+		if (note->at.at < life->import->opened.at)
+			oms_json_problem(life->check, NULL, "a note of the row is from before it was opened: %s", oms_time_text(note->at.at));
 		oms_decide_comment(life->ticket, OMS_NO_STAGE, note->body, note->public);
-		date_events(life, note->at);
+		date_events(life, note->at.at);
 	}
 }
 
@@ -300,14 +300,14 @@ open_then(Life *life, const char *origin)
 	OmsTicket  *ticket = life->ticket;
 	OmsEvent   *event;
 
-	go_back_to(life, life->import->opened_at);
+	go_back_to(life, life->import->opened.at);
 	event = oms_event_add(ticket, OMS_EV_IMPORTED, NULL, origin);
 	event->owner = ticket->graph->owner;
 	oms_decide_replace_data(ticket, ticket->data);
 	oms_start_clock(ticket);
-	return_from(life, life->import->opened_at);
+	return_from(life, life->import->opened.at);
 	for (int no = 1; no <= ticket->graph->nstages; no++)
-		plan_start(life, no, life->import->opened_at);
+		plan_start(life, no, life->import->opened.at);
 }
 
 /*
@@ -356,7 +356,7 @@ was_cancelled(const OmsImport *import)
 static void
 check_stages(Life *life)
 {
-	bool		closed = life->import->closed_at != OMS_NEVER;
+	bool		closed = life->import->closed.at != OMS_NEVER;
 
 	for (int no = 1; no <= life->ticket->graph->nstages; no++)
 	{
@@ -392,13 +392,13 @@ close_then(Life *life)
 {
 	OmsTicket  *ticket = life->ticket;
 	bool		cancelled = was_cancelled(life->import);
-	TimestampTz at = life->import->closed_at == OMS_NEVER ? life->last : life->import->closed_at;
+	const OmsImportedTime *closed = &life->import->closed;
+	TimestampTz at = Max(closed->at, life->last);
 
-	if (at < life->last)
+	if (closed->at != OMS_NEVER && closed->last < life->last)
 		oms_json_problem(life->check, NULL, "closed_at of the row is before %s, when something else happened",
 						 oms_time_text(life->last));
 	report_open_stages(life, cancelled);
-	at = Max(at, life->last);
 	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
 		if (oms_is_active(stage))
 			catch_up(life, stage, at);
@@ -454,7 +454,7 @@ oms_import_live(OmsJsonCheck *check, OmsTicket *ticket, const OmsImport *import,
 		.now = rules->now,
 		.role = role,
 		.agenda = palloc(sizeof(Due) * ticket->graph->nstages),
-		.last = import->opened_at
+		.last = import->opened.at
 	};
 
 	oms_set_init(&life.planned, ticket->graph);
@@ -462,7 +462,7 @@ oms_import_live(OmsJsonCheck *check, OmsTicket *ticket, const OmsImport *import,
 	open_then(&life, origin);
 	live_through(&life);
 	check_stages(&life);
-	if (import->closed_at != OMS_NEVER || ticket->n_active + ticket->n_failed == 0)
+	if (import->closed.at != OMS_NEVER || ticket->n_active + ticket->n_failed == 0)
 		close_then(&life);
 	tell_notes(&life, DT_NOEND);
 	enter_the_present(&life);

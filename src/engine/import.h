@@ -12,13 +12,25 @@
 #define OMS_MAX_IMPORT_KEY		255
 #define OMS_MAX_REFERENCE		200
 
+/*
+ * When something happened.  A date alone tells no more than the day: "at" is what it counts as, and anything from the
+ * first to the last instant may have been.
+ */
+typedef struct OmsImportedTime
+{
+	TimestampTz at;				/* OMS_NEVER: left out */
+	TimestampTz first;			/* the same as at, but for a date alone */
+	TimestampTz last;
+} OmsImportedTime;
+
 /* What a row says of a stage */
 typedef struct OmsImportedStage
 {
 	int			no;				/* 0: the workflow does not have it */
 	char		status;			/* OmsStageStatus: done, skipped, queued or cancelled */
-	TimestampTz queued_at;		/* OMS_NEVER: left out */
-	TimestampTz finished_at;
+	OmsImportedTime queued;
+	OmsImportedTime finished;
+	bool		settled;		/* dates have given way to times of the same day */
 	const char *worker;
 	const char *note;
 	Jsonb	   *output;
@@ -26,7 +38,7 @@ typedef struct OmsImportedStage
 
 typedef struct OmsImportedNote
 {
-	TimestampTz at;
+	OmsImportedTime at;
 	const char *body;
 	bool		public;
 } OmsImportedNote;
@@ -36,8 +48,8 @@ typedef struct OmsImport
 {
 	const char *key;			/* NULL: none */
 	Jsonb	   *data;
-	TimestampTz opened_at;
-	TimestampTz closed_at;		/* OMS_NEVER: not given */
+	OmsImportedTime opened;
+	OmsImportedTime closed;
 	const char *applicant;
 	int			priority;
 	const char *reference;

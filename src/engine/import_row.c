@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
@@ -17,6 +18,8 @@
 #include "engine/path.h"
 
 #define MAX_NOTES		1000
+
+static const OmsImportedTime left_out = {OMS_NEVER, OMS_NEVER, OMS_NEVER};
 
 static const OmsImportRules *
 rules_of(const OmsJsonCheck *check)
@@ -62,24 +65,45 @@ check_note(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void 
 }
 
 /*
- * A time that is over.  A date alone is its first opening time, or its last closing time (min = 1).
+ * A date alone counts as its first opening time, or its last closing time (ends); if it is closed as its beginning,
+ * or its end: what happened on a Saturday did not happen on Monday.
+ */
+static bool
+read_time(const char *text, int len, const OmsImportRules *rules, bool ends, OmsImportedTime *time)
+{
+	OmsMomentKind kind = ends ? OMS_MOMENT_DUE : OMS_MOMENT_START;
+
+	if (!oms_moment_read(text, len, rules->calendar, kind, &time->at))
+		return false;
+	if (!oms_moment_day(text, len, rules->calendar, &time->first, &time->last))
+		time->first = time->last = time->at;
+	else if (time->at == OMS_NEVER || time->at > time->last)
+		time->at = ends ? time->last : time->first;
+	return time->at != OMS_NEVER;
+}
+
+/*
+ * A time that is over; of a date alone what there was of it.  min = 1: when something ended.
  */
 static void
 check_time(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void *target)
 {
 	const OmsImportRules *rules = rules_of(check);
-	TimestampTz at;
+	OmsImportedTime time;
 
 	if (is_left_out(value) || !oms_json_type(check, value, jbvString, "text"))
 		return;
-	if (!oms_moment_read(value->val.string.val, value->val.string.len, rules->calendar,
-						 rule->min == 1 ? OMS_MOMENT_DUE : OMS_MOMENT_START, &at) || at == OMS_NEVER)
+	if (!read_time(value->val.string.val, value->val.string.len, rules, rule->min == 1, &time))
 		oms_json_problem(check, NULL, "%s is not a time in ISO 8601: \"%s\"", oms_json_thing(check),
 						 oms_json_text(check, value));
-	else if (at > rules->now)
+	else if (time.first > rules->now)
 		oms_json_problem(check, NULL, "%s is in the future: \"%s\"", oms_json_thing(check), oms_json_text(check, value));
 	else
-		*oms_rule_field(TimestampTz, target, rule) = at;
+	{
+		time.at = Min(time.at, rules->now);
+		time.last = Min(time.last, rules->now);
+		*oms_rule_field(OmsImportedTime, target, rule) = time;
+	}
 }
 
 static void
@@ -156,8 +180,8 @@ check_status(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, voi
 
 static const OmsKeyRule stage_keys[] = {
 	{"status", check_status, 0, 0, 0, false},
-	{"queued_at", check_time, offsetof(OmsImportedStage, queued_at), 0, 0, false},
-	{"finished_at", check_time, offsetof(OmsImportedStage, finished_at), 1, 0, false},
+	{"queued_at", check_time, offsetof(OmsImportedStage, queued), 0, 0, false},
+	{"finished_at", check_time, offsetof(OmsImportedStage, finished), 1, 0, false},
 	{"worker", check_name, offsetof(OmsImportedStage, worker), 1, OMS_MAX_NAME, false},
 	{"output", check_output, 0, 0, 0, false},
 	{"note", check_note, offsetof(OmsImportedStage, note), 0, 0, false},
@@ -181,9 +205,9 @@ check_stage_as_a_whole(OmsJsonCheck *check, OmsImportedStage *stage)
 {
 	bool		finished = stage->status == OMS_STAGE_DONE || stage->status == OMS_SKIPPED;
 
-	if (stage->status == OMS_STAGE_DONE && stage->finished_at == OMS_NEVER)
+	if (stage->status == OMS_STAGE_DONE && stage->finished.at == OMS_NEVER)
 		oms_json_problem(check, NULL, "%s is done, and has no \"finished_at\"", oms_json_thing(check));
-	report_surplus(check, stage->finished_at != OMS_NEVER && !finished, "finished_at", "done or skipped");
+	report_surplus(check, stage->finished.at != OMS_NEVER && !finished, "finished_at", "done or skipped");
 	report_surplus(check, stage->worker != NULL && stage->status != OMS_STAGE_DONE, "worker", "done");
 	report_surplus(check, stage->output != NULL && stage->status != OMS_STAGE_DONE, "output", "done");
 	report_surplus(check, stage->note != NULL && !finished, "note", "done or skipped");
@@ -202,7 +226,7 @@ check_stage(OmsJsonCheck *check, JsonbValue *value, OmsImportedStage *stage)
 	}
 	oms_json_keys(check, object, stage_keys, lengthof(stage_keys), stage);
 	if (stage->status == 0)
-		stage->status = stage->finished_at != OMS_NEVER ? OMS_STAGE_DONE : OMS_QUEUED;
+		stage->status = stage->finished.at != OMS_NEVER ? OMS_STAGE_DONE : OMS_QUEUED;
 	if (check->nproblems == nproblems)
 		check_stage_as_a_whole(check, stage);
 }
@@ -241,7 +265,7 @@ check_stages(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, voi
 		OmsImportedStage *told = &import->stages[import->nstages++];
 		int			mark = oms_json_enter_key(check, key.val.string.val, key.val.string.len);
 
-		told->queued_at = told->finished_at = OMS_NEVER;
+		told->queued = told->finished = left_out;
 		told->no = named_stage(check, &key);
 		check_stage(check, &stage, told);
 		if (told->no > 0)
@@ -261,8 +285,8 @@ static const OmsKeyRule note_keys[] = {
 static int
 compare_notes(const void *a, const void *b)
 {
-	TimestampTz p = ((const OmsImportedNote *) a)->at;
-	TimestampTz q = ((const OmsImportedNote *) b)->at;
+	TimestampTz p = ((const OmsImportedNote *) a)->at.at;
+	TimestampTz q = ((const OmsImportedNote *) b)->at.at;
 
 	return p < q ? -1 : p > q;
 }
@@ -295,6 +319,65 @@ check_notes(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void
 			oms_json_keys(check, object, note_keys, lengthof(note_keys), note);
 		oms_json_leave(check, mark);
 	}
+}
+
+/* ---- dates beside times ---- */
+
+/*
+ * A date alone gives way to what is told to the minute of the same day, and happened later.
+ */
+static void
+settle_before(OmsImportedTime *time, TimestampTz later)
+{
+	if (time->first <= later && later < time->at)
+		time->at = later;
+}
+
+/*
+ * A stage was finished before those began that wait for it, and queued before it was finished.
+ */
+static void
+settle_stage(const OmsImport *import, const OmsGraph *graph, int no)
+{
+	const OmsStageDef *def = oms_graph_stage(graph, no);
+	OmsImportedStage *stage = import->by_no[no - 1];
+
+	if (stage == NULL || stage->settled)
+		return;
+	check_stack_depth();
+	stage->settled = true;
+	for (int i = 0; i < def->ndependants; i++)
+	{
+		const OmsImportedStage *next = import->by_no[def->dependants[i] - 1];
+
+		settle_stage(import, graph, def->dependants[i]);
+		if (next == NULL)
+			continue;
+		if (next->queued.first == next->queued.last)
+			settle_before(&stage->finished, next->queued.at);
+		settle_before(&stage->finished, next->finished.at);
+	}
+	settle_before(&stage->finished, import->closed.at);
+	settle_before(&stage->queued, stage->finished.at);
+}
+
+static void
+settle_dates(OmsImport *import, const OmsGraph *graph)
+{
+	for (int no = 1; no <= graph->nstages; no++)
+		settle_stage(import, graph, no);
+	for (int i = 0; i < import->nstages; i++)
+	{
+		settle_before(&import->opened, import->stages[i].queued.at);
+		settle_before(&import->opened, import->stages[i].finished.at);
+	}
+	for (int i = 0; i < import->nnotes; i++)
+		settle_before(&import->opened, import->notes[i].at.at);
+	settle_before(&import->opened, import->closed.at);
+	/* what was noted on the day of the opening was so after it */
+	for (int i = 0; i < import->nnotes; i++)
+		if (import->notes[i].at.last >= import->opened.at)
+			import->notes[i].at.at = Max(import->notes[i].at.at, import->opened.at);
 	qsort(import->notes, import->nnotes, sizeof(OmsImportedNote), compare_notes);
 }
 
@@ -303,8 +386,8 @@ check_notes(OmsJsonCheck *check, JsonbValue *value, const OmsKeyRule *rule, void
 static const OmsKeyRule row_keys[] = {
 	{"key", check_name, offsetof(OmsImport, key), 1, OMS_MAX_IMPORT_KEY, false},
 	{"data", check_data, 0, 0, 0, false},
-	{"opened_at", check_time, offsetof(OmsImport, opened_at), 0, 0, true},
-	{"closed_at", check_time, offsetof(OmsImport, closed_at), 1, 0, false},
+	{"opened_at", check_time, offsetof(OmsImport, opened), 0, 0, true},
+	{"closed_at", check_time, offsetof(OmsImport, closed), 1, 0, false},
 	{"applicant", check_name, offsetof(OmsImport, applicant), 1, OMS_MAX_IMPORT_KEY, false},
 	{"priority", check_int, offsetof(OmsImport, priority), PG_INT32_MIN, PG_INT32_MAX, false},
 	{"reference", check_name, offsetof(OmsImport, reference), 1, OMS_MAX_REFERENCE, false},
@@ -318,13 +401,15 @@ oms_import_read(OmsJsonCheck *check, JsonbValue *row, const OmsImportRules *rule
 	JsonbContainer *object = oms_json_object(check, row);
 
 	memset(import, 0, sizeof(OmsImport));
-	import->opened_at = import->closed_at = OMS_NEVER;
+	import->opened = import->closed = left_out;
 	import->by_no = palloc0(sizeof(OmsImportedStage *) * rules->graph->nstages);
 	check->context = unconstify(OmsImportRules *, rules);
 	if (object != NULL)
 		oms_json_keys(check, object, row_keys, lengthof(row_keys), import);
 	if (import->data == NULL)
 		import->data = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
-	if (object != NULL && import->opened_at == OMS_NEVER && check->nproblems == 0)
+	if (object != NULL && import->opened.at == OMS_NEVER && check->nproblems == 0)
 		oms_json_problem(check, NULL, "%s has no \"opened_at\"", oms_json_thing(check));
+	if (check->nproblems == 0)
+		settle_dates(import, rules->graph);
 }

@@ -160,3 +160,16 @@ oms_moment_read(const char *text, int len, const OmsCalendar *calendar, OmsMomen
 		return false;
 	return reader.at == reader.end;
 }
+
+bool
+oms_moment_day(const char *text, int len, const OmsCalendar *calendar, TimestampTz *first, TimestampTz *last)
+{
+	Reader		reader = {text, text + len};
+	int			date;
+
+	if (!read_date(&reader, &date) || reader.at != reader.end)
+		return false;
+	*first = oms_calendar_instant(calendar, date * USECS_PER_DAY);
+	*last = oms_calendar_instant(calendar, (date + 1) * USECS_PER_DAY) - 1;
+	return true;
+}

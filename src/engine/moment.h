@@ -22,4 +22,10 @@ typedef enum OmsMomentKind
 extern bool oms_moment_read(const char *text, int len, const OmsCalendar *calendar, OmsMomentKind kind,
 							TimestampTz *at);
 
+/*
+ * The first and the last instant of the day that a text means, if it is a date without a time.
+ */
+extern bool oms_moment_day(const char *text, int len, const OmsCalendar *calendar, TimestampTz *first,
+						   TimestampTz *last);
+
 #endif							/* OMS_MOMENT_H */

@@ -65,6 +65,16 @@ means(const char *text, const OmsCalendar *calendar, OmsMomentKind kind, Timesta
 	return oms_moment_read(text, strlen(text), calendar, kind, &at) && at == expected;
 }
 
+/* Is it a day, with these instants as its first and its last? */
+static bool
+is_day(const char *text, const OmsCalendar *calendar, TimestampTz first, TimestampTz last)
+{
+	TimestampTz from = 0;
+	TimestampTz to = 0;
+
+	return oms_moment_day(text, strlen(text), calendar, &from, &to) && from == first && to == last;
+}
+
 static const struct
 {
 	const char *text;
@@ -153,6 +163,11 @@ main(void)
 	   "... unless it has an offset");
 	ok(means("2026-03-29T03:30", calendar, OMS_MOMENT_START, utc(2026, 3, 29, AN_HOUR + 30 * USECS_PER_MINUTE)),
 	   "a time that the clock skips is as long after the jump");
+
+	ok(is_day("2026-03-05", NULL, utc(2026, 3, 5, 0), utc(2026, 3, 6, 0) - 1), "a day is from midnight to midnight");
+	ok(is_day("2026-03-07", calendar, utc(2026, 3, 6, 22 * AN_HOUR), utc(2026, 3, 7, 22 * AN_HOUR) - 1), "... in the calendar's zone, open or not");
+	ok(is_day("2026-03-29", calendar, utc(2026, 3, 28, 22 * AN_HOUR), utc(2026, 3, 29, 21 * AN_HOUR) - 1), "... an hour shorter where the clock jumps");
+	ok(!oms_moment_day("2026-03-05T00:00", 16, NULL, &at, &at) && !oms_moment_day("soon", 4, NULL, &at, &at), "a time is no day");
 
 	memset(calendar->dates_before, 0, sizeof(calendar->dates_before));
 	memset(calendar->time_before, 0, sizeof(calendar->time_before));
