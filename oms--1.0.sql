@@ -4304,9 +4304,12 @@ COMMENT ON VIEW oms_internal.check_numbers IS 'for oms.check(): sequences that a
 
 -- ---- journal ----
 
--- What roles other than the owner of the schema were granted in it, by names that are the same after a restore.
+-- What roles other than the owner of the schema were granted in it, by names that are the same after a restore; "public"
+-- (which no role can be called) is everybody, who has nothing.  That everybody may use a type says nothing: so it is with
+-- each whose rights were never set.
 CREATE VIEW oms_internal.journal_right (role, object, privilege) AS
-	SELECT r.rolname::text COLLATE "C", a.object, a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END
+	SELECT COALESCE(r.rolname::text, 'public') COLLATE "C", a.object,
+		a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END
 	FROM (
 		SELECT n.nspname::text AS object, x.grantee, x.privilege_type, x.is_grantable
 		FROM pg_namespace AS n, aclexplode(n.nspacl) AS x
@@ -4327,10 +4330,11 @@ CREATE VIEW oms_internal.journal_right (role, object, privilege) AS
 		UNION ALL
 		SELECT 'type ' || t.typname, x.grantee, x.privilege_type, x.is_grantable
 		FROM pg_type AS t, aclexplode(t.typacl) AS x
-		WHERE t.typnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace)
+		WHERE t.typnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND x.grantee <> 0
 	) AS a
-	JOIN pg_roles AS r ON r.oid = a.grantee
-	JOIN pg_namespace AS o ON o.nspname = 'oms' AND o.nspowner <> a.grantee;
+	LEFT JOIN pg_roles AS r ON r.oid = a.grantee
+	JOIN pg_namespace AS o ON o.nspname = 'oms' AND o.nspowner <> a.grantee
+	WHERE r.oid IS NOT NULL OR a.grantee = 0;
 COMMENT ON VIEW oms_internal.journal_right IS 'for the journal: what was granted to roles in the schemas of oms';
 
 -- What the journal keeps the state of, as it stands now.  Nothing in it depends on the settings of a session.

@@ -103,6 +103,9 @@ SELECT count(*) FROM oms.validate_workflow(jsonb_build_object('name', 'x', 'stag
   'examples', (SELECT jsonb_agg(jsonb_build_object('path', (SELECT jsonb_agg('s' || n) FROM generate_series(1, 4096) AS n)))
                FROM generate_series(1, 20))));
 
+-- Data that no ticket could be opened with is told as such.
+SELECT path, problem FROM oms.validate_workflow('{"name": "x", "stages": [{"id": "a", "owner": "x", "startAt": "$.on", "dueAt": "$.by"}],
+  "examples": [{"data": {"on": "soon", "by": 7}, "path": []}, {"data": {"on": "2026-05-01"}, "path": ["a"]}, {"data": {"by": null}, "path": ["a"]}]}');
 -- Nothing of it is in any table.
 SELECT count(*) FROM oms.ticket WHERE workflow = 'Examples Loan';
 SELECT oms.retire_workflow('Examples Loan');

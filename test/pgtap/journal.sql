@@ -148,6 +148,9 @@ SELECT is(t.found(c), r, c) FROM (VALUES
 	('UPDATE oms.workflow SET retired_at = clock_timestamp() WHERE current', 'workflow "Rules": it is not as the journal says'), ('UPDATE oms.workflow SET current = false', 'workflow "Rules": it is gone, and the journal does not know why'),
 	('UPDATE oms.calendar SET current = false', 'calendar "Office": it is gone, and the journal does not know why'),
 	('GRANT SELECT ON oms.timeline TO j_kim', 'level j_kim: the journal does not know of it'), ('GRANT EXECUTE ON FUNCTION oms.activate() TO j_agent', 'level j_agent: it is not as the journal says'), ('GRANT SELECT (note) ON oms.timeline TO j_agent', 'level j_agent: it is not as the journal says'),
+	('GRANT EXECUTE ON FUNCTION oms.erase(oms.ticket_id, text[], text) TO PUBLIC', 'level public: the journal does not know of it'), ('GRANT USAGE ON SCHEMA oms TO PUBLIC', 'level public: the journal does not know of it'),
+	('GRANT SELECT (data) ON oms.ticket TO PUBLIC', 'level public: the journal does not know of it'), ('GRANT USAGE ON TYPE oms.ticket_id TO PUBLIC', 'nothing'),
+	('GRANT SELECT ON oms.journal TO PUBLIC; REVOKE SELECT ON oms.journal FROM PUBLIC', 'nothing'),
 	('REVOKE EXECUTE ON FUNCTION oms.claim(text, text, int, interval) FROM j_agent', 'level j_agent: it is not as the journal says'), ('ALTER ROLE j_agent RENAME TO j_other', 'level j_other: the journal does not know of it'),
 	('DROP OWNED BY j_agent; DROP ROLE j_agent', 'nothing'),
 	('SELECT oms.revoke_access(''j_agent''); SELECT oms.set_owner(''Desk'', supervisor => ''x''); SELECT oms.set_absence(''j_kim'', ''2026-03-03 09:00+00'', ''2026-03-03 09:00+00'')', 'nothing')) AS v(c, r);

@@ -62,5 +62,19 @@ SELECT check_test(dispatched(:'flats', 'x'), false, 'dispatched: there is no suc
 SELECT check_test(citizen_sees(:'flats', '{"status": "closed"}'), false, 'citizen_sees');
 SELECT check_test(citizen_does_not_see(:'flats', 'PAPERS'), false, 'citizen_does_not_see');
 
+-- In another schema, beside one that has functions of the same names, and whatever the session makes of times.
+CREATE SCHEMA words;
+ALTER EXTENSION oms_tap SET SCHEMA words;
+SET LOCAL search_path = oms, words, public;
+SET LOCAL datestyle = 'Postgres, DMY';
+SET LOCAL timezone = 'Asia/Kolkata';
+SELECT ticket_path_is(:'house', '{complete,issue}');
+SELECT ticket_status_is(:'house', 'done');
+SELECT stage_status_is(:'flats', 'issue', 'waiting');
+SELECT ok(move_clock_to('05-06-2026 16:00') >= 0, 'the clock goes on');
+SELECT is(oms.clock(), '2026-06-05 10:30+00', '… to the fifth of June in India');
+SELECT is(ticket_events(:'house', '^done$'), 'complete:done issue:done');
+SELECT citizen_sees(:'house', '{"status": "closed"}');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -13,7 +13,8 @@ DECLARE
 	fired	int;
 	total	int := 0;
 BEGIN
-	PERFORM set_config('oms.now', at::text, false);
+	-- in a form that no setting of the session reads as another time
+	PERFORM set_config('oms.now', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), false);
 	LOOP
 		fired := oms.tick();
 		total := total + fired;
