@@ -76,6 +76,29 @@ FROM unnest(ARRAY['', $$ > oms.amend(TK, '{"name":"Kim"}', 'r')$$, $$ > oms.skip
 	> oms.amend(TK, '{"kind":"bridge or so"}', 'r')$$, $$ > oms.amend(TK, '{"amount":80000}', 'r')
 	> oms.cancel_ticket(TK, 'r')$$]) c;
 
+-- Dates and limits
+SELECT oms.create_workflow('{"name":"Dates","stages":[{"id":"a","owner":"A"},
+	{"id":"b","owner":"B","dependsOn":["a"],"startAt":"$.on","dueAt":"$.by","sla":[{"when":"$.urgent == true","mins":30},{"mins":120}]}]}') \g /dev/null
+SELECT is(t.play('Dates', E'2026-03-02 10:00+00 > open\n' || c, $$(SELECT concat_ws(' ', s.status, t.utc(s.starts_at), t.utc(s.due_at)) FROM oms.open_stage s WHERE s.ticket_id = TK AND s.stage = 'b')$$, '{"on":"2026-03-02T10:00Z"}'), r, c)
+FROM (VALUES ($$> oms.stage_done(TK, 'a')$$, 'queued none 2026-03-02 12:00'),
+	($$> oms.amend(TK, '{"on":"2026-03-02T12:00Z"}', 'r')
+	> oms.stage_done(TK, 'a')$$, 'awaiting 2026-03-02 12:00 none'),
+	($$> oms.amend(TK, '{"by":"2026-03-02T11:15Z"}', 'r')
+	> oms.stage_done(TK, 'a')$$, 'queued none 2026-03-02 11:15'),
+	($$> oms.amend(TK, '{"urgent":true}', 'r')
+	> oms.stage_done(TK, 'a')$$, 'queued none 2026-03-02 10:30'),
+	($$> oms.stage_done(TK, 'a')
+	> oms.amend(TK, '{"urgent":true,"by":"2026-03-02T11:15Z","on":"2026-03-02T12:00Z"}', 'r')$$, 'queued none 2026-03-02 12:00'),
+	-- what awaits a moment keeps it, and its limit is judged when it is queued
+	($$> oms.amend(TK, '{"on":"2026-03-02T12:00Z"}', 'r')
+	> oms.stage_done(TK, 'a')
+	> oms.amend(TK, '{"on":"2026-03-02T13:00Z"}', 'r')$$, 'awaiting 2026-03-02 12:00 none'),
+	($$> oms.amend(TK, '{"on":"2026-03-02T12:00Z"}', 'r')
+	> oms.stage_done(TK, 'a')
+	> oms.amend(TK, '{"urgent":true}', 'r')
+	2026-03-02 12:00+00 > oms.tick()$$, 'queued none 2026-03-02 12:30')) AS v(c, r);
+SELECT is(t.play('Dates', E'2026-03-02 10:00+00 > open\n > ' || c, '1'), '1', c) FROM unnest(ARRAY['22023 oms.amend(TK, ''{"on":"soon"}'', ''r'')', '22023 oms.amend(TK, ''{"by":"2026-02-30"}'', ''r'')', '22023 oms.amend(TK, ''{"by":7}'', ''r'')']) c;
+
 -- ---------------------------------------------------------------------------
 -- What it is not for
 -- ---------------------------------------------------------------------------
@@ -84,6 +107,13 @@ SELECT is(t.play('Correct', t.to_b() || '> ' || c, '1', '{"amount":8000}'), '1',
 	'OM002 oms.amend(''C-2026-99999'', ''{}'', ''r'')', '22023 oms.amend(TK, jsonb_build_object(''x'', repeat(''x'', 5000000)), ''r'')']) c;
 SELECT is(t.play('Correct', t.to_b() || e || E'\n> OM005 oms.amend(TK, ''{"amount":1}'', ''r'')', '1', '{"amount":8000}'), '1', 'a closed ticket, by ' || e)
 FROM unnest(ARRAY['> oms.cancel_ticket(TK, ''r'')', E'> oms.skip_stage(TK, ''c'', ''r'')\n> oms.skip_stage(TK, ''d'', ''r'')\n> oms.skip_stage(TK, ''e'', ''r'')']) e;
+SELECT is(t.play('Correct', t.to_b() || $$ > oms.cancel_ticket(TK, 'r')
+	2026-03-03 10:00+00 > oms.set_retention('0', 'Correct')
+	> oms.seal()
+	> oms.archive('infinity')
+	> OM005 oms.amend(TK, '{"amount":1}', 'r')$$, '(SELECT count(*) FROM oms.archived_ticket WHERE ticket_id = TK)', '{"amount":8000}'), '1', 'an archived ticket, which stays where it is');
+SELECT is(t.play('Correct', t.to_b() || $$ > oms.erase(TK, '{data}', 'r')
+	> oms.amend(TK, '{"amount":60000,"name":"Lee"}', 'told anew')$$, '(SELECT data FROM oms.ticket WHERE ticket_id = TK)', '{"amount":8000,"name":"Kim"}'), '{"name": "Lee", "amount": 60000}', 'one whose data was erased gets data again');
 SELECT is(t.play('Correct', t.to_b() || e || E'\n> oms.amend(TK, ''{"amount":1}'', ''r'')', '(SELECT data FROM oms.ticket WHERE ticket_id = TK)', '{"amount":80000}'), '{"amount": 1}', 'but one ' || e)
 FROM unnest(ARRAY['> oms.hold(TK, NULL, ''r'')', '> oms.stage_failed(TK, ''b'', ''e'', NULL, false)']) e;
 

@@ -42,7 +42,12 @@ SET LOCAL oms.now = '2026-03-02 15:00+00';
 SELECT is(error_code(c), '55000', c) FROM unnest(ARRAY[
 	'SELECT oms.open_ticket(''Dated'')', 'SELECT oms.open_tickets(''Dated'', ''{"{}"}'')', format('SELECT oms.comment(%L, ''late'')', :'real'), format('SELECT oms.stage_done(%L, ''a'')', :'real'), 'SELECT * FROM oms.claim(''A'')',
 	'SELECT oms.tick()', format('UPDATE oms.ticket SET priority = 1 WHERE ticket_id = %L', :'real'), format('SELECT oms.amend(%L, ''{"a":1}'', ''r'')', :'then'), 'SELECT oms.seal()', 'SELECT oms.archive()',
-	format('SELECT oms.erase(%L, ''{data}'', ''r'')', :'real')]) AS c;
+	format('SELECT oms.erase(%L, ''{data}'', ''r'')', :'real'), 'SELECT * FROM oms.import_tickets(''Dated'', ''[{"opened_at":"2026-01-05"}]'', false)',
+	-- the rules, too
+	'SELECT oms.set_owner(''A'')', 'SELECT oms.create_workflow(''{"name":"Other","stages":[{"id":"a","owner":"A"}]}'')', 'SELECT oms.retire_workflow(''Dated'')',
+	'SELECT oms.create_calendar(''c'', ''{"timezone":"UTC","hours":{"mon":["09:00-10:00"]}}'')', 'SELECT oms.set_hold_reason(''why'')', 'SELECT oms.set_retention(''1 day'')',
+	'SELECT oms.set_absence(''kim'', ''2026-03-03'', ''2026-03-04'')', 'SELECT oms.grant_access(current_user, ''staff'')', 'SELECT oms.send_message(''m'', ''k'')',
+	format('SELECT oms.rotate_tracking_number(%L)', :'real'), 'SELECT oms.activate()']) AS c;
 SELECT is(error_code(c), '00000', 'looking is no change: ' || c) FROM unnest(ARRAY[format('SELECT * FROM oms.get_timeline(%L)', :'real'), format('SELECT oms.get_ticket(%L)', :'real'), 'SELECT * FROM oms.verify_timeline()', 'SELECT * FROM oms.health()']) AS c;
 SELECT throws_like($$SELECT oms.open_ticket('Dated')$$, 'oms.open_ticket() is refused while oms.now moves the clock', 'what it says');
 SET LOCAL oms.allow_moved_clock = on;

@@ -297,6 +297,8 @@ foreach my $name (sort keys %document)
 		my ($name) = /create_workflow\('\{\s*"name": "(.*?)"/ or next;
 		$workflow{$name} = 1;
 		like($_, qr/^SELECT oms.diagram\('\Q$name\E'\);\n```\n```mermaid$/m, "$title has a picture");
+		is($node->safe_psql('docs_guides_cookbook_md', "SELECT count(*), bool_and(jsonb_array_length(definition -> 'examples') > 0)
+			FROM oms.workflow WHERE name = '$name'"), '1|t', "$title carries examples");
 		is($node->safe_psql('docs_guides_cookbook_md', "SELECT count(*) > 0, bool_and(status IN ('done', 'cancelled'))
 			FROM oms.ticket WHERE workflow = '$name'"), 't|t', "$title comes to its end");
 	}

@@ -105,6 +105,8 @@ $name = data_only('not_preloaded', '--disable-triggers');
 is($node->safe_psql('not_preloaded', q{SELECT string_agg(DISTINCT tgenabled::text, '') FROM pg_trigger
 	WHERE tgfoid = 'oms.guard'::regproc}), 'O', "$name, not preloaded: guards are plain");
 $node->safe_psql('not_preloaded', 'SELECT * FROM oms.repair_guards()');
+is($node->safe_psql('not_preloaded', q{SELECT name IS NULL, before IS NULL, (after ->> 'mended')::int > 0 FROM oms.journal WHERE what = 'repair_guards'}),
+	't|t|t', '... which stands in the journal');
 guarded($node, 'not_preloaded', "$name, not preloaded, repaired");
 whole($node, 'not_preloaded', "$name, not preloaded");
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'oms'");

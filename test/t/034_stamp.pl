@@ -265,6 +265,13 @@ foreach (@forged)
 is(sql("SELECT oms.proof('$second', journal => true) -> 'journal'"), 'null', 'null if no owner of the ticket was registered when it was sealed');
 like(verify(sql("SELECT oms.proof('$second', journal => true)")), qr/^$ok;/, '… which is a good proof');
 
+# A case that began elsewhere is proven like any other.
+my $imported = sql(q{SELECT i.ticket FROM oms.import_tickets('Stamp', '[{"opened_at": "2025-03-03T10:00Z", "applicant": "ann", "notes": [{"at": "2025-03-05T10:00Z", "body": "called"}],
+	"stages": {"a": {"finished_at": "2025-03-04T10:00Z", "worker": "meg", "output": {"x": 1}}}}]', false) AS i});
+sql('SELECT oms.seal()');
+stamp('good');
+like(verify(sql("SELECT oms.proof('$imported')"), @trust), qr/^0: ok: $imported, \d+ events, sealed by seal 7 (\w+); seal 7 \1 stamped /, 'an imported case is proven, stamp and all');
+
 # ---- docs/guides/evidence.md ----
 
 my $page = slurp_file("$top/docs/guides/evidence.md");
@@ -273,6 +280,16 @@ is(join(' ', grep { $help !~ /\Q$_\E / } map { /(--\w+)/g } grep { m{tools/stamp
 my ($printed) = $page =~ /^(ok: .*)$/m;
 like($printed, qr/^ok: [-\w]+, \d+ events, sealed by seal \d+ \S+; seal \d+ \S+ stamped \w{3} [ \d]\d \d\d:\d\d:\d\d 20\d\d GMT; journal from entry \d+ to \d+$/,
 	'and shows what verify-proof prints');
+
+# What an expert can do with OpenSSL alone: the commands of the page.
+unlink "$dir/proof.json", "$dir/authority-root.pem";
+append_to_file("$dir/proof.json", $proof);
+link("$dir/good-ca.pem", "$dir/authority-root.pem") or die $!;
+my ($cut, $check, $show) = map { s/0f06\S+/$hash/r } $page =~ /^(perl -0ne .*)\n(openssl ts -verify .*)\n(openssl ts -reply .*)$/m;
+is(system("cd '$dir' && $cut"), 0, 'the stamp is taken out of the proof');
+like(`cd '$dir' && $check 2>&1`, qr/^Verification: OK$/m, '… openssl finds it good');
+unlike(`cd '$dir' && @{[ $check =~ s/$hash/$seal2/r ]} 2>&1`, qr/Verification: OK/, '… over this hash only');
+like(`cd '$dir' && $show 2>&1`, qr/^Time stamp: \w{3} .* GMT$/m, '… and tells the time');
 
 # ---- dump and restore ----
 
