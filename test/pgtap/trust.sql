@@ -1,6 +1,6 @@
--- Callers who mean harm. Each of them has some level of rights and tries to
--- get more: by objects of their own in place of ours, by another's name, by
--- other people's work, by settings, names, errors, triggers, predefined roles.
+-- Callers who mean harm. Each of them has some level of rights and tries to get more: by another's name, by other people's
+-- work, by settings, names, errors, triggers, predefined roles. calls.sql has objects of their own in place of ours, and every
+-- call without the right to it.
 \unset ECHO
 \set QUIET 1
 \pset format unaligned
@@ -11,84 +11,8 @@
 SET client_min_messages = warning;
 
 SELECT no_plan();
-
--- ---------------------------------------------------------------------------
--- Who is who
--- ---------------------------------------------------------------------------
-CREATE ROLE tr_citizen;
-CREATE ROLE tr_portal;
-CREATE ROLE tr_portal2;
-CREATE ROLE tr_agent;                       -- a member of A
-CREATE ROLE tr_other;                       -- an agent, a member of B
-CREATE ROLE tr_idle;                        -- an agent, a member of nobody
-CREATE ROLE tr_team;                        -- a group, a member of A
-CREATE ROLE tr_heir IN ROLE tr_team;
-CREATE ROLE tr_noheir NOINHERIT IN ROLE tr_team;
-CREATE ROLE tr_monitor;
-CREATE ROLE tr_staff;
-CREATE ROLE tr_admin;
-CREATE ROLE tr_nobody;
-CREATE ROLE tr_reader IN ROLE pg_read_all_data;
-SELECT oms.grant_access('tr_citizen', 'citizen'), oms.grant_access('tr_portal', 'portal'), oms.grant_access('tr_portal2', 'portal'),
-	oms.grant_access('tr_agent', 'agent'), oms.grant_access('tr_other', 'agent'), oms.grant_access('tr_idle', 'agent'), oms.grant_access('tr_heir', 'agent'),
-	oms.grant_access('tr_noheir', 'agent'), oms.grant_access('tr_monitor', 'monitor'), oms.grant_access('tr_staff', 'staff'),
-	oms.grant_access('tr_admin', 'admin') \g /dev/null
-GRANT USAGE ON SCHEMA oms TO tr_reader;
-SELECT oms.create_workflow('{"name":"Loan","stages":[{"id":"a","owner":"A","slaMins":60},{"id":"b","owner":"B","dependsOn":["a"]}]}') \g /dev/null
-SELECT oms.create_workflow('{"name":"Secret affairs","stages":[{"id":"hush","owner":"Z"}]}') \g /dev/null
-SELECT oms.create_workflow('{"name":"By hand","prefix":"BH","stages":[{"id":"a","owner":"A"},{"id":"m","owner":"A","manual":true}]}') \g /dev/null
-SELECT oms.set_owner('A', members => '{tr_agent,tr_team}'), oms.set_owner('B', members => '{tr_other}') \g /dev/null
-
-CREATE SCHEMA t;
-GRANT USAGE ON SCHEMA t TO PUBLIC;
-
--- Run statements as a role; the answer is the code, what they did stays.
-CREATE FUNCTION t.try(role text, sql text) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	PERFORM set_config('role', role, true);
-	EXECUTE sql;
-	PERFORM set_config('role', 'none', true);
-	RETURN '00000';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END $$;
-
--- The same with everything that is said.
-CREATE FUNCTION t.said(role text, sql text) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	m text; d text; h text;
-BEGIN
-	PERFORM set_config('role', role, true);
-	EXECUTE sql;
-	PERFORM set_config('role', 'none', true);
-	RETURN '00000';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
-	RETURN concat_ws('|', SQLSTATE, m, nullif(d, ''), nullif(h, ''));
-END $$;
-
--- The rows of a query, as a role.
-CREATE FUNCTION t.rows(role text, sql text) RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	result jsonb;
-BEGIN
-	PERFORM set_config('role', role, true);
-	EXECUTE format('SELECT coalesce(jsonb_agg(to_jsonb(q)), ''[]'') FROM (%s) AS q', sql) INTO result;
-	PERFORM set_config('role', 'none', true);
-	RETURN result;
-END $$;
-
--- Everything that the tables say.
-CREATE FUNCTION t.image() RETURNS text LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	name text; part text; whole text := '';
-BEGIN
-	FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'oms'::regnamespace AND relkind = 'r' ORDER BY relname COLLATE "C" LOOP
-		EXECUTE format('SELECT %L || md5(coalesce(string_agg(x::text, ''|'' ORDER BY x::text COLLATE "C"), '''')) FROM oms.%I AS x', name || ' ', name) INTO part;
-		whole := whole || coalesce(part, '') || E'\n';
-	END LOOP;
-	RETURN whole;
-END $$;
+\set roles tr
+\ir include/trust.psql
 
 -- ---------------------------------------------------------------------------
 -- What cannot be in a transaction: waiting, two phases
@@ -156,124 +80,6 @@ SELECT oms.tracking_number(:'tk') AS tracking \gset
 SELECT oms.stage_done(:'other', 'a', '{"x":1}') \g /dev/null
 
 -- ---------------------------------------------------------------------------
--- Objects of the caller in place of ours
--- ---------------------------------------------------------------------------
--- A twin for every function and operator of pg_catalog that can have one. Each of them says so when called.
-CREATE SCHEMA evil;
-GRANT USAGE ON SCHEMA evil TO PUBLIC;
-CREATE FUNCTION evil.step(bigint) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'HIJACK' USING ERRCODE = 'ZZ666'; END $$;
-CREATE AGGREGATE evil.count(*) (SFUNC = evil.step, STYPE = bigint, INITCOND = '0');
-DO $$
-DECLARE
-	r record;
-	body CONSTANT text := '$b$ BEGIN RAISE EXCEPTION ''HIJACK as %'', current_user USING ERRCODE = ''ZZ666''; END $b$';
-BEGIN
-	FOR r IN
-		SELECT p.proname, oidvectortypes(p.proargtypes) AS args, format_type(p.prorettype, NULL) AS result, p.proretset
-		FROM pg_proc p
-		WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind IN ('f', 'a') AND p.provariadic = 0 AND NOT (p.prokind = 'a' AND p.pronargs = 0)
-			AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[] || p.prorettype) x JOIN pg_type y ON y.oid = x WHERE y.typtype = 'p')
-	LOOP
-		EXECUTE format('CREATE FUNCTION evil.%I(%s) RETURNS %s %s LANGUAGE plpgsql AS %s', r.proname, r.args, CASE WHEN r.proretset THEN 'SETOF' ELSE '' END, r.result, body);
-	END LOOP;
-	FOR r IN
-		SELECT o.oid, o.oprname, format_type(o.oprleft, NULL) AS l, format_type(o.oprright, NULL) AS r, format_type(o.oprresult, NULL) AS result
-		FROM pg_operator o JOIN pg_type a ON a.oid = o.oprleft JOIN pg_type b ON b.oid = o.oprright
-		WHERE o.oprnamespace = 'pg_catalog'::regnamespace AND a.typtype <> 'p' AND b.typtype <> 'p'
-	LOOP
-		EXECUTE format('CREATE FUNCTION evil.op%s(%s, %s) RETURNS %s LANGUAGE plpgsql AS %s', r.oid, r.l, r.r, r.result, body);
-		EXECUTE format('CREATE OPERATOR evil.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = evil.op%s)', r.oprname, r.l, r.r, r.oid);
-	END LOOP;
-END $$;
-SELECT cmp_ok((SELECT count(*) FROM pg_proc WHERE pronamespace = 'evil'::regnamespace), '>', 2000::bigint, 'there are many twins');
-
--- Run statements as a role that has them first on its search_path, temporary types, tables and views before them. Nothing of it
--- stays. An expected answer that has the wrong kind of rows would be an error as well.
-CREATE FUNCTION t.hostile(role text, sql text) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	name text;
-BEGIN
-	PERFORM set_config('oms.max_open_tickets_per_role', '1000', true);
-	FOREACH name IN ARRAY ARRAY['text', 'jsonb', 'bool', 'int2', 'int4', 'int8', 'name', 'bytea', 'oid', 'timestamptz', 'interval', '"char"', 'regclass'] LOOP
-		EXECUTE format('CREATE DOMAIN pg_temp.%s AS pg_catalog.point', CASE name WHEN '"char"' THEN name ELSE quote_ident(name) END);
-	END LOOP;
-	FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'oms'::regnamespace AND relkind = 'r'
-		UNION ALL SELECT unnest(ARRAY['pg_class', 'pg_proc', 'pg_trigger', 'pg_namespace', 'pg_extension', 'pg_roles']) LOOP
-		EXECUTE format('CREATE TEMP TABLE %I (forged pg_catalog.text)', name);
-	END LOOP;
-	CREATE TEMP VIEW ticket AS SELECT 'forged'::pg_catalog.text AS forged;
-	CREATE TEMP VIEW stage AS SELECT 'forged'::pg_catalog.text AS forged;
-	PERFORM set_config('role', role, true);
-	PERFORM set_config('search_path', 'pg_temp, evil, oms, pg_catalog', true);
-	EXECUTE sql;
-	RAISE EXCEPTION USING ERRCODE = 'ZZ001', MESSAGE = 'fine';
-EXCEPTION
-	WHEN SQLSTATE 'ZZ001' THEN
-		RETURN 'fine';
-	WHEN OTHERS THEN
-		RETURN SQLSTATE || ' ' || SQLERRM;
-END $$;
-
-SELECT matches(t.hostile('tr_agent', sql), '^(ZZ666|22P02)', 'the traps work: ' || sql)
-FROM unnest(ARRAY['SELECT 1 OPERATOR(evil.=) 1', 'SELECT 1 = 1', 'SELECT count(*) FROM pg_catalog.pg_am', 'SELECT lower(''X'')', $$SELECT 'x'::text$$]) sql;
-SELECT is(t.hostile('tr_agent', 'SELECT pg_catalog.count(*) FROM pg_catalog.pg_am'), 'fine', 'and full names get past them');
-CREATE TEMP TABLE calls (role text, sql text);
-INSERT INTO calls SELECT 'tr_citizen', format(s, :'tracking', :'tk') FROM unnest(ARRAY['SELECT oms.track(%1$L)', 'SELECT oms.get_timeline(%1$L)',
-	'SELECT oms.get_timeline(%2$L)', 'SELECT oms.track(''%2$s-000000000'')', 'SELECT oms.track(''garbage'')', 'SELECT oms.version()', 'SELECT * FROM oms.help()']) s;
-INSERT INTO calls SELECT 'tr_portal', format(s, :'mine') FROM unnest(ARRAY['SELECT oms.open_ticket(''Loan'')', 'SELECT oms.open_ticket(''Loan'', ''{"k":1}'', ''a key'', 3, ''Joe'')',
-	'SELECT oms.open_tickets(''Loan'', ''{"{}","{}"}'')', 'SELECT oms.tracking_number(%1$L)', 'SELECT oms.comment(%1$L, ''hello'', public => true)', 'SELECT oms.get_timeline(%1$L)']) s;
-INSERT INTO calls SELECT 'tr_agent', format(s, :'tk') FROM unnest(ARRAY['SELECT oms.claim(''A'')', 'SELECT oms.claim_stage(%1$L, ''a''); SELECT oms.release(%1$L, ''a'', ''why'')',
-	'SELECT oms.claim_stage(%1$L, ''a''); SELECT oms.heartbeat(%1$L, ''a'', 3)', 'SELECT oms.stage_done(%1$L, ''a'', ''{"o":1}'')', 'SELECT oms.stages_done(''[{"ticket":"%1$s","stage":"a"}]'')',
-	'SELECT oms.stage_failed(%1$L, ''a'', ''no'')', 'SELECT oms.stage_failed(%1$L, ''a'', ''no'', retryable => false)', 'SELECT oms.next_stages(%1$L)',
-	'SELECT oms.next_stages(''{"name":"N","stages":[{"id":"b","owner":"B","when":"$.x > 1","minAmount":3}]}'', ''{}'', ''{"x":1}'')']) s;
-INSERT INTO calls SELECT 'tr_monitor', s FROM unnest(ARRAY['SELECT * FROM oms.worker_status', 'SELECT * FROM oms.worker_errors', 'SELECT oms.worker_status()', 'SELECT oms.clock()', 'SELECT * FROM oms.metrics', 'SELECT oms.metrics_text()', 'SELECT * FROM oms.health()',
-	'SELECT * FROM oms.sla_report(NULL, NULL)', 'SELECT * FROM oms.heat_map(NULL, NULL)', 'SELECT * FROM oms.heat_map(NULL, NULL, ''weekday'')', 'SELECT * FROM oms.heat_map(NULL, NULL, ''owner'')',
-	'SELECT * FROM oms.bottlenecks(NULL, NULL)', 'SELECT * FROM oms.at_risk()', 'SELECT * FROM oms.queue', 'SELECT * FROM oms.aging']) s;
-INSERT INTO calls SELECT 'tr_staff', format(s, :'tk') FROM unnest(ARRAY['SELECT oms.get_ticket(%1$L)', 'SELECT * FROM oms.ticket', 'SELECT * FROM oms.stage', 'SELECT * FROM oms.timeline',
-	'SELECT oms.get_timeline(%1$L)', 'SELECT oms.escalate(%1$L, ''a'', ''r'')', 'SELECT oms.escalate(%1$L, ''a'', ''r'', ''B'')', 'SELECT oms.reassign(%1$L, ''a'', ''B'', ''r'')', 'SELECT oms.skip_stage(%1$L, ''a'', ''r'')',
-	'SELECT oms.stage_failed(%1$L, ''a'', ''no'', retryable => false); SELECT oms.retry_stage(%1$L, ''a'', ''r'')', 'SELECT oms.cancel_ticket(%1$L, ''r'')', 'SELECT oms.comment(%1$L, ''c'')',
-	'SELECT oms.verify_timeline()', 'SELECT oms.verify_timeline(%1$L)', 'SELECT oms.rotate_tracking_number(%1$L)', 'SELECT oms.get_workflow(''Loan'')', 'SELECT oms.validate_workflow(''{}'')',
-	'SELECT oms.open_ticket(''Loan'')', 'SELECT oms.proof(%1$L)', 'SELECT oms.verify_seals()', 'SELECT * FROM oms.check()', 'SELECT * FROM oms.check(%1$L)', 'SELECT oms.diagram(''Loan'')', 'SELECT oms.draw_workflow(''{"name":"N","stages":[{"id":"b","owner":"B"}]}'')', 'SELECT oms.diagram(%1$L::oms.ticket_id, ''dot'')']) s;
-INSERT INTO calls SELECT 'tr_staff', format(s, :'tk', :'manual') FROM unnest(ARRAY['SELECT oms.assign(%1$L, ''a'', ''w'', ''why'')', 'SELECT oms.attach(%1$L, ''n'', ''https://x.example/n'', pg_catalog.repeat(''0'', 64), ''a'', true); SELECT * FROM oms.attachment',
-	'SELECT oms.claim_stage(%1$L, ''a'', ''w''); SELECT oms.delegate(%1$L, ''a'', ''x'', ''why'')', 'SELECT oms.claim_stage(%1$L, ''a'', ''w''); SELECT oms.delegate(%1$L, ''a'', ''x''); SELECT oms.resolve(%1$L, ''a'', ''why'')',
-	'SELECT * FROM oms.explain(%1$L)', 'SELECT * FROM oms.explain_clock(%1$L)', 'SELECT * FROM oms.explain_clock(%1$L, ''a'')', 'SELECT oms.hold(%1$L, ''a'', ''r'', ''2100-01-01 00:00+00'')',
-	'SELECT oms.hold(%1$L, NULL, ''r''); SELECT * FROM oms.explain(%1$L); SELECT * FROM oms.explain_clock(%1$L, ''a''); SELECT oms.resume(%1$L, NULL, ''r'')', 'SELECT oms.hold(%1$L, ''a'', ''r''); SELECT oms.resume(%1$L, ''a'')',
-	'SELECT * FROM oms.my_work(''A'')', 'SELECT * FROM oms.my_work(''tr_agent'', 1)', 'SELECT oms.stage_done(%1$L, ''a''); SELECT oms.send_back(%1$L, ''b'', ''a'', ''r'')',
-	'SELECT oms.stage_done(%1$L, ''a''); SELECT oms.reopen(%1$L, ''a'', ''r'')', 'SELECT oms.cancel_ticket(%1$L, ''r''); SELECT oms.reopen(%1$L, ''a'', ''r'')', 'SELECT oms.set_absence(''w'', ''2100-01-01 00:00+00'', ''2100-02-01 00:00+00'', ''x'')',
-	'SELECT oms.start_stage(%2$L, ''m'')', 'SELECT * FROM oms.hold, oms.hold_reason, oms.absence, oms.stage_past, oms.clock_segment']) s;
-INSERT INTO calls SELECT 'tr_admin', s FROM unnest(ARRAY['SELECT oms.set_hold_reason(''r'', true, ''applicant'', 2, ''l'')',
-	-- work that is handed out, to members and to who stands in; a person who is away
-	'SELECT oms.set_owner(''A'', ''group'', ''Boss'', NULL, ''{tr_agent,tr_other}'', ''round_robin''); SELECT oms.open_tickets(''Loan'', ''{"{}","{}"}'')',
-	'SELECT oms.set_owner(''A'', ''group'', ''Boss'', NULL, ''{tr_agent,tr_other}'', ''least_loaded''); SELECT oms.set_absence(''tr_agent'', ''2000-01-01 00:00+00'', ''2100-01-01 00:00+00'', ''x''); SELECT oms.open_tickets(''Loan'', ''{"{}","{}"}'')',
-	'SELECT oms.set_owner(''A'', ''person''); SELECT oms.set_absence(''A'', ''2000-01-01 00:00+00'', ''2100-01-01 00:00+00'', ''x''); SELECT oms.open_ticket(''Loan'')',
-	-- clocks by a calendar, which then changes
-	'SELECT oms.create_calendar(''c'', ''{"timezone":"UTC","hours":{"mon":["09:00-17:00"]}}''); SELECT oms.create_workflow(''{"name":"Timed","calendar":"c","slaMins":9,"stages":[{"id":"a","owner":"A","slaDays":3}]}''); SELECT oms.open_ticket(''Timed''); SELECT oms.create_calendar(''c'', ''{"timezone":"UTC","hours":{"tue":["09:00-17:00"]}}''); SELECT oms.tick()',
-	'SELECT oms.create_calendar(''c'', ''{"timezone":"UTC","hours":{"mon":["09:00-17:00"]}}''); SELECT oms.business_time(''c'', ''2026-03-02 00:00+00'', ''2026-03-03 00:00+00''), oms.business_add(''c'', ''2026-03-02 00:00+00'', 60)']) s;
-INSERT INTO calls SELECT 'tr_admin', format(s, :'tk') FROM unnest(ARRAY['SELECT oms.create_workflow(''{"name":"New","stages":[{"id":"a","owner":"A"},{"id":"b","owner":"B","when":"$.x > 1"}]}'')',
-	'SELECT oms.create_workflow(''{"name":"Loan","stages":[{"id":"a","owner":"A"}]}'')', 'SELECT oms.retire_workflow(''Loan'')', 'SELECT oms.set_owner(''A'', ''group'', ''Boss'', NULL, ''{tr_agent,tr_other}'')',
-	'SELECT oms.grant_access(''tr_nobody'', ''admin'')', 'SELECT oms.revoke_access(''tr_agent'')', 'SELECT oms.erase(%1$L, ''{data}'', ''r'')', 'SELECT oms.erase(%1$L, ''{n,applicant}'', ''r'')',
-	'SELECT oms.erase_applicant(''Jane'', ''r'')', 'SELECT oms.tick()', 'SELECT oms.activate()', 'SELECT oms.repair_guards()', 'SELECT oms.roll_up()', 'SELECT oms.roll_up(true); SELECT * FROM oms.workload',
-	'SELECT oms.seal()', 'SELECT oms.seal(true); SELECT oms.proof(%1$L); SELECT oms.verify_seals()',
-	'SELECT oms.seal(true); SELECT oms.add_stamp(s.number, pg_catalog.byteacat(''\x0420'', s.hash)) FROM oms.seals AS s; SELECT oms.proof(%1$L, journal => true)']) s;
-SELECT is(t.hostile(role, sql), 'fine', 'hostile path: ' || role || ': ' || sql) FROM calls;
-SELECT is(t.hostile('postgres', sql), 'fine', 'hostile path: superuser: ' || sql) FROM calls WHERE role NOT IN ('tr_citizen', 'tr_portal');
--- With guards that have to be repaired, and a view that is updated.
-SELECT is(t.hostile('postgres', 'ALTER TABLE oms.owner SET (fillfactor = 90); SELECT oms.repair_guards()'), 'fine', 'hostile path: repair after a change');
-SELECT is(t.hostile('postgres', $$UPDATE oms.ticket SET priority = 5 WHERE ticket_id OPERATOR(pg_catalog.=) 'L-2026-00001'$$), 'fine', 'hostile path: UPDATE of a view');
--- The answer itself is ours.
-CREATE FUNCTION t.under(path text, sql text) RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	result jsonb;
-BEGIN
-	PERFORM set_config('search_path', path, true);
-	EXECUTE sql INTO result;
-	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-	RETURN result;
-END $$;
-SELECT is(t.under('pg_temp, evil, oms, pg_catalog', format(s, :'tk')), t.under('pg_catalog', format(s, :'tk')), 'hostile path: the same answer: ' || s)
-FROM unnest(ARRAY['SELECT oms.get_ticket(%L)', 'SELECT pg_catalog.to_jsonb(x) FROM oms.ticket AS x LIMIT 1', 'SELECT pg_catalog.jsonb_agg(x) FROM oms.get_timeline(%L) AS x']) s;
-
--- ---------------------------------------------------------------------------
 -- Who acted
 -- ---------------------------------------------------------------------------
 CREATE FUNCTION t.last(ticket text) RETURNS text LANGUAGE sql VOLATILE AS $$
@@ -335,10 +141,6 @@ SELECT is(t.try('tr_idle', format('SELECT oms.next_stages(%L)', v)), '42501', 'n
 SELECT is(t.try('tr_agent', format('SELECT oms.next_stages(%L)', :'hidden')), '42501', 'next_stages of another workflow');
 -- All or nothing: one's own item does not go through with another's.
 SELECT is(t.try('tr_agent', format('SELECT oms.stages_done(''[{"ticket":"%s","stage":"a"},{"ticket":"%s","stage":"b"}]'')', :'tk', :'other')), '42501', 'in bulk, with one that is another''s');
--- What only staff may do, not for their own work either; and what only administrators may.
-SELECT is(t.try(r, sql), '42501', r || ' is not staff: ' || sql) FROM calls, unnest(ARRAY['tr_agent', 'tr_citizen', 'tr_portal', 'tr_monitor', 'tr_nobody']) r
-WHERE role = 'tr_staff' AND sql ~ 'oms\.(assign|attach|delegate|resolve|explain|explain_clock|hold|resume|my_work|send_back|reopen|set_absence|start_stage)\M';
-SELECT is(t.try('tr_staff', sql), '42501', 'tr_staff is not admin: ' || sql) FROM calls WHERE role = 'tr_admin' AND sql ~ 'oms\.(set_|create_)';
 SELECT is(t.image(), before, 'nothing has changed') FROM image;
 SELECT is(t.rows('tr_agent', format('SELECT * FROM oms.next_stages(%L)', :'tk')), '[{"next_stages": "a"}]', 'a member sees what is next');
 -- A stage that goes to another owner, and a membership that ends.
@@ -479,22 +281,6 @@ SELECT is(t.try('tr_staff', format('UPDATE oms.ticket SET status = ''cancelled''
 SELECT is(t.image(), before, 'nothing has changed') FROM image;
 
 -- ---------------------------------------------------------------------------
--- Read-only
--- ---------------------------------------------------------------------------
-CREATE FUNCTION t.read_only(role text, sql text) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	PERFORM set_config('role', role, true);
-	PERFORM set_config('transaction_read_only', 'on', true);
-	EXECUTE sql;
-	RAISE EXCEPTION USING ERRCODE = 'ZZ001', MESSAGE = 'fine';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END $$;
-SELECT is(t.read_only(role, sql), CASE WHEN sql ~ '^SELECT (\* FROM )?oms\.(track|get_timeline|diagram|draw_workflow|proof|verify_seals|check|tracking_number|get_ticket|get_workflow|validate_workflow|verify_timeline|next_stages|version|worker_status|worker_errors|sla_report|heat_map|bottlenecks|at_risk|clock|explain|explain_clock|my_work|help|metrics_text|health)\(|\* FROM oms\.(metrics|ticket|stage|timeline|worker|hold\M|queue|aging)'
-	THEN 'ZZ001' ELSE '25006' END, 'read-only: ' || sql) FROM calls WHERE sql !~ 'repair_guards|activate';
-SELECT is(t.read_only('tr_admin', sql), '25006', 'read-only: ' || sql) FROM unnest(ARRAY['SELECT oms.repair_guards()', 'SELECT oms.activate()']) sql;
-
--- ---------------------------------------------------------------------------
 -- Too much
 -- ---------------------------------------------------------------------------
 CREATE FUNCTION t.limited(setting text, value text, role text, sql text) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -534,79 +320,6 @@ SELECT is(t.try('tr_agent', format('SELECT oms.claim(''A'', lease => %L)', i)), 
 SELECT is(t.try('tr_agent', format('SELECT oms.claim(''A'', qty => %s)', n)), '22023', 'no claim of ' || n) FROM unnest(ARRAY[0, -1, 10001, 2147483647]) n;
 
 -- ---------------------------------------------------------------------------
--- Erasure
--- ---------------------------------------------------------------------------
--- Where a word stands in any column of any table of oms, and of its views but those of check(), which show nothing else.
-CREATE FUNCTION t.where_is(word text) RETURNS SETOF text LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	name text;
-	relation regclass;
-BEGIN
-	FOR name, relation IN SELECT relname, oid FROM pg_class WHERE relnamespace IN ('oms'::regnamespace, 'oms_internal'::regnamespace) AND relkind IN ('r', 'v', 'm', 'p') AND relname !~ '^check' ORDER BY relname COLLATE "C" LOOP
-		RETURN QUERY EXECUTE format('SELECT DISTINCT %L FROM %s AS x WHERE strpos(to_jsonb(x)::text, $1) > 0', name, relation) USING word;
-	END LOOP;
-END $$;
-SELECT oms.open_ticket('Loan', '{"name":"CANARY-data","keep":{"me":1},"deep":{"ssn":"CANARY-deep","x":1},"list":[1,"CANARY-list"]}', 'erase me', 0, 'CANARY-applicant')::text AS e1,
-	oms.open_ticket('Loan', '{"name":"CANARY-data","n":2}', 'erase me too', 0, 'CANARY-applicant')::text AS e2, oms.open_ticket('Loan', '{"name":"bystander"}', NULL, 0, 'bystander')::text AS e3 \gset
-SELECT oms.comment(:'e1', 'CANARY-note'), oms.comment(:'e1', 'CANARY-public', 'a', true), oms.escalate(:'e1', 'a', 'CANARY-reason'), oms.comment(:'e1', 'plain') \g /dev/null
-SELECT oms.stage_failed(:'e1', 'a', 'CANARY-error') \g /dev/null
-SELECT oms.stage_done(:'e1', 'a', '{"result":"CANARY-output","ok":true}'), oms.stage_done(:'e2', 'a', '{"result":"CANARY-output"}') \g /dev/null
-SELECT set_eq($$SELECT * FROM t.where_is('CANARY-data')$$, ARRAY['ticket', 'timeline'], 'the data stands in two places');
-SELECT set_eq($$SELECT * FROM t.where_is('CANARY-applicant')$$, ARRAY['any_ticket', 'open_stage', 'report_open', 'ticket', 'ticket_state'], 'the applicant too');
-SELECT set_eq($$SELECT * FROM t.where_is('CANARY-output')$$, ARRAY['stage', 'timeline'], 'and the output');
-CREATE TEMP TABLE hashes AS SELECT ticket_id, seq, hash FROM oms.timeline;
-
--- Piece by piece.
-SELECT is(t.try('tr_staff', format('SELECT oms.erase(%L, ''{name}'', ''r'')', :'e1')), '42501', 'staff do not erase');
-SELECT is(oms.erase(:'e1', '{name,deep.ssn}', 'request 1'), 2, 'two keys of the data');
-SELECT is(oms.get_ticket(:'e1') -> 'data', '{"keep":{"me":1},"deep":{"x":1},"list":[1,"CANARY-list"]}'::jsonb, 'the rest of it stays');
-SELECT is((SELECT count(*) FROM t.where_is('CANARY-deep')), 0::bigint, 'a key within is gone everywhere');
-SELECT is(oms.erase(:'e1', '{output.a.result}', 'request 2'), 1, 'a key of an output');
-SELECT is(oms.get_ticket(:'e1') #> '{stages,0,output}', '{"ok":true}', 'the rest of it stays');
-SELECT seq AS note_seq FROM oms.timeline WHERE ticket_id = :'e1' AND note = 'CANARY-note' \gset
-SELECT is(oms.erase(:'e1', ARRAY['note.' || :'note_seq'], 'request 3'), 1, 'one note');
-SELECT is(t.try('tr_admin', format('SELECT oms.erase(%L, ''{note.%s}'', ''r'')', e.ticket_id, e.seq)), '22023', 'note.' || e.seq || ' of an event with data is not the data') FROM oms.timeline e WHERE e.ticket_id = :'e2' AND e.payload IS NOT NULL;
-SELECT is((SELECT count(*) FROM oms.timeline WHERE ticket_id = :'e2' AND payload::text LIKE '%CANARY%'), 2::bigint, '… which is still there');
-SELECT is((SELECT count(*) FROM t.where_is('CANARY-note')), 0::bigint, '… is gone');
-SELECT is((SELECT count(*) FROM t.where_is('CANARY-reason')), 2::bigint - 1, '… the others stay');
-SELECT is(t.try('tr_admin', format('SELECT oms.erase(%L, ARRAY[%L], ''r'')', :'e1', p)), '22023', 'names nothing: ' || p)
-FROM unnest(ARRAY['name', 'deep.ssn', 'no.such', 'note.' || :'note_seq', 'note.0', 'note.99999', 'note.x', 'note.1', 'output.b', '', 'output.a.result']) p;
-SELECT is(t.try('tr_admin', format('SELECT oms.erase(%L, ''{list,no such}'', ''r'')', :'e1')), '22023', 'all paths or none');
-SELECT is(oms.get_ticket(:'e1') #>> '{data,list,1}', 'CANARY-list', '… so it is still there');
-SELECT is(oms.erase(:'e1', '{notes}', 'request 4'), 1, 'all notes');
-SELECT is((SELECT count(*) FROM t.where_is(w)), 0::bigint, w || ' is gone') FROM unnest(ARRAY['CANARY-note', 'CANARY-public', 'CANARY-reason', 'CANARY-error']) w;
-SELECT is((SELECT count(*) FROM oms.timeline WHERE ticket_id = :'e1' AND status = 'erased' AND note LIKE 'request _'), 4::bigint, 'the reasons of erasures stay: they say why the others are gone');
-SELECT is(oms.erase(:'e1', '{data,output.a,applicant}', 'request 5'), 3, 'what is left');
-SELECT is((SELECT oms.get_ticket(:'e1') - 'history') ->> 'applicant', NULL, 'no applicant');
-SELECT is((SELECT count(*) FROM oms.timeline WHERE ticket_id = :'e1' AND to_jsonb(timeline)::text LIKE '%CANARY%'), 0::bigint, 'nothing of the ticket is left in its timeline');
-SELECT is_empty('SELECT * FROM oms.verify_timeline()', 'the chain is whole');
-
--- A whole person.
-SELECT is(oms.erase_applicant('CANARY-applicant', 'letter of today'), 1, 'erase_applicant: the ticket that still was theirs');
-SELECT is_empty($$SELECT * FROM t.where_is('CANARY')$$, 'no trace in any table of oms');
-SELECT is(oms.erase_applicant('CANARY-applicant', 'again'), 0, 'again: nothing left to do');
-SELECT is(oms.get_ticket(:'e2') -> 'data', '{}', 'no data');
-SELECT is(oms.get_ticket(:'e2') #> '{stages,0,output}', '{}', 'no output');
-SELECT is(oms.get_ticket(:'e3') #>> '{data,name}', 'bystander', 'others keep theirs');
-SELECT is((SELECT applicant FROM oms.ticket WHERE ticket_id = :'e3'), 'bystander', '… all of it');
-SELECT is_empty('SELECT * FROM oms.verify_timeline()', 'the chains are whole');
-SELECT is_empty($$SELECT * FROM hashes h WHERE hash IS DISTINCT FROM (SELECT e.hash FROM oms.timeline e WHERE e.ticket_id = h.ticket_id AND e.seq = h.seq)$$, 'no hash has changed');
-SELECT is_empty($$SELECT ticket_id, seq FROM oms.timeline WHERE salt IS NULL AND (note IS NOT NULL OR payload IS NOT NULL)$$, 'no content without its salt');
-SELECT is((SELECT count(*) FROM oms.timeline WHERE ticket_id = :'e2' AND (note_digest IS NOT NULL OR payload_digest IS NOT NULL) AND salt IS NOT NULL), 0::bigint, 'no digest with its salt');
-SELECT cmp_ok((SELECT count(*) FROM oms.timeline WHERE ticket_id = :'e2' AND payload_digest IS NOT NULL), '>=', 2::bigint, 'the digests stay');
-SELECT is_empty($$SELECT key FROM oms.idempotency WHERE key LIKE 'erase me%' AND request_hash IS NOT NULL$$, 'nor a digest of the request');
-SELECT is((SELECT count(*) FROM oms.timeline WHERE ticket_id IN (:'e1', :'e2') AND status = 'erased'), 6::bigint, 'each erasure is an event');
--- The request again is the same ticket, whatever its data: it cannot be compared any more.
-SELECT is(oms.open_ticket('Loan', '{"name":"CANARY-data","n":2}', 'erase me too')::text, :'e2', 'the same request: the same ticket');
-SELECT is_empty($$SELECT * FROM t.where_is('CANARY')$$, '… and the data is not back');
--- Life goes on.
-SELECT is(oms.stage_done(:'e2', 'b')::text, '{}', 'the ticket can be finished');
-SELECT is(oms.get_ticket(:'e2') ->> 'status', 'done', '… is');
-SELECT isnt(oms.track(oms.tracking_number(:'e2')), NULL, 'its tracking number works');
-SELECT is(t.try('tr_admin', s), c, s) FROM (VALUES ('SELECT oms.erase(''L-2026-77777'', ''{data}'', ''r'')', 'OM002'), (format('SELECT oms.erase(%L, ''{data}'', NULL)', :'e3'), '22023'), (format('SELECT oms.erase(%L, NULL, ''r'')', :'e3'), '22023'),
-	(format('SELECT oms.erase(%L, ''{NULL}'', ''r'')', :'e3'), '22023'), ('SELECT oms.erase_applicant(NULL, ''r'')', '22023'), ('SELECT oms.erase_applicant(''x'', '''')', '22023')) v (s, c);
-
--- ---------------------------------------------------------------------------
 -- The catalogue
 -- ---------------------------------------------------------------------------
 -- Reports count rows that those who may read them must not see one by one.
@@ -623,6 +336,4 @@ SELECT is_empty($$SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_
 
 SELECT finish();
 ROLLBACK;
-SELECT oms.revoke_access(r) FROM unnest(ARRAY['tr_citizen', 'tr_portal', 'tr_portal2', 'tr_agent', 'tr_other', 'tr_idle', 'tr_heir', 'tr_noheir', 'tr_monitor', 'tr_staff', 'tr_admin']::name[]) r \g /dev/null
-REVOKE ALL ON SCHEMA oms FROM tr_reader;
-DROP ROLE tr_citizen, tr_portal, tr_portal2, tr_agent, tr_other, tr_idle, tr_heir, tr_noheir, tr_monitor, tr_staff, tr_admin, tr_nobody, tr_reader, tr_team;
+\ir include/trust_end.psql
