@@ -12,6 +12,10 @@
  * authority whose certificate leads to one in the file must have stamped it.
  *
  * Exit code: 0 if all fits and the ticket is sealed, 1 if not, 2 if there was nothing to check.
+ *
+ * This is one long file on purpose.  Whoever must judge the program, an expert for a court for instance, can
+ * read all rules of a proof here, from top to bottom.  Elsewhere is only what has no rule of a proof in it:
+ * the hashing, which is the library's, reading JSON, and the signatures of stamps.
  */
 #include <errno.h>
 #include <stdarg.h>
