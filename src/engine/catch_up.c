@@ -71,11 +71,47 @@ oms_settle(OmsTicket *ticket)
 
 /* ---- holds that are lifted ---- */
 
+/* Those that have waited longest first */
+static int
+compare_waits(const ListCell *a, const ListCell *b)
+{
+	const OmsStage *first = lfirst(a);
+	const OmsStage *second = lfirst(b);
+
+	if (first->awaiting_at != second->awaiting_at)
+		return first->awaiting_at < second->awaiting_at ? -1 : 1;
+	return first->no - second->no;
+}
+
 /*
- * The last hold of a stage is gone: back to where it came from.  A lease starts again, a moment that has passed counts now.
+ * Stages that await messages, and that holds kept from taking one, look for what was kept.  What comes after those that
+ * are finished by that begins when all have looked: it has not waited yet.
  */
 static void
-go_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
+look_for_messages(OmsTicket *ticket, List *waiting, TimestampTz at)
+{
+	List	   *finished = NIL;
+	ListCell   *cell;
+
+	list_sort(waiting, compare_waits);
+	foreach(cell, waiting)
+	{
+		OmsStage   *stage = lfirst(cell);
+
+		if (oms_await_on(ticket, stage, at))
+			finished = lappend_int(finished, stage->no);
+	}
+	foreach(cell, finished)
+		oms_start_after(ticket, lfirst_int(cell));
+	oms_settle(ticket);
+}
+
+/*
+ * The last hold of a stage is gone: back to where it came from.  A lease starts again, a moment that has passed counts now.
+ * One that awaits a message is added to those that have yet to look for it.
+ */
+static void
+go_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at, List **waiting)
 {
 	char		to = stage->held_from;
 
@@ -89,12 +125,10 @@ go_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 	oms_touch(ticket, stage);
 	if (to == OMS_QUEUED && stage->announce_at == OMS_NEVER)
 		oms_offer(ticket, stage);
-	if (to == OMS_AWAITING)
-	{
-		if (oms_await_on(ticket, stage, at))
-			oms_start_after(ticket, stage->no);
-		oms_settle(ticket);
-	}
+	if (to == OMS_AWAITING && stage->waits_for != NULL)
+		*waiting = lappend(*waiting, stage);
+	else if (to == OMS_AWAITING)
+		(void) oms_await_on(ticket, stage, at);
 	/* who stopped working on it because of the hold can go on */
 	if (to == OMS_IN_PROGRESS)
 		oms_add_status(ticket, stage, "in progress");
@@ -103,8 +137,8 @@ go_on(OmsTicket *ticket, OmsStage *stage, TimestampTz at)
 /*
  * Holds of the stage or its ticket were lifted: say so, and go on as far as nothing else holds it.
  */
-void
-oms_holds_lifted(OmsTicket *ticket, OmsStage *stage, TimestampTz at, const char *note)
+static void
+say_lifted(OmsTicket *ticket, OmsStage *stage, TimestampTz at, const char *note, List **waiting)
 {
 	bool		held = oms_is_held(ticket, stage->no);
 
@@ -116,9 +150,18 @@ oms_holds_lifted(OmsTicket *ticket, OmsStage *stage, TimestampTz at, const char 
 		oms_touch(ticket, stage);
 	else
 	{
-		go_on(ticket, stage, at);
+		go_on(ticket, stage, at, waiting);
 		oms_settle(ticket);
 	}
+}
+
+void
+oms_holds_lifted(OmsTicket *ticket, OmsStage *stage, TimestampTz at, const char *note)
+{
+	List	   *waiting = NIL;
+
+	say_lifted(ticket, stage, at, note, &waiting);
+	look_for_messages(ticket, waiting, at);
 }
 
 /*
@@ -127,6 +170,8 @@ oms_holds_lifted(OmsTicket *ticket, OmsStage *stage, TimestampTz at, const char 
 void
 oms_ticket_holds_lifted(OmsTicket *ticket, TimestampTz at, const char *note)
 {
+	List	   *waiting = NIL;
+
 	oms_event_add(ticket, ticket->n_holds > 0 ? OMS_EV_HOLD_LIFTED : OMS_EV_TICKET_RESUMED, NULL, note);
 	if (ticket->has_clock)
 	{
@@ -142,10 +187,10 @@ oms_ticket_holds_lifted(OmsTicket *ticket, TimestampTz at, const char *note)
 	ticket->lookup->all_stages(ticket);
 	for (OmsStage *stage = ticket->stages; stage != NULL; stage = stage->next)
 		if (stage->status == OMS_STAGE_HELD)
-			oms_holds_lifted(ticket, stage, at, note);
+			say_lifted(ticket, stage, at, note, &waiting);
 		else if (stage->status == OMS_STAGE_FAILED)
 			oms_touch(ticket, stage);
-	oms_settle(ticket);
+	look_for_messages(ticket, waiting, at);
 }
 
 /*

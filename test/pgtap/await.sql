@@ -176,6 +176,7 @@ SELECT is((SELECT string_agg(problem, '; ' ORDER BY problem) FROM oms.validate_w
 	('"waitFor":{"message":"m"},"delayMins":5', 'stage "a" has both "waitFor" and "delayMins"'),
 	('"waitFor":{"message":"m"},"startAt":"$.x"', 'stage "a" has both "waitFor" and "startAt"'),
 	('"waitFor":{"message":"m"},"retry":{}', 'stage "a" has both "waitFor" and "retry"'),
+	('"waitFor":{"message":"m"},"notSameAs":"b"', 'notSameAs of stage "a" names the unknown stage "b"; stage "a" has both "waitFor" and "notSameAs"'),
 	('"owner":"o","delayMins":-1', 'delayMins of stage "a" must be from 0 to 2147483647, not -1')) v(stage, wanted);
 
 

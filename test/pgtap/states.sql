@@ -24,6 +24,11 @@ SELECT oms.create_workflow('{"name":"States","stages":[
 	{"id":"s","owner":"Mine","dependsOn":["pre"],"retry":{"maxAttempts":2,"backoffSecs":60}},
 	{"id":"post","owner":"After","dependsOn":["s"]}]}') \g /dev/null
 
+-- The same, but that it awaits its moment, or a message.
+SELECT oms.create_workflow(jsonb_build_object('name', name, 'stages', jsonb_build_array('{"id":"pre","owner":"Before"}'::jsonb,
+	'{"id":"s","owner":"Mine","dependsOn":["pre"]}'::jsonb || key, '{"id":"post","owner":"After","dependsOn":["s"]}'::jsonb)))
+	FROM (VALUES ('StatesMoment', '{"delayMins":6000}'::jsonb), ('StatesMessage', '{"waitFor":{"message":"states"}}')) v(name, key) \g /dev/null
+
 -- A second ticket that nothing may touch. Its "s" is not ready, so that no
 -- claim can take it.
 SELECT oms.open_ticket('States', '{"bystander":true}')::text AS bystander \gset
@@ -45,7 +50,7 @@ $$ SELECT s.status::text FROM oms.stage s WHERE s.ticket_id = tk AND s.stage::te
 -- Bring a new ticket's "s" into a state; the token is the last one given out.
 CREATE FUNCTION t.prepare(state text, OUT tk oms.ticket_id, OUT tok bigint) LANGUAGE plpgsql AS $$
 BEGIN
-	tk := oms.open_ticket('States');
+	tk := oms.open_ticket(CASE state WHEN 'awaiting its moment' THEN 'StatesMoment' WHEN 'awaiting a message' THEN 'StatesMessage' ELSE 'States' END);
 	IF state = 'waiting' THEN
 		RETURN;
 	ELSIF state = 'cancelled waiting' THEN
@@ -56,7 +61,7 @@ BEGIN
 		RETURN;
 	END IF;
 	PERFORM oms.stage_done(tk, 'pre', '{}');
-	IF state = 'queued' THEN
+	IF state = 'queued' OR state LIKE 'awaiting%' THEN
 		RETURN;
 	ELSIF state = 'personal' THEN
 		tok := oms.claim_stage(tk, 's', 'w1');
@@ -142,7 +147,7 @@ CREATE TEMP TABLE states (state text, status text);
 INSERT INTO states VALUES ('waiting', 'waiting'), ('queued', 'queued'), ('released', 'queued'), ('backoff', 'queued'),
 	('in_progress', 'in_progress'), ('personal', 'in_progress'), ('last attempt', 'in_progress'), ('done', 'done'),
 	('skipped', 'skipped'), ('skipped waiting', 'skipped'), ('failed', 'failed'), ('cancelled', 'cancelled'),
-	('cancelled waiting', 'cancelled');
+	('cancelled waiting', 'cancelled'), ('awaiting its moment', 'awaiting'), ('awaiting a message', 'awaiting');
 SELECT is(t.outcome(state, 'SELECT 1'), status || ' =', 'a stage can be: ' || state) FROM states;
 
 -- ---------------------------------------------------------------------------
@@ -239,10 +244,22 @@ INSERT INTO calls (name, call, waiting, queued, released, backoff, in_progress, 
 		'waiting =', 'queued =', 'queued =', 'queued =', 'in_progress =', 'in_progress =',
 		'in_progress =', 'done =', 'skipped =', 'failed =', 'cancelled =');
 
+-- What awaits: nobody can have it, so there is no right token; staff finish it.
+ALTER TABLE calls ADD awaiting text;
+UPDATE calls SET awaiting = CASE
+	WHEN name ~ '^(claim|claim for another owner|tick, .*|open again .*|reading)$' THEN 'awaiting ='
+	WHEN name ~ '^(escalate|comment .*)$' THEN 'awaiting \+'
+	WHEN name ~ '^(stage_done without a token|stage_done with the same output again|stages_done)$' THEN 'done \+'
+	WHEN name ~ '^(stage|stages)_done .*token' THEN 'OM006'
+	WHEN name ~ '^(heartbeat|stage_failed) with ' THEN 'OM00[56]'
+	WHEN name ~ '^(claim_stage .*|release|stage_failed .*|retry_stage|reassign|escalate to another owner)$' THEN 'OM005'
+	WHEN name = 'skip_stage' THEN 'skipped \+' WHEN name = 'cancel_ticket' THEN 'cancelled \+' END;
+SELECT is_empty('SELECT name FROM calls WHERE awaiting IS NULL', 'the table says of each call what it does to a stage that awaits');
+
 SELECT matches(t.outcome(f.state, c.call), '^(' || f.expected || ')$', c.name || ' × ' || f.state)
 FROM calls c, LATERAL (VALUES ('waiting', waiting), ('queued', queued), ('released', released), ('backoff', backoff), ('in_progress', in_progress),
 	('personal', personal), ('last attempt', last_attempt), ('done', done), ('skipped', skipped), ('skipped waiting', skipped),
-	('failed', failed), ('cancelled', cancelled), ('cancelled waiting', cancelled)) f(state, expected)
+	('failed', failed), ('cancelled', cancelled), ('cancelled waiting', cancelled), ('awaiting its moment', awaiting), ('awaiting a message', awaiting)) f(state, expected)
 ORDER BY c.nr;
 
 -- ---------------------------------------------------------------------------
