@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2153,SC2154 # variables of run.sh
 # Messages and dates. Sourced by run.sh.
 #
-# send_message while SIZE stages await one each and as many messages are kept that nobody awaits, by WRITERS clients;
+# send_message while KEPT stages await one each and as many messages are kept that nobody awaits, by WRITERS clients;
 # then DUE_RATE dates (startAt) a second for DUE_SECS s: how long after its moment a stage was queued.
 
 # Each message that is sent has a key of its own, and finds its stage as long as there are any.
@@ -11,7 +11,7 @@ waiting_setup() {
     -c "SELECT oms.create_workflow('{\"name\":\"Pay\",\"prefix\":\"PAY\",\"stages\":[{\"id\":\"paid\",\"waitFor\":{\"message\":\"payment\",\"key\":\"$.k\"}}]}'),
       oms.create_workflow('{\"name\":\"Date\",\"prefix\":\"DAT\",\"stages\":[{\"id\":\"held\",\"owner\":\"Desk\",\"startAt\":\"$.at\"}]}')" >/dev/null
   PGOPTIONS='-c oms.dispatch=off -c synchronous_commit=off' sql -d waits -c "DO \$\$BEGIN
-    FOR i IN 1..$SIZE / 1000 LOOP
+    FOR i IN 1..$KEPT / 1000 LOOP
       PERFORM oms.open_tickets('Pay', ARRAY(SELECT jsonb_build_object('k', 'K' || n) FROM generate_series((i - 1) * 1000 + 1, i * 1000) AS n));
       PERFORM oms.send_message('payment', 'nobody ' || n) FROM generate_series((i - 1) * 1000 + 1, i * 1000) AS n;
       COMMIT;
@@ -43,9 +43,9 @@ waiting_dates() {
 
 bench_waiting() {
   local clients
-  : "${SIZE:=100000}"
+  : "${KEPT:=100000}"
   waiting_setup
-  printf '\nsend_message, %s stages await one and %s messages are kept, ms\n\n| clients | sent | p50 | p99 | max |\n|---|---|---|---|---|\n' "$SIZE" "$SIZE"
+  printf '\nsend_message, %s stages await one and %s messages are kept, ms\n\n| clients | sent | p50 | p99 | max |\n|---|---|---|---|---|\n' "$KEPT" "$KEPT"
   for clients in ${WRITERS:-1 8}; do waiting_send "$clients"; done
   printf '\ndates that come, ms late\n\n| a second | queued | p50 | p99 | max |\n|---|---|---|---|---|\n'
   waiting_dates
