@@ -20,7 +20,7 @@ bench_sessions() {
     wait $! || { cat "$oms_run/sessions.log" >&2; return 1; }
     left=$(sql -d run -c "SELECT count(*) FROM oms.stage_state WHERE status = 'q' AND owner = 'IRS_Bot'")
     [ "$left" -gt 0 ] || die 'there were too few stages for that: shorten SECS'
-    awk -v n="$n" -v from=$((secs - SECS)) -v upto="$secs" -v waits="$waits" '/^progress/ && $2 > from && $2 <= upto + 0.5 { sum += $4; lines++ } END { printf "%d\t%f\t%s\n", n, sum / lines, waits }' "$oms_run/sessions.log" |
+    awk -v n="$n" -v from=$((secs - SECS)) -v upto="$secs" -v waits="$waits" '/^progress/ && $2 > from && $2 <= upto + 0.5 { sum += $4; lines++ } END { if (!lines) exit 1; printf "%d\t%f\t%s\n", n, sum / lines, waits }' "$oms_run/sessions.log" |
       sql -c 'COPY session_run FROM STDIN'
   done; done
   [ "$(sql -d run -c 'SELECT count(*) FROM oms.verify_timeline()')" = 0 ] || die "oms.verify_timeline() found something"
