@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include <time.h>
 
 #include "portability/instr_time.h"
 #include "utils/datetime.h"
@@ -45,18 +44,6 @@ oms_clock_steady(void)
 
 	INSTR_TIME_SET_CURRENT(now);
 	return (TimestampTz) INSTR_TIME_GET_MICROSEC(now);
-}
-
-/*
- * CPU time that this process has used, in microseconds.
- */
-int64
-oms_clock_cpu(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return now.tv_sec * USECS_PER_SEC + now.tv_nsec / 1000;
 }
 
 /*

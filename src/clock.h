@@ -12,7 +12,6 @@ extern TimestampTz oms_clock_now(void);
 extern bool oms_clock_stands_still(void);
 extern TimestampTz oms_clock_wall(void);
 extern TimestampTz oms_clock_steady(void);
-extern int64 oms_clock_cpu(void);
 extern bool oms_clock_check(char **newval, void **extra, GucSource source);
 extern void oms_clock_assign(const char *newval, void *extra);
 

@@ -30,9 +30,10 @@
 
 /*
  * The pause after sending, in microseconds.  What sending costs the server is wake-ups of listeners per
- * commit, not events: each of them starts a transaction.  How many there are shows in the time that
- * the commits take here (0.1 to 0.3 ms with few, 1 ms with a hundred), so the pause grows with the
- * square of that: next to nothing with few listeners, 25 ms with a hundred.
+ * commit, not events: each of them starts a transaction, and where the cores are busy it puts off somebody
+ * else.  Both show in how long the commits take here: 0.1 to 0.3 ms with few listeners and cores to spare,
+ * 1 ms with a hundred or with all cores busy.  So the pause grows with the square of that: next to nothing in
+ * the first case, up to oms.gather in the others.
  */
 static int64
 pause_after_send(void)
@@ -176,7 +177,7 @@ int
 oms_worker_send_ring(void)
 {
 	OmsDatabase *database = oms_worker.database;
-	int64		before = oms_clock_cpu();
+	int64		before = oms_clock_steady();
 	OmsOutcome	outcome = oms_worker_step(OMS_STEP_EVENTS, false, step_ring, NULL);
 
 	if (outcome == OMS_STEP_FAILED && !oms_worker.batch_built && database->failed[OMS_STEP_EVENTS].failures == 1)
@@ -186,7 +187,7 @@ oms_worker_send_ring(void)
 	}
 	if (outcome != OMS_STEP_DONE)
 		return 0;
-	oms_worker.send_cost += (oms_clock_cpu() - before - oms_worker.send_cost) / 4;
+	oms_worker.send_cost += (oms_clock_steady() - before - oms_worker.send_cost) / 4;
 	pg_atomic_fetch_add_u64(&database->read_pos, oms_worker.ring_sent);
 	database->stats.events_sent += oms_worker.ring_sent;
 	database->stats.batches_sent++;
