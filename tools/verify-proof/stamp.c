@@ -20,6 +20,11 @@
 #include <openssl/ts.h>
 #include <openssl/x509_vfy.h>
 
+/* The name since OpenSSL 3.4, which warns of the old one */
+#if OPENSSL_VERSION_NUMBER < 0x30400000L
+#define TS_VERIFY_CTX_set0_store TS_VERIFY_CTX_set_store
+#endif
+
 static const char *trusted = NULL;
 
 /*
@@ -86,7 +91,7 @@ is_signed(PKCS7 *token, const ASN1_GENERALIZEDTIME *time)
 	{
 		TS_VERIFY_CTX_set_flags(context, TS_VFY_SIGNATURE | TS_VFY_VERSION);
 		/* the context frees it */
-		TS_VERIFY_CTX_set_store(context, store);
+		TS_VERIFY_CTX_set0_store(context, store);
 		store = NULL;
 		good = TS_RESP_verify_token(context, token) == 1;
 	}
