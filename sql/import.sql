@@ -125,18 +125,21 @@ SELECT oms.retire_workflow('Import Wait');
 -- that was kept is not for the past, and finishes one that waits now.
 SELECT oms.create_workflow('{"name": "Import Message", "prefix": "IM", "stages": [{"id": "a", "owner": "x"},
   {"id": "b", "owner": "x", "waitFor": {"message": "paid", "key": "$.bill"}, "dependsOn": ["a"], "slaMins": 60}, {"id": "c", "owner": "x", "dependsOn": ["b"]}]}');
-SELECT oms.send_message('paid', bill, '{"by": "bank"}') FROM unnest('{B1,B5}'::text[]) AS bill;
+SELECT oms.send_message('paid', bill, '{"by": "bank"}') FROM unnest('{B1,B5,B6}'::text[]) AS bill;
 CREATE TEMP TABLE mail AS SELECT w.* FROM oms.import_tickets('Import Message', '[
   {"opened_at": "2026-05-01T10:00", "data": {"bill": "B1"}, "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"finished_at": "2026-05-02T12:00", "worker": "giro", "output": {"by": "giro"}}}},
   {"opened_at": "2026-05-01T10:00", "data": {"bill": "B2"}, "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"finished_at": "2026-05-02T10:00"}}},
   {"opened_at": "2026-05-01T10:00", "data": {"bill": "B3"}, "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"status": "skipped", "finished_at": "2026-05-02T11:00"}}},
   {"opened_at": "2026-05-01T10:00", "data": {"bill": "B4"}, "stages": {"a": {"finished_at": "2026-05-02T10:00"}, "b": {"queued_at": "2026-05-03T10:00"}}},
-  {"opened_at": "2026-05-01T10:00", "data": {"bill": "B5"}, "stages": {"a": {"finished_at": "2026-05-02T10:00"}}}]', false) AS w;
+  {"opened_at": "2026-05-01T10:00", "data": {"bill": "B5"}, "stages": {"a": {"finished_at": "2026-05-02T10:00"}}},
+  {"opened_at": "2026-05-01T10:00", "data": {"bill": "B6"}, "stages": {"a": {"finished_at": "2026-05-05T11:30"}}}]', false) AS w;
 SELECT w.row, w.problem, s.status, s.worker, s.output, s.awaiting_at, s.due_at, s.finished_at FROM mail AS w LEFT JOIN oms.stage AS s ON s.ticket_id = w.ticket AND s.stage = 'b' ORDER BY 1;
 SELECT key FROM oms.message ORDER BY 1;
 SET oms.now = '2026-05-05 13:00+00';
 SELECT oms.tick();
 SELECT w.row, s.status, s.worker, s.output, s.finished_at FROM mail AS w JOIN oms.stage AS s ON s.ticket_id = w.ticket AND s.stage = 'b' WHERE w.row > 3 ORDER BY 1;
+-- Nobody looked for an hour: what was due meanwhile is late, though the message was there.
+SELECT e.status, e.at FROM mail AS w JOIN oms.timeline AS e ON e.ticket_id = w.ticket AND e.stage = 'b' WHERE w.row = 6 ORDER BY e.seq;
 SELECT oms.send_message('paid', bill) FROM unnest('{B2,B4}'::text[]) AS bill;
 SELECT oms.drop_message('paid', bill) FROM unnest('{B1,B2}'::text[]) AS bill;
 SELECT w.row, c.* FROM mail AS w, oms.check(w.ticket) AS c;

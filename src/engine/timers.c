@@ -231,6 +231,9 @@ oms_first_timer(const OmsTicket *ticket, const OmsStage *stage, bool timers, Tim
 		own = change;
 	if (timers || !is_left_to_timer(stage))
 		find_other_timer(stage, &other);
+	/* a message is taken when it is looked for, however late that is: what was due until then comes before */
+	if (other.kind == OMS_TIMER_MOMENT && stage->waits_for != NULL)
+		other.at = Max(other.at, Min(ticket->now, ticket->real_now));
 	/* these go by the real clock; at one instant they come last */
 	if (other.kind != OMS_TIMER_NONE && other.at <= ticket->real_now &&
 		(own.kind == OMS_TIMER_NONE || other.at < own.at))
