@@ -3,6 +3,7 @@
 use strict;
 use warnings FATAL => 'all';
 
+use IPC::Run ();
 use OmsNode;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -172,7 +173,17 @@ is($front->code("SELECT oms.stage_done('$n', 'id_check')"), '', 'it comes back')
 
 # ---- a cell is added ----
 
-is(cells('apply', [qw(north south west)], "$dir/setup.sql"), '', 'a third cell, while work goes on');
+append_to_file("$dir/load.sql", q{SELECT oms.open_ticket('Loan', '{"amount": 1}'); SELECT oms.stage_done(ticket, stage, '{}', token) FROM oms.claim('IRS', 'load', 2)});
+my $load = IPC::Run::start([ 'bash', '-c', 'while [ ! -e "$0/stop" ]; do psql -Xq -o /dev/null -v ON_ERROR_STOP=1 -d "$1" -f "$0/load.sql" && echo done; done >"$0/load" 2>&1',
+	$dir, connection('front') ]);
+my $rounds = sub { return scalar grep { $_ eq 'done' } split /\n/, -e "$dir/load" ? slurp_file("$dir/load") : '' };
+ok($node{front}->until(sub { $rounds->() > 2 }), 'programs are at work');
+is(cells('apply', [qw(north south west)], "$dir/setup.sql"), '', 'a third cell, while they go on');
+my $before = $rounds->();
+ok($node{front}->until(sub { $rounds->() > $before + 2 }), '… and after it');
+append_to_file("$dir/stop", '');
+$load->finish;
+is(join("\n", grep { $_ ne 'done' } split /\n/, slurp_file("$dir/load")), '', '… without an error');
 is(cells('diff', [qw(north south west)]), 'only at north, south: level clerk', '… is as the others, but for a right that somebody gave by hand');
 is($front->query("SELECT oms.open_ticket('Loan', '{\"amount\": 80000}', 'application $_', applicant => 'p$_')"), $ticket{$_}, "key $_ still finds its ticket") foreach 1 .. 8;
 is($front->query(q{SELECT count(DISTINCT oms.cell_of(oms.open_ticket('Loan'))) FROM generate_series(1, 60)}), '3', 'new tickets are opened there, too');

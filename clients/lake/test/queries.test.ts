@@ -124,6 +124,31 @@ test("trouble by month", async () => {
   assert.ok(rows.some((row) => row[1] === "breached"));
 });
 
+test("the lakes of two cells are one", async () => {
+  const root = newDirectory();
+  const sums = { tickets: 0, timeline: 0, stages: 0 };
+  for (const [name, range] of [["north", "{[1,999999]}"], ["south", "{[1000000,1999999]}"]] as const) {
+    const cell = await newDatabase(name);
+    await cell.query(`SELECT oms.set_number_ranges('${range}');
+      SELECT oms.create_workflow('{"name": "Loan", "stages": [{"id": "check", "owner": "Checker"}]}')`);
+    await cell.query("SET oms.now = '2027-03-01 10:00Z'; SELECT oms.stage_done(oms.open_ticket('Loan'), 'check'); SELECT oms.open_tickets('Loan', '{\"{}\",\"{}\"}')");
+    const { code, out } = run(["--verify", path.join(root, name)], { PGDATABASE: name });
+    assert.equal(code, 0, out);
+    const { rows: [row] } = await cell.query<typeof sums>(`SELECT (SELECT count(*)::int FROM oms.lake_ticket) AS tickets,
+      (SELECT count(*)::int FROM oms.timeline) AS timeline, (SELECT count(*)::int FROM oms.lake_stage) AS stages`);
+    for (const table of ["tickets", "timeline", "stages"] as const) sums[table] += row?.[table] ?? 0;
+    await cell.end();
+  }
+  assert.deepEqual([sums.tickets, sums.stages], [6, 6]);
+  asked.add("cells");
+  const both = (queries["cells"] ?? "").replaceAll(/^\.read (\S+)$/gm, (_, name: string) => fs.readFileSync(path.join(root, name), "utf8"));
+  fs.writeFileSync(path.join(root, "lake.sql"), both);
+  const one = await openLake(root);
+  for (const [table, count] of Object.entries(sums)) assert.equal(Number(await one.one(`SELECT count(*) FROM ${table}`)), count, table);
+  assert.equal(Number(await one.one("SELECT count(DISTINCT ticket) FROM tickets")), sums.tickets);
+  assert.deepEqual((await one.rows(queries["tickets"] ?? "")).map((row) => Object.values(row).map(asNumber)), [["2027-03", "Loan", "done", 2], ["2027-03", "Loan", "open", 4]]);
+});
+
 test("every query was tried", () => {
   assert.deepEqual([...asked].sort(), Object.keys(queries).sort());
 });
