@@ -2688,15 +2688,29 @@ CREATE FUNCTION oms_internal.check_time(ticket oms.ticket_id, found timestamptz,
 	RETURN CASE WHEN found < recorded AND oms_internal.check_law(ticket, found, recorded) THEN found ELSE recorded END;
 COMMENT ON FUNCTION oms_internal.check_time(oms.ticket_id, timestamptz, timestamptz) IS 'for oms.check(): the time of what was recorded with a stage that was done by law';
 
--- Since when that counts which followed from a stage that was done by law in the same moment, and not from what was done after it.
-CREATE FUNCTION oms_internal.check_since(ticket oms.ticket_id, seq int, recorded timestamptz) RETURNS timestamptz
+-- Since when a stage counts that began with an event: what followed from a stage that was done by law counts from the instant of
+-- that, and not from when it was recorded; but not what was done after it, or started by hand.  A stage whose message was there
+-- already is done as it begins, and what follows counts from then; at the same moment of a clock that stands still somebody
+-- may have done it, so that the answer is one of two.
+CREATE FUNCTION oms_internal.check_since(ticket oms.ticket_id, seq int, recorded timestamptz) RETURNS timestamptz[]
 	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN COALESCE((SELECT CASE WHEN e.worker IS NULL THEN substring(e.note, '^by law at ([-0-9]+T[:.0-9]+Z): ')::timestamptz END
-		FROM oms.timeline AS e
-		WHERE e.ticket_id = ticket AND e.seq < check_since.seq AND e.at = recorded
-			AND (e.status IN ('done', 'sent_back', 'reopened') OR e.status = 'skipped' AND e.note !~ '^condition is false$')
-		ORDER BY e.seq DESC LIMIT 1), recorded);
-COMMENT ON FUNCTION oms_internal.check_since(oms.ticket_id, int, timestamptz) IS 'for oms.check(): since when something counts that followed from a stage that was done by law';
+	RETURN COALESCE((SELECT CASE WHEN e.law IS NULL THEN ARRAY[recorded] WHEN e.at_once THEN ARRAY[e.law, recorded] ELSE ARRAY[e.law] END
+		FROM (
+			SELECT d.seq, d.itself, CASE WHEN d.worker IS NULL THEN substring(d.note, '^by law at ([-0-9]+T[:.0-9]+Z): ')::timestamptz END AS law,
+				bool_or(d.itself) OVER (ORDER BY d.seq DESC) AS at_once
+			FROM (
+				SELECT c.seq, c.worker, c.note, c.status = 'done' AND EXISTS (SELECT FROM oms.timeline AS a
+					WHERE a.ticket_id = ticket AND a.seq = c.seq - 1 AND a.stage = c.stage AND a.status = 'awaiting' AND a.at = recorded
+						AND a.note ~ 'for message ') AS itself
+				FROM oms.timeline AS c
+				WHERE c.ticket_id = ticket AND c.seq < check_since.seq AND c.at = recorded
+					AND (c.status IN ('done', 'sent_back', 'reopened', 'retry') OR c.status = 'skipped' AND c.note !~ '^condition is false$')
+			) AS d
+		) AS e
+		WHERE NOT e.itself AND NOT EXISTS (SELECT FROM oms.timeline AS b
+			WHERE b.ticket_id = ticket AND b.seq = check_since.seq AND b.note ~ '^started by hand')
+		ORDER BY e.seq DESC LIMIT 1), ARRAY[recorded]);
+COMMENT ON FUNCTION oms_internal.check_since(oms.ticket_id, int, timestamptz) IS 'for oms.check(): since when a stage may count that began with an event recorded then';
 
 -- The rows of stages with what their definition says: those of the present cycle, and all.
 CREATE VIEW oms_internal.check_row AS
@@ -3490,7 +3504,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, which is not when its delay is over', m.stage, m.moment)
 	FROM (
 		SELECT a.ticket_id, a.stage, oms_internal.check_since(a.ticket_id, a.seq,
-				oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) AS at, g.delay_us,
+				oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) AS since, g.delay_us,
 			substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment,
 			CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar
 		FROM oms_internal.check_graph AS g
@@ -3502,8 +3516,9 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
 		WHERE g.delay_us IS NOT NULL AND g.start_at IS NULL
 	) AS m
-	WHERE oms_internal.check_open(m.calendar, m.at, m.moment) <> m.delay_us
-		OR oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= m.delay_us
+	WHERE EXISTS (SELECT FROM unnest(m.since) AS s (at)
+		HAVING bool_and(oms_internal.check_open(m.calendar, s.at, m.moment) <> m.delay_us
+			OR oms_internal.check_open(m.calendar, s.at, m.moment - '1 microsecond'::interval) >= m.delay_us))
 	UNION ALL
 	-- It is queued at its moment, or when a hold ends after that; not before, and the row says the same.
 	SELECT 'dispatch', m.ticket_id, format('stage %s: queued by event %s, at another moment than it awaited', m.stage, m.seq)
@@ -3523,7 +3538,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	FROM oms_internal.check_row AS r
 	JOIN oms.timeline AS a ON a.ticket_id = r.ticket_id AND a.stage = r.stage AND a.cycle = r.cycle AND a.status = 'awaiting'
 	LEFT JOIN oms_internal.check_import AS i ON i.ticket_id = a.ticket_id
-	WHERE oms_internal.check_since(a.ticket_id, a.seq, oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) = r.awaiting_at
+	WHERE r.awaiting_at = ANY (oms_internal.check_since(a.ticket_id, a.seq, oms_internal.check_when(a.at, i.at, a.note, a.note_digest)))
 		AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = a.ticket_id AND b.stage = a.stage AND b.cycle = a.cycle
 			AND b.status = 'awaiting' AND b.seq > a.seq)
 		AND r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz
@@ -3533,7 +3548,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, startAt says %s', m.stage, m.moment, m.start)
 	FROM (
 		SELECT a.ticket_id, a.stage, oms_internal.check_since(a.ticket_id, a.seq,
-				oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) AS at, g.delay_us, CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar,
+				oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) AS since, g.delay_us, CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar,
 			substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment, v.start,
 			CASE WHEN v.start ~ '^[-0-9]{10}$' THEN v.start::timestamp AT TIME ZONE COALESCE(c.timezone, 'UTC')
 				WHEN v.start ~ '(Z|[-+][0-9]{2}(:?[0-9]{2})?)$' THEN v.start::timestamptz
@@ -3553,10 +3568,11 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 		WHERE g.start_at IS NOT NULL AND g.start_at NOT LIKE '%$stages%' AND d.payload IS NOT NULL
 			AND (g.calendar IS NULL OR c.name IS NOT NULL)
 	) AS m
-	WHERE m.moment < m.start_at OR m.moment < m.at
-		OR m.delay_us IS NOT NULL AND oms_internal.check_open(m.calendar, m.at, m.moment) < m.delay_us
-		OR m.moment > m.start_at AND oms_internal.check_open(m.calendar, m.start_at, m.moment) > 0
-			AND oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= COALESCE(m.delay_us, 0)
+	WHERE m.moment < m.start_at OR EXISTS (SELECT FROM unnest(m.since) AS s (at)
+		HAVING bool_and(m.moment < s.at
+			OR m.delay_us IS NOT NULL AND oms_internal.check_open(m.calendar, s.at, m.moment) < m.delay_us
+			OR m.moment > m.start_at AND oms_internal.check_open(m.calendar, m.start_at, m.moment) > 0
+				AND oms_internal.check_open(m.calendar, s.at, m.moment - '1 microsecond'::interval) >= COALESCE(m.delay_us, 0)))
 	UNION ALL
 	-- A stage waits for the message that its definition names, and for the key that the data gave.
 	SELECT 'dispatch', r.ticket_id, format('stage %s: it waits for message %s with key %s, the definition says %s with %s', r.stage,

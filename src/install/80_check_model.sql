@@ -262,15 +262,29 @@ CREATE FUNCTION oms_internal.check_time(ticket oms.ticket_id, found timestamptz,
 	RETURN CASE WHEN found < recorded AND oms_internal.check_law(ticket, found, recorded) THEN found ELSE recorded END;
 COMMENT ON FUNCTION oms_internal.check_time(oms.ticket_id, timestamptz, timestamptz) IS 'for oms.check(): the time of what was recorded with a stage that was done by law';
 
--- Since when that counts which followed from a stage that was done by law in the same moment, and not from what was done after it.
-CREATE FUNCTION oms_internal.check_since(ticket oms.ticket_id, seq int, recorded timestamptz) RETURNS timestamptz
+-- Since when a stage counts that began with an event: what followed from a stage that was done by law counts from the instant of
+-- that, and not from when it was recorded; but not what was done after it, or started by hand.  A stage whose message was there
+-- already is done as it begins, and what follows counts from then; at the same moment of a clock that stands still somebody
+-- may have done it, so that the answer is one of two.
+CREATE FUNCTION oms_internal.check_since(ticket oms.ticket_id, seq int, recorded timestamptz) RETURNS timestamptz[]
 	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN COALESCE((SELECT CASE WHEN e.worker IS NULL THEN substring(e.note, '^by law at ([-0-9]+T[:.0-9]+Z): ')::timestamptz END
-		FROM oms.timeline AS e
-		WHERE e.ticket_id = ticket AND e.seq < check_since.seq AND e.at = recorded
-			AND (e.status IN ('done', 'sent_back', 'reopened') OR e.status = 'skipped' AND e.note !~ '^condition is false$')
-		ORDER BY e.seq DESC LIMIT 1), recorded);
-COMMENT ON FUNCTION oms_internal.check_since(oms.ticket_id, int, timestamptz) IS 'for oms.check(): since when something counts that followed from a stage that was done by law';
+	RETURN COALESCE((SELECT CASE WHEN e.law IS NULL THEN ARRAY[recorded] WHEN e.at_once THEN ARRAY[e.law, recorded] ELSE ARRAY[e.law] END
+		FROM (
+			SELECT d.seq, d.itself, CASE WHEN d.worker IS NULL THEN substring(d.note, '^by law at ([-0-9]+T[:.0-9]+Z): ')::timestamptz END AS law,
+				bool_or(d.itself) OVER (ORDER BY d.seq DESC) AS at_once
+			FROM (
+				SELECT c.seq, c.worker, c.note, c.status = 'done' AND EXISTS (SELECT FROM oms.timeline AS a
+					WHERE a.ticket_id = ticket AND a.seq = c.seq - 1 AND a.stage = c.stage AND a.status = 'awaiting' AND a.at = recorded
+						AND a.note ~ 'for message ') AS itself
+				FROM oms.timeline AS c
+				WHERE c.ticket_id = ticket AND c.seq < check_since.seq AND c.at = recorded
+					AND (c.status IN ('done', 'sent_back', 'reopened', 'retry') OR c.status = 'skipped' AND c.note !~ '^condition is false$')
+			) AS d
+		) AS e
+		WHERE NOT e.itself AND NOT EXISTS (SELECT FROM oms.timeline AS b
+			WHERE b.ticket_id = ticket AND b.seq = check_since.seq AND b.note ~ '^started by hand')
+		ORDER BY e.seq DESC LIMIT 1), ARRAY[recorded]);
+COMMENT ON FUNCTION oms_internal.check_since(oms.ticket_id, int, timestamptz) IS 'for oms.check(): since when a stage may count that began with an event recorded then';
 
 -- The rows of stages with what their definition says: those of the present cycle, and all.
 CREATE VIEW oms_internal.check_row AS

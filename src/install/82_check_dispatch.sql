@@ -161,7 +161,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, which is not when its delay is over', m.stage, m.moment)
 	FROM (
 		SELECT a.ticket_id, a.stage, oms_internal.check_since(a.ticket_id, a.seq,
-				oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) AS at, g.delay_us,
+				oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) AS since, g.delay_us,
 			substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment,
 			CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar
 		FROM oms_internal.check_graph AS g
@@ -173,8 +173,9 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 			AND NOT EXISTS (SELECT FROM oms.calendar AS l WHERE l.name = c.name AND l.calendar_id = c.calendar_id AND l.created_at > a.at)
 		WHERE g.delay_us IS NOT NULL AND g.start_at IS NULL
 	) AS m
-	WHERE oms_internal.check_open(m.calendar, m.at, m.moment) <> m.delay_us
-		OR oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= m.delay_us
+	WHERE EXISTS (SELECT FROM unnest(m.since) AS s (at)
+		HAVING bool_and(oms_internal.check_open(m.calendar, s.at, m.moment) <> m.delay_us
+			OR oms_internal.check_open(m.calendar, s.at, m.moment - '1 microsecond'::interval) >= m.delay_us))
 	UNION ALL
 	-- It is queued at its moment, or when a hold ends after that; not before, and the row says the same.
 	SELECT 'dispatch', m.ticket_id, format('stage %s: queued by event %s, at another moment than it awaited', m.stage, m.seq)
@@ -194,7 +195,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	FROM oms_internal.check_row AS r
 	JOIN oms.timeline AS a ON a.ticket_id = r.ticket_id AND a.stage = r.stage AND a.cycle = r.cycle AND a.status = 'awaiting'
 	LEFT JOIN oms_internal.check_import AS i ON i.ticket_id = a.ticket_id
-	WHERE oms_internal.check_since(a.ticket_id, a.seq, oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) = r.awaiting_at
+	WHERE r.awaiting_at = ANY (oms_internal.check_since(a.ticket_id, a.seq, oms_internal.check_when(a.at, i.at, a.note, a.note_digest)))
 		AND NOT EXISTS (SELECT FROM oms.timeline AS b WHERE b.ticket_id = a.ticket_id AND b.stage = a.stage AND b.cycle = a.cycle
 			AND b.status = 'awaiting' AND b.seq > a.seq)
 		AND r.wake_at IS NOT NULL AND r.wake_at <> substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz
@@ -204,7 +205,7 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 	SELECT 'dispatch', m.ticket_id, format('stage %s: its moment is %s, startAt says %s', m.stage, m.moment, m.start)
 	FROM (
 		SELECT a.ticket_id, a.stage, oms_internal.check_since(a.ticket_id, a.seq,
-				oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) AS at, g.delay_us, CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar,
+				oms_internal.check_when(a.at, i.at, a.note, a.note_digest)) AS since, g.delay_us, CASE WHEN g.calendar IS NULL THEN '' ELSE c.name END AS calendar,
 			substring(a.note, 'until ([-0-9]+T[:.0-9]+Z)$')::timestamptz AS moment, v.start,
 			CASE WHEN v.start ~ '^[-0-9]{10}$' THEN v.start::timestamp AT TIME ZONE COALESCE(c.timezone, 'UTC')
 				WHEN v.start ~ '(Z|[-+][0-9]{2}(:?[0-9]{2})?)$' THEN v.start::timestamptz
@@ -224,10 +225,11 @@ CREATE VIEW oms_internal.check_dispatch (kind, ticket, detail) AS
 		WHERE g.start_at IS NOT NULL AND g.start_at NOT LIKE '%$stages%' AND d.payload IS NOT NULL
 			AND (g.calendar IS NULL OR c.name IS NOT NULL)
 	) AS m
-	WHERE m.moment < m.start_at OR m.moment < m.at
-		OR m.delay_us IS NOT NULL AND oms_internal.check_open(m.calendar, m.at, m.moment) < m.delay_us
-		OR m.moment > m.start_at AND oms_internal.check_open(m.calendar, m.start_at, m.moment) > 0
-			AND oms_internal.check_open(m.calendar, m.at, m.moment - '1 microsecond'::interval) >= COALESCE(m.delay_us, 0)
+	WHERE m.moment < m.start_at OR EXISTS (SELECT FROM unnest(m.since) AS s (at)
+		HAVING bool_and(m.moment < s.at
+			OR m.delay_us IS NOT NULL AND oms_internal.check_open(m.calendar, s.at, m.moment) < m.delay_us
+			OR m.moment > m.start_at AND oms_internal.check_open(m.calendar, m.start_at, m.moment) > 0
+				AND oms_internal.check_open(m.calendar, s.at, m.moment - '1 microsecond'::interval) >= COALESCE(m.delay_us, 0)))
 	UNION ALL
 	-- A stage waits for the message that its definition names, and for the key that the data gave.
 	SELECT 'dispatch', r.ticket_id, format('stage %s: it waits for message %s with key %s, the definition says %s with %s', r.stage,
