@@ -1500,10 +1500,11 @@ CREATE VIEW oms.lake_ticket WITH (security_barrier) AS
 	) AS c ON c.ticket_id = t.ticket_id;
 COMMENT ON VIEW oms.lake_ticket IS 'one row per ticket, archived ones too, without anything about persons: for exports';
 
--- The cycles that are over, too.  What was never queued has no row.
+-- The cycles that are over, too.  What has not begun has no row.
 CREATE VIEW oms.lake_stage WITH (security_barrier) AS
 	SELECT s.ticket_id, w.stage, s.stage_no, s.cycle, oms.stage_status(s.status) AS status, s.owner, s.attempt, s.level,
-		s.queued_at, s.started_at, s.finished_at, s.due_at, s.breached_at, s.held_at, s.limit_us, s.consumed_us, s.held_us
+		s.queued_at, s.started_at, s.finished_at, s.due_at, s.breached_at, s.held_at, s.limit_us, s.consumed_us, s.held_us,
+		s.awaiting_at
 	FROM (
 		SELECT a.* FROM oms.stage_state AS a
 		UNION ALL
@@ -1519,8 +1520,8 @@ CREATE VIEW oms.lake_stage WITH (security_barrier) AS
 		SELECT y.ticket_id, y.workflow_id FROM oms.ticket_state_archive AS y
 	) AS t ON t.ticket_id = s.ticket_id
 	JOIN oms.workflow_stage AS w ON w.workflow_id = t.workflow_id AND w.stage_no = s.stage_no;
-COMMENT ON VIEW oms.lake_stage IS 'one row per cycle of a stage that was queued, without anything about persons: for exports';
-
+COMMENT ON VIEW oms.lake_stage IS 'one row per cycle of a stage that has begun, without anything about persons: for exports';
+COMMENT ON COLUMN oms.lake_stage.awaiting_at IS 'when it first awaited a moment or a message in its cycle, up to queued_at or else finished_at; NULL: it did not';
 --------------------------------------------------------------------------------------------------
 -- api: help
 --------------------------------------------------------------------------------------------------

@@ -318,6 +318,13 @@ is($node->sql(qq{SET ROLE watch; SELECT string_agg(policy || ' ' || coalesce(pub
 	'public received, public in progress, staff -, public comment', 'policy of each row, and its public status');
 is($node->sql(qq{SET ROLE watch; SELECT status, last_seq FROM oms.lake_ticket WHERE ticket_id = '$said'}), 'open|4', 'a monitor reads oms.lake_ticket');
 is($node->sql(qq{SET ROLE watch; SELECT stage, status, cycle FROM oms.lake_stage WHERE ticket_id = '$said'}), 'a|queued|1', '… and oms.lake_stage');
+# What waits for a message has no queued_at: awaiting_at tells the time apart.
+$node->sql(q{SELECT oms.create_workflow('{"name": "mailed", "stages": [{"id": "a", "waitFor": {"message": "mail"}}, {"id": "b", "owner": "B", "dependsOn": ["a"], "delayMins": 60}]}')});
+my $mailed = $node->sql(q{SELECT oms.open_ticket('mailed')});
+$node->sql("SELECT oms.send_message('mail', '$mailed')");
+is($node->sql(qq{SET ROLE watch; SELECT l.stage, l.status, l.awaiting_at = e.at, l.queued_at IS NULL, l.finished_at >= l.awaiting_at
+	FROM oms.lake_stage AS l JOIN oms.changes_of('$mailed') AS e(cursor, id, ticket, seq, at, workflow, version, stage, status) ON e.stage = l.stage AND e.status = 'awaiting'
+	WHERE l.ticket_id = '$mailed' ORDER BY l.stage_no}), "a|done|t|t|t\nb|awaiting|t|t|", '… which has what awaits and what a message finished');
 is($node->code("SET ROLE portal; SELECT oms.$_"), '42501', "a portal may not: $_") foreach 'changes_since()', "changes_of('$said')";
 
 # ---- erasure ----
