@@ -1,5 +1,5 @@
-# Stages that nobody claims, and the worker: a moment that falls due while the server is down, and messages that were
-# kept since the ticket was busy.
+# Stages that nobody claims, and the worker: a moment that falls due while the server is down, messages that were kept since
+# the ticket was busy, and what becomes of all of them when the server crashes in between.
 use strict;
 use warnings FATAL => 'all';
 
@@ -68,5 +68,70 @@ ok($node->becomes(q{SELECT count(*) FILTER (WHERE s.status = 'done') FROM oms.st
 	WHERE s.stage = 'a' AND k.data ->> 'k' = 'D'}, 20), 'eight senders finish each stage');
 is($node->sql(q{SELECT count(*) FROM oms.message WHERE key = 'D'}), 12, '... by one message each, and the others are kept');
 is($node->sql('SELECT count(*) FROM oms.check()'), 0, 'check() finds nothing');
+
+# ---- and the server crashes in between ----
+
+# 400 messages for 320 stages, ten for the eight with one key, each sent by two of eight senders, who note what was acknowledged
+# and send the rest again after a crash. Some stages wait before, some begin meanwhile, and one session keeps tickets busy.
+$node->sql(q{
+	CREATE TABLE acknowledged (id int PRIMARY KEY);
+	CREATE TABLE job (n int PRIMARY KEY, ticket oms.ticket_id);
+	CREATE PROCEDURE open_jobs(upto int) LANGUAGE plpgsql AS $$
+	BEGIN
+		FOR i IN (SELECT count(*) + 1 FROM job) .. upto LOOP
+			INSERT INTO job VALUES (i, oms.open_ticket('paid', jsonb_build_object('k', 'crash ' || i % 40)));
+			COMMIT;
+		END LOOP;
+	END $$;
+	CREATE PROCEDURE send_all(sender int) LANGUAGE plpgsql AS $$
+	DECLARE
+		id int;
+	BEGIN
+		FOR id IN SELECT n FROM generate_series(1, 400) AS n WHERE n % 8 IN (sender, (sender + 1) % 8)
+			AND NOT EXISTS (SELECT FROM acknowledged AS a WHERE a.id = n) ORDER BY random() LOOP
+			PERFORM oms.send_message('payment', 'crash ' || id % 40, jsonb_build_object('id', id), 'crash ' || id);
+			COMMIT;
+			INSERT INTO acknowledged VALUES (id) ON CONFLICT DO NOTHING;
+			COMMIT;
+		END LOOP;
+	END $$;
+	CREATE PROCEDURE keep_busy() LANGUAGE plpgsql AS $$
+	BEGIN
+		LOOP
+			PERFORM oms.comment(ticket, 'busy') FROM job ORDER BY random() LIMIT 20;
+			PERFORM pg_sleep(0.002);
+			COMMIT;
+		END LOOP;
+	END $$;
+	CALL open_jobs(100)});
+my $killed = 0;
+foreach my $known (30, 120, 220)
+{
+	my @crowd = map { $node->session } 0 .. 9;
+	my @pids = map { $_->query('SELECT pg_backend_pid()') } @crowd;
+	$crowd[$_]->start("CALL send_all($_)") foreach 0 .. 7;
+	$crowd[8]->start('CALL open_jobs(320)');
+	$crowd[9]->start('CALL keep_busy()');
+	$node->becomes("SELECT count(*) >= $known FROM acknowledged", 't');
+	$node->crash($pids[ $known % 8 ]);
+	$killed++;
+	$_->quit foreach @crowd;
+}
+$node->worker_up;
+is($killed, 3, 'the server crashed three times while eight sent');
+$node->sql('CALL open_jobs(320)');
+$node->sql("CALL send_all($_)") foreach 0 .. 7;
+my $done = q{SELECT count(*) FROM job AS j JOIN oms.stage AS s ON s.ticket_id = j.ticket WHERE s.stage = 'a' AND s.status = 'done'};
+ok($node->becomes($done, 320), '... and every stage got a message');
+is($node->sql(q{SELECT count(*), count(DISTINCT id) FROM (
+	SELECT (s.output ->> 'id')::int AS id FROM job AS j JOIN oms.stage AS s ON s.ticket_id = j.ticket WHERE s.stage = 'a'
+	UNION ALL SELECT (m.payload ->> 'id')::int FROM oms.message AS m WHERE m.key ~ '^crash') AS x}), '400|400',
+	'... each message came once or is kept: none twice, none lost');
+is($node->sql(q{SELECT count(*) FROM job AS j JOIN oms.timeline AS e ON e.ticket_id = j.ticket WHERE e.stage = 'a' AND e.status = 'done'}), 320,
+	'... and each stage was done once');
+is($node->sql(q{SELECT count(*) FROM job AS j JOIN oms.stage AS s ON s.ticket_id = j.ticket JOIN oms.ticket AS k ON k.ticket_id = j.ticket
+	WHERE s.stage = 'a' AND k.data ->> 'k' <> 'crash ' || (s.output ->> 'id')::int % 40}), 0, '... by a message with its key');
+is($node->sql('SELECT count(*) FROM oms.check()'), 0, '... check() finds nothing');
+is($node->sql('SELECT count(*) FROM oms.verify_timeline()'), 0, '... and every chain is whole');
 
 done_testing();
