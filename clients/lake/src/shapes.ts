@@ -33,9 +33,9 @@ export const shapes: Readonly<Record<Table, Shape>> = {
   },
   stages: {
     columns: ["ticket", "last_seq", "opened_us", "workflow", "stage", "stage_no", "cycle", "status", "owner", "attempt", "level", "queued_us", "started_us",
-      "finished_us", "due_us", "breached_us", "limit_us", "consumed_us", "held_us"],
+      "finished_us", "due_us", "breached_us", "limit_us", "consumed_us", "held_us", "awaiting_us"],
     select: `ticket, last_seq, workflow, stage, stage_no, cycle, status, owner, attempt, level,
-      ${["queued", "started", "finished", "due", "breached"].map(time).join(", ")},
+      ${["awaiting", "queued", "started", "finished", "due", "breached"].map(time).join(", ")},
       limit_us::BIGINT AS limit_us, consumed_us::BIGINT AS consumed_us, held_us::BIGINT AS held_us`,
     month: "opened_us",
     order: "ticket, stage_no, cycle",

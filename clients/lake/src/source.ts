@@ -23,7 +23,7 @@ const ticket = `ticket_id::text AS ticket, workflow, version, status, priority, 
 const stage = `t.ticket_id::text AS ticket, t.last_seq, ${us("t.opened_at")} AS opened_us, t.workflow, s.stage, s.stage_no, s.cycle,
   s.status, s.owner, s.attempt, s.level, ${us("s.queued_at")} AS queued_us, ${us("s.started_at")} AS started_us,
   ${us("s.finished_at")} AS finished_us, ${us("s.due_at")} AS due_us, ${us("s.breached_at")} AS breached_us,
-  s.limit_us::text AS limit_us, s.consumed_us::text AS consumed_us, s.held_us::text AS held_us`;
+  s.limit_us::text AS limit_us, s.consumed_us::text AS consumed_us, s.held_us::text AS held_us, ${us("s.awaiting_at")} AS awaiting_us`;
 
 export class Source {
   readonly #client: pg.Client;

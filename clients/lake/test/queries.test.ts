@@ -17,14 +17,17 @@ before(async () => {
   db = await newDatabase("queries");
   await db.query(`SELECT oms.create_workflow('{"name": "Loan", "stages": [{"id": "check", "owner": "Checker", "slaMins": 600, "label": "Check"},
       {"id": "decide", "owner": "Desk", "slaMins": 3000, "dependsOn": ["check"]}, {"id": "pay", "owner": "Payer", "dependsOn": ["decide"]}]}');
-    SELECT oms.create_workflow('{"name": "Permit", "stages": [{"id": "review", "owner": "Desk", "slaMins": 900}]}')`);
+    SELECT oms.create_workflow('{"name": "Permit", "stages": [{"id": "review", "owner": "Desk", "slaMins": 900}]}');
+    SELECT oms.create_workflow('{"name": "Fee", "stages": [{"id": "paid", "waitFor": {"message": "fee", "key": "$.half"}, "slaMins": 6000},
+      {"id": "stamp", "owner": "Stamper", "dependsOn": ["paid"], "delayMins": 1700}]}')`);
   // Thirteen weeks over the end of a year; every twelve hours some come in, some go on, some go wrong.
   for (let half = 0; half < 182; half++) {
     const now = new Date(Date.UTC(2026, 11, 1) + half * 12 * 3600e3 + (half % 7) * 977e3).toISOString();
     const how = (owner: string, count: number) => `SELECT oms.stage_done(ticket, stage, '{}', token) FROM oms.claim('${owner}', 'w', ${Math.max(count, 1)}) WHERE ${count} > 0`;
     await db.query(`SET oms.now = '${now}'; SELECT oms.tick();
       SELECT oms.open_ticket(CASE WHEN ${half} % 3 = 0 THEN 'Permit' ELSE 'Loan' END) FROM generate_series(1, 1 + ${half} % 2);
-      ${how("Checker", half % 3)}; ${how("Desk", (half * 7) % 4)}; ${how("Payer", half % 4)};
+      SELECT oms.open_ticket('Fee', '{"half": ${half}}') WHERE ${half} % 5 = 0; SELECT oms.send_message('fee', '${Math.floor(half * 0.9)}');
+      ${how("Checker", half % 3)}; ${how("Desk", (half * 7) % 4)}; ${how("Payer", half % 4)}; ${how("Stamper", half % 2)};
       SELECT oms.claim('Checker', 'waits', 1, '10 hours') WHERE ${half} % 4 = 1;
       SELECT oms.escalate(ticket_id, stage, 'slow') FROM oms.stage WHERE status = 'queued' AND ${half} % 9 = 0 LIMIT 1;
       SELECT oms.send_back(ticket_id, 'decide', 'check', 'again') FROM oms.stage WHERE stage = 'decide' AND status = 'queued' AND ${half} % 11 = 0 LIMIT 1;
@@ -77,12 +80,17 @@ test("open at the end of each month", async () => {
 });
 
 test("how long stages take", async () => {
-  near(await fromLake("durations"), await fromServer(`SELECT workflow, stage, count(*),
+  const rows = await fromLake("durations");
+  near(rows, await fromServer(`SELECT workflow, stage, count(*),
+    (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM f.awaited)) / 3600 FROM oms.finished_stage AS f
+      WHERE f.workflow = oms.ticket.workflow AND f.stage = oms.lake_stage.stage),
     percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - queued_at)) / 3600,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - queued_at)) / 3600,
     percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - queued_at)) / 3600
     FROM oms.lake_stage JOIN oms.ticket USING (ticket_id) WHERE oms.lake_stage.status = 'done'
     GROUP BY 1, 2 ORDER BY 1, 2`));
+  const awaited = rows.filter(([, , , hours]) => hours !== null).map(([workflow, stage, , , wait]) => [workflow, stage, wait === null]);
+  assert.deepEqual(awaited, [["Fee", "paid", true], ["Fee", "stamp", false]], "what waits for a message or a moment, and no other");
 });
 
 test("limits are those of sla_report", async () => {
