@@ -1035,7 +1035,7 @@ COMMENT ON FUNCTION oms.heartbeat(oms.ticket_id, text, bigint, interval) IS 'the
 CREATE FUNCTION oms.release(ticket oms.ticket_id, stage text, note text DEFAULT NULL, token bigint DEFAULT NULL)
 	RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_release' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.release(oms.ticket_id, text, text, bigint) IS 'gives a stage back to the queue, at its old place; the clock runs on. token: of the worker who gives it back, so that one who comes late cannot give back the work of another (NULL: not checked). Returns the new status. OM002, OM003, OM005, OM006';
+COMMENT ON FUNCTION oms.release(oms.ticket_id, text, text, bigint) IS 'gives a stage back to the queue, at its old position; the clock runs on. token: of the worker who gives it back, so that one who comes late cannot give back the work of another (NULL: not checked). Returns the new status. OM002, OM003, OM005, OM006';
 
 CREATE FUNCTION oms.stage_done(ticket oms.ticket_id, stage text, output jsonb DEFAULT '{}', token bigint DEFAULT NULL)
 	RETURNS text[]
@@ -2110,7 +2110,7 @@ CREATE VIEW oms.open_stage AS
 	FROM oms_internal.report_open AS o;
 COMMENT ON VIEW oms.open_stage IS 'one row per stage that is awaiting, queued, in progress, on hold or failed, with its ticket';
 COMMENT ON COLUMN oms.open_stage.ticket_id IS 'number of the ticket';
-COMMENT ON COLUMN oms.open_stage.stage_no IS 'place of the stage in the definition, from 1 on';
+COMMENT ON COLUMN oms.open_stage.stage_no IS 'position of the stage in the definition, from 1 on';
 COMMENT ON COLUMN oms.open_stage.workflow IS 'name of the workflow, all versions';
 COMMENT ON COLUMN oms.open_stage.stage IS 'id of the stage';
 COMMENT ON COLUMN oms.open_stage.label IS 'its name for the public';
@@ -2143,7 +2143,7 @@ CREATE VIEW oms.finished_stage AS
 	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = f.workflow_id AND d.stage_no = f.stage_no;
 COMMENT ON VIEW oms.finished_stage IS 'one row per cycle of a stage that was done: what the figures of the reports are made of';
 COMMENT ON COLUMN oms.finished_stage.ticket_id IS 'number of the ticket';
-COMMENT ON COLUMN oms.finished_stage.stage_no IS 'place of the stage in the definition, from 1 on';
+COMMENT ON COLUMN oms.finished_stage.stage_no IS 'position of the stage in the definition, from 1 on';
 COMMENT ON COLUMN oms.finished_stage.workflow IS 'name of the workflow, all versions';
 COMMENT ON COLUMN oms.finished_stage.stage IS 'id of the stage';
 COMMENT ON COLUMN oms.finished_stage.label IS 'its name for the public';
@@ -4121,7 +4121,7 @@ CREATE VIEW oms_internal.check_timers (kind, ticket, detail) AS
 	SELECT 'timers', r.ticket_id, format('%s: %s', r.what, p.problem)
 	FROM (
 		SELECT y.*, CASE y.stage_no WHEN 0 THEN 'the ticket' ELSE 'stage ' || y.stage END AS what, CASE WHEN y.by_calendar = ''
-				THEN y.running_since + make_interval(secs => GREATEST(LEAST(y.alarm_us, 3e15), 0) / 1000000) END AS alarm_at,
+				THEN y.running_since + make_interval(secs => GREATEST(LEAST(y.left_us, 3e15), 0) / 1000000) END AS step_at,
 			LEAST(CASE y.status WHEN 'a' THEN y.wake_at WHEN 'q' THEN y.announce_at WHEN 'p' THEN y.lease_until WHEN 'h' THEN y.resume_at
 					WHEN 't' THEN y.resume_at END,
 				CASE WHEN y.breached_at IS NULL AND y.running_since IS NOT NULL
@@ -4147,7 +4147,7 @@ CREATE VIEW oms_internal.check_timers (kind, ticket, detail) AS
 								-- what is on hold is not done by law
 								AND NOT (y.step ? 'finishWith' AND (w.status = 'h' OR t.n_holds > 0))
 						) AS x))
-					- w.consumed_us AS alarm_us
+					- w.consumed_us AS left_us
 			FROM oms.stage_state AS w
 			JOIN oms.ticket_state AS t ON t.ticket_id = w.ticket_id
 			LEFT JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = w.stage_no
@@ -4158,11 +4158,11 @@ CREATE VIEW oms_internal.check_timers (kind, ticket, detail) AS
 	CROSS JOIN LATERAL (VALUES
 		(r.next_at IS NOT NULL AND r.finished_at IS NULL AND r.timer_at IS NULL, 'something is due, and no timer is set'),
 		(r.timer_at > r.next_at, 'the timer comes later than what is due'),
-		(r.running_since IS NOT NULL AND r.finished_at IS NULL AND r.alarm_us < 3e15
-			AND CASE WHEN r.by_calendar = '' THEN r.timer_at IS NULL OR r.timer_at > r.alarm_at
-				WHEN r.alarm_us <= 0 THEN r.timer_at > r.running_since
+		(r.running_since IS NOT NULL AND r.finished_at IS NULL AND r.left_us < 3e15
+			AND CASE WHEN r.by_calendar = '' THEN r.timer_at IS NULL OR r.timer_at > r.step_at
+				WHEN r.left_us <= 0 THEN r.timer_at > r.running_since
 				ELSE oms_internal.check_open(r.by_calendar, r.running_since, r.timer_at - '1 microsecond'::interval)
-					>= r.alarm_us END, 'the timer comes later than an alarm of its clock'),
+					>= r.left_us END, 'the timer comes later than the next warning or escalation step'),
 		((r.status IN ('w', 'd', 's', 'x') OR r.finished_at IS NOT NULL) AND r.timer_at IS NOT NULL,
 			'it has ended, and a timer is set'),
 		(r.announce_at <> r.ready_at, 'it is announced at another time than it can be claimed'),

@@ -83,7 +83,7 @@ worker_is_away(OmsHealth *health)
 	{
 		add_reason(health, oms_shared_has_room() ? OMS_HEALTH_DEGRADED : OMS_HEALTH_BAD,
 				   pstrdup(oms_shared_has_room() ? "worker: not there yet"
-						   : "worker: no place for one (oms.max_databases)"));
+						   : "worker: no slot in oms (oms.max_databases)"));
 		return;
 	}
 	if (oms_shared->was_standby && !oms_start_after_promotion)

@@ -163,7 +163,7 @@ COMMENT ON FUNCTION oms.reassign(ticket oms.ticket_id, stage text, owner text, r
 CREATE FUNCTION oms.release(ticket oms.ticket_id, stage text, note text DEFAULT NULL::text, token bigint DEFAULT NULL::bigint) RETURNS text
 	LANGUAGE oms_proxy VOLATILE SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres'
 	AS $$ CLUSTER 'cells'; RUN ON oms.cell_of(ticket); $$;
-COMMENT ON FUNCTION oms.release(ticket oms.ticket_id, stage text, note text, token bigint) IS 'gives a stage back to the queue, at its old place; the clock runs on. token: of the worker who gives it back, so that one who comes late cannot give back the work of another (NULL: not checked). Returns the new status. OM002, OM003, OM005, OM006. Here: at the cell of the ticket';
+COMMENT ON FUNCTION oms.release(ticket oms.ticket_id, stage text, note text, token bigint) IS 'gives a stage back to the queue, at its old position; the clock runs on. token: of the worker who gives it back, so that one who comes late cannot give back the work of another (NULL: not checked). Returns the new status. OM002, OM003, OM005, OM006. Here: at the cell of the ticket';
 
 CREATE FUNCTION oms.reopen(ticket oms.ticket_id, stage text, reason text) RETURNS text
 	LANGUAGE oms_proxy VOLATILE SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres'

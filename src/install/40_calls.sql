@@ -104,7 +104,7 @@ COMMENT ON FUNCTION oms.heartbeat(oms.ticket_id, text, bigint, interval) IS 'the
 CREATE FUNCTION oms.release(ticket oms.ticket_id, stage text, note text DEFAULT NULL, token bigint DEFAULT NULL)
 	RETURNS text
 	AS 'MODULE_PATHNAME', 'oms_release' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION oms.release(oms.ticket_id, text, text, bigint) IS 'gives a stage back to the queue, at its old place; the clock runs on. token: of the worker who gives it back, so that one who comes late cannot give back the work of another (NULL: not checked). Returns the new status. OM002, OM003, OM005, OM006';
+COMMENT ON FUNCTION oms.release(oms.ticket_id, text, text, bigint) IS 'gives a stage back to the queue, at its old position; the clock runs on. token: of the worker who gives it back, so that one who comes late cannot give back the work of another (NULL: not checked). Returns the new status. OM002, OM003, OM005, OM006';
 
 CREATE FUNCTION oms.stage_done(ticket oms.ticket_id, stage text, output jsonb DEFAULT '{}', token bigint DEFAULT NULL)
 	RETURNS text[]

@@ -28,7 +28,7 @@ CREATE VIEW oms.open_stage AS
 	FROM oms_internal.report_open AS o;
 COMMENT ON VIEW oms.open_stage IS 'one row per stage that is awaiting, queued, in progress, on hold or failed, with its ticket';
 COMMENT ON COLUMN oms.open_stage.ticket_id IS 'number of the ticket';
-COMMENT ON COLUMN oms.open_stage.stage_no IS 'place of the stage in the definition, from 1 on';
+COMMENT ON COLUMN oms.open_stage.stage_no IS 'position of the stage in the definition, from 1 on';
 COMMENT ON COLUMN oms.open_stage.workflow IS 'name of the workflow, all versions';
 COMMENT ON COLUMN oms.open_stage.stage IS 'id of the stage';
 COMMENT ON COLUMN oms.open_stage.label IS 'its name for the public';
@@ -61,7 +61,7 @@ CREATE VIEW oms.finished_stage AS
 	LEFT JOIN oms.workflow_stage AS d ON d.workflow_id = f.workflow_id AND d.stage_no = f.stage_no;
 COMMENT ON VIEW oms.finished_stage IS 'one row per cycle of a stage that was done: what the figures of the reports are made of';
 COMMENT ON COLUMN oms.finished_stage.ticket_id IS 'number of the ticket';
-COMMENT ON COLUMN oms.finished_stage.stage_no IS 'place of the stage in the definition, from 1 on';
+COMMENT ON COLUMN oms.finished_stage.stage_no IS 'position of the stage in the definition, from 1 on';
 COMMENT ON COLUMN oms.finished_stage.workflow IS 'name of the workflow, all versions';
 COMMENT ON COLUMN oms.finished_stage.stage IS 'id of the stage';
 COMMENT ON COLUMN oms.finished_stage.label IS 'its name for the public';

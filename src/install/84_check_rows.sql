@@ -77,7 +77,7 @@ CREATE VIEW oms_internal.check_timers (kind, ticket, detail) AS
 	SELECT 'timers', r.ticket_id, format('%s: %s', r.what, p.problem)
 	FROM (
 		SELECT y.*, CASE y.stage_no WHEN 0 THEN 'the ticket' ELSE 'stage ' || y.stage END AS what, CASE WHEN y.by_calendar = ''
-				THEN y.running_since + make_interval(secs => GREATEST(LEAST(y.alarm_us, 3e15), 0) / 1000000) END AS alarm_at,
+				THEN y.running_since + make_interval(secs => GREATEST(LEAST(y.left_us, 3e15), 0) / 1000000) END AS step_at,
 			LEAST(CASE y.status WHEN 'a' THEN y.wake_at WHEN 'q' THEN y.announce_at WHEN 'p' THEN y.lease_until WHEN 'h' THEN y.resume_at
 					WHEN 't' THEN y.resume_at END,
 				CASE WHEN y.breached_at IS NULL AND y.running_since IS NOT NULL
@@ -103,7 +103,7 @@ CREATE VIEW oms_internal.check_timers (kind, ticket, detail) AS
 								-- what is on hold is not done by law
 								AND NOT (y.step ? 'finishWith' AND (w.status = 'h' OR t.n_holds > 0))
 						) AS x))
-					- w.consumed_us AS alarm_us
+					- w.consumed_us AS left_us
 			FROM oms.stage_state AS w
 			JOIN oms.ticket_state AS t ON t.ticket_id = w.ticket_id
 			LEFT JOIN oms_internal.check_graph AS g ON g.workflow_id = t.workflow_id AND g.stage_no = w.stage_no
@@ -114,11 +114,11 @@ CREATE VIEW oms_internal.check_timers (kind, ticket, detail) AS
 	CROSS JOIN LATERAL (VALUES
 		(r.next_at IS NOT NULL AND r.finished_at IS NULL AND r.timer_at IS NULL, 'something is due, and no timer is set'),
 		(r.timer_at > r.next_at, 'the timer comes later than what is due'),
-		(r.running_since IS NOT NULL AND r.finished_at IS NULL AND r.alarm_us < 3e15
-			AND CASE WHEN r.by_calendar = '' THEN r.timer_at IS NULL OR r.timer_at > r.alarm_at
-				WHEN r.alarm_us <= 0 THEN r.timer_at > r.running_since
+		(r.running_since IS NOT NULL AND r.finished_at IS NULL AND r.left_us < 3e15
+			AND CASE WHEN r.by_calendar = '' THEN r.timer_at IS NULL OR r.timer_at > r.step_at
+				WHEN r.left_us <= 0 THEN r.timer_at > r.running_since
 				ELSE oms_internal.check_open(r.by_calendar, r.running_since, r.timer_at - '1 microsecond'::interval)
-					>= r.alarm_us END, 'the timer comes later than an alarm of its clock'),
+					>= r.left_us END, 'the timer comes later than the next warning or escalation step'),
 		((r.status IN ('w', 'd', 's', 'x') OR r.finished_at IS NOT NULL) AND r.timer_at IS NOT NULL,
 			'it has ended, and a timer is set'),
 		(r.announce_at <> r.ready_at, 'it is announced at another time than it can be claimed'),

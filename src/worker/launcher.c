@@ -225,7 +225,7 @@ rescan(void)
 		{
 			lacks_slot = true;
 			if (!is_looking())
-				complain("no place in shared memory for a worker",
+				complain("no slot in shared memory for a worker",
 						 "Raise oms.max_databases and restart the server.");
 		}
 	}

@@ -150,7 +150,7 @@ SELECT oms.create_workflow('{"name":"Many","stages":[{"id":"a","owner":"Many","s
 SELECT oms.open_ticket('Many') AS mt, oms.open_ticket('Many') AS mt2 \gset
 SELECT token AS mtoken FROM oms.claim('Many', 'w', 1, '90 days') WHERE ticket = :'mt' \gset
 SET LOCAL oms.now = '2026-07-03 00:00+00';
-SELECT is(error_code(format('SELECT oms.stage_done(%L, ''a'', ''{}'', %s)', :'mt', :'mtoken')), 'OM006', 'all of 2,882 alarms come before a late call');
+SELECT is(error_code(format('SELECT oms.stage_done(%L, ''a'', ''{}'', %s)', :'mt', :'mtoken')), 'OM006', 'all of 2,882 timers fire before a late call');
 SELECT oms.tick() \g /dev/null
 SELECT is((SELECT string_agg(status || COALESCE(': ' || note, ''), E'\n' ORDER BY seq) FROM oms.timeline WHERE ticket_id = :'mt2' AND seq > 2),
 	E'breached: was due 2026-07-01T00:00:00Z\n'

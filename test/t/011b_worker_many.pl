@@ -21,7 +21,7 @@ $node->sql("CREATE DATABASE $_") foreach @empty;
 ok($node->becomes("SELECT count(*) FROM pg_stat_database WHERE datname IN ($names) AND xact_commit > 0", '7'),
 	'more databases than places: each is looked at');
 ok($node->becomes("SELECT count(*) FROM oms.worker_status", '1'), '… and gives its place back');
-is(scalar($node->log_lines($log, qr/no place/)), 0, '… nobody is told to raise a setting');
+is(scalar($node->log_lines($log, qr/no slot/)), 0, '… nobody is told to raise a setting');
 
 # An extension that is not ours, and one that is
 my $before = looked_at();
@@ -44,8 +44,8 @@ $node->sql('ALTER ROLE postgres SET work_mem = 5000');
 isnt($node->worker_up('another', $other), '', 'a setting of the superuser: workers begin anew');
 $worker = $node->worker_up('postgres', $worker);
 $node->sql('CREATE EXTENSION oms', 'empty_7');
-ok($node->log_shows($log, qr/no place/), 'an extension without a place: the log says so');
-is(scalar($node->log_lines($log, qr/no place/)), 1, '… once, and of nothing before');
+ok($node->log_shows($log, qr/no slot/), 'an extension without a place: the log says so');
+is(scalar($node->log_lines($log, qr/no slot/)), 1, '… once, and of nothing before');
 is(looked_at(), $before, '… nobody looks at the others');
 $node->sql('DROP EXTENSION oms CASCADE', 'another');
 isnt($node->worker_up('empty_7'), '', '… and it gets the place that is given back');

@@ -1,4 +1,4 @@
-# What keeps a worker from working: no slot, no place, another version. It says so, and goes on when it can.
+# What keeps a worker from working: no slot in the server or in oms, another version. It says so, and goes on when it can.
 use strict;
 use warnings FATAL => 'all';
 
@@ -93,8 +93,8 @@ $session->start("CALL oms.wait_for_work('Lessee', '10 seconds')");
 $node->sql(q{SELECT oms.open_ticket('lease')}, 'five');
 $node->in_time($node->until(sub { $session->ended }) // 99, 1, '… and wait_for_work looks by itself');
 $session->finish;
-ok($node->log_shows($log, qr/oms: no place.* for a worker/), '… the log says so');
-is($node->sql('SELECT status, reasons FROM oms.health()', 'five'), 'bad|{"worker: no place for one (oms.max_databases)"}', '… and health');
+ok($node->log_shows($log, qr/oms: no slot in shared memory for a worker/), '… the log says so');
+is($node->sql('SELECT status, reasons FROM oms.health()', 'five'), 'bad|{"worker: no slot in oms (oms.max_databases)"}', '… and health');
 ok(scalar($node->log_lines($log, qr/HINT:.*oms\.max_databases/)), '… and what to raise');
 $_->quit foreach $session, $listener;
 $node->sql('DROP DATABASE four');
@@ -108,7 +108,7 @@ $node->sql("CREATE DATABASE six");
 $log = $node->log_position;
 $node->install('six', 'lease', 'plain');
 isnt($node->worker_up('six'), '', 'a database that is switched off holds no place against others');
-is(scalar($node->log_lines($log, qr/oms: no place/)), 0, '… and nobody is told to raise anything');
+is(scalar($node->log_lines($log, qr/oms: no slot/)), 0, '… and nobody is told to raise anything');
 is($node->sql('SELECT reasons FROM oms.health()', 'three'), '{"worker: off (oms.worker), and no job of pg_cron calls oms.tick()"}',
 	'… it is off as before');
 $listener = $node->listener('three', 'oms_dispatch');

@@ -69,7 +69,7 @@ isnt($node->worker_up('six'), '', '… and gives its place to one that is on it'
 is($node->sql('SELECT reasons FROM oms.health()', 'five'), '{"worker: not wanted (oms.databases), and no job of pg_cron calls oms.tick()"}',
 	'… health tells why it has no worker');
 is($other->query(q{SELECT count(oms.open_ticket('plain'))}), '1', '… and its sessions go on');
-is(scalar($node->log_lines($log, qr/oms: no place/)), 0, 'nobody is told to raise anything');
+is(scalar($node->log_lines($log, qr/oms: no slot/)), 0, 'nobody is told to raise anything');
 
 $_->quit foreach $session, $waiting, $other;
 is($node->trouble($log), '', 'no trouble in the log');

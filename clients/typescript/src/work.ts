@@ -228,7 +228,7 @@ export interface ReleaseOptions extends NotedOptions {
 }
 
 /**
- * Gives a stage back, at its old place in the queue.
+ * Gives a stage back to its old position in the queue.
  *
  * @param ticket - its number
  * @param stage - which

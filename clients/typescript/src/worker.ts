@@ -316,7 +316,7 @@ class StageWorker implements Worker {
     setMaxListeners(0, running.abort.signal);
     this.#running.set(job, running);
     const work = (this.#stopping.signal.aborted ? this.#giveBack(running)
-      : !hasPlace ? this.#giveBack(running, "its worker has no place left") : this.#handle(running)).finally(() => {
+      : !hasPlace ? this.#giveBack(running, "its worker runs as many as its concurrency allows") : this.#handle(running)).finally(() => {
       this.#running.delete(job);
       this.#work.delete(work);
       ring(source);
