@@ -1,13 +1,7 @@
 -- A calendar is a set of instants, and an hour is as long as it really is. Each vector of the project
 -- is here, and then chance: business_time is compared with an oracle that looks at every minute, in
 -- zones that are hard to get right.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

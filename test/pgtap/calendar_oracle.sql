@@ -3,13 +3,7 @@
 -- (of every second where offsets have seconds) to find the shifts, and compares what business_time and
 -- business_add say with them, to the microsecond. Then what must hold for spans of decades, and the
 -- federal holidays date by date.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

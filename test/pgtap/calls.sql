@@ -1,12 +1,6 @@
 -- Every call of every level: as callers make it who have put objects of their own in place of ours, as those make it who do not
 -- have the right to it, and in a transaction that is read-only.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 SET client_min_messages = warning;
 
 SELECT no_plan();

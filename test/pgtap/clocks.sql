@@ -1,12 +1,6 @@
 -- Clocks are stopwatches by calendars: when a stage is due, what a hold or a changed calendar does to that, and
 -- that a breach is recorded exactly when there is one, whoever looked and whenever.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

@@ -1,12 +1,6 @@
 -- Clocks that meet what no plan foresaw: calendars that end or cannot be read, closing times that change
 -- afterwards, outages of months, and a clock of the machine that is set back.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

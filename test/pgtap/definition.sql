@@ -1,13 +1,7 @@
 -- A definition is checked as a whole: what is wrong, where, and what was
 -- perhaps meant. Each error is tried alone, then many at once; then what must
 -- be accepted, because a check that refuses everything is easy to write.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

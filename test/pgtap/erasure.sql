@@ -1,11 +1,5 @@
 -- What is erased is gone from every table, and the chains of hashes are whole all the same.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 SET client_min_messages = warning;
 
 SELECT no_plan();

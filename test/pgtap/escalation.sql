@@ -1,12 +1,6 @@
 -- Warnings and the ladder of escalation: each step once per cycle, in calendar time, for the right person, and not at
 -- all when the stage was done before. Alerts are in test/t/031_alerts.pl.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

@@ -1,11 +1,5 @@
 -- Four eyes: whoever had a hand in one stage cannot do the other, by whatever call, name or role.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

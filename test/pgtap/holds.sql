@@ -1,12 +1,6 @@
 -- Holds of stages and of whole tickets: how they add up and end, what the catalogue of reasons says about them, what
 -- is possible on hold and what is not, and what citizens see of it.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

@@ -1,12 +1,6 @@
 -- Limits that are judged when a clock starts (sla rules, dueAt), and more time for a running one (extend). The due times
 -- were worked out by hand.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

@@ -1,12 +1,6 @@
 -- A moved clock shows: events recorded under oms.now say so in what is hashed, and where the real clock counts
 -- nothing is recorded under another one.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

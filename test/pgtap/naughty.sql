@@ -2,13 +2,7 @@
 -- empty and endless names, deep JSON, amounts that are no numbers. Each must
 -- end in a proper error or a proper answer, never in an internal error, and
 -- whatever got through must have left whole timelines behind.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

@@ -1,12 +1,6 @@
 -- Ranges of ticket numbers: what several databases share so that a number is unique over all of them, and what happens at
 -- the last one, as docs/operation/capacity.md says.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

@@ -1,12 +1,6 @@
 -- Work of people: assignment by turns and by load, absences, delegation, the inbox, manual stages, remarks and documents, and
 -- who may do all this. Four eyes have a file of their own.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

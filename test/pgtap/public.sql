@@ -1,13 +1,7 @@
 -- What citizens see: all that the allow-list has, and nothing else. Words
 -- that are for staff only stand in every note, datum, output, worker, owner
 -- and actor; no answer to a citizen has any of them.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 SET client_min_messages = warning;
 
 BEGIN;

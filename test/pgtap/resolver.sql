@@ -2,13 +2,7 @@
 -- with a second opinion: a plain reading of the contract in SQL that knows
 -- nothing of bit sets and dependants lists. Two forms are compared: tickets
 -- that really run, and the pure function.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

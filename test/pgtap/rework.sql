@@ -1,12 +1,6 @@
 -- Rework: send_back and reopen, what they take away and what they leave; and at the end a random walk over all that
 -- can be done to a ticket, beside a model of the state table that knows nothing but the contract.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

@@ -5,13 +5,7 @@
 --
 -- Each field of the table is one call on a fresh ticket, made and taken back
 -- in a subtransaction, so no field knows of another.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

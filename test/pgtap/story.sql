@@ -1,13 +1,7 @@
 -- The story of a disaster loan, told once with 80,000 dollars and once with
 -- 20,000: two robots, a team of people and the treasury each do their part,
 -- somebody is late, somebody escalates, and the timeline keeps it all.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

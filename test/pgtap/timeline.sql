@@ -1,12 +1,6 @@
 -- The timeline only grows. Who changes it is refused; who gets round the
 -- refusal is found out.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();

@@ -1,13 +1,7 @@
 -- Callers who mean harm. Each of them has some level of rights and tries to get more: by another's name, by other people's
 -- work, by settings, names, errors, triggers, predefined roles. calls.sql has objects of their own in place of ours, and every
 -- call without the right to it.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 SET client_min_messages = warning;
 
 SELECT no_plan();
