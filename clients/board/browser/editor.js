@@ -244,7 +244,7 @@ function showExamples(run) {
   }));
 }
 
-/** As ProblemList in src/routes/workflows.tsx. */
+/** As ProblemList in src/routes/workflows-edit.tsx. */
 function line(p) {
   const item = document.createElement("li");
   const link = document.createElement("a");

@@ -7,7 +7,7 @@ import {
 } from "hms-oms-sdk";
 import type { Query } from "./db.js";
 import { parse } from "./definition.js";
-import { choicesOf, type Choices, type Facts, type Stage } from "./ticket.js";
+import { choicesOf, type Choices, type Facts, type Stage } from "./ticket/data.js";
 import { Refused, type Form } from "./web.js";
 
 export interface Input {
@@ -225,7 +225,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     name: "release", right: "release", title: "Give it back", about: "stage", states: ["in_progress"], inputs: [note],
-    explained: "It goes back into the queue, at its old place.", said: "is in the queue again",
+    explained: "It goes back to its old position in the queue.", said: "is in the queue again",
     async run(call) {
       await release(...stageOf(call), { ...noteOf(call), token: await tokenFor(call) });
     },

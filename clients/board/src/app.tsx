@@ -23,8 +23,10 @@ import { openReportRoutes } from "./routes/reports-open.js";
 import { reportRoutes } from "./routes/reports.js";
 import { makeSignIn } from "./routes/signin.js";
 import { trackRoutes } from "./routes/track.js";
+import { workflowEditRoutes } from "./routes/workflows-edit.js";
 import { workflowRoutes } from "./routes/workflows.js";
 import { searchRoutes } from "./routes/search.js";
+import { ticketActionRoutes } from "./routes/ticket-actions.js";
 import { ticketRoutes } from "./routes/ticket.js";
 import { makeTv } from "./routes/tv.js";
 import { COOKIE, endSession, findSession, isRoleLost, rightsOf, sameToken } from "./session.js";
@@ -149,8 +151,12 @@ export function makeApp(given: Omit<Board, "kept">, kept = makeKept({ ...PACE, p
   app.route("/", finishedRoutes);
   app.route("/", searchRoutes);
   app.route("/", trackRoutes);
+  // Before the others, for which "new" would be a name.
+  app.route("/", workflowEditRoutes);
   app.route("/", workflowRoutes);
   app.route("/", makeApi(signIns));
   app.route("/", ticketRoutes);
+  // Its addresses match those above, too.
+  app.route("/", ticketActionRoutes);
   return app;
 }

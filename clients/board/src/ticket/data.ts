@@ -1,6 +1,6 @@
 /** What a ticket's pages ask the database, as the person who looks. */
-import type { Query } from "./db.js";
-import { Refused } from "./web.js";
+import type { Query } from "../db.js";
+import { Refused } from "../web.js";
 
 /** Outputs and data are shown up to here. */
 const MOST_CHARS = 20_000;
@@ -106,6 +106,12 @@ export async function factsOf(query: Query, id: string): Promise<Facts> {
     [id],
   );
   return { ticket, stages, holds };
+}
+
+/** What a stage is called and who has it; undefined: there is no such stage. */
+export async function holderOf(query: Query, id: string, stage: string | undefined): Promise<Pick<Stage, "label" | "worker"> | undefined> {
+  const [row] = await query.rows<Pick<Stage, "label" | "worker">>("SELECT s.label, s.worker FROM oms.stage AS s WHERE s.ticket_id = $1::oms.ticket_id AND s.stage = $2", [id, stage]);
+  return row;
 }
 
 /** A JSON text that may have been cut. */
