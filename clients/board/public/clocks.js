@@ -19,7 +19,7 @@ export function showClocks() {
     const start = Date.parse(clock.dataset.start ?? "");
     const left = due - now();
     const late = left < 0;
-    const used = late || due <= start ? 100 : Math.round((1 - left / (due - start)) * 100);
+    const used = late || !(start < due) ? 100 : Math.round((1 - left / (due - start)) * 100);
     const text = late ? `late by ${lengthOf(left)}` : `${lengthOf(left)} left`;
     const state = late ? "late" : used >= 80 ? "soon" : "fine";
     const shown = clock.querySelector(".clock-words");

@@ -3,7 +3,8 @@
  * allowed is decided by the database.
  */
 import {
-  assign, cancelTicket, claimStage, comment, delegate, escalate, reassign, release, reopen, resolve, resume, retryStage, sendBack, skipStage, stageFailed, startStage,
+  assign, cancelTicket, claimStage, comment, delegate, escalate, extend, reassign, release, reopen, resolve, resume, retryStage, sendBack, skipStage, stageFailed,
+  startStage,
 } from "hms-oms-sdk";
 import type { Query } from "./db.js";
 import { parse } from "./definition.js";
@@ -43,7 +44,7 @@ export interface Action {
   states: readonly string[];
   /** States of the ticket; not given: those that are not closed. */
   ticketStates?: readonly string[];
-  possible?: (facts: Facts, stage: Stage, me: string) => boolean;
+  possible?: (facts: Facts, stage: Stage | undefined) => boolean;
   inputs: readonly Input[];
   explained?: string;
   /** Asked once more before it is done. */
@@ -191,7 +192,7 @@ const text = (form: Form, input: Input): string => {
 const noteOf = ({ query: { client }, form }: Call) => ({ note: form.optional(note.name), client });
 
 const done: Action = {
-  name: "done", right: "stage_done", title: "Done", about: "stage", states: ["queued", "in_progress"],
+  name: "done", right: "stage_done", title: "Done", about: "stage", states: ["awaiting", "queued", "in_progress"],
   inputs: [{ name: "output", label: "Output", kind: "json", first: "{}", hint: 'JSON; later stages and conditions can read it. For example {"approved": true}' }],
   said: "is done",
   async run(call) {
@@ -205,6 +206,7 @@ const error: Input = { name: "error", label: "What went wrong", kind: "text", re
 const worker: Input = { name: "worker", label: "Person", kind: "line", required: true, from: people };
 const to: Input = { name: "to", label: "To whom", kind: "line", required: true, from: people };
 const owner: Input = { name: "owner", label: "New owner", kind: "line", required: true, from: owners };
+const more: Input = { name: "more", label: "How much more", kind: "line", required: true, hint: "A whole number." };
 const body: Input = { name: "body", label: "Comment", kind: "text", required: true };
 
 /** In the order in which they are offered. */
@@ -232,12 +234,14 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     name: "start", right: "start_stage", title: "Start", about: "stage", states: ["waiting", "awaiting"], inputs: [], atOnce: true, said: "has started",
-    possible: (facts, stage) => stage.manual && stage.needs.every((n) => facts.stages.some((s) => s.stage === n && (s.status === "done" || s.status === "skipped"))),
+    // What awaits its moment is brought forward; nothing but its message brings forward what awaits that.
+    possible: (facts, stage) => stage?.status === "awaiting" ? stage.waits_for === null
+      : stage?.manual === true && stage.needs.every((n) => facts.stages.some((s) => s.stage === n && (s.status === "done" || s.status === "skipped"))),
     run: (call) => startStage(...stageOf(call), { client: call.query.client }),
   },
   {
     name: "resolve", right: "resolve", title: "Hand it back", about: "stage", states: ["in_progress"], inputs: [note],
-    possible: (_, stage) => stage.delegated_by !== null, explained: "It goes back to the one who delegated it.", said: "is back with the one who delegated it",
+    possible: (_, stage) => stage !== undefined && stage.delegated_by !== null, explained: "It goes back to the one who delegated it.", said: "is back with the one who delegated it",
     run: (call) => resolve(...stageOf(call), noteOf(call)),
   },
   {
@@ -264,13 +268,25 @@ export const ACTIONS: readonly Action[] = [
   {
     name: "resume", right: "resume", title: "Lift the hold", about: "both", states: ["on_hold"],
     // A stage may stand only because its whole ticket does.
-    possible: (facts, stage) => facts.holds.some((h) => h.stage === stage.stage),
+    possible: (facts, stage) => facts.holds.some((h) => h.stage === (stage?.stage ?? null)),
     inputs: [{
       name: "reason", label: "Which", kind: "choice",
       from: (_, facts, stage) => [["", "all of them"], ...facts.holds.filter((h) => h.stage === (stage?.stage ?? null)).map((h) => [h.reason, h.reason] as const)],
     }],
     said: "goes on",
     run: ({ query: { client }, ticket, stage, form }) => resume(ticket, stage ?? null, { reason: form.optional("reason"), client }),
+  },
+  {
+    name: "extend", right: "extend", title: "More time", about: "both", states: ["awaiting", "queued", "in_progress", "on_hold", "failed"],
+    possible: (facts, stage) => (stage ?? facts.ticket).limited,
+    inputs: [more, { name: "unit", label: "Of what", kind: "choice", required: true, from: () => [["days", "days on which it is open"], ["mins", "minutes of open time"]] }, why],
+    explained: "The time limit ends later, counted from when it ends now. Applicants see only a later date.", said: "has more time",
+    async run(call) {
+      const much = text(call.form, more);
+      if (!/^\d{1,9}$/.test(much) || Number(much) === 0) throw new Refused(422, "How much more is a whole number, more than 0.");
+      const { query: { client }, ticket, stage, form } = call;
+      await extend(ticket, stage ?? null, text(form, why), form.text("unit") === "mins" ? { mins: Number(much), client } : { days: Number(much), client });
+    },
   },
   {
     name: "assign", right: "assign", title: "Assign", about: "stage", states: ["queued", "in_progress"], inputs: [worker, note], said: "was assigned",
@@ -310,7 +326,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     name: "send-back", right: "send_back", title: "Send back", about: "stage", states: [...UNFINISHED, "done", "skipped"],
-    possible: (facts, stage) => backTo(facts, stage).length > 0,
+    possible: (facts, stage) => stage !== undefined && backTo(facts, stage).length > 0,
     inputs: [{ name: "to_stage", label: "To which stage", kind: "choice", required: true, from: (_, facts, stage) => (stage === undefined ? [] : backTo(facts, stage).map(named)) }, why],
     explained: "That stage is done again, and so is everything that comes after it.", ask: "Send it back? What comes after that stage has to be done again.", said: "was sent back",
     run: (call) => sendBack(...stageOf(call), call.form.text("to_stage"), text(call.form, why), { client: call.query.client }),
@@ -338,12 +354,12 @@ export const ACTIONS: readonly Action[] = [
 
 export const findAction = (name: string) => ACTIONS.find((a) => a.name === name);
 
-export function offersForStage(facts: Facts, stage: Stage, me: string, can: (right: string) => boolean): Action[] {
+export function offersForStage(facts: Facts, stage: Stage, can: (right: string) => boolean): Action[] {
   return ACTIONS.filter(
     (a) =>
       !facts.ticket.archived &&
       a.about !== "ticket" && can(a.right) && a.states.includes(stage.status) && (a.ticketStates ?? OPEN).includes(facts.ticket.status) &&
-      (a.possible?.(facts, stage, me) ?? true),
+      (a.possible?.(facts, stage) ?? true),
   );
 }
 
@@ -352,6 +368,6 @@ export function offersForTicket(facts: Facts, can: (right: string) => boolean): 
     (a) =>
       !facts.ticket.archived &&
       a.about !== "stage" && can(a.right) && (a.ticketStates ?? OPEN).includes(facts.ticket.status) &&
-      (a.name !== "resume" || facts.holds.some((h) => h.stage === null)),
+      (a.possible?.(facts, undefined) ?? true),
   );
 }

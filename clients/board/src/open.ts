@@ -22,6 +22,7 @@ interface OpenStage {
   priority: number;
   applicant: string | null;
   queued_at: Date | null;
+  awaiting_at: Date | null;
   due_at: Date | null;
   running_since: Date | null;
   breached_at: Date | null;
@@ -34,7 +35,7 @@ export type Shown = OpenStage & { last_seq: number };
 export const LAST_SEQ = "(SELECT t.last_seq FROM oms.ticket AS t WHERE t.ticket_id = o.ticket_id) AS last_seq";
 
 const COLUMNS = `o.ticket_id::pg_catalog.text AS ticket_id, o.stage_no, o.workflow, o.stage, o.label, o.status, o.owner, o.worker, o.priority, o.applicant,
-  o.queued_at, o.due_at, o.running_since, o.breached_at`;
+  o.queued_at, o.awaiting_at, o.due_at, o.running_since, o.breached_at`;
 
 /** What can be asked for, in the address, so that it can be kept and sent on. */
 export interface Filter {

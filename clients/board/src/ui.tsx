@@ -44,6 +44,8 @@ export interface ClockFacts {
   /** NULL: it stands. */
   running_since: Date | null;
   queued_at: Date | null;
+  /** What awaits a message has its clock running, and is never queued. */
+  awaiting_at?: Date | null;
   breached_at?: Date | null;
   status: string;
 }
@@ -53,7 +55,8 @@ export interface ClockFacts {
  * attributes. Time on the wall: a calendar's closed hours have been worked into the due time.
  */
 export const Clock: FC<{ facts: ClockFacts; now: Date; times: Times }> = ({ facts, now, times }) => {
-  const { due_at: due, queued_at: queued } = facts;
+  const { due_at: due } = facts;
+  const queued = facts.queued_at ?? facts.awaiting_at ?? null;
   const ended = facts.status === "done" || facts.status === "skipped" || facts.status === "cancelled";
   if (due === null || !Number.isFinite(due.getTime()) || (ended && facts.breached_at === null)) {
     const text = ended ? "in time" : due === null && facts.running_since === null && facts.status === "on_hold" ? "stopped by the hold" : "no time limit";

@@ -224,6 +224,61 @@ test("a manual stage is started when what it needs is there", async () => {
   assert.equal((await stage(ticket, "call"))?.status, "queued");
 });
 
+test("what awaits is brought forward, finished by hand, given more time, and done by law", async () => {
+  await w.sql("SELECT oms.create_workflow($1)", [{
+    name: "Awaiting", slaMins: 60000, stages: [
+      { id: "hearing", owner: "SBA_Team", startAt: "$.on", slaMins: 600 },
+      { id: "fee", owner: "SBA_Team", waitFor: { message: "fee" }, slaMins: 600 },
+      { id: "silence", owner: "SBA_Team", slaMins: 0, escalation: [{ at: "100%", finishWith: { granted: true } }] },
+      { id: "end", owner: "SBA_Team", dependsOn: ["hearing", "fee"] },
+    ],
+  }]);
+  const ticket = await w.one(`SELECT oms.open_ticket('Awaiting', '{"on": "2099-03-05T09:00Z"}')::text`);
+  const offered = async (name: string) => {
+    const summary = row(page, name).locator("summary", { hasText: "More" });
+    if ((await summary.count()) > 0) await summary.click();
+    return row(page, name).locator(".offers a, .offers button").allInnerTexts();
+  };
+  await eventually(() => w.one("SELECT status FROM oms.stage WHERE ticket_id = $1 AND stage = 'silence'", [ticket]), "done");
+  await page.goto(`/tickets/${ticket}`);
+  await row(page, "hearing").locator(".status-awaiting").waitFor();
+  await row(page, "hearing").getByText("starts on").waitFor();
+  await row(page, "fee").getByText(`waits for message fee with key ${ticket}`).waitFor();
+  await row(page, "silence").getByText("by law").waitFor();
+  await page.locator("table.timeline tr", { hasText: "by law at" }).getByText("by law", { exact: true }).waitFor();
+  assert.deepEqual(await offered("hearing"), ["Done", "Start", "Comment", "Put on hold", "Escalate", "Send back", "Skip"], "no clock yet, and nothing but its moment to bring forward");
+  assert.deepEqual(await offered("fee"), ["Done", "Comment", "Put on hold", "More time", "Escalate", "Send back", "Skip"]);
+  const due = (id: string) => w.one("SELECT due_at::text FROM oms.stage WHERE ticket_id = $1 AND stage = $2", [ticket, id]);
+  const before = await due("fee");
+  await choose(ticket, "More time", "fee");
+  await page.getByLabel("How much more").fill("soon");
+  await page.getByLabel("Reason").fill("the bank was closed");
+  await send("More time");
+  await page.getByRole("alert").getByText("How much more is a whole number").waitFor();
+  await page.getByLabel("How much more").fill("90");
+  await page.getByLabel("Of what").selectOption("mins");
+  await send("More time");
+  await said("has more time");
+  assert.equal(await w.one("SELECT ($1::timestamptz - $2::timestamptz)::text", [await due("fee"), before]), "01:30:00");
+  assert.match((await events(ticket, "extended"))[0]?.note ?? "", /^90 minutes more, .*: the bank was closed$/);
+  await page.goto(`/tickets/${ticket}?clock=fee`);
+  await page.getByText("90 minutes more").first().waitFor();
+  await choose(ticket, "More time");
+  await page.getByLabel("How much more").fill("3");
+  await page.getByLabel("Reason").fill("unusual");
+  await send("More time");
+  await said("has more time");
+  assert.match((await events(ticket, "extended"))[1]?.note ?? "", /^3 days more, /);
+  await choose(ticket, "Start", "hearing");
+  await said("has started");
+  assert.equal((await stage(ticket, "hearing"))?.status, "queued");
+  await choose(ticket, "Done", "fee");
+  await page.getByLabel("Output").fill('{"paid": "in cash"}');
+  await send("Done");
+  await said("is done");
+  assert.deepEqual([(await stage(ticket, "fee"))?.output, (await stage(ticket, "fee"))?.worker], [{ paid: "in cash" }, "ann"]);
+});
+
 test("comments, internal and public, on the ticket and on a stage; sent twice, written once", async () => {
   const ticket = await open();
   await page.goto(`/tickets/${ticket}`);

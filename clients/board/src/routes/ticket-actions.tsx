@@ -43,7 +43,7 @@ async function actionPage(c: Web, { id, action, stage: stageId, back }: Asked, f
   if (stageId !== undefined && stage === undefined) throw new Refused(404, `${id} has no stage "${stageId}".`);
   if (stage === undefined ? action.about === "stage" : action.about === "ticket") throw new Refused(400, "This address is not whole.");
   const may = (right: string) => can(c, right);
-  const offered = (stage === undefined ? offersForTicket(facts, may) : offersForStage(facts, stage, session.role, may)).includes(action);
+  const offered = (stage === undefined ? offersForTicket(facts, may) : offersForStage(facts, stage, may)).includes(action);
   if (!offered && failed === undefined)
     throw new Refused(409, `"${action.title}" is not possible now.`, facts.ticket.archived ? `${id} is archived.` : stage === undefined ? `${id} is ${words(facts.ticket.status)}.` : `${words(stage.label)} of ${id} is ${words(stage.status)}.`);
   const fields = failed?.fields;

@@ -30,6 +30,8 @@ export interface Ticket {
   opened_by: string | null;
   due_at: Date | null;
   breached_at: Date | null;
+  /** It has a time limit. */
+  limited: boolean;
   last_seq: number;
   /** It is only read then. */
   archived: boolean;
@@ -52,6 +54,14 @@ export interface Stage {
   due_at: Date | null;
   running_since: Date | null;
   breached_at: Date | null;
+  /** Since when it awaits a moment or a message, or did in its cycle. */
+  awaiting_at: Date | null;
+  /** The message that it awaits. */
+  waits_for: string | null;
+  /** A step of its escalation has finished it. */
+  by_law: boolean;
+  /** Its clock has started, if it has a time limit. */
+  limited: boolean;
   output: string | null;
   manual: boolean;
   /** Stages that must be finished first. */
@@ -81,8 +91,10 @@ export function ticketNumber(text: string): string {
 export async function factsOf(query: Query, id: string): Promise<Facts> {
   const kept = async (archived: boolean) => query.rows<Ticket>(
     `SELECT t.ticket_id::pg_catalog.text AS ticket_id, t.workflow, t.version, t.status, t.priority, t.applicant,
-       pg_catalog.left(pg_catalog.jsonb_pretty(t.data), ${MOST_CHARS + 1}) AS data, t.opened_at, t.closed_at, t.opened_by, t.due_at, t.breached_at, t.last_seq, $2::pg_catalog.bool AS archived
-     FROM ${placeOf(archived).ticket} AS t WHERE t.ticket_id = $1::oms.ticket_id`,
+       pg_catalog.left(pg_catalog.jsonb_pretty(t.data), ${MOST_CHARS + 1}) AS data, t.opened_at, t.closed_at, t.opened_by, t.due_at, t.breached_at, t.last_seq, $2::pg_catalog.bool AS archived,
+       w.definition ? 'slaMins' OR w.definition ? 'slaDays' AS limited
+     FROM ${placeOf(archived).ticket} AS t JOIN oms.workflow AS w ON w.name = t.workflow AND w.version = t.version
+     WHERE t.ticket_id = $1::oms.ticket_id`,
     [id, archived],
   );
   const [ticket] = [...(await kept(false)), ...(await kept(true))];
@@ -90,7 +102,10 @@ export async function factsOf(query: Query, id: string): Promise<Facts> {
   const place = placeOf(ticket.archived);
   const stages = await query.rows<Stage>(
     `SELECT s.stage_no, s.stage, s.label, s.status, s.owner, s.worker, s.delegated_by, s.attempt, s.cycle, s.level, s.queued_at, s.started_at,
-       s.finished_at, s.due_at, s.running_since, s.breached_at,
+       s.finished_at, s.due_at, s.running_since, s.breached_at, s.awaiting_at, s.waits_for,
+       s.status = 'done' AND s.worker IS NULL AND EXISTS (SELECT FROM ${place.timeline} AS e
+         WHERE e.ticket_id = s.ticket_id AND e.stage = s.stage AND e.cycle = s.cycle AND e.status = 'done' AND e.note LIKE 'by law %') AS by_law,
+       d.def ?| '{slaMins,slaDays,sla,dueAt}' AND (s.queued_at IS NOT NULL OR s.waits_for IS NOT NULL) AS limited,
        CASE WHEN s.output <> '{}' THEN pg_catalog.left(pg_catalog.jsonb_pretty(s.output), ${MOST_CHARS + 1}) END AS output,
        COALESCE((d.def ->> 'manual')::pg_catalog.bool, false) AS manual,
        ARRAY(SELECT pg_catalog.jsonb_array_elements_text(COALESCE(d.def -> 'dependsOn', '[]'))) AS needs

@@ -35,7 +35,7 @@ const StageRow: FC<{ c: Web; view: View; stage: Stage }> = ({ c, view, stage }) 
   const session = person(c);
   const id = facts.ticket.ticket_id;
   const why = view.why.get(stage.stage);
-  const offers = offersForStage(facts, stage, session.role, (right) => can(c, right));
+  const offers = offersForStage(facts, stage, (right) => can(c, right));
   const rest = offers.filter((a) => !FIRST.has(a.name));
   return (
     <tr data-key={String(stage.stage_no)}>
@@ -56,7 +56,7 @@ const StageRow: FC<{ c: Web; view: View; stage: Stage }> = ({ c, view, stage }) 
       </td>
       <td data-label="Owner">
         <Name of={stage.owner} />
-        {stage.worker === null ? null : (
+        {stage.worker === null && !stage.by_law ? null : (
           <span class="by line">
             <Holder stage={stage} me={session.role} />
           </span>
@@ -64,7 +64,7 @@ const StageRow: FC<{ c: Web; view: View; stage: Stage }> = ({ c, view, stage }) 
       </td>
       <td data-label="Clock">
         {stage.status === "waiting" ? "–" : <Clock facts={stage} now={now} times={times} />}
-        {stage.queued_at === null ? null : (
+        {stage.queued_at === null && stage.awaiting_at === null ? null : (
           <a class="line small" href={`/tickets/${encodeURIComponent(id)}?clock=${encodeURIComponent(stage.stage)}#clock-head`} aria-label={`Explain the clock of ${stage.label}`}>
             explain
           </a>

@@ -18,9 +18,9 @@ function noteWords({ status, note }: TimelineEvent, times: Times, labels: Map<st
 /** Of these the worker says who did it; with others it is who had the stage. */
 const BY_WORKER = new Set(["in_progress", "done", "failed", "retry", "released"]);
 
-/** Who did it. A stage that is done without a worker is done by a rule of its workflow, whose time had come. */
-function doer({ status, worker, actor }: TimelineEvent): string {
-  if (status === "done" && worker === null) return "by law";
+/** Who did it; nobody, if it is a rule of the workflow, whose time had come. */
+function doer({ status, worker, actor, note }: TimelineEvent): string {
+  if (status === "done" && worker === null && note?.startsWith("by law ") === true) return "by law";
   return BY_WORKER.has(status) ? (worker ?? actor) : actor;
 }
 

@@ -6,8 +6,8 @@ import { Name, PostForm } from "../ui.js";
 import type { Stage } from "./data.js";
 
 /** Who has a stage, or had it in the end. */
-export const Holder: FC<{ stage: Stage; me: string }> = ({ stage: { worker, status, finished_at }, me }) =>
-  worker === null && status === "done" ? <small class="line">by law</small> : worker === null ? null : finished_at !== null ? (
+export const Holder: FC<{ stage: Stage; me: string }> = ({ stage: { worker, by_law, finished_at }, me }) =>
+  by_law ? <>by law</> : worker === null ? null : finished_at !== null ? (
     <>
       by <Name of={worker} />
     </>
