@@ -291,7 +291,7 @@ oms_store_tickets_of(const char *applicant)
 	uint64		count;
 
 	SPI_connect();
-	count = oms_sql(&select_tickets, &value, NULL);
+	count = oms_sql_by_index(&select_tickets, &value);
 	for (uint64 i = 0; i < count; i++)
 	{
 		bool		isnull;

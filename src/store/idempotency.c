@@ -42,7 +42,7 @@ oms_store_open_tickets(const char *role)
 	int64		count;
 
 	SPI_connect();
-	oms_sql(&count_open, values, NULL);
+	oms_sql_by_index(&count_open, values);
 	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
 	return count;
@@ -75,7 +75,7 @@ oms_store_find_key(const char *key, OmsTicketId *ticket, int *workflow_id, int64
 	bool		found;
 
 	SPI_connect();
-	found = oms_sql(&select_key, values, NULL) > 0;
+	found = oms_sql_by_index(&select_key, values) > 0;
 	if (found)
 	{
 		HeapTuple	row = SPI_tuptable->vals[0];

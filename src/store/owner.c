@@ -175,7 +175,7 @@ load_of(const char *person)
 	bool		isnull;
 	ListCell   *cell;
 
-	if (oms_sql(&select_load, &value, NULL) > 0)
+	if (oms_sql_by_index(&select_load, &value) > 0)
 		load = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	foreach(cell, given_now())
 		load += strcmp(lfirst(cell), person) == 0;
