@@ -19,6 +19,7 @@
 #   bench/run.sh metrics           scrapes with a million open tickets, see metrics.md
 #   bench/run.sh waiting           send_message beside 100,000 awaiting stages and as many kept messages; dates that come
 #   bench/run.sh publish           a thousand workflows, each with its entry in the journal
+#   bench/run.sh import            100,000 cases that began elsewhere
 #
 #   SECS=10 RUNS=5 bench/run.sh    longer runs (default 5 s), more of them (default 3)
 #   CLIENTS="1 4" SYNC=off bench/run.sh ticket
@@ -59,6 +60,8 @@ begin_run "server" bench/run.sh "$@"
 . bench/waiting.sh
 # shellcheck source=bench/publish.sh
 . bench/publish.sh
+# shellcheck source=bench/import.sh
+. bench/import.sh
 
 # Commits reach the disk here; no checkpoint falls into a run.
 start_server bench 'fsync = on' 'full_page_writes = on' 'shared_buffers = 512MB' 'max_wal_size = 16GB' \
@@ -70,7 +73,7 @@ psql -XqAt -c "SELECT 'PostgreSQL ' || current_setting('server_version')"
 [ $# -gt 0 ] || set -- ticket calls graph
 for what in "$@"; do
   case $what in
-    ticket | calls | graph | exchange | held | wal | goals | sessions | burst | events | latency | timers | metrics | waiting | publish) "bench_$what" ;;
-    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, wal, goals, sessions, burst, events, latency, timers, metrics, waiting or publish" ;;
+    ticket | calls | graph | exchange | held | wal | goals | sessions | burst | events | latency | timers | metrics | waiting | publish | import) "bench_$what" ;;
+    *) die "no benchmark \"$what\": ticket, calls, graph, exchange, held, wal, goals, sessions, burst, events, latency, timers, metrics, waiting, publish or import" ;;
   esac
 done
