@@ -27,8 +27,6 @@
 #include "store/message.h"
 #include "store/spi.h"
 
-/* Locks of messages that a transaction may have; memory for locks is shared by all */
-#define MAX_LOCKS		1000
 /* Kept messages that are looked at in one go, and deleted in one go */
 #define BATCH			100
 #define MANY			1000
@@ -190,7 +188,7 @@ oms_store_lock_messages(const char *name, const char *key)
 		counted = oms_local_xid();
 		nlocks = 0;
 	}
-	if (nlocks >= MAX_LOCKS)
+	if (nlocks >= OMS_MAX_MESSAGE_LOCKS)
 		return false;
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, LOCK_SPACE);
 	result = LockAcquire(&tag, ExclusiveLock, false, true);

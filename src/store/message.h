@@ -7,6 +7,9 @@
 
 #include "engine/lookup.h"
 
+/* Locks of messages that a transaction may have; memory for locks is shared by all */
+#define OMS_MAX_MESSAGE_LOCKS 1000
+
 /* A message that a stage may wait for, to be delivered by the worker */
 typedef struct OmsPendingMessage
 {

@@ -55,13 +55,14 @@ oms_deliver(const OmsMessage *message, OmsIsolation *isolation, const OmsActor *
 }
 
 /*
- * Deliver what was kept since a ticket was busy, or somebody else was just at the same name and key.  Returns how many
- * stages that finished; *busy: how many messages have to be tried again later.
+ * Deliver what was kept since a ticket was busy, or somebody else was just at the same name and key: up to limit messages
+ * after the number *after, which moves on, and is 0 when there are no more.  Returns how many stages that finished; *busy:
+ * how many messages have to be tried again later.
  */
 int
-oms_deliver_pending(const OmsActor *actor, int *busy)
+oms_deliver_pending(const OmsActor *actor, int64 *after, int limit, int *busy)
 {
-	OmsPendingMessage pending = {0};
+	OmsPendingMessage pending = {.no = *after};
 	OmsIsolation isolation;
 	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "oms messages", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(step);
@@ -69,7 +70,8 @@ oms_deliver_pending(const OmsActor *actor, int *busy)
 
 	*busy = 0;
 	oms_isolate_apart(&isolation, OMS_STEP_MESSAGES);
-	while (oms_store_next_pending(&pending, oms_clock_now()))
+	*after = 0;
+	for (int looked = 0; oms_store_next_pending(&pending, oms_clock_now());)
 	{
 		OmsDelivery result = OMS_TICKET_BUSY;
 
@@ -82,6 +84,11 @@ oms_deliver_pending(const OmsActor *actor, int *busy)
 			oms_store_settle_message(pending.no, result != OMS_NOBODY_WAITS);
 		delivered += result == OMS_DELIVERED;
 		MemoryContextReset(step);
+		if (++looked >= limit)
+		{
+			*after = pending.no;
+			break;
+		}
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(step);

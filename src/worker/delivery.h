@@ -18,6 +18,6 @@ typedef enum OmsDelivery
 } OmsDelivery;
 
 extern OmsDelivery oms_deliver(const OmsMessage *message, OmsIsolation *isolation, const OmsActor *actor);
-extern int	oms_deliver_pending(const OmsActor *actor, int *busy);
+extern int	oms_deliver_pending(const OmsActor *actor, int64 *after, int limit, int *busy);
 
 #endif							/* OMS_DELIVERY_H */

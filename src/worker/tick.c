@@ -158,10 +158,11 @@ tick_until_quiet(const OmsActor *actor)
 	do
 	{
 		Round		round = {.tick.actor = *actor,.now = now};
+		int64		after = 0;
 
 		CHECK_FOR_INTERRUPTS();
 		oms_isolate(&round.isolation, OMS_STEP_TIMERS, fire_all, forget_fired, &round);
-		fired = round.tick.fired + oms_deliver_pending(actor, &busy);
+		fired = round.tick.fired + oms_deliver_pending(actor, &after, OMS_MAX_MESSAGE_LOCKS, &busy);
 		all += fired;
 	} while (fired > 0);
 	return all;

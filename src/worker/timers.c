@@ -20,6 +20,8 @@
 
 /* Stages whose timers are fired with one transaction */
 #define TICK_BATCH		200
+/* Messages that are delivered with one transaction: few enough that no timer waits long for them */
+#define MESSAGE_BATCH	20
 /* Milliseconds until locked tickets are tried again */
 #define LOCKED_MS		100
 
@@ -115,8 +117,12 @@ fire_round(void)
 			int			busy;
 
 			oms_worker.careful = false;
-			oms_deliver_pending(&tick.actor, &busy);
-			rearm(now, started, tick.locked + busy);
+			oms_deliver_pending(&tick.actor, &oms_worker.pending_after, MESSAGE_BATCH, &busy);
+			oms_worker.pending_busy += busy;
+			rearm(now, started, tick.locked + oms_worker.pending_busy);
+			more = oms_worker.pending_after != 0;
+			if (!more)
+				oms_worker.pending_busy = 0;
 		}
 		oms_worker_end();
 		oms_worker.database->stats.timers_fired += tick.fired;
@@ -126,6 +132,7 @@ fire_round(void)
 	{
 		MemoryContextSwitchTo(old);
 		timer_failed(&tick);
+		oms_worker.pending_after = oms_worker.pending_busy = 0;
 		AbortCurrentTransaction();
 		more = true;
 	}

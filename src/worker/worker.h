@@ -77,6 +77,8 @@ typedef struct OmsWorker
 	TimestampTz retry_tick;		/* locked tickets, or an error */
 	TimestampTz next_sweep;
 	bool		more_timers;	/* the last round was not the end */
+	int64		pending_after;	/* the message that it came to; 0: to the last one */
+	int			pending_busy;	/* messages up to there that have to be tried again */
 	bool		careful;		/* one stage per transaction */
 	bool		sweep_calendars;
 

@@ -116,8 +116,8 @@ foreach my $known (30, 120, 220)
 	$node->crash($pids[ $known % 8 ]);
 	$killed++;
 	$_->quit foreach @crowd;
+	$node->worker_up;
 }
-$node->worker_up;
 is($killed, 3, 'the server crashed three times while eight sent');
 $node->sql('CALL open_jobs(320)');
 $node->sql("CALL send_all($_)") foreach 0 .. 7;
@@ -133,5 +133,17 @@ is($node->sql(q{SELECT count(*) FROM job AS j JOIN oms.stage AS s ON s.ticket_id
 	WHERE s.stage = 'a' AND k.data ->> 'k' <> 'crash ' || (s.output ->> 'id')::int % 40}), 0, '... by a message with its key');
 is($node->sql('SELECT count(*) FROM oms.check()'), 0, '... check() finds nothing');
 is($node->sql('SELECT count(*) FROM oms.verify_timeline()'), 0, '... and every chain is whole');
+
+# ---- many that were kept ----
+
+# One transaction has a thousand messages to itself at most; the worker looks at the others, a few at a time between its timers.
+$node->sql(q{SELECT count(oms.send_message('payment', 'many ' || n)) FROM generate_series(1, 1500) AS n});
+my $pending = q{SELECT count(*) FROM oms.kept_message WHERE key ~ '^many' AND pending};
+ok($node->becomes($pending, 0), 'many messages that were kept are looked at');
+is($node->sql(q{SELECT count(*) FROM oms.message WHERE key ~ '^many'}), 1500, '... and kept, as nobody waits for them');
+is($node->sql(q{SELECT max(n) FROM (SELECT count(*) AS n FROM oms.kept_message WHERE key ~ '^many' GROUP BY xmin::text) AS x WHERE n <> 1000}), 20,
+	'... a few with each transaction, so that timers come in between');
+$ticket = $node->sql(q{SELECT oms.open_ticket('paid', '{"k": "many 1400"}')});
+is($node->sql(status($ticket)), 'done', '... and whoever waits for one has it at once');
 
 done_testing();
