@@ -132,6 +132,8 @@ function beginsWith(text: string, bind: Bind): string[] {
 }
 
 /** A filter as conditions, with what they need among the values. */
+const BEGUN = "coalesce(o.awaiting_at, o.queued_at)";
+
 function conditions(filter: Filter, bind: Bind): string[] {
   const where: string[] = [];
   for (const column of ["workflow", "stage", "owner", "worker", "applicant", "status"] as const) {
@@ -143,9 +145,9 @@ function conditions(filter: Filter, bind: Bind): string[] {
     else where.push(...beginsWith(filter.search.toUpperCase(), bind));
   }
   if (filter.clock !== undefined) where.push(clockSql(filter.clock));
-  // As oms.aging has them; 0 is no lower end there.
-  if (filter.ageFrom !== undefined && filter.ageFrom > 0) where.push(`o.queued_at <= o.now - pg_catalog.make_interval(hours => ${bind(filter.ageFrom)}::int * 24)`);
-  if (filter.ageTo !== undefined) where.push(`o.queued_at > o.now - pg_catalog.make_interval(hours => ${bind(filter.ageTo)}::int * 24)`);
+  // As oms.aging has them, from when a stage began to await something; 0 is no lower end there.
+  if (filter.ageFrom !== undefined && filter.ageFrom > 0) where.push(`${BEGUN} <= o.now - pg_catalog.make_interval(hours => ${bind(filter.ageFrom)}::int * 24)`);
+  if (filter.ageTo !== undefined) where.push(`${BEGUN} > o.now - pg_catalog.make_interval(hours => ${bind(filter.ageTo)}::int * 24)`);
   return where;
 }
 

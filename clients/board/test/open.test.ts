@@ -18,6 +18,8 @@ before(async () => {
   await w.sql(HISTORY);
   await w.sql("SELECT oms.create_workflow($1)", [{ name: "Long", prefix: "LG", stages: [{ id: "a", owner: "Desk", slaDays: 2, warnAt: [1, 50] }, { id: "b", owner: "Desk", slaMins: 200_000, warnAt: [1] }, { id: "c", owner: "Far", slaMins: 2 }] }]);
   await w.sql("SELECT count(*) FROM oms.open_tickets('Long', array_fill(jsonb '{}', '{60}'))");
+  await w.sql("SELECT oms.create_workflow($1)", [{ name: "Wait", prefix: "WT", stages: [{ id: "paid", waitFor: { message: "payment", key: "$.k" } }] }]);
+  await w.sql("SELECT count(*) FROM oms.open_tickets('Wait', array_fill(jsonb '{\"k\": 1}', '{3}'))");
   // With leases and people, held, held after they were late, late and then extended.
   await w.sql("SELECT count(*) FROM oms.claim('Desk', 'w2', 40)");
   await w.sql("SELECT oms.hold(o.ticket_id, o.stage, 'documents') FROM oms.open_stage AS o WHERE o.workflow = 'Long' AND o.stage_no = 2 ORDER BY o.ticket_id DESC LIMIT 9");
@@ -80,6 +82,15 @@ for (const [some, condition] of CASES)
     assert.deepEqual(seen, all.map((r) => r.place));
     assert.equal(await countMatches(query, filter), all.length);
   });
+
+test("ages are those of oms.aging, of what awaits something too", async () => {
+  const ages = await query.rows<{ workflow: string; stage: string; from_days: number; to_days: number | null; open: number }>(
+    "SELECT workflow, stage, from_days, to_days, open::int FROM oms.aging",
+  );
+  assert.ok(ages.some((age) => age.stage === "paid" && age.open === 3));
+  for (const { workflow, stage, from_days, to_days, open } of ages)
+    assert.equal(await countMatches(query, { ...NONE, workflow, stage, ageFrom: from_days, ageTo: to_days ?? undefined }), open, `${workflow} ${stage} ${from_days}`);
+});
 
 test("the cases are not empty", async () => {
   const [n] = await query.rows<Record<string, number>>(

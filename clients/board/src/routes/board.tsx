@@ -180,7 +180,7 @@ boardRoutes.get("/", async (c) => {
             filter.worker === undefined ? "" : `: worker ${filter.worker}`,
             filter.ageFrom === undefined && filter.ageTo === undefined
               ? ""
-              : filter.ageTo === undefined ? `: queued ${filter.ageFrom ?? 0} days ago or earlier` : `: queued ${filter.ageFrom ?? 0} to ${filter.ageTo} days ago`,
+              : filter.ageTo === undefined ? `: begun ${filter.ageFrom ?? 0} days ago or earlier` : `: begun ${filter.ageFrom ?? 0} to ${filter.ageTo} days ago`,
           ].join("")}
           {matches === undefined ? ": how many is being counted, load the page again" : ""}
         </p>
