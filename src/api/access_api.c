@@ -13,11 +13,13 @@
 
 #include "api/args.h"
 #include "clock.h"
+#include "shared/ring.h"
 #include "store/access.h"
 #include "store/calendar.h"
 #include "store/guards.h"
 #include "store/identity.h"
 #include "store/journal.h"
+#include "store/message.h"
 #include "store/numbers.h"
 #include "store/owner.h"
 #include "worker/hooks.h"
@@ -28,6 +30,16 @@ PG_FUNCTION_INFO_V1(oms_set_owner);
 PG_FUNCTION_INFO_V1(oms_activate);
 PG_FUNCTION_INFO_V1(oms_set_number_ranges);
 PG_FUNCTION_INFO_V1(oms_repair_guards);
+
+/*
+ * Somebody may send messages to more stages than before: the worker, or tick(), brings them what they wait for.
+ */
+static void
+deliver_what_may_be_sent_now(void)
+{
+	if (oms_store_look_at_messages_again())
+		oms_ring_arm(oms_clock_now());
+}
 
 /*
  * grant_access(role name, level text)
@@ -46,6 +58,7 @@ oms_grant_access(PG_FUNCTION_ARGS)
 	oms_journal_begin(&change, OMS_JOURNAL_LEVEL, NameStr(*PG_GETARG_NAME(0)));
 	oms_grant_level(NameStr(*PG_GETARG_NAME(0)), level);
 	oms_journal_end_level(&change, level, &call.actor);
+	deliver_what_may_be_sent_now();
 	oms_call_end(&call);
 	PG_RETURN_VOID();
 }
@@ -144,6 +157,7 @@ oms_set_owner(PG_FUNCTION_ARGS)
 				 errmsg("calendar \"%s\" does not exist yet", calendar)));
 	oms_store_set_owner(name, kind, supervisor, calendar, assignment, PG_ARGISNULL(4) ? NULL : &members);
 	oms_journal_end(&change, &call.actor);
+	deliver_what_may_be_sent_now();
 	oms_call_end(&call);
 	PG_RETURN_VOID();
 }

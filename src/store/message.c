@@ -74,6 +74,14 @@ static OmsStatement select_pending = {
 	.types = {INT8OID, TIMESTAMPTZOID}
 };
 
+/* What was passed over, as its sender might not send it there */
+static OmsStatement look_again = {
+	.sql = "UPDATE oms.kept_message AS k SET pending = true"
+	" FROM (SELECT DISTINCT s.waits_for, s.waits_key FROM oms.stage_state AS s"
+	" WHERE s.status = 'a' AND s.waits_key IS NOT NULL) AS w"
+	" WHERE k.name = w.waits_for AND k.key = w.waits_key AND NOT k.pending"
+};
+
 static OmsStatement settle_pending = {
 	.sql = "UPDATE oms.kept_message SET pending = false WHERE message_no = $1",
 	.nargs = 1,
@@ -372,6 +380,20 @@ int64
 oms_store_kept_messages(void)
 {
 	return count(&count_all_kept, NULL);
+}
+
+/*
+ * Somebody may send more than before: kept messages for which a stage waits are pending again.  Returns whether there are any.
+ */
+bool
+oms_store_look_at_messages_again(void)
+{
+	bool		any;
+
+	SPI_connect();
+	any = oms_sql(&look_again, NULL, NULL) > 0;
+	SPI_finish();
+	return any;
 }
 
 /* ---- what the worker does ---- */

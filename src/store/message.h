@@ -26,6 +26,7 @@ extern void oms_store_erase_messages(OmsTicketId ticket);
 extern void oms_store_keep_message(const OmsMessage *message, TimestampTz now, TimestampTz expires, bool pending);
 extern int64 oms_store_kept_messages(void);
 extern int64 oms_store_messages_of(const char *role);
+extern bool oms_store_look_at_messages_again(void);
 extern bool oms_store_next_pending(OmsPendingMessage *pending, TimestampTz now);
 extern void oms_store_settle_message(int64 no, bool delivered);
 extern int	oms_store_drop_messages(const char *name, const char *key);

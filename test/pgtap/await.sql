@@ -198,6 +198,23 @@ SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')\
 SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> set_config(''role'', ''' || role || E''', true)\n> oms.send_message(''payment'', ''A1'')\n> set_config(''role'', ''none'', true)\n> oms.send_message(''payment'', ''A1'', ''{"from":"staff"}'')\n> oms.stage_done(TK, ''x'')', '(SELECT coalesce(worker, ''nobody'') FROM oms.stage s WHERE s.ticket_id = TK AND s.stage = ''a''), (SELECT string_agg(sender, '','') FROM oms.message)', '{"invoice":"A1"}'), wanted, role || ' sent before: judged by who sent it, others are passed over') FROM (VALUES
 	('await_cashier', '(await_cashier,postgres)'), ('await_other', '(postgres,await_other)'), ('await_portal', '(postgres,await_portal)')) v(role, wanted);
 SELECT is(t.play('R', E'2026-03-02 10:00+00 > set_config(''role'', ''await_portal'', true)\n> open\n> set_config(''role'', ''none'', true)\n> oms.stage_done(TK, ''x'')\n> set_config(''role'', ''await_portal'', true)\n> oms.send_message(''payment'', ''A1'')\n> set_config(''role'', ''none'', true)', 't.status(TK), t.kept()', '{"invoice":"A1"}'), '(done,0)', 'a portal reaches the tickets that it opened');
+-- who may send later
+SAVEPOINT later;
+SELECT oms.create_workflow('{"name":"Later","stages":[{"id":"a","owner":"Cashier","waitFor":{"message":"later","key":"$.k"}}]}') \g /dev/null
+SET LOCAL ROLE await_other;
+SELECT oms.send_message('later', 'one'), oms.send_message('later', 'two') \g /dev/null
+RESET ROLE;
+SELECT oms.open_ticket('Later', '{"k":"one"}') AS one, oms.open_ticket('Later', '{"k":"two"}') AS two, oms.open_ticket('Later', '{"k":"three"}') AS three \gset
+SELECT is(oms.tick(), 0, 'what its sender may not send is passed over');
+SAVEPOINT members;
+SELECT oms.set_owner('Cashier', members => '{await_cashier,await_other}') \g /dev/null
+SELECT is(oms.tick(), 2, '... until it is a member');
+SELECT is((SELECT array_agg(status ORDER BY ticket_id) FROM oms.ticket WHERE ticket_id IN (:'one', :'two', :'three')), '{done,done,open}', '... then stages get what they waited for');
+ROLLBACK TO members;
+SELECT oms.grant_access('await_other', 'staff') \g /dev/null
+SELECT is(oms.tick(), 2, '... or staff');
+SELECT is((SELECT count(*) FROM oms.check()), 0::bigint, '... and check() finds nothing');
+ROLLBACK TO later;
 SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> oms.stage_done(TK, ''x'')', 'set_config(''role'', ''await_cashier'', true), error_code($$SELECT oms.stage_done(TK, ''a'')$$)', '{"invoice":"A1"}'), '(await_cashier,OM005)', 'an agent does not finish it otherwise');
 SET LOCAL oms.max_messages_per_role = 1;
 SELECT is(t.play('R', E'2026-03-02 10:00+00 > open\n> set_config(''role'', ''await_other'', true)\n> oms.send_message(''payment'', ''A1'')', 'error_code($$SELECT oms.send_message(''payment'', ''A1'')$$)', '{"invoice":"A1"}'), '53400', 'no more are kept than the setting says');
