@@ -58,6 +58,9 @@ load() {
   [ "$status" = 0 ] || [ "$status" = 124 ] || { tail -n 5 "$oms_run/load.log" >&2; exit 1; }
 }
 
+# What a ticket consists of here.
+copied='ticket_state stage_state clock_segment hold timeline'
+
 # columns TABLE: what stands in the copy of a row r of it, m being the copy of the ticket.
 columns() {
   sql -c "SELECT string_agg(CASE WHEN attname = 'ticket_id' THEN 'm.copy' WHEN atttypid = 'timestamptz'::regtype THEN format('r.%I - m.earlier', attname)
@@ -71,7 +74,7 @@ copy_batches() {
     echo "BEGIN; CREATE TEMP TABLE m ON COMMIT DROP AS SELECT ticket_id, ticket_id('DL-' || to_char(opened_at, 'YYYY') || '-' || $batch * $stride::bigint + number(ticket_id)) AS copy,
       CASE WHEN closed_at IS NULL THEN interval '0' ELSE $batch * interval '$((365 * 24 * 60)) minutes' / $2 END AS earlier
       FROM ticket_state WHERE number(ticket_id) <= $stride; ANALYZE m;"
-    for table in ticket_state stage_state clock_segment hold timeline; do
+    for table in $copied; do
       echo "INSERT INTO $table SELECT ${row[$table]} FROM $table AS r JOIN m USING (ticket_id) ORDER BY r.ticket_id;"
     done
     echo 'COMMIT;'
@@ -85,8 +88,8 @@ copies() {
   stride=${stride:-$(sql -c "SELECT number(max(ticket_id)) FROM oms.ticket_state")}
   made=${made:-$(sql -c 'SELECT count(*) FROM oms.ticket_state')}
   # The guards let nobody in but the library, and no command switches them off: a superuser has to edit the catalog.
-  PGOPTIONS='-c allow_system_table_mods=on' sql -c "UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid = ANY ('{oms.ticket_state,oms.stage_state,oms.clock_segment,oms.hold,oms.timeline}'::regclass[])"
-  for table in ticket_state stage_state clock_segment hold timeline; do row[$table]=$(columns "$table"); done
+  PGOPTIONS='-c allow_system_table_mods=on' sql -c "UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid IN (SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = 'oms'::regnamespace AND c.relname = ANY (string_to_array('$copied', ' ')))"
+  for table in $copied; do row[$table]=$(columns "$table"); done
   first=$((batches + 1)) batches=$((batches + $1 / made))
   copy_batches "$first" "$batches" 2 &
   copy_batches $((first + 1)) "$batches" 2

@@ -1,12 +1,6 @@
 -- Odd cases of stages that nobody claims: who is first, keys and payloads of all kinds, dates that contradict each other,
 -- clocks that change, and what is at its limits. The times were worked out by hand.
-\unset ECHO
-\set QUIET 1
-\pset format unaligned
-\pset tuples_only true
-\pset pager off
-\set ON_ERROR_ROLLBACK 1
-\set ON_ERROR_STOP true
+\ir include/settings.psql
 
 BEGIN;
 SELECT no_plan();
