@@ -14,7 +14,7 @@
 #   cluster cut a|b                      takes the host off the network
 #   cluster cut a b                      these two do not reach each other any more, all else goes on
 #   cluster join a|b, cluster join a b   mends it
-#   cluster switchover                   the standby becomes the primary, as planned
+#   cluster switchover [a|b]             this primary hands over to the standby, as planned
 #   cluster primary                      a or b: who holds the lease
 #   cluster at a|b COMMAND...            runs a command on that host
 #
@@ -122,6 +122,15 @@ primary() {
   return 1
 }
 list() { patronictl -c "$cluster/a.yml" "$@"; }
+# patronictl says 0 of a failure, too.
+switchover() {
+  local answer
+  answer=$(list switchover --force --master "$1" oms 2>&1) || true
+  case $answer in
+    *Successfully*) echo "$answer" ;;
+    *) echo "$answer" >&2; return 1 ;;
+  esac
+}
 
 if [ -n "${OMS_CLUSTER:-}" ]; then
   enter_run
@@ -134,7 +143,7 @@ if [ -n "${OMS_CLUSTER:-}" ]; then
     kill) kill_host "$1" ;;
     cut) if [ $# -eq 1 ]; then ip link set "to-$1" down; else lose "$1" "$2"; lose "$2" "$1"; fi ;;
     join) if [ $# -eq 1 ]; then ip link set "to-$1" up; else find_again "$1" "$2"; find_again "$2" "$1"; fi ;;
-    switchover) list switchover --force --master "$(primary)" oms ;;
+    switchover) switchover "${1:-$(primary)}" ;;
     at) at_user "$@" ;;
     *) sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ; exit 1 ;;
   esac

@@ -267,8 +267,11 @@ const faults = {
   switchover: {
     name: "planned switchover",
     async break(primary) {
-      await until("Patroni switches over", () => cluster("switchover").then(() => true, () => false));
-      await leads(other(primary));
+      // Patroni refuses while the standby has just come back, and may do it without having said so in time.
+      await until("Patroni switches over", async () => {
+        await cluster("switchover", primary).catch(({ stderr }) => note(`Patroni: ${stderr.trim().split("\n").pop()}`));
+        return (await cluster("primary").catch(() => "")) === other(primary);
+      });
       await goesOn();
     },
     mend: () => undefined,
