@@ -36,9 +36,12 @@
 
 /* Without anything finished, the horizon moves on after so many transactions */
 #define IDLE_TRANSACTIONS	1000
-/* Tickets in a slice; cycles, if not one transaction finished more; and transactions in the first one */
-#define SLICE_TICKETS		2000
-#define SLICE_CYCLES		5000
+/*
+ * Tickets in a slice; cycles, if not one transaction finished more; and transactions in the first one.  A slice is what the
+ * worker's timers and events wait for, so it takes some tens of milliseconds.
+ */
+#define SLICE_TICKETS		250
+#define SLICE_CYCLES		1000
 #define FIRST_WINDOW		10000
 
 static OmsStatement lock_state = {

@@ -46,8 +46,8 @@
 
 /* As many leaves are written at once */
 #define LEAVES_PER_PAGE		1000
-/* Tickets in a seal of the worker, if not one transaction changed more */
-#define SLICE				5000
+/* Tickets in a seal of the worker, if not one transaction changed more: timers and events wait for it */
+#define SLICE				1000
 /* Transactions in the first slice */
 #define FIRST_WINDOW		10000
 
