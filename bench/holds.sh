@@ -14,14 +14,14 @@
 #
 #   MADE=10000000 bench/holds.sh       all by the functions
 #   UNTIL=18:00 bench/holds.sh         nothing is filled in after that time: measures what is there
-#   SECS=10 RUNS=5 bench/holds.sh      longer runs (default 5 s), more of them (default 3)
+#   SECS=60 RUNS=5 bench/holds.sh      longer runs (default 20 s), more of them (default 3)
 #   REQUESTS=50 bench/holds.sh         requests of each page (default 10)
 set -eu
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
 
 begin_run "server clients/typescript clients/board" bench/holds.sh "$@"
-: "${SECS:=5}" "${RUNS:=3}" "${REQUESTS:=10}" "${MADE:=100000}"
+: "${SECS:=20}" "${RUNS:=3}" "${REQUESTS:=10}" "${MADE:=100000}"
 prepare_board
 start_server holds "synchronous_commit = off" "shared_buffers = 2GB" "max_wal_size = 8GB" "checkpoint_timeout = 15min" \
   "autovacuum_naptime = 10s" "max_connections = 500" "password_encryption = scram-sha-256"
@@ -84,19 +84,21 @@ copy_batches() {
 # copies N: so many more tickets, as copies of those that were made.
 declare -A row
 copies() {
-  local table first
+  local table first last
   stride=${stride:-$(sql -c "SELECT number(max(ticket_id)) FROM oms.ticket_state")}
   made=${made:-$(sql -c 'SELECT count(*) FROM oms.ticket_state')}
   # The guards let nobody in but the library, and no command switches them off: a superuser has to edit the catalog.
   PGOPTIONS='-c allow_system_table_mods=on' sql -c "UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid IN (SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = 'oms'::regnamespace AND c.relname = ANY (string_to_array('$copied', ' ')))"
   for table in $copied; do row[$table]=$(columns "$table"); done
-  first=$((batches + 1)) batches=$((batches + $1 / made))
-  copy_batches "$first" "$batches" 2 &
-  copy_batches $((first + 1)) "$batches" 2
-  wait $!
-  sql -c 'SELECT oms.repair_guards()' -c "SELECT setval('oms.ticket_number', $(((batches + 1) * stride)))" >/dev/null
+  # What was measured has opened tickets, too.
+  first=$(($(sql -c 'SELECT last_value FROM oms.ticket_number') / stride + 1)) last=$((first + $1 / made - 1))
+  copy_batches "$first" "$last" 2 &
+  copy_batches $((first + 1)) "$last" 2 &
+  # Whoever fails ends the run, and with the server the other one.
+  wait -n
+  wait -n
+  sql -c 'SELECT oms.repair_guards()' -c "SELECT setval('oms.ticket_number', $(((last + 1) * stride)))" >/dev/null
 }
-batches=0
 
 # call NAME SQL: the median and the slowest but two of 200 calls, in ms.
 call() {
