@@ -1986,6 +1986,38 @@ CREATE FUNCTION oms_internal.report_period(starts timestamptz, ends timestamptz,
 	$$;
 COMMENT ON FUNCTION oms_internal.report_period(timestamptz, timestamptz, interval) IS 'for the reports: [bottom, low) and [high, top) are looked up, [low, high) is rolled up';
 
+CREATE FUNCTION oms_internal.report_finished_in(starts timestamptz, ends timestamptz) RETURNS bool
+	LANGUAGE sql STABLE
+	BEGIN ATOMIC
+		SELECT EXISTS (SELECT FROM oms.stage_state AS c
+				WHERE c.status = 'd' AND c.finished_at >= report_finished_in.starts AND c.finished_at < report_finished_in.ends)
+			OR EXISTS (SELECT FROM oms.stage_past AS p
+				WHERE p.status = 'd' AND p.finished_at >= report_finished_in.starts AND p.finished_at < report_finished_in.ends)
+			OR EXISTS (SELECT FROM oms.stage_state_archive AS a
+				WHERE a.status = 'd' AND a.finished_at >= report_finished_in.starts AND a.finished_at < report_finished_in.ends)
+			OR EXISTS (SELECT FROM oms.stage_past_archive AS b
+				WHERE b.status = 'd' AND b.finished_at >= report_finished_in.starts AND b.finished_at < report_finished_in.ends);
+	END;
+COMMENT ON FUNCTION oms_internal.report_finished_in(timestamptz, timestamptz) IS 'for the reports: something was finished in that time';
+
+-- Where nothing else was finished in the unit at an end of a period, it is a full one: that of now, for a period up to now.
+CREATE FUNCTION oms_internal.report_units(starts timestamptz, ends timestamptz, unit interval)
+	RETURNS TABLE (rolled bool, bottom timestamptz, low timestamptz, high timestamptz, top timestamptz)
+	LANGUAGE sql STABLE ROWS 1
+	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
+	AS $$
+		SELECT p.*
+		FROM (
+			SELECT oms_internal.report_unit(report_units.unit, report_units.starts) AS first,
+				oms_internal.report_unit(report_units.unit, report_units.ends - '1 microsecond'::interval) + report_units.unit AS last
+		) AS u
+		CROSS JOIN LATERAL oms_internal.report_period(
+			CASE WHEN oms_internal.report_finished_in(u.first, report_units.starts) THEN report_units.starts ELSE u.first END,
+			CASE WHEN oms_internal.report_finished_in(report_units.ends, u.last) THEN report_units.ends ELSE u.last END,
+			report_units.unit) AS p;
+	$$;
+COMMENT ON FUNCTION oms_internal.report_units(timestamptz, timestamptz, interval) IS 'for the reports of what was finished: as oms_internal.report_period(), with as little to look up as can be';
+
 -- What was finished since the last roll-up; without one, everything.
 CREATE FUNCTION oms_internal.report_new() RETURNS SETOF oms_internal.report_done
 	LANGUAGE sql STABLE ROWS 100
@@ -2014,10 +2046,10 @@ CREATE FUNCTION oms_internal.report_looked_up(starts timestamptz, ends timestamp
 	LANGUAGE sql STABLE ROWS 1000
 	SET search_path = pg_catalog, pg_temp SET jit = off
 	AS $$
-		SELECT d.* FROM oms_internal.report_period(report_looked_up.starts, report_looked_up.ends, report_looked_up.unit) AS p
+		SELECT d.* FROM oms_internal.report_units(report_looked_up.starts, report_looked_up.ends, report_looked_up.unit) AS p
 		JOIN oms_internal.report_new() AS d ON d.finished_at >= p.low AND d.finished_at < p.high
 		UNION ALL
-		SELECT d.* FROM oms_internal.report_period(report_looked_up.starts, report_looked_up.ends, report_looked_up.unit) AS p
+		SELECT d.* FROM oms_internal.report_units(report_looked_up.starts, report_looked_up.ends, report_looked_up.unit) AS p
 		CROSS JOIN LATERAL (VALUES (p.bottom, p.low), (p.high, p.top)) AS e (begins, ends)
 		CROSS JOIN LATERAL oms_internal.report_between(e.begins, e.ends) AS d
 		WHERE e.begins < e.ends;
@@ -2035,9 +2067,9 @@ CREATE FUNCTION oms_internal.report_finished(starts timestamptz, ends timestampt
 			r.wait_us, r.work_us, r.hold_us, r.rework_us, r.ratios
 		FROM oms.rollup AS r
 		WHERE r.kind = report_finished.kind
-			AND r.at >= (SELECT p.low FROM oms_internal.report_period(report_finished.starts, report_finished.ends, report_finished.unit) AS p)
+			AND r.at >= (SELECT p.low FROM oms_internal.report_units(report_finished.starts, report_finished.ends, report_finished.unit) AS p)
 			AND r.at < (SELECT CASE WHEN p.rolled THEN p.high ELSE '-infinity' END
-				FROM oms_internal.report_period(report_finished.starts, report_finished.ends, report_finished.unit) AS p)
+				FROM oms_internal.report_units(report_finished.starts, report_finished.ends, report_finished.unit) AS p)
 		UNION ALL
 		SELECT oms_internal.report_unit(report_finished.unit, d.finished_at), d.workflow_id, d.stage_no, d.owner, count(*)::int,
 			(count(*) FILTER (WHERE d.cycle > 1))::int,

@@ -159,6 +159,13 @@ SELECT workflow, stage, met, breached, completed_rate, due, due_breached, due_ra
 FROM oms.sla_report('2026-03-02', '2026-03-03', 'Rates');
 SELECT stage, p50, p90 FROM oms.sla_report('2026-03-02', '2026-03-03', 'Ratios') WHERE stage IS NOT NULL;
 SELECT * FROM pg_temp.all_differ();
+-- How many full hours are read from there: also one in which a period begins or ends, if nothing else was finished in it.
+BEGIN;
+UPDATE oms.rollup SET finished = finished + 1000 WHERE kind = 'f';
+SELECT starts, ends, finished / 1000 AS hours, finished % 1000 AS finished
+FROM (VALUES ('09:00', '12:00'), ('09:00', '11:31'), ('09:00', '11:30'), ('09:20', '11:31'), ('09:21', '11:30'), ('10:40', '11:20')) AS p (starts, ends)
+CROSS JOIN LATERAL oms.sla_report(('2026-03-02 ' || starts)::timestamptz, ('2026-03-02 ' || ends)::timestamptz, 'Ratios') WHERE stage = 's';
+ROLLBACK;
 
 -- Wait, work, hold and rework apart: queued 12:00, held 12:10 to 12:20, taken at 12:30, held 12:40 to 13:00,
 -- done at 13:10; then again from 13:30 to 14:00.
