@@ -130,27 +130,56 @@ async function countThem(query: Query, list: List, filter: Filter): Promise<numb
   return n;
 }
 
+/**
+ * How far a step goes back from where the list begins, in seconds. Where one had too few rows, the next reads some
+ * thousands at most if as much was finished in each of its minutes. Due times have no index that could lead a step.
+ */
+const STEPS = { finished_at: [1, 60, 3600, 3 * 86_400, 180 * 86_400, Infinity], due_at: [Infinity] } as const;
+
+/** Where the next row would be, from the key of the last one. */
+function readKey(after: string): string[] {
+  const key = after.split(" ");
+  if (key.length !== 4 || !/^\d+$/.test(key[2] ?? "") || !/^\d+$/.test(key[3] ?? "")) throw new Refused(400, "This address is not whole.");
+  return key;
+}
+
 /** The newest first; one row more than most says that there are more. */
 async function readThem(query: Query, list: List, filter: Filter, after: string | undefined, most: number) {
-  const values: unknown[] = [];
-  const where = conditions(list, filter, values);
   const { at } = list;
-  if (after !== undefined) {
-    const key = after.split(" ");
-    if (key.length !== 4 || !/^\d+$/.test(key[2] ?? "") || !/^\d+$/.test(key[3] ?? "")) throw new Refused(400, "This address is not whole.");
-    const [time, ticket, stage, cycle] = key.map((value) => `$${values.push(value)}`);
-    where.push(`(f.${at}, f.ticket_id, f.stage_no, f.cycle) < (${time}::timestamptz, ${ticket}::oms.ticket_id, ${stage}::smallint, ${cycle}::int)`);
+  const key = after === undefined ? undefined : readKey(after);
+  const { begin } = await query.row<{ begin: string }>(
+    `SELECT pg_catalog.to_json(coalesce($1::timestamptz, ($2::date + 1)::timestamptz, oms.clock())) #>> '{}' AS begin`,
+    [key?.[0], filter.to],
+  );
+  const rows: (Finished & { key: string })[] = [];
+  let from: number | undefined;
+  for (const to of STEPS[at]) {
+    const values: unknown[] = [];
+    const bind = (value: unknown) => `$${values.push(value)}`;
+    const back = (seconds: number) => `(${bind(begin)}::timestamptz - '${seconds} seconds'::interval)`;
+    const where = conditions(list, filter, values);
+    if (key !== undefined) {
+      const [time, ticket, stage, cycle] = key.map(bind);
+      where.push(`(f.${at}, f.ticket_id, f.stage_no, f.cycle) < (${time}::timestamptz, ${ticket}::oms.ticket_id, ${stage}::smallint, ${cycle}::int)`);
+    }
+    if (from !== undefined) where.push(`f.${at} < ${back(from)}`);
+    if (to !== Infinity) where.push(`f.${at} >= ${back(to)}`);
+    rows.push(...(await readStep(query, list, where, values, most + 1 - rows.length)));
+    if (rows.length > most) break;
+    from = to;
   }
-  const rows = await query.rows<Finished & { key: string }>(
+  return { rows, next: rows.length > most ? rows[most - 1]?.key : undefined };
+}
+
+const readStep = ({ rows }: Query, { at, from }: List, where: readonly string[], values: readonly unknown[], most: number) =>
+  rows<Finished & { key: string }>(
     `SELECT f.ticket_id::pg_catalog.text AS ticket_id, f.stage_no, f.workflow, f.stage, f.label, f.cycle, f.owner, f.finished_at, f.due_at, f.met, f.breached,
        f.ratio, EXTRACT(epoch FROM f.wait)::float8 AS wait_seconds, EXTRACT(epoch FROM f.work)::float8 AS work_seconds,
        EXTRACT(epoch FROM f.hold)::float8 AS hold_seconds, pg_catalog.concat_ws(' ', pg_catalog.to_json(f.${at}) #>> '{}', f.ticket_id, f.stage_no, f.cycle) AS key
-     FROM ${list.from} AS f ${whole(where)}
-     ORDER BY f.${at} DESC, f.ticket_id DESC, f.stage_no DESC, f.cycle DESC LIMIT ${most + 1}`,
+     FROM ${from} AS f ${whole(where)}
+     ORDER BY f.${at} DESC, f.ticket_id DESC, f.stage_no DESC, f.cycle DESC LIMIT ${most}`,
     values,
   );
-  return { rows, next: rows.length > most ? rows[most - 1]?.key : undefined };
-}
 
 const Verdict: FC<{ row: Finished }> = ({ row }) =>
   row.breached ? (
