@@ -160,11 +160,19 @@ FROM oms.sla_report('2026-03-02', '2026-03-03', 'Rates');
 SELECT stage, p50, p90 FROM oms.sla_report('2026-03-02', '2026-03-03', 'Ratios') WHERE stage IS NOT NULL;
 SELECT * FROM pg_temp.all_differ();
 -- How many full hours are read from there: also one in which a period begins or ends, if nothing else was finished in it.
+SELECT oms.create_workflow('{"name": "Ends", "prefix": "EN", "stages": [{"id": "s", "owner": "Ratios_Team"}]}') AS version;
+SET oms.now = '2026-07-19 09:20';
+SELECT oms.stage_done(oms.open_ticket('Ends'), 's');
+SET oms.now = '2026-07-19 10:30';
+SELECT oms.stage_done(oms.open_ticket('Ends'), 's');
+SET oms.now = '2026-07-19 11:30';
+SELECT oms.stage_done(oms.open_ticket('Ends'), 's');
+SELECT pg_temp.roll_up() AS added;
 BEGIN;
 UPDATE oms.rollup SET finished = finished + 1000 WHERE kind = 'f';
 SELECT starts, ends, finished / 1000 AS hours, finished % 1000 AS finished
-FROM (VALUES ('09:00', '12:00'), ('09:00', '11:31'), ('09:00', '11:30'), ('09:20', '11:31'), ('09:21', '11:30'), ('10:40', '11:20')) AS p (starts, ends)
-CROSS JOIN LATERAL oms.sla_report(('2026-03-02 ' || starts)::timestamptz, ('2026-03-02 ' || ends)::timestamptz, 'Ratios') WHERE stage = 's';
+FROM (VALUES ('09:00', '12:00'), ('09:00', '11:31'), ('09:00', '11:30'), ('09:20', '11:31'), ('09:21', '11:30'), ('10:31', '11:31')) AS p (starts, ends)
+CROSS JOIN LATERAL oms.sla_report(('2026-07-19 ' || starts)::timestamptz, ('2026-07-19 ' || ends)::timestamptz, 'Ends') WHERE stage = 's';
 ROLLBACK;
 
 -- Wait, work, hold and rework apart: queued 12:00, held 12:10 to 12:20, taken at 12:30, held 12:40 to 13:00,
