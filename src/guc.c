@@ -16,7 +16,7 @@
 char	   *oms_agency = NULL;
 bool		oms_allow_moved_clock = false;
 char	   *oms_databases = NULL;
-int			oms_gather = 25;
+int			oms_gather = 50;
 int			oms_max_data_size = 4096;
 int			oms_max_databases = 16;
 int			oms_max_definition_size = 4096;
@@ -133,7 +133,7 @@ oms_guc_init(bool preloading)
 	DefineCustomIntVariable("oms.gather",
 							"How long the worker gathers events at the most.",
 							"It does so while listeners are many; with few listeners events are sent at once.",
-							&oms_gather, 25, 0, 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+							&oms_gather, 50, 0, 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("oms.max_data_size",
 							"Largest data of a ticket.",

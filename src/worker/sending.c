@@ -32,13 +32,17 @@
  * The pause after sending, in microseconds.  What sending costs the server is wake-ups of listeners per
  * commit, not events: each of them starts a transaction, and where the cores are busy it puts off somebody
  * else.  Both show in how long the commits take here: 0.1 to 0.3 ms with few listeners and cores to spare,
- * 1 ms with a hundred or with all cores busy.  So the pause grows with the square of that: next to nothing in
- * the first case, up to oms.gather in the others.
+ * 1 ms with a hundred or with all cores busy.  So the pause is that time, as often as there were events for it: as
+ * good as nothing while they come one by one.  A pause gathers more of them, so where they come faster than one in
+ * the time of a sending it grows, but no further than to the square of that time: to some milliseconds where it
+ * is cheap, to oms.gather where it is not.
  */
 static int64
 pause_after_send(void)
 {
-	return Min(oms_worker.send_cost * oms_worker.send_cost / 40, (int64) oms_gather * 1000);
+	double		cost = oms_worker.send_cost;
+
+	return (int64) Min(cost * Min(oms_worker.send_size, cost / 20), oms_gather * 1000.0);
 }
 
 /*
@@ -188,6 +192,7 @@ oms_worker_send_ring(void)
 	if (outcome != OMS_STEP_DONE)
 		return 0;
 	oms_worker.send_cost += (oms_clock_steady() - before - oms_worker.send_cost) / 4;
+	oms_worker.send_size += (oms_worker.ring_sent - oms_worker.send_size) / 4;
 	pg_atomic_fetch_add_u64(&database->read_pos, oms_worker.ring_sent);
 	database->stats.events_sent += oms_worker.ring_sent;
 	database->stats.batches_sent++;

@@ -87,6 +87,7 @@ typedef struct OmsWorker
 	TimestampTz last_send;
 	TimestampTz stuck_since;
 	int64		send_cost;		/* of a batch of events lately, in microseconds */
+	double		send_size;		/* events in it lately */
 	int			ring_sent;		/* positions that the batch goes forward */
 	bool		batch_built;	/* of events: what fails then is the commit, and no event's fault */
 	bool		told_late;		/* some event is lost to this worker: the horizon stays */
