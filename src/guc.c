@@ -132,7 +132,7 @@ oms_guc_init(bool preloading)
 
 	DefineCustomIntVariable("oms.gather",
 							"How long the worker gathers events at the most.",
-							"It does so while listeners are many; with few listeners events are sent at once.",
+							"It does so while events come fast and sending them is expensive; single events are sent at once.",
 							&oms_gather, 50, 0, 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("oms.max_data_size",

@@ -37,12 +37,12 @@
 /* Without anything finished, the horizon moves on after so many transactions */
 #define IDLE_TRANSACTIONS	1000
 /*
- * Tickets in a slice; cycles, if not one transaction finished more; and transactions in the first one.  A slice is what the
- * worker's timers and events wait for, so it takes some tens of milliseconds.
+ * Tickets in a slice; cycles, as far as the slices before let expect; and transactions in the first one.  A slice is what
+ * the worker's timers and events wait for, so it should take some tens of milliseconds.
  */
 #define SLICE_TICKETS		250
 #define SLICE_CYCLES		1000
-#define FIRST_WINDOW		10000
+#define FIRST_WINDOW		1000
 
 static OmsStatement lock_state = {
 	.sql = "SELECT horizon FROM oms.rollup_state FOR UPDATE"
@@ -412,8 +412,8 @@ roll_up_since(OmsWalk *walk, uint64 since, uint64 before)
 	walk->after = 0;
 	if (found || more || end - since >= IDLE_TRANSACTIONS)
 		save_horizon(end);
-	if (more)
-		walk->window = oms_store_next_window(walk->window, added, SLICE_CYCLES);
+	if (more || added > SLICE_CYCLES)
+		walk->window = oms_store_next_window(end - since, added, SLICE_CYCLES);
 	return more;
 }
 

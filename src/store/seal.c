@@ -46,10 +46,10 @@
 
 /* As many leaves are written at once */
 #define LEAVES_PER_PAGE		1000
-/* Tickets in a seal of the worker, if not one transaction changed more: timers and events wait for it */
+/* Tickets in a seal of the worker, as far as the slices before let expect: timers and events wait for it */
 #define SLICE				1000
 /* Transactions in the first slice */
-#define FIRST_WINDOW		10000
+#define FIRST_WINDOW		1000
 
 /* ---- what is remembered between two seals ---- */
 
@@ -460,6 +460,7 @@ static bool
 seal_transactions(OmsWalk *walk, OmsSeal *seal, uint64 kept, uint64 horizon)
 {
 	SealRange	range = {.first_watermark = kept, .last_watermark = PG_INT64_MAX};
+	uint64		transactions = Min(horizon - kept, walk->window);
 	int64		last = seal->number;
 	bool		more;
 	int64		count;
@@ -472,8 +473,8 @@ seal_transactions(OmsWalk *walk, OmsSeal *seal, uint64 kept, uint64 horizon)
 	count = seal_range(&range, seal);
 	if (seal->number > last || more)
 		remember(seal, more ? range.last_watermark + 1 : horizon);
-	if (more)
-		walk->window = oms_store_next_window(walk->window, count, SLICE);
+	if (more || count > SLICE)
+		walk->window = oms_store_next_window(transactions, count, SLICE);
 	return more;
 }
 

@@ -55,7 +55,7 @@ oms_worker_gathering(TimestampTz now)
 	uint64		backlog = pg_atomic_read_u64(&database->write_pos) - pg_atomic_read_u64(&database->read_pos);
 	int64		left = oms_worker.last_send + pause_after_send() - now;
 
-	if (left <= 0 || backlog > OMS_RING_SIZE / 2)
+	if (left <= 0 || backlog >= SEND_BATCH)
 		return 0;
 	return (left + 999) / 1000;
 }

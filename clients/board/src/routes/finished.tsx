@@ -148,7 +148,7 @@ async function readThem(query: Query, list: List, filter: Filter, after: string 
   const { at } = list;
   const key = after === undefined ? undefined : readKey(after);
   const { begin } = await query.row<{ begin: string }>(
-    `SELECT pg_catalog.to_json(coalesce($1::timestamptz, ($2::date + 1)::timestamptz, oms.clock())) #>> '{}' AS begin`,
+    `SELECT pg_catalog.to_json(coalesce($1::timestamptz, least(($2::date + 1)::timestamptz, oms.clock()))) #>> '{}' AS begin`,
     [key?.[0], filter.to],
   );
   const rows: (Finished & { key: string })[] = [];
@@ -171,8 +171,8 @@ async function readThem(query: Query, list: List, filter: Filter, after: string 
   return { rows, next: rows.length > most ? rows[most - 1]?.key : undefined };
 }
 
-const readStep = ({ rows }: Query, { at, from }: List, where: readonly string[], values: readonly unknown[], most: number) =>
-  rows<Finished & { key: string }>(
+const readStep = (query: Query, { at, from }: List, where: readonly string[], values: readonly unknown[], most: number) =>
+  query.rows<Finished & { key: string }>(
     `SELECT f.ticket_id::pg_catalog.text AS ticket_id, f.stage_no, f.workflow, f.stage, f.label, f.cycle, f.owner, f.finished_at, f.due_at, f.met, f.breached,
        f.ratio, EXTRACT(epoch FROM f.wait)::float8 AS wait_seconds, EXTRACT(epoch FROM f.work)::float8 AS work_seconds,
        EXTRACT(epoch FROM f.hold)::float8 AS hold_seconds, pg_catalog.concat_ws(' ', pg_catalog.to_json(f.${at}) #>> '{}', f.ticket_id, f.stage_no, f.cycle) AS key
